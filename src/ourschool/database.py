@@ -1,0 +1,178 @@
+"""The URL rules, the engine, and what the server's refusals mean."""
+
+import os
+import re
+from pathlib import Path
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.pool import NullPool
+
+from ourschool.errors import AttentionError, ConnectFailed, FailedError, OurSchoolError, UsageError
+from ourschool.settings import Settings
+
+SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+DRIVER = "postgresql+psycopg"
+
+
+def url_of(settings: Settings) -> URL:
+    """The database that `settings` name; starts the embedded server where they ask for it.
+
+    Raises UsageError where there is no URL, a malformed one or another dialect; EmbeddedMissing without the extra.
+    """
+    text = settings.database_url
+    if text is None:
+        raise UsageError(
+            "DATABASE_URL is not set, neither in the environment nor in .env.",
+            "Copy .env.example to .env, or set DATABASE_URL=postgresql://user:password@host:5432/database.",
+        )
+    if text == "embedded" or text.startswith("embedded:"):
+        from ourschool import embedded  # noqa: PLC0415  # an optional extra: only who asks for it needs it
+
+        _, _, place = text.partition(":")
+        return embedded.start(Path(place).expanduser() if place else settings.folder / ".postgres")
+    return parse(text)
+
+
+def parse(text: str) -> URL:
+    """A PostgreSQL URL in any of its spellings as a URL for psycopg 3; query parameters pass through.
+
+    Raises UsageError, which shows the URL without its password.
+    """
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme not in SCHEMES:
+        raise UsageError(
+            f"DATABASE_URL begins with {scheme}://, but ourschool runs on PostgreSQL only, through psycopg 3.",
+            "Use postgresql://user:password@host:5432/database.",
+        )
+    try:
+        url = make_url(text)
+        _ = url.port, url.host
+    except (sa.exc.ArgumentError, ValueError):
+        url = None
+    if not separator or url is None or (url.host and "@" in url.host):
+        raise UsageError(
+            f"DATABASE_URL is not a URL: {hide_password(text)!r}.",
+            "Use postgresql://user:password@host:5432/database; in a password write @ as %40, : as %3A, / as %2F, "
+            "# as %23, ? as %3F, % as %25.",
+        )
+    if not url.database and "dbname" not in url.query:
+        raise UsageError(
+            f"DATABASE_URL names no database: {hide_password(text)!r}.",
+            "Add its name at the end: postgresql://user:password@host:5432/database.",
+        )
+    return url.set(drivername=DRIVER)
+
+
+def hide_password(text: str) -> str:
+    """`text`, as typed, with whatever may be a password in it replaced by ***."""
+    text = re.sub(r"(?<=://)([^:/@]*):.*(?=@)", r"\1:***", text, flags=re.DOTALL)
+    return re.sub(r"((?:ssl)?password=)[^&\s]*", r"\1***", text, flags=re.IGNORECASE)
+
+
+def libpq_url(url: URL) -> str:
+    """The URL, password included, as psql, pg_dump and every other libpq program take it."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def libpq_environment(url: URL) -> dict[str, str]:
+    """The process environment with PGHOST, PGPASSWORD … of this URL: nothing stands in an argument list."""
+    parameters = psycopg.conninfo.conninfo_to_dict(libpq_url(url))
+    names = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    for keyword, value in parameters.items():
+        variable = names.get(keyword)
+        if variable and value is not None:
+            environment[variable.decode()] = str(value)
+    return environment
+
+
+def engine_for(url: URL, *, application_name: str, options: dict[str, str] | None = None) -> Engine:
+    """An engine for a few connections of a command, never pooled.
+
+    `options` are server settings from the first moment on (`lock_timeout` …); `options=` of the URL win over them.
+    """
+    chosen = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
+    given = url.query.get("options", "")
+    arguments: dict[str, str | int] = {"options": f"{chosen} {given}".strip()}
+    if "application_name" not in url.query:
+        arguments["application_name"] = application_name
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = 10
+    return sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
+
+
+def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:
+    """What a fault of the server or on the way to it means, and what to do; never with a password."""
+    text = " ".join(str(fault.orig).split())
+    state = getattr(fault.orig, "sqlstate", None)
+    where = f"{url.database or '?'} on {url.host or url.query.get('host') or 'the local socket'}"
+    if isinstance(fault.orig, psycopg.OperationalError) and state is None:
+        return _connect_failed(text, url, where)
+    if state == "25006":
+        return FailedError(
+            f"The server of {where} is read-only (a standby, or default_transaction_read_only is on).",
+            "Point DATABASE_URL at the primary; target_session_attrs=read-write in the URL finds it among several.",
+        )
+    if state == "42501":
+        return FailedError(
+            f"The role {url.username!r} may not do this in {where}: {_first_line(fault)}.",
+            f"Connect as the owner of the tables, or let the owner run: grant create on schema public to {_role(url)};",
+        )
+    if state in {"57P01", "57P02", "57P03", "08006", "08003", "25P03"}:
+        return FailedError(
+            f"The server ended the connection to {where}: {_first_line(fault)}.",
+            "Run the same command again: it goes on from the last good revision.",
+        )
+    return FailedError(
+        f"The server refused a statement in {where}: {_first_line(fault)}.",
+        "Mend what it names and run the same command again: it goes on from the last good revision.",
+    )
+
+
+def _connect_failed(text: str, url: URL, where: str) -> OurSchoolError:
+    """The faults before a session exists have no SQLSTATE in libpq, only their text."""
+    patterns = (
+        (r"password authentication failed|no password supplied",
+         f"The password for {url.username!r} is wrong or missing",
+         "Correct the password in DATABASE_URL (special characters percent-encoded, @ as %40)."),
+        (r'database ".*" does not exist', f"There is no database {url.database!r} on that server",
+         f"Create it: createdb {url.database}, or correct the name in DATABASE_URL."),
+        (r'role ".*" does not exist', f"There is no role {url.username!r} on that server",
+         "Correct the user in DATABASE_URL, or create the role."),
+        (r"too many clients|too many connections|remaining connection slots", "The server has no connection free",
+         "Try again when others have left, or raise max_connections; a migration needs two connections."),
+        (r"session is read-only|server is in hot standby|session is not read-only", "No server there accepts writes",
+         "Point DATABASE_URL at the primary."),
+        (r"starting up|shutting down|recovery mode", "The server is starting or stopping",
+         "Run the same command again in a moment."),
+        (r"Connection refused|No such file or directory|could not translate|Name or service|timeout expired|timed out",
+         "Nothing answers there", "Start the server, or correct host and port in DATABASE_URL."),
+        (r"server closed the connection|connection is lost|consuming input failed|terminating connection|closed",
+         "The connection was lost", "Run the same command again: it goes on from the last good revision."),
+    )  # fmt: skip
+    for pattern, message, remedy in patterns:
+        if re.search(pattern, text, flags=re.IGNORECASE):
+            return ConnectFailed(f"{message}: {where}.", remedy)
+    return ConnectFailed(f"Cannot connect to {where}: {text[:300]}.", "Correct DATABASE_URL, or what the server says.")
+
+
+def _first_line(fault: sa.exc.DBAPIError) -> str:
+    return str(fault.orig).splitlines()[0].rstrip(".") if str(fault.orig) else type(fault.orig).__name__
+
+
+def _role(url: URL) -> str:
+    return psycopg.sql.Identifier(url.username or "current_user").as_string()
+
+
+__all__ = [
+    "AttentionError",
+    "engine_for",
+    "explain",
+    "hide_password",
+    "libpq_environment",
+    "libpq_url",
+    "parse",
+    "url_of",
+]

@@ -1,0 +1,63 @@
+"""Every fault that ourschool foresees: what is wrong, what to do, and the exit status.
+
+OurSchoolError
+├── CheckFailed        1  a check found something
+├── UsageError         2  wrong use: a setting, an argument, a revision file
+├── RefusedError       3  refused for safety
+├── FailedError        4  failed, and nothing changed
+│   └── ConnectFailed     the database cannot be reached, or does not let us in
+└── AttentionError     5  failed, and somebody has to look: the text says in which state things are
+"""
+
+from typing import ClassVar
+
+
+class OurSchoolError(Exception):
+    """A foreseen fault: one sentence that shows the value, and the remedy in words that can be pasted.
+
+    Arguments: `message` says what is wrong; `remedy` what to do now. Never pass a password in either.
+    """
+
+    status: ClassVar[int] = 4
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n→ {self.remedy}"
+
+
+class CheckFailed(OurSchoolError):
+    """A check ran to its end and found something."""
+
+    status = 1
+
+
+class UsageError(OurSchoolError):
+    """Wrong use: nothing was tried."""
+
+    status = 2
+
+
+class RefusedError(OurSchoolError):
+    """Refused for safety: it could have been done, and would have cost something."""
+
+    status = 3
+
+
+class FailedError(OurSchoolError):
+    """It was tried and failed; the database is as it was before, or at the last good revision."""
+
+    status = 4
+
+
+class ConnectFailed(FailedError):
+    """The database cannot be reached, or does not let us in."""
+
+
+class AttentionError(OurSchoolError):
+    """It failed half-way and cannot be taken back by itself; the message says in which state things are."""
+
+    status = 5

@@ -1,0 +1,70 @@
+"""Settings from the process environment and `.env`, read once into a frozen dataclass."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from ourschool.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run may be told from outside; every field but `folder` has a variable of the same name.
+
+    Times are in milliseconds for what PostgreSQL waits, in seconds for what we wait.
+    """
+
+    folder: Path
+    """Where `alembic.ini` and `.env` are."""
+    database_url: str | None = field(default=None, repr=False)
+    """`DATABASE_URL`: a PostgreSQL URL, `embedded` or `embedded:/path`; None where nobody said."""
+    lock_timeout: int = 200
+    """`OURSCHOOL_LOCK_TIMEOUT`, ms: how long a statement of a revision may queue for a table before it gives way."""
+    lock_deadline: float = 600
+    """`OURSCHOOL_LOCK_DEADLINE`, s: how long a revision tries again for a table that others hold."""
+    migrator_deadline: float = 600
+    """`OURSCHOOL_MIGRATOR_DEADLINE`, s: how long to wait while somebody else migrates this database."""
+    statement_timeout: int = 0
+    """`OURSCHOOL_STATEMENT_TIMEOUT`, ms; 0 is none: a long revision is not a fault."""
+    idle_timeout: int = 600_000
+    """`OURSCHOOL_IDLE_TIMEOUT`, ms: a migrator that went silent inside a transaction is ended by the server."""
+
+
+def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of the project in `folder`.
+
+    `database_url` (an option of the command line) wins over the environment, the environment over `.env`.
+    A `.env` is taken as written: `$` and `%` in a password stand for themselves.
+    Raises UsageError for a number that is none.
+    """
+    process = os.environ if environ is None else environ
+    file = dotenv_values(folder / ".env", interpolate=False, encoding="utf-8")
+    known = {name: value for name, value in file.items() if value is not None} | dict(process)
+    return Settings(
+        folder=folder,
+        database_url=(database_url or known.get("DATABASE_URL", "")).strip() or None,
+        # 0 would be "for ever" to PostgreSQL: the one value that stalls a school
+        lock_timeout=int(_number(known, "OURSCHOOL_LOCK_TIMEOUT", Settings.lock_timeout, least=1)),
+        lock_deadline=_number(known, "OURSCHOOL_LOCK_DEADLINE", Settings.lock_deadline),
+        migrator_deadline=_number(known, "OURSCHOOL_MIGRATOR_DEADLINE", Settings.migrator_deadline),
+        statement_timeout=int(_number(known, "OURSCHOOL_STATEMENT_TIMEOUT", Settings.statement_timeout)),
+        idle_timeout=int(_number(known, "OURSCHOOL_IDLE_TIMEOUT", Settings.idle_timeout)),
+    )
+
+
+def _number(known: Mapping[str, str], name: str, default: float, *, least: int = 0) -> float:
+    text = known.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not least <= number < 2**31:
+        raise UsageError(
+            f"{name} is {text!r}, which is not a number from {least} up.", f"Set {name} to a number, or unset it."
+        )
+    return number

@@ -1,0 +1,48 @@
+"""Fixtures for every test: a server of each version, a fresh database, a copy of the project."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import ROOT, Database, fresh
+from tests.support.servers import Server, programs, running
+
+MAJORS = [pytest.param(major, id=f"pg{major}") for major in (18, 16, 15) if programs(major)]
+
+
+@pytest.fixture(scope="session", params=MAJORS)
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """PostgreSQL 18, 16 and, where the machine has it, 15."""
+    with running(request.param) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def newest() -> Iterator[Server]:
+    """PostgreSQL 18 alone, for what cannot depend on the version."""
+    with running(18) as started:
+        yield started
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    """An empty database at America/Chicago on each of the servers."""
+    with fresh(server) as made:
+        yield made
+
+
+@pytest.fixture
+def scratch(newest: Server) -> Iterator[Database]:
+    """An empty database at America/Chicago on PostgreSQL 18."""
+    with fresh(newest) as made:
+        yield made
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what Alembic reads and writes, for tests that add revisions."""
+    shutil.copytree(ROOT / "alembic", tmp_path / "alembic", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "alembic.ini", tmp_path)
+    return tmp_path

@@ -1,0 +1,1 @@
+"""What the tests stand on: servers, databases on them, a copy of the project to write into."""

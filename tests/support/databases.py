@@ -1,0 +1,100 @@
+"""A database of its own for each test, and the commands a person would type against it."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.engine import URL, Engine
+
+from ourschool import database as ours
+from tests.support.servers import Server
+
+ROOT = Path(__file__).parents[2]
+"""The project's folder: where alembic.ini is."""
+TIME_ZONE = "America/Chicago"
+"""Of every test's database: a revision that trusts the session's zone fails here."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database for one test. Commands run as subprocesses, as a user types them."""
+
+    server: Server
+    url: URL
+
+    @property
+    def dsn(self) -> str:
+        return ours.libpq_url(self.url)
+
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
+        return psycopg.connect(self.dsn, autocommit=autocommit)
+
+    def engine(self) -> Engine:
+        return sa.create_engine(self.url, poolclass=sa.NullPool)
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        with self.connect(autocommit=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def value(self, query: str) -> object:
+        return self.rows(query)[0][0]
+
+    def execute(self, *statements: str) -> None:
+        with self.connect(autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def psql(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """psql of the server's own version, stopping at the first error."""
+        command = [str(self.server.bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments]
+        done = subprocess.run(
+            command, input=stdin, env=ours.libpq_environment(self.url), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of a user whose DATABASE_URL is this database."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "OURSCHOOL_", "DATABASE_URL"))}
+        return kept | {"DATABASE_URL": self.url.render_as_string(False)} | dict(extra or {})
+
+    def start(self, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """`python -m alembic …` in the background, both its outputs in one pipe."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "alembic", *arguments],
+            cwd=cwd, env=self.environment(env), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    def alembic(
+        self, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, status: int = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """`python -m alembic …` to its end; asserts on its exit status."""
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", *arguments],
+            cwd=cwd, env=self.environment(env), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == status, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+
+@contextmanager
+def fresh(server: Server, *, template: str = "template0", name: str | None = None) -> Iterator[Database]:
+    """An empty (or cloned) database at America/Chicago, dropped afterwards with whoever is still in it."""
+    name = name or f"t_{uuid.uuid4().hex[:12]}"
+    with server.connect() as admin:
+        admin.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))
+        admin.execute(sql.SQL("alter database {} set timezone = {}").format(sql.Identifier(name), TIME_ZONE))
+    try:
+        yield Database(server, server.url.set(database=name))
+    finally:
+        with server.connect() as admin:
+            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
