@@ -27,7 +27,7 @@ class Size:
     """
 
     students: int = 30
-    terms: int = 5
+    terms: int = 12
     student_assignments: int = 300
     attendance_records: int = 400
     conflicts: bool = True
@@ -45,7 +45,7 @@ class Size:
         """A school of as many students and terms as would make so many rows: some 500 of each for a student."""
         return cls(
             students=max(30, max(student_assignments, attendance_records) // 500),
-            terms=max(5, min(40, max(student_assignments, attendance_records) // 20_000)),
+            terms=max(12, min(40, max(student_assignments, attendance_records) // 20_000)),
             student_assignments=student_assignments,
             attendance_records=attendance_records,
             conflicts=conflicts,

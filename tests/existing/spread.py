@@ -34,9 +34,9 @@ class Dealer:
         ]
         return itertools.chain(first, itertools.cycle(rest))
 
-    def texts(self, plain: str, *, empty: bool = True) -> Iterator[str | None]:
-        """Free text: the awkward, NULL if it may be `empty`, and the plain one."""
-        return self.deal((*TEXTS, None, None, None) if empty else TEXTS, (plain, f"{plain} (again)"), share=0.05)
+    def texts(self, *plain: str) -> Iterator[str | None]:
+        """Free text that is mostly not there, and otherwise `plain` or awkward."""
+        return self.deal((*TEXTS, None), (*plain, None, None), share=0.03)
 
     def stamps(self) -> Iterator[Stamps]:
         """created_at and updated_at."""

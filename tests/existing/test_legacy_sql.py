@@ -79,9 +79,17 @@ def test_the_last_script_keeps_rows_and_gives_old_terms_to_the_first_admin(datab
 
 
 def test_a_script_that_fails_leaves_nothing_of_itself(database: Database) -> None:
+    run(database, SCRIPTS[:1])
+    database.execute("create table term_subjects (term_id integer, subject_id integer)")
+    with pytest.raises(AssertionError, match='column "id" does not exist'):
+        run(database, SCRIPTS[1:2])
+    assert database.rows("select to_regclass('subjects'), to_regtype('termtype')") == [(None, None)]
+
+
+def test_terms_without_any_admin_stop_the_last_script(database: Database) -> None:
     run(database, SCRIPTS[:-1])
     database.execute("insert into terms (name, start_date, end_date, academic_year) values ('T', now(), now(), '24')")
-    with pytest.raises(AssertionError, match="created_by.* contains null values"):
+    with pytest.raises(AssertionError, match=r"created_by.* contains null values"):
         run(database, SCRIPTS[-1:])
     assert database.rows("select attname from pg_attribute where attrelid = 'terms'::regclass and attname ~ 'by'") == []
 

@@ -1,0 +1,63 @@
+"""The one door to the database: every Alembic command comes through here, and is safe because of what it calls."""
+
+import io
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from alembic import context
+
+from ourschool import settings
+from ourschool.migrate import authoring, comparison, environment
+from ourschool.models import metadata
+
+config = context.config
+folder = Path(config.config_file_name or Path(__file__).parents[1] / "alembic.ini").parent
+
+
+def configure(**where: Any) -> None:
+    context.configure(
+        target_metadata=metadata,
+        transaction_per_migration=True,  # a failing revision leaves the one before it applied and recorded
+        compare_type=True,
+        compare_server_default=True,
+        autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+        include_name=comparison.is_the_schools,
+        process_revision_directives=authoring.process(config),
+        **where,
+    )
+
+
+def offline() -> None:
+    """Print SQL that psql runs to the same schema; no connection, no lock, no journal."""
+    configure(dialect_name="postgresql", literal_binds=True, dialect_opts={"paramstyle": "named"})
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def without_a_database() -> None:
+    """Write an empty or a merging revision, which needs to look at no database."""
+    authoring.fitting_id(config)
+    configure(dialect_name="postgresql", as_sql=True, output_buffer=io.StringIO())
+    context.run_migrations()
+
+
+def online() -> None:
+    with ExitStack() as stack:
+        # No SQL may run on the connection before configure(): it would switch off the transaction per revision.
+        run = environment.Run(config, settings.load(folder, database_url=url_option()), stack)
+        configure(connection=run.connection, on_version_apply=run.applied)
+        run.migrate(context)
+
+
+def url_option() -> str | None:
+    return context.get_x_argument(as_dictionary=True).get("database_url")
+
+
+with environment.reporting(config):
+    if context.is_offline_mode():
+        offline()
+    elif authoring.needs_no_database(config):
+        without_a_database()
+    else:
+        online()

@@ -1,0 +1,125 @@
+r"""users.grade_level becomes a number
+
+Why: '7', '7th' and 'Grade 7' are one grade, and no report could know it. From here on it is an integer: pre-school -1,
+kindergarten 0, then 1 to 13.
+Locks: ACCESS EXCLUSIVE on users for the rewrite of that one table, a few thousand rows: tens of milliseconds.
+Data: every text that is not already the plain number is kept in retired.users_grade_level_3f1c9a7d52e4. What cannot be
+read becomes NULL, and the run says how many and which users.
+Way back: texts come back as they were, for whoever's grade was not changed since; others get '8', 'K' or 'Pre-K'.
+
+Revision ID: 3f1c9a7d52e4
+Revises: cd0edd614cc5
+Create Date: 2026-11-21 09:00:00+00:00
+"""
+
+from alembic import op
+
+revision = "3f1c9a7d52e4"
+down_revision = "cd0edd614cc5"
+branch_labels = None
+depends_on = None
+
+READ = r"""
+    case
+        when users.grade_level ~* '^\s*(k|kg|kindergarten)\s*$' then 0
+        when users.grade_level ~* '^\s*(-1|pre[-\s]?(k|kg|kindergarten|school))\s*$' then -1
+        when users.grade_level
+             ~* '^\s*((grade|year|class)\s*)?0*([0-9]|1[0-3])\s*(st|nd|rd|th)?(\s*(grade|year|class))?\s*$'
+            then substring(users.grade_level from '[0-9]+')::integer
+    end
+"""
+
+SET_ASIDE = f"""
+    insert into retired.users_grade_level_3f1c9a7d52e4 (user_id, grade_level, became)
+    select id,
+           grade_level,
+           {READ}
+      from users
+     where grade_level is not null
+       and grade_level is distinct from ({READ})::text
+        on conflict (user_id) do update
+       set grade_level = excluded.grade_level,
+           became = excluded.became,
+           retired_at = now()
+"""
+
+TELL = """
+do $$
+declare
+    unread integer;
+    shown text;
+begin
+    select count(*),
+           string_agg(format('%s %L', user_id, left(grade_level, 40)), ', ' order by user_id) filter (where place <= 10)
+      into unread, shown
+      from (
+          select user_id, grade_level, row_number() over (order by user_id) as place
+            from retired.users_grade_level_3f1c9a7d52e4
+           where became is null
+             and btrim(grade_level) <> ''
+      ) as kept;
+    if unread > 0 then
+        raise warning 'grade_level: % of % users had a text that is no grade and have NULL now; '
+            'the texts are in retired.users_grade_level_3f1c9a7d52e4 (first ones: users %)',
+            unread, (select count(*) from users), shown;
+    end if;
+end
+$$
+"""
+
+GIVE_BACK = f"""
+    with given as (
+        update users
+           set grade_level = kept.grade_level
+          from retired.users_grade_level_3f1c9a7d52e4 as kept
+         where kept.user_id = users.id
+           and kept.became is not distinct from ({READ})
+     returning users.id
+    )
+    delete from retired.users_grade_level_3f1c9a7d52e4
+     where user_id in (select id from given)
+"""
+
+LEAVE_NOTHING_EMPTY = """
+do $$
+begin
+    if not exists (select from retired.users_grade_level_3f1c9a7d52e4) then
+        drop table retired.users_grade_level_3f1c9a7d52e4;
+    end if;
+    if not exists (select from pg_class where relnamespace = 'retired'::regnamespace) then
+        drop schema retired;
+    end if;
+end
+$$
+"""
+
+
+def upgrade() -> None:
+    op.execute("lock table users in access exclusive mode")
+    op.execute("create schema if not exists retired")
+    op.execute("""
+        create table if not exists retired.users_grade_level_3f1c9a7d52e4 (
+            user_id integer primary key,
+            grade_level text not null,
+            became integer,
+            retired_at timestamptz not null default now()
+        )
+    """)
+    op.execute("""
+        comment on table retired.users_grade_level_3f1c9a7d52e4
+             is 'users.grade_level as it was written before revision 3f1c9a7d52e4, and the number it became'
+    """)
+    op.execute(SET_ASIDE)
+    op.execute(TELL)
+    op.execute(f"alter table users alter column grade_level type integer using {READ}")
+
+
+def downgrade() -> None:
+    op.execute("lock table users in access exclusive mode")
+    op.execute("""
+        alter table users
+        alter column grade_level type character varying
+        using case grade_level when -1 then 'Pre-K' when 0 then 'K' else grade_level::text end
+    """)
+    op.execute(GIVE_BACK)
+    op.execute(LEAVE_NOTHING_EMPTY)

@@ -1,0 +1,184 @@
+"""What env.py calls: the connection it works on, the run itself, and how faults reach the person or the program."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from logging.config import fileConfig
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL, Connection
+
+from ourschool import database
+from ourschool.errors import RefusedError
+from ourschool.migrate import faults, journal, refusals, waiting
+from ourschool.migrate.lock import only_migrator
+from ourschool.migrate.plan import Plan, Step
+from ourschool.migrate.session import APPLICATION, server_settings, worker
+from ourschool.settings import Settings
+
+log = logging.getLogger("ourschool.migrate")
+
+
+def typed(config: Config) -> bool:
+    """Whether a person typed an `alembic` command, as against a program that called its Python functions."""
+    return config.cmd_opts is not None
+
+
+@contextmanager
+def reporting(config: Config) -> Iterator[None]:
+    """Turn every fault inside into ours: for a person a sentence, a remedy and an exit status; else an exception.
+
+    Sets up logging from alembic.ini only for a person: an application's handlers are its own.
+    """
+    if typed(config) and config.config_file_name:
+        fileConfig(config.config_file_name, disable_existing_loggers=False, encoding="utf-8")
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as fault:
+        ours = faults.understood(fault, None)
+        if not typed(config) or getattr(config.cmd_opts, "raiseerr", False):
+            if ours is fault:
+                raise
+            raise ours from fault
+        sys.stdout.flush()
+        sys.stderr.write(f"ourschool: {ours}\n")
+        raise SystemExit(ours.status) from None
+
+
+class Run:
+    """One Alembic command on one database, from the connection to the last step.
+
+    `connection` is what env.py configures Alembic with. It is the passed-in one where an application gave one.
+    """
+
+    def __init__(self, config: Config, settings: Settings, stack: ExitStack) -> None:
+        self.config = config
+        self.settings = settings
+        self._stack = stack
+        self._plan: Plan | None = None
+        passed = config.attributes.get("connection")
+        self._wanted = server_settings(settings) if passed is not None else {}
+        try:
+            if passed is not None:
+                self.connection: Connection = passed
+                self.url: URL = passed.engine.url
+                pool = sa.NullPool(passed.engine.pool._creator)  # noqa: SLF001  # its pool may be full, or of one
+                self._beside = sa.create_engine(self.url, pool=pool)
+            else:
+                self.url = database.url_of(settings)
+                self._beside = database.engine_for(
+                    self.url, application_name=APPLICATION, options=server_settings(settings)
+                )
+                self.connection = stack.enter_context(self._beside.connect())
+        except sa.exc.DBAPIError as fault:
+            raise database.explain(fault, self.url) from fault
+
+    def migrate(self, alembic: ModuleType) -> None:
+        """Run what the command asked for. `alembic` is `alembic.context`, configured."""
+        context: MigrationContext = alembic.get_context()
+        script: ScriptDirectory = alembic.script
+        plan = self._plan = Plan(
+            context._migrations_fn,  # type: ignore[arg-type]  # noqa: SLF001  # the one place a command's steps pass
+            lambda heads, steps: self._check(context, script, heads, steps),
+            note="-x force=yes" if self._forced() else None,
+        )
+        context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001  # stamps' steps are steps too
+        try:
+            if self._writes(context):
+                self._write(alembic, context, plan)
+            else:
+                alembic.run_migrations()
+        except sa.exc.DBAPIError as fault:
+            raise database.explain(fault, self.url) from fault
+
+    def applied(self, *, ctx: MigrationContext, **_: Any) -> None:
+        """Journal a step that is done, in its own transaction: Alembic's `on_version_apply`."""
+        entry = self._plan.entry() if self._plan else None
+        if entry is not None and ctx.connection is not None and not ctx.as_sql:
+            journal.ensure(ctx.connection)
+            journal.write(ctx.connection, entry)
+            log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
+
+    def _writes(self, context: MigrationContext) -> bool:
+        return not context.opts.get("dont_mutate", False) and "revision_context" not in context.opts
+
+    def _write(self, alembic: ModuleType, context: MigrationContext, plan: Plan) -> None:
+        stack = self._stack
+        beside = stack.enter_context(self._beside.connect()).execution_options(isolation_level="AUTOCOMMIT")
+        stack.enter_context(only_migrator(beside, self.settings.migrator_deadline))
+        pid = stack.enter_context(worker(self.connection, self._wanted))
+
+        def once() -> None:
+            with alembic.begin_transaction():
+                alembic.run_migrations()
+
+        with waiting.watching(beside, pid) as watch:
+            try:
+                if context._in_external_transaction:  # noqa: SLF001  # not ours to roll back and try again
+                    once()
+                else:
+                    waiting.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
+            except (Exception, KeyboardInterrupt) as fault:
+                self._failed(fault, plan)
+                raise
+
+    def _failed(self, fault: BaseException, plan: Plan) -> None:
+        """Journal the failure beside the rolled-back transaction, and say where the database stands."""
+        entry = plan.entry()
+        if entry is None:
+            return
+        statement = fault.statement if isinstance(fault, sa.exc.DBAPIError) else None
+        secret = self.url.password
+        error = faults.primary(fault)
+        try:
+            with self._beside.connect() as connection, connection.begin():
+                heads = MigrationContext.configure(connection).get_current_heads()
+                journal.ensure(connection)
+                journal.write(
+                    connection, entry, error=error.replace(secret, "***") if secret else error, statement=statement
+                )
+        except sa.exc.DBAPIError as also:
+            log.warning("The failure could not be journalled: %s.", faults.primary(also))
+            heads = ("the last good revision",)
+        raise faults.in_revision(fault, entry, " and ".join(heads) or "base", self.url) from fault
+
+    def _check(
+        self, context: MigrationContext, script: ScriptDirectory, heads: tuple[str, ...], steps: list[Step]
+    ) -> None:
+        refusals.unknown_revision(script, heads)
+        refusals.too_long(revision for step in steps for revision in step.to_revisions_no_deps)
+        if not self._writes(context):
+            return
+        if not steps:
+            log.info("Nothing to do: the database is at %s.", " and ".join(heads) or "base")
+            return
+        assert context.connection is not None
+        refusals.unversioned_with_tables(context.connection, heads, steps)
+        if any(step.info.is_stamp and refusals.BASELINE in step.info.destination_revision_ids for step in steps):
+            self._compare_with_baseline(context, script)
+
+    def _compare_with_baseline(self, context: MigrationContext, script: ScriptDirectory) -> None:
+        difference = refusals.not_the_baseline(context, script)
+        for line in difference.beyond:
+            log.warning("Beyond the baseline: %s", line)
+        if not difference.lacking:
+            return
+        lines = "\n  ".join(str(deviation) for deviation in difference.lacking)
+        if self._forced():
+            log.warning("Stamped all the same (-x force=yes), although it is not the baseline:\n  %s", lines)
+            return
+        raise RefusedError(
+            f"This database is not the baseline {refusals.BASELINE}, so it was not stamped:\n  {lines}",
+            "Mend what is listed and stamp again. -x force=yes before the command stamps all the same "
+            f"(python -m alembic -x force=yes stamp {refusals.BASELINE}); later revisions may then fail.",
+        )
+
+    def _forced(self) -> bool:
+        given = getattr(self.config.cmd_opts, "x", None) or []
+        return "force=yes" in given or self.config.attributes.get("force") is True

@@ -1,0 +1,66 @@
+"""The steps of one command, decided once: a `downgrade -2` that tries again after one step takes one more, not two."""
+
+import datetime as dt
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
+
+from ourschool.migrate.journal import Entry
+
+Step = RevisionStep | StampStep
+Steps = Callable[[Any, MigrationContext], Iterable[Step]]
+"""What an Alembic command hands to its MigrationContext as `fn`."""
+
+
+class Plan:
+    """Stands between Alembic's command and its context: the same steps, each given out until it is done.
+
+    `check` sees the heads and the steps before the first one runs, and raises what it refuses.
+    """
+
+    def __init__(
+        self, command: Steps, check: Callable[[tuple[str, ...], list[Step]], None], note: str | None = None
+    ) -> None:
+        self._command = command
+        self._check = check
+        self._left: deque[Step] | None = None
+        self._note = note
+        self._started = dt.datetime.now(dt.UTC)
+        self.current: Step | None = None
+
+    def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterator[Step]:
+        """The steps still to be done; a step that raised is given again by the next call."""
+        if self._left is None:
+            steps = list(self._command(heads, context))
+            self._check(heads, steps)
+            self._left = deque(steps)
+        while self._left:
+            if self.current is not self._left[0]:
+                self._started = dt.datetime.now(dt.UTC)
+            self.current = self._left[0]
+            yield self.current
+            self._left.popleft()
+        self.current = None
+
+    def entry(self) -> Entry | None:
+        """The journal's entry for the step at hand; None between commands."""
+        step = self.current
+        if step is None:
+            return None
+        info = step.info
+        if info.is_stamp:
+            target = ", ".join(info.destination_revision_ids) or "base"
+            return Entry(target, "stamp", self._started, note=self._note)
+        revision = info.up_revision
+        assert revision is not None
+        file = getattr(revision, "path", None)
+        return Entry(
+            revision.revision,
+            "upgrade" if info.is_upgrade else "downgrade",
+            self._started,
+            file=Path(file) if file else None,
+            note=self._note,
+        )

@@ -1,0 +1,93 @@
+"""What a migration refuses before it touches anything, and why."""
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from sqlalchemy.engine import Connection
+
+from ourschool.errors import RefusedError, UsageError
+from ourschool.migrate.plan import Step
+from ourschool.schema.deviations import Difference
+from ourschool.schema.difference import compare
+from ourschool.schema.scratch import catalogue_of
+from ourschool.schema.snapshot import BOOKKEEPING, take
+
+BASELINE = "cd0edd614cc5"
+"""The revision that an existing database is stamped with."""
+LONGEST_ID = 32
+"""`alembic_version.version_num` is varchar(32)."""
+
+TABLES = sa.text("""
+    select relname
+      from pg_class
+     where relnamespace = current_schema()::regnamespace
+       and relkind in ('r', 'p')
+     order by relname
+""")
+
+
+def unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
+    """Refuse to work on a database whose revision these files do not know."""
+    for head in heads:
+        try:
+            known = script.get_revision(head) is not None
+        except (RevisionError, sa.exc.ArgumentError):
+            known = False
+        except Exception as fault:  # Alembic wraps its ResolutionError in a CommandError
+            if not isinstance(fault.__cause__, RevisionError):
+                raise
+            known = False
+        if not known:
+            raise RefusedError(
+                f"The database says it is at revision {head!r}, which no file in {_versions(script)} has: it was "
+                "migrated by a newer or another version of this code, or somebody edited alembic_version.",
+                "Install the version of ourschool that has the revision, or restore the backup made before it ran. "
+                f"Where you know which revision the tables equal: python -m alembic stamp --purge {BASELINE} "
+                "(refused where they do not equal the baseline).",
+            )
+
+
+def unversioned_with_tables(connection: Connection, heads: Collection[str], steps: Sequence[Step]) -> None:
+    """Refuse to migrate over tables that Alembic knows nothing of; an empty database and a stamp may pass."""
+    if heads or all(step.info.is_stamp for step in steps):
+        return
+    tables = [name for (name,) in connection.execute(TABLES) if name not in BOOKKEEPING]
+    if tables:
+        shown = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
+        raise RefusedError(
+            f"The database has tables ({shown}) but no revision: migrating over them would fail half-way or worse.",
+            f"Back up, then prove it equal to the baseline and stamp it: python -m alembic stamp {BASELINE}. "
+            "MIGRATIONS.md, 'An existing database', has the whole road.",
+        )
+
+
+def too_long(revisions: Iterable[str]) -> None:
+    """Refuse revision ids that `alembic_version` cannot hold: the step would run and then fail to be recorded."""
+    for revision in revisions:
+        if len(revision) > LONGEST_ID:
+            raise UsageError(
+                f"Revision id {revision!r} has {len(revision)} characters; alembic_version holds {LONGEST_ID}.",
+                "Give the revision a shorter id, in its file and wherever another file names it.",
+            )
+
+
+def not_the_baseline(context: MigrationContext, script: ScriptDirectory) -> Difference:
+    """What sets this database apart from the baseline: built by its own revision in a schema that is rolled back."""
+    connection = context.connection
+    assert connection is not None
+
+    def build(scratch: Connection) -> None:
+        module = script.get_revision(BASELINE).module
+        with Operations.context(MigrationContext.configure(scratch)):
+            module.upgrade()
+
+    return compare(catalogue_of(connection, build), take(connection))
+
+
+def _versions(script: ScriptDirectory) -> Path:
+    return Path(script.versions)

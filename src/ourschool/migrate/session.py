@@ -1,0 +1,90 @@
+"""The connection that runs the revisions: our timeouts, the worker's lock, the server's notices; all undone after."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy.engine import Connection
+
+from ourschool.errors import FailedError
+from ourschool.migrate.lock import SPACE, WORKER
+from ourschool.settings import Settings
+
+log = logging.getLogger("ourschool.migrate")
+
+APPLICATION = "ourschool migrate"
+
+
+def server_settings(settings: Settings) -> dict[str, str]:
+    """What a migrating session asks of the server, each on purpose and none inherited; in milliseconds."""
+    return {
+        "lock_timeout": str(settings.lock_timeout),
+        "statement_timeout": str(settings.statement_timeout),
+        "idle_in_transaction_session_timeout": str(settings.idle_timeout),
+    }
+
+
+@contextmanager
+def worker(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
+    """Make `connection` the one that migrates inside the block; yields the pid of its server process.
+
+    Runs beneath SQLAlchemy, so that no transaction has begun when Alembic takes the connection. In a transaction of the
+    caller's the lock is held until that ends, with what was done in it. `wanted` is what to set: nothing where the
+    connection was opened with it.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    in_transaction = connection.in_transaction()
+    driver.add_notice_handler(_tell)
+    before = {name: _setting(driver, name) for name in wanted}
+    try:
+        lock = "pg_try_advisory_xact_lock" if in_transaction else "pg_try_advisory_lock"
+        pid, alone = driver.execute(f"select pg_backend_pid(), {lock}(%s, %s)", (SPACE, WORKER)).fetchone() or (
+            0,
+            False,
+        )
+        if not alone:
+            raise FailedError(
+                "Another connection began to migrate this database at this very moment.", "Run the same command again."
+            )
+        _set(driver, wanted)
+        if not in_transaction:
+            _notice_a_dead_client(driver)
+            driver.commit()
+        yield pid
+    finally:
+        driver.remove_notice_handler(_tell)
+        if not driver.closed and driver.info.transaction_status != psycopg.pq.TransactionStatus.INERROR:
+            _set(driver, before)
+            if not in_transaction:
+                driver.execute("select pg_advisory_unlock(%s, %s)", (SPACE, WORKER))
+                driver.commit()
+
+
+def _notice_a_dead_client(driver: psycopg.Connection[Any]) -> None:
+    """Ask the server to look every second whether we still live; servers on Windows cannot, and say so."""
+    try:
+        with driver.transaction():
+            driver.execute("select set_config('client_connection_check_interval', '1s', false)")
+    except psycopg.Error:
+        log.debug("The server cannot notice a client that has gone.")
+
+
+def _setting(driver: psycopg.Connection[Any], name: str) -> str:
+    row = driver.execute("select current_setting(%s)", (name,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _set(driver: psycopg.Connection[Any], values: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        driver.execute("select set_config(%s, %s, false)", (name, value))
+
+
+def _tell(notice: psycopg.errors.Diagnostic) -> None:
+    """What a revision says with RAISE NOTICE or WARNING is for the operator; PostgreSQL's own chatter is not."""
+    if notice.sqlstate == "01000" or (notice.severity_nonlocalized == "NOTICE" and notice.sqlstate == "00000"):
+        level = logging.WARNING if notice.severity_nonlocalized == "WARNING" else logging.INFO
+        if notice.source_file == "pl_exec.c":
+            log.log(level, "%s", notice.message_primary)
