@@ -8,7 +8,7 @@ from typing import Any
 from alembic import context
 
 from ourschool import settings
-from ourschool.migrate import authoring, comparison, environment
+from ourschool.migrate import authoring, comparison, environment, online  # online registers op.…_online
 from ourschool.models import metadata
 
 config = context.config
@@ -46,7 +46,7 @@ def online() -> None:
     with ExitStack() as stack:
         # No SQL may run on the connection before configure(): it would switch off the transaction per revision.
         run = environment.Run(config, settings.load(folder, database_url=url_option()), stack)
-        configure(connection=run.connection, on_version_apply=run.applied)
+        configure(connection=run.connection, on_version_apply=run.applied, run=run)
         run.migrate(context)
 
 

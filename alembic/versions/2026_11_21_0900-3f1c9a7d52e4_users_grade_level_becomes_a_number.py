@@ -3,9 +3,10 @@ r"""users.grade_level becomes a number
 Why: '7', '7th' and 'Grade 7' are one grade, and no report could know it. From here on it is an integer: pre-school -1,
 kindergarten 0, then 1 to 13.
 Locks: ACCESS EXCLUSIVE on users for the rewrite of that one table, a few thousand rows: tens of milliseconds.
-Data: every text that is not already the plain number is kept in retired.users_grade_level_3f1c9a7d52e4. What cannot be
-read becomes NULL, and the run says how many and which users.
-Way back: texts come back as they were, for whoever's grade was not changed since; others get '8', 'K' or 'Pre-K'.
+Data: every text that the number alone would not give back is kept in retired.users_grade_level_3f1c9a7d52e4. What
+cannot be read becomes NULL, and the run says how many and which users.
+Way back: texts come back as they were, for whoever's grade was not changed since; others get '8', 'K' or 'Pre-K'. Texts
+of those who were changed or deleted stay where they are kept.
 
 Revision ID: 3f1c9a7d52e4
 Revises: cd0edd614cc5
@@ -29,6 +30,8 @@ READ = r"""
     end
 """
 
+WRITTEN = "case ({number}) when -1 then 'Pre-K' when 0 then 'K' else ({number})::text end"
+
 SET_ASIDE = f"""
     insert into retired.users_grade_level_3f1c9a7d52e4 (user_id, grade_level, became)
     select id,
@@ -36,11 +39,7 @@ SET_ASIDE = f"""
            {READ}
       from users
      where grade_level is not null
-       and grade_level is distinct from ({READ})::text
-        on conflict (user_id) do update
-       set grade_level = excluded.grade_level,
-           became = excluded.became,
-           retired_at = now()
+       and grade_level is distinct from {WRITTEN.format(number=READ)}
 """
 
 TELL = """
@@ -56,6 +55,7 @@ begin
           select user_id, grade_level, row_number() over (order by user_id) as place
             from retired.users_grade_level_3f1c9a7d52e4
            where became is null
+             and left_at is null
              and btrim(grade_level) <> ''
       ) as kept;
     if unread > 0 then
@@ -73,11 +73,20 @@ GIVE_BACK = f"""
            set grade_level = kept.grade_level
           from retired.users_grade_level_3f1c9a7d52e4 as kept
          where kept.user_id = users.id
+           and kept.left_at is null
            and kept.became is not distinct from ({READ})
      returning users.id
     )
     delete from retired.users_grade_level_3f1c9a7d52e4
-     where user_id in (select id from given)
+     where left_at is null
+       and user_id in (select id from given)
+"""
+
+# Whoever has this key after the next way up may be somebody else: what is left now is never given to anybody.
+LEAVE = """
+    update retired.users_grade_level_3f1c9a7d52e4
+       set left_at = now()
+     where left_at is null
 """
 
 LEAVE_NOTHING_EMPTY = """
@@ -99,10 +108,12 @@ def upgrade() -> None:
     op.execute("create schema if not exists retired")
     op.execute("""
         create table if not exists retired.users_grade_level_3f1c9a7d52e4 (
-            user_id integer primary key,
+            user_id integer,
             grade_level text not null,
             became integer,
-            retired_at timestamptz not null default now()
+            retired_at timestamptz default clock_timestamp(),
+            left_at timestamptz,
+            primary key (user_id, retired_at)
         )
     """)
     op.execute("""
@@ -116,10 +127,11 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("lock table users in access exclusive mode")
-    op.execute("""
+    op.execute(f"""
         alter table users
         alter column grade_level type character varying
-        using case grade_level when -1 then 'Pre-K' when 0 then 'K' else grade_level::text end
+        using {WRITTEN.format(number="grade_level")}
     """)
     op.execute(GIVE_BACK)
+    op.execute(LEAVE)
     op.execute(LEAVE_NOTHING_EMPTY)

@@ -52,6 +52,9 @@ TIMESTAMPS = {
 }
 
 TWICE = "select 1 from attendance_records group by student_id, date having count(*) {}"
+FIRST_CHANGED_LAST = (
+    "(array_agg(id order by updated_at desc nulls last))[1] = min(id) and max(updated_at) > min(updated_at)"
+)
 ATTENDANCE = {
     "two rows for a day": TWICE.format("= 2 and count(distinct status) = 2"),
     "three rows for a day": TWICE.format("= 3 and count(distinct status) = 3"),
@@ -59,9 +62,8 @@ ATTENDANCE = {
     "changed at the same time": TWICE.format("= 2 and count(updated_at) = 2 and count(distinct updated_at) = 1"),
     "one of them never changed": TWICE.format("= 2 and count(updated_at) = 1"),
     "none of them ever changed": TWICE.format("> 1 and count(updated_at) = 0"),
-    "the first entered is the last changed": TWICE.format(
-        "> 1 and (array_agg(id order by updated_at desc nulls last))[1] = min(id) and max(updated_at) > min(updated_at)"
-    ),
+    "the first of two is the last changed": TWICE.format("= 2 and " + FIRST_CHANGED_LAST),
+    "the first of three is the last changed": TWICE.format("= 3 and " + FIRST_CHANGED_LAST),
     "every status": "select 1 from attendance_records having count(distinct status) = 4",
 }
 

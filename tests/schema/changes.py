@@ -73,7 +73,8 @@ CHANGES = (
     # constraints
     Change("check text", "alter table visits drop constraint visits_note_check; "
            "alter table visits add constraint visits_note_check check (note <> '-') not valid",
-           "constraint visits_note_check on visits: expected CHECK (note <> ''::text), found CHECK (note <> '-'::text)"),
+           "constraint visits_note_check on visits: "
+           "expected CHECK (note <> ''::text), found CHECK (note <> '-'::text)"),
     Change("check validated", "alter table visits validate constraint visits_note_check",
            "constraint visits_note_check on visits: expected not valid, found valid"),
     Change("check missing", "alter table users drop constraint users_grade_level_check",
@@ -121,7 +122,8 @@ CHANGES = (
            "index ix_users_email on users: missing (expected CREATE INDEX ix_users_email ON users USING btree "
            "(lower(email::text), role DESC NULLS LAST) INCLUDE (nickname))"),
     Change("index unexpected", "create index ix_visits_seen on visits (seen)",
-           "index ix_visits_seen on visits: unexpected (found CREATE INDEX ix_visits_seen ON visits USING btree (seen))"),
+           "index ix_visits_seen on visits: "
+           "unexpected (found CREATE INDEX ix_visits_seen ON visits USING btree (seen))"),
     Change("index columns", "drop index roll_id; create unique index roll_id on roll (id, role)",
            "index roll_id on roll: expected CREATE UNIQUE INDEX roll_id ON roll USING btree (id), "
            "found CREATE UNIQUE INDEX roll_id ON roll USING btree (id, role)"),
@@ -213,8 +215,8 @@ CHANGES = (
            "function touched(): expected comment keeps seen, found none"),
     Change("overload", "create function touched(integer) returns integer language sql as 'select 1'",
            "function touched(integer): unexpected (found CREATE OR REPLACE FUNCTION touched(integer))"),
-    Change("aggregate", "drop aggregate total(integer); create aggregate total(integer) (sfunc = int4mi, stype = integer, "
-           "initcond = '0')",
+    Change("aggregate", "drop aggregate total(integer); "
+           "create aggregate total(integer) (sfunc = int4mi, stype = integer, initcond = '0')",
            "aggregate total(integer): expected sfunc = int4pl, stype = integer, initcond = '0', "
            "found sfunc = int4mi, stype = integer, initcond = '0'"),
     Change("trigger", "create or replace trigger visits_touched before update on visits for each row "

@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 
 from ourschool.errors import CheckFailed
 from ourschool.migrate import comparison, refusals
-from ourschool.schema.difference import Difference
+from ourschool.schema.deviations import Difference
 
 log = logging.getLogger("ourschool.migrate")
 

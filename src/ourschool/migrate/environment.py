@@ -61,7 +61,8 @@ class Run:
         self.config = config
         self.settings = settings
         self._stack = stack
-        self._plan: Plan | None = None
+        self.plan: Plan | None = None
+        self.watch: waiting.Watch | None = None
         passed = config.attributes.get("connection")
         self._wanted = server_settings(settings) if passed is not None else {}
         try:
@@ -83,7 +84,7 @@ class Run:
         """Run what the command asked for. `alembic` is `alembic.context`, configured."""
         context: MigrationContext = alembic.get_context()
         script: ScriptDirectory = alembic.script
-        plan = self._plan = Plan(
+        plan = self.plan = Plan(
             context._migrations_fn,  # type: ignore[arg-type]  # noqa: SLF001  # the one place a command's steps pass
             lambda heads, steps: self._check(context, script, heads, steps),
             note="-x force=yes" if self._forced() else None,
@@ -99,7 +100,7 @@ class Run:
 
     def applied(self, *, ctx: MigrationContext, **_: Any) -> None:
         """Journal a step that is done, in its own transaction: Alembic's `on_version_apply`."""
-        entry = self._plan.entry() if self._plan else None
+        entry = self.plan.entry() if self.plan else None
         if entry is not None and ctx.connection is not None and not ctx.as_sql:
             journal.ensure(ctx.connection)
             journal.write(ctx.connection, entry)
@@ -119,6 +120,7 @@ class Run:
                 alembic.run_migrations()
 
         with waiting.watching(beside, pid) as watch:
+            self.watch = watch
             try:
                 if context._in_external_transaction:  # noqa: SLF001  # not ours to roll back and try again
                     once()

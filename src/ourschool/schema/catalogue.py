@@ -118,6 +118,6 @@ class Catalogue:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of all that is compared: the same for equal catalogues, on every server version."""
-        compared = dataclasses.asdict(dataclasses.replace(self, grants=()))
-        text = json.dumps(compared, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        compared = dataclasses.replace(self, grants=())
+        text = json.dumps(compared, default=vars, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

@@ -1,8 +1,9 @@
 """One way in which a database differs from what was expected, as a line for a person and as data for a program."""
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 
 LONGEST = 160
 """Characters of a value that still fit a line; of a longer one the part that differs is shown."""
@@ -92,8 +93,13 @@ def _apart(expected: str, found: str) -> tuple[str, str, str]:
     where = ""
     if "\n" in expected and "\n" in found:
         lines = (expected.splitlines(), found.splitlines())
-        number = len(os.path.commonprefix(lines))
+        number = _alike(*lines)
         where = f"line {number + 1}: "
         expected, found = (line[number].strip() if number < len(line) else "no more" for line in lines)
-    start = len(os.path.commonprefix((expected, found)))
+    start = _alike(expected, found)
     return where, _cut(expected, start), _cut(found, start)
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many members two texts, or two lists of lines, share before they part."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -48,6 +48,8 @@ def compare(expected: Catalogue, found: Catalogue) -> Difference:
 
 
 def _relation(expected: Relation | None, found: Relation | None) -> Iterator[Deviation]:
+    if expected == found:  # nearly always, and far quicker than to look at each part
+        return
     if expected is None or found is None:
         yield from _compared(expected, found, _relation_label)
         return
@@ -76,7 +78,7 @@ def _indexes(table: str, expected: Relation, found: Relation) -> Iterator[Deviat
     ours, theirs = ([i for i in relation.indexes if i.name not in told] for relation in (expected, found))
     indexes, renamed = _named_alike(ours, theirs)
     yield from (_rename(f"index {_quoted(old)} on {table}", old, new) for old, new in renamed)
-    yield from _each(ours, indexes, lambda index: f"index {_quoted(index.name)} on {table}", skip={"constraint"})
+    yield from _each(ours, indexes, lambda index: f"index {_quoted(index.name)} on {table}")
 
 
 def _sequences(expected: Catalogue, found: Catalogue) -> Iterator[Deviation]:
@@ -121,11 +123,9 @@ def _rename(what: str, old: str, new: str) -> Deviation:
     return Deviation(Kind.DIFFERENT, what, "name", _quoted(old), _quoted(new))
 
 
-def _each(
-    expected: Iterable[_P], found: Iterable[_P], label: Callable[[_P], str], skip: Collection[str] = ()
-) -> Iterator[Deviation]:
+def _each(expected: Iterable[_P], found: Iterable[_P], label: Callable[[_P], str]) -> Iterator[Deviation]:
     for pair in _pairs(expected, found):
-        yield from _compared(*pair, label, skip)
+        yield from _compared(*pair, label)
 
 
 def _pairs(expected: Iterable[_P], found: Iterable[_P]) -> Iterator[tuple[_P | None, _P | None]]:

@@ -2,8 +2,8 @@
 
 import re
 
-_LITERALS = re.compile(r"ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]::text\[\]")
-_LITERAL = re.compile(r"'(?:[^']|'')*'::character varying")
+_LITERAL = re.compile(r"(?:E?'(?:[^']|'')*'|NULL)::character varying")
+_LITERALS = re.compile(rf"ARRAY\[((?:{_LITERAL.pattern}(?:, )?)+)\]::text\[\]")
 _NAME = r"""(?:"(?:[^"]|"")*"|[^\s".;()]+)"""
 _SOURCE = re.compile(rf"^ +FROM (?:ONLY )?(?:{_NAME}\.)?(?P<relation>{_NAME})(?: (?P<alias>{_NAME}))?;?$", re.MULTILINE)
 
@@ -19,7 +19,8 @@ def expression(text: str) -> str:
 def single_view(text: str) -> str:
     """The query of a view on one relation as PostgreSQL 16 and later print it, from PostgreSQL 15's form.
 
-    Columns lose the relation's name in front of them; literals, quoted names and `relation.*` stay.
+    Columns lose the relation's name in front of them; literals, quoted names and `relation.*` stay. Not for views with
+    subqueries, inside which every version qualifies: those differ between 15 and 16.
     """
     source = _SOURCE.search(text)
     if source is None:

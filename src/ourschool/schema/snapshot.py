@@ -34,8 +34,9 @@ _CATALOGUE = sa.text(CATALOGUE)
 def take(connection: sa.Connection, schema: str = "public", ignore: frozenset[str] = BOOKKEEPING) -> Catalogue:
     """The catalogue of `schema` as `connection` sees it, without the tables named in `ignore` and all that is theirs.
 
-    A schema that does not exist has an empty catalogue. Only reads, takes no lock beyond ACCESS SHARE, and leaves
-    the settings and the caller's transaction as they were. Raises sqlalchemy.exc.DBAPIError.
+    A schema that does not exist has an empty catalogue. Only reads, and leaves the caller's settings and transaction
+    as they were. Waits while somebody holds a table exclusively, no longer than the caller's lock_timeout.
+    Raises sqlalchemy.exc.DBAPIError.
     """
     with _traceless(connection):
         connection.execute(_SETTINGS, {"schema": schema})

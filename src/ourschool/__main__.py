@@ -1,0 +1,5 @@
+"""`python -m ourschool`."""
+
+from ourschool.cli import main
+
+main()

@@ -1,0 +1,131 @@
+"""How an online operation runs its statements: each in a transaction of its own, patient with locks; offline printed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from psycopg import sql
+from sqlalchemy.engine import Connection, Row
+
+from ourschool.errors import UsageError
+from ourschool.migrate import waiting
+
+Done = TypeVar("Done")
+Statement = str | sql.Composable | sa.Executable
+"""Text without parameters, composed identifiers, or SQLAlchemy's own; never a formatted string with a name in it."""
+
+PATIENT = "60s"
+"""lock_timeout of what waits without stopping anybody, as a concurrent index build does for older transactions."""
+
+
+class Steps:
+    """The statements of one online operation. Use as a context manager; inside, nothing of the revision is open.
+
+    `revision` is the id of the revision that runs, which names what is set aside or temporary.
+    """
+
+    def __init__(self, operations: Operations) -> None:
+        self.context: MigrationContext = operations.migration_context
+        self.offline = self.context.as_sql
+        self._block: Any = None
+
+    def __enter__(self) -> "Steps":
+        if self.context._in_external_transaction:  # noqa: SLF001  # Alembic tells nobody else
+            raise UsageError(
+                "An online operation cannot run inside a transaction of the caller's.",
+                "Pass a connection that is not in a transaction, or let the revision run with python -m alembic upgrade.",
+            )
+        already = not self.offline and self.connection.get_isolation_level() == "AUTOCOMMIT"
+        self._block = nullcontext() if already else self.context.autocommit_block()
+        self._block.__enter__()
+        return self
+
+    def __exit__(self, *fault: Any) -> None:
+        self._block.__exit__(*fault)
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that works; never asked for offline."""
+        assert self.context.connection is not None
+        return self.context.connection
+
+    @property
+    def revision(self) -> str:
+        """The id of the revision that runs; 'unnamed' where an operation is run by itself, as in a test."""
+        plan = getattr(self.context.opts.get("run"), "plan", None)
+        step = getattr(plan, "current", None)
+        return str(step.revision.revision) if step is not None and not step.info.is_stamp else "unnamed"
+
+    def look(self, query: str, **values: Any) -> list[Row[Any]]:
+        """Read the catalogue or rows: `query` has `:name` parameters. Offline there is nothing to see."""
+        if self.offline:
+            return []
+        return list(self.connection.execute(sa.text(query), values))
+
+    def run(self, *statements: Statement, lock_timeout: str | None = None) -> None:
+        """Run the statements, each in a transaction of its own, each again and again until it gets its locks.
+
+        `lock_timeout` holds for these statements alone; give one only for what stops nobody while it waits.
+        """
+        for statement in statements:
+            if lock_timeout is None:
+                self._patiently(lambda statement=statement: self._execute(statement))  # type: ignore[misc]
+                continue
+            self._execute(sql.SQL("set lock_timeout = {}").format(lock_timeout))
+            try:
+                self._patiently(lambda statement=statement: self._execute(statement))  # type: ignore[misc]
+            finally:
+                self._execute("reset lock_timeout")
+
+    def together(self, *statements: Statement) -> None:
+        """Run the statements in one transaction, the whole of it again until it gets its locks. Keep it short."""
+
+        def work() -> None:
+            with self.transaction():
+                for statement in statements:
+                    self._execute(statement)
+
+        self._patiently(work)
+
+    def repeat(self, work: Callable[[], Done]) -> Done:
+        """Run `work`, which opens `transaction()`s itself, again until it gets its locks; returns what it returns."""
+        done: list[Done] = []
+        self._patiently(lambda: done.append(work()))
+        return done[-1]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction, as SQL says it: Alembic's own is closed inside an online operation."""
+        self._execute("begin")
+        try:
+            yield
+        except BaseException:
+            if not self.offline and not self.connection.invalidated:
+                self._execute("rollback")
+            raise
+        self._execute("commit")
+
+    def execute(self, statement: Statement, **values: Any) -> "sa.CursorResult[Any] | None":
+        """Run one statement now, once, inside a `transaction()` or by itself; offline it is printed."""
+        return self._execute(statement, values)
+
+    def _execute(self, statement: Statement, values: dict[str, Any] | None = None) -> "sa.CursorResult[Any] | None":
+        if isinstance(statement, sql.Composable):
+            statement = statement.as_string()
+        if isinstance(statement, str):
+            # a colon in a literal or a cast is none of SQLAlchemy's parameters, unless values were given
+            statement = sa.text(statement if values else statement.replace(":", r"\:"))
+        if self.offline:
+            self.context.impl._exec(statement.bindparams(**values) if values else statement)  # type: ignore[attr-defined]  # noqa: SLF001
+            return None
+        return self.connection.execute(statement, values or {})
+
+    def _patiently(self, work: Callable[[], Any]) -> None:
+        run = self.context.opts.get("run")
+        if self.offline or run is None:
+            work()
+        else:
+            waiting.patiently(work, lambda: work, run.watch, run.settings.lock_deadline)
