@@ -7,8 +7,9 @@ from typing import Any
 
 from alembic import context
 
+import ourschool.migrate.online  # noqa: F401  # registers op.create_index_online and the rest
 from ourschool import settings
-from ourschool.migrate import authoring, comparison, environment, online  # online registers op.…_online
+from ourschool.migrate import authoring, comparison, environment
 from ourschool.models import metadata
 
 config = context.config

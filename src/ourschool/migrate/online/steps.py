@@ -1,4 +1,4 @@
-"""How an online operation runs its statements: each in a transaction of its own, patient with locks; offline printed."""
+"""How an online operation runs its statements: each in a transaction of its own, patient with locks."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -36,7 +36,7 @@ class Steps:
         if self.context._in_external_transaction:  # noqa: SLF001  # Alembic tells nobody else
             raise UsageError(
                 "An online operation cannot run inside a transaction of the caller's.",
-                "Pass a connection that is not in a transaction, or let the revision run with python -m alembic upgrade.",
+                "Pass a connection that is not in a transaction, or run python -m alembic upgrade.",
             )
         already = not self.offline and self.connection.get_isolation_level() == "AUTOCOMMIT"
         self._block = nullcontext() if already else self.context.autocommit_block()
