@@ -1,1 +1,1 @@
-"""Speed, as ratios measured in one run."""
+"""Speed, as ratios: A and B measured in turn in one run, medians quoted. `python -m benchmarks` prints the tables."""

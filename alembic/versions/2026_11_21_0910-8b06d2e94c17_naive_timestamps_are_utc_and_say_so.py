@@ -48,6 +48,7 @@ do $$
 declare
     patience integer := (select setting::integer from pg_settings where name = 'lock_timeout');
     started timestamptz := clock_timestamp();
+    zone text := current_setting('timezone');
     change record;
 begin
     -- one lock_timeout for all the locks together: whoever queues behind the first must not wait for eleven
@@ -72,6 +73,7 @@ begin
     loop
         execute format('alter table %I %s', change.name, change.changes);
     end loop;
+    perform set_config('timezone', zone, true);
 end
 $$
 """

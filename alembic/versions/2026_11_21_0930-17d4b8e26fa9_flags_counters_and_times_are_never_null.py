@@ -78,18 +78,17 @@ NEVER_NULL = """
 do $$
 declare
     low bigint;
-    top bigint;
 begin
     for pass in 1..2 loop
-        select min(id), max(id) into low, top from {table};
-        while low <= top loop
+        select min(id) into low from {table};
+        while low is not null loop
             update {table}
                set {assignments}
              where id >= low
                and id < low + 5000
                and ({missing});
             commit;
-            low := low + 5000;
+            select min(id) into low from {table} where id >= low + 5000;
         end loop;
         exit when pass = 2;
         -- from here on no new NULL can come; the second pass fills what came while the first one ran

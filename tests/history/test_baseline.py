@@ -30,7 +30,9 @@ def test_the_baseline_is_the_record_to_the_letter_up_down_and_up(database: Datab
     assert difference(database) == ""
     with database.connect() as connection:
         tables = sorted({row[0] for row in catalogue.recorded().columns})
-        assert catalogue.owned_sequences(connection) == {f"{table}_id_seq": f"{table}.id" for table in tables}
+        owned = catalogue.owned_sequences(connection)
+        owned.pop("migration_journal_id_seq", None)  # an identity's: it is no part of the school
+        assert owned == {f"{table}_id_seq": f"{table}.id" for table in tables}
 
     downgrade(database, "base")
     assert database.rows(LEFT) == []

@@ -106,8 +106,7 @@ def test_of_a_whole_school_no_instant_moves(database: Database) -> None:
     upgrade(database, BEFORE)
     tables = [str(column).split(".") for column in of_type(database, "timestamp")]
     sums = " union all ".join(
-        f"select '{table}.{column}', md5(string_agg(extract(epoch from {column})::text, ' ' order by id))"
-        f" from {table}"
+        f"select '{table}.{column}', md5(string_agg(extract(epoch from {column})::text, ' ' order by id)) from {table}"
         for table, column in tables
     )
     # the epoch of a naive timestamp is reckoned as if it were UTC, whatever the zone

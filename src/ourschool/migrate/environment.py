@@ -63,6 +63,7 @@ class Run:
         self._stack = stack
         self.plan: Plan | None = None
         self.watch: waiting.Watch | None = None
+        self._journalled: str | None = None
         passed = config.attributes.get("connection")
         self._wanted = server_settings(settings) if passed is not None else {}
         try:
@@ -102,7 +103,9 @@ class Run:
         """Journal a step that is done, in its own transaction: Alembic's `on_version_apply`."""
         entry = self.plan.entry() if self.plan else None
         if entry is not None and ctx.connection is not None and not ctx.as_sql:
-            journal.ensure(ctx.connection)
+            if self._journalled is None or self._journalled == entry.revision:
+                journal.ensure(ctx.connection)  # a step before this one has committed the table otherwise
+            self._journalled = entry.revision
             journal.write(ctx.connection, entry)
             log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
 

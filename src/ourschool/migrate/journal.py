@@ -1,6 +1,7 @@
 """The journal: what was done to this database, by whom, when, how long it took, and how it ended."""
 
 import datetime as dt
+import functools
 import getpass
 import hashlib
 import importlib.metadata
@@ -68,10 +69,8 @@ def write(connection: Connection, entry: Entry, *, error: str | None = None, sta
             outcome="done" if error is None else "failed",
             started_at=entry.started_at,
             duration=now - entry.started_at,
-            client_host=socket.gethostname(),
-            client_user=_client_user(),
             client_pid=os.getpid(),
-            package_version=importlib.metadata.version("ourschool"),
+            **_client(),
             file_sha256=hashlib.sha256(entry.file.read_bytes()).hexdigest() if entry.file else None,
             note=entry.note,
             error=error,
@@ -80,8 +79,15 @@ def write(connection: Connection, entry: Entry, *, error: str | None = None, sta
     )
 
 
-def _client_user() -> str:
+@functools.cache
+def _client() -> dict[str, str]:
+    """The columns that are the same for the whole process."""
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (OSError, KeyError):  # a container's user without a name
-        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    return {
+        "client_host": socket.gethostname(),
+        "client_user": user,
+        "package_version": importlib.metadata.version("ourschool"),
+    }

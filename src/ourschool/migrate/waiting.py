@@ -43,7 +43,7 @@ class Watch:
     seen: str = "somebody who has just ended"
     _over: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, pause: float = 0.05) -> None:
+    def run(self, pause: float = 0.1) -> None:
         """Look every `pause` seconds until told to stop: after the timeout nobody can tell any more who it was."""
         while not self._over.wait(pause):
             try:

@@ -1,0 +1,112 @@
+"""The two roads to head, the whole chain there and back, and a dump: equal databases, and every row counted."""
+
+import os
+import subprocess
+
+import pytest
+
+from ourschool import database as ours
+from ourschool.schema.difference import compare
+from tests.existing.rows import TABLES, Size, checksums
+from tests.history.schools import (
+    BASELINE,
+    CHAIN,
+    HEAD,
+    at,
+    catalogue,
+    counted,
+    downgrade,
+    journal,
+    make_existing,
+    upgrade,
+)
+from tests.support.databases import Database, fresh
+
+WITH_BEYOND = Size(beyond=True)
+
+
+def contents(database: Database) -> dict[str, str]:
+    with database.connect() as connection:
+        return checksums(connection)
+
+
+@pytest.mark.promise("O8", "T1", "T4", "T6", "C1")
+def test_the_existing_and_the_empty_database_come_out_equal(database: Database) -> None:
+    counts = make_existing(database, WITH_BEYOND, stamped=False)
+    rows = counted(database)
+    assert sum(int(str(count)) for count in rows.values()) == counts.total
+    sums = contents(database)
+    database.alembic("stamp", BASELINE)
+    assert contents(database) == sums, "a stamp changes nothing"
+    database.alembic("upgrade", "head")
+    assert counted(database) == rows
+    with fresh(database.server) as empty:
+        empty.alembic("upgrade", "head")
+        assert compare(catalogue(empty), catalogue(database)).deviations == ()
+        assert catalogue(database) == catalogue(empty)
+        assert journal(empty) == [("upgrade", revision) for revision in CHAIN]
+    assert journal(database) == [("stamp", BASELINE)] + [("upgrade", revision) for revision in CHAIN[1:]]
+
+    again = database.alembic("upgrade", "head")
+    assert f"Nothing to do: the database is at {HEAD}." in again.stderr
+    assert len(journal(database)) == len(CHAIN)
+
+
+@pytest.mark.promise("E4", "C4", "O4")
+def test_the_chain_one_revision_at_a_time_up_down_and_up_with_rows_in_it(database: Database) -> None:
+    make_existing(database, WITH_BEYOND)
+    rows = counted(database)
+    stops = {BASELINE: catalogue(database)}
+    for revision in CHAIN[1:]:
+        upgrade(database, revision)
+        assert (at(database), counted(database)) == ([revision], rows)
+        stops[revision] = catalogue(database)
+    there = contents(database)
+    for revision in reversed(CHAIN[:-1]):
+        downgrade(database, revision)
+        assert (at(database), counted(database)) == ([revision], rows)
+        assert compare(stops[revision], catalogue(database)).deviations == ()
+        assert catalogue(database) == stops[revision]
+    for revision in CHAIN[1:]:
+        upgrade(database, revision)
+        assert (at(database), counted(database)) == ([revision], rows)
+        assert catalogue(database) == stops[revision]
+    assert contents(database) == there, "there and back and there again: every value as it was"
+
+
+@pytest.mark.promise("E4")
+def test_base_takes_all_and_leaves_nothing_then_head_is_head_again(database: Database) -> None:
+    make_existing(database)
+    database.alembic("upgrade", "head")
+    head = catalogue(database)
+    database.alembic("downgrade", "base")
+    assert at(database) == []
+    left = catalogue(database)
+    assert (left.relations, left.enums, left.sequences, left.functions) == ((), (), (), ())
+    assert database.value("select count(*) from pg_namespace where nspname !~ '^pg_|^information_schema|^public$'") == 0
+    database.alembic("upgrade", "head")
+    assert catalogue(database) == head
+    assert set(counted(database).values()) == {0}
+
+
+@pytest.mark.promise("O9", "C5")
+@pytest.mark.parametrize("revision", [BASELINE, "head"])
+def test_a_dump_restores_to_an_equal_database(database: Database, revision: str) -> None:
+    make_existing(database, WITH_BEYOND)
+    upgrade(database, revision)
+    with fresh(database.server) as copy:
+        # `pg_dump "$DATABASE_URL" | psql "$DATABASE_URL"`, with a URL that libpq understands
+        dump = subprocess.run(
+            [str(database.server.bin / "pg_dump"), ours.libpq_url(database.url)], capture_output=True, check=True,
+            env={name: value for name, value in os.environ.items() if not name.startswith("PG")},
+        )  # fmt: skip
+        copy.psql(stdin=dump.stdout.decode())
+        assert catalogue(copy) == catalogue(database)
+        assert catalogue(copy, "retired") == catalogue(database, "retired")
+        assert contents(copy) == contents(database)
+        assert (at(copy), journal(copy)) == (at(database), journal(database))
+        for (table,) in database.rows("select format('%I.%I', schemaname, tablename) from pg_tables "
+                                      "where schemaname in ('public', 'retired')"):  # fmt: skip
+            assert copy.rows(f"table {table}") == database.rows(f"table {table}")
+        copy.alembic("upgrade", "head")
+        assert counted(copy, tuple(TABLES)) == counted(database)
