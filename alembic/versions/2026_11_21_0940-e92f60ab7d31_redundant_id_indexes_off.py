@@ -43,6 +43,24 @@ end
 $$
 """
 
+# The build waits for older transactions to end, and stops nobody while it does. Dropping what is INVALID stops others
+# while it waits, so that comes before. RESET would not do afterwards: the connection may be an application's.
+WAIT_LONG = """
+do $$
+begin
+    perform set_config('ourschool.lock_timeout', current_setting('lock_timeout'), false);
+    perform set_config('lock_timeout', '60s', false);
+end
+$$
+"""
+WAIT_AS_BEFORE = """
+do $$
+begin
+    perform set_config('lock_timeout', current_setting('ourschool.lock_timeout'), false);
+end
+$$
+"""
+
 
 def upgrade() -> None:
     with op.get_context().autocommit_block():
@@ -52,9 +70,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.get_context().autocommit_block():
-        # the build waits for older transactions to end, and stops nobody while it does: it may wait long
-        op.execute("set lock_timeout = '60s'")
         for table in TABLES:
             op.execute(DROP_INVALID.format(name=f"ix_{table}_id"))
+        op.execute(WAIT_LONG)
+        for table in TABLES:
             op.execute(f"create index concurrently if not exists ix_{table}_id on {table} (id)")
-        op.execute("reset lock_timeout")
+        op.execute(WAIT_AS_BEFORE)

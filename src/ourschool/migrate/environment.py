@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from logging.config import fileConfig
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 from alembic.config import Config
@@ -15,11 +15,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
-from ourschool.errors import RefusedError
+from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate import faults, journal, refusals, waiting
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.plan import Plan, Step
-from ourschool.migrate.session import APPLICATION, server_settings, worker
+from ourschool.migrate.session import APPLICATION, backend_pid, renew, server_settings, worker
 from ourschool.settings import Settings
 
 log = logging.getLogger("ourschool.migrate")
@@ -115,10 +115,12 @@ class Run:
     def _write(self, alembic: ModuleType, context: MigrationContext, plan: Plan) -> None:
         stack = self._stack
         beside = stack.enter_context(self._beside.connect()).execution_options(isolation_level="AUTOCOMMIT")
-        stack.enter_context(only_migrator(beside, self.settings.migrator_deadline))
+        stack.enter_context(only_migrator(beside, self.settings.migrator_deadline, backend_pid(self.connection)))
         pid = stack.enter_context(worker(self.connection, self._wanted))
 
         def once() -> None:
+            if plan.current is not None:
+                renew(self.connection, self.settings, self._wanted)
             with alembic.begin_transaction():
                 alembic.run_migrations()
 
@@ -126,6 +128,7 @@ class Run:
             self.watch = watch
             try:
                 if context._in_external_transaction:  # noqa: SLF001  # not ours to roll back and try again
+                    context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
                     once()
                 else:
                     waiting.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
@@ -143,6 +146,8 @@ class Run:
         error = faults.primary(fault)
         try:
             with self._beside.connect() as connection, connection.begin():
+                # a caller's transaction that is still open may hold the journal
+                connection.execute(sa.text(f"set local lock_timeout = {self.settings.lock_timeout:d}"))
                 heads = MigrationContext.configure(connection).get_current_heads()
                 journal.ensure(connection)
                 journal.write(
@@ -187,3 +192,14 @@ class Run:
     def _forced(self) -> bool:
         given = getattr(self.config.cmd_opts, "x", None) or []
         return "force=yes" in given or self.config.attributes.get("force") is True
+
+
+def _no_autocommit(plan: Plan) -> NoReturn:
+    """In place of `autocommit_block()` where the caller's transaction is open, which it would have to commit."""
+    entry = plan.entry()
+    raise UsageError(
+        f"Revision {entry.revision if entry else '?'} works outside a transaction (autocommit_block), but the "
+        "connection that was passed in is inside one.",
+        "Pass the connection before a transaction begins on it: from engine.connect(), not engine.begin(). "
+        "Or run python -m alembic upgrade head.",
+    )

@@ -7,6 +7,7 @@ for a socket.
 """
 
 import logging
+import math
 import random
 import time
 from collections.abc import Iterator
@@ -44,21 +45,33 @@ HOLDER = sa.text("""
 
 
 @contextmanager
-def only_migrator(connection: Connection, deadline: float) -> Iterator[None]:
+def only_migrator(connection: Connection, deadline: float, worker: int | None = None) -> Iterator[None]:
     """Be the only migrator of this database inside the block.
 
     `connection` is in AUTOCOMMIT and used for nothing that lasts; `deadline` is in seconds. On entry no other migrator
-    runs and no server process of a killed one works on. Raises FailedError, naming the holder, at the deadline.
+    runs and no server process of a killed one works on; `worker` is the one that is about to work, and may have the
+    lock from an earlier command in its transaction. Raises FailedError, naming the holder, at the deadline.
     """
     until = time.monotonic() + deadline
     _acquire(connection, MIGRATOR, "another migration of this database runs", until, deadline)
     try:
-        _acquire(connection, WORKER, "the server still works for a migration whose client has gone", until, deadline)
-        connection.execute(RELEASE, {"space": SPACE, "lock": WORKER})
+        _nobody_works(connection, worker, until, deadline)
         yield
     finally:
         if not connection.invalidated and not connection.closed:
-            connection.execute(RELEASE, {"space": SPACE, "lock": MIGRATOR})
+            try:
+                connection.execute(RELEASE, {"space": SPACE, "lock": MIGRATOR})
+            except sa.exc.DBAPIError:
+                # the lock went with its connection; the worker's own has kept others away since
+                log.warning("The connection that held the migration lock was lost; the migration was not disturbed.")
+
+
+def _nobody_works(connection: Connection, worker: int | None, until: float, deadline: float) -> None:
+    row = connection.execute(HOLDER, {"space": SPACE, "lock": WORKER}).first()
+    if row is not None and row.pid == worker:
+        return
+    _acquire(connection, WORKER, "the server still works for a migration whose client has gone", until, deadline)
+    connection.execute(RELEASE, {"space": SPACE, "lock": WORKER})
 
 
 def holder(connection: Connection, lock: int = MIGRATOR) -> str | None:
@@ -70,7 +83,7 @@ def holder(connection: Connection, lock: int = MIGRATOR) -> str | None:
 
 
 def _acquire(connection: Connection, lock: int, why: str, until: float, deadline: float) -> None:
-    announced = 0.0
+    announced = -math.inf
     while not connection.execute(TRY, {"space": SPACE, "lock": lock}).scalar_one():
         now = time.monotonic()
         who = holder(connection, lock) or "somebody who has just ended"

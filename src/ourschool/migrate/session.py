@@ -15,6 +15,8 @@ from ourschool.settings import Settings
 log = logging.getLogger("ourschool.migrate")
 
 APPLICATION = "ourschool migrate"
+NOTICE = "client_connection_check_interval"
+"""The setting by which a server process notices that its client has gone."""
 
 
 def server_settings(settings: Settings) -> dict[str, str]:
@@ -24,6 +26,13 @@ def server_settings(settings: Settings) -> dict[str, str]:
         "statement_timeout": str(settings.statement_timeout),
         "idle_in_transaction_session_timeout": str(settings.idle_timeout),
     }
+
+
+def backend_pid(connection: Connection) -> int:
+    """The server process of `connection`, without asking it."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver.info.backend_pid
 
 
 @contextmanager
@@ -38,7 +47,7 @@ def worker(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
     assert isinstance(driver, psycopg.Connection)
     in_transaction = connection.in_transaction()
     driver.add_notice_handler(_tell)
-    before = {name: _setting(driver, name) for name in wanted}
+    before = {name: _setting(driver, name) for name in (*wanted, *([NOTICE] if wanted else []))}
     try:
         lock = "pg_try_advisory_xact_lock" if in_transaction else "pg_try_advisory_lock"
         pid, alone = driver.execute(f"select pg_backend_pid(), {lock}(%s, %s)", (SPACE, WORKER)).fetchone() or (
@@ -63,11 +72,21 @@ def worker(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
                 driver.commit()
 
 
+def renew(connection: Connection, settings: Settings, wanted: Mapping[str, str]) -> None:
+    """Before another try: what a revision had set for itself when it was cut off is as `worker` had it."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    _set(driver, wanted)
+    for name in () if wanted else server_settings(settings):
+        driver.execute(psycopg.sql.SQL("reset {}").format(psycopg.sql.Identifier(name)))
+    driver.commit()
+
+
 def _notice_a_dead_client(driver: psycopg.Connection[Any]) -> None:
     """Ask the server to look every second whether we still live; servers on Windows cannot, and say so."""
     try:
         with driver.transaction():
-            driver.execute("select set_config('client_connection_check_interval', '1s', false)")
+            driver.execute("select set_config(%s, '1s', false)", (NOTICE,))
     except psycopg.Error:
         log.debug("The server cannot notice a client that has gone.")
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
 from psycopg import sql
 from sqlalchemy.engine import Connection, Row
 
@@ -55,9 +55,19 @@ class Steps:
     @property
     def revision(self) -> str:
         """The id of the revision that runs; 'unnamed' where an operation is run by itself, as in a test."""
-        plan = getattr(self.context.opts.get("run"), "plan", None)
-        step = getattr(plan, "current", None)
-        return str(step.revision.revision) if step is not None and not step.info.is_stamp else "unnamed"
+        step = self._step
+        return "unnamed" if step is None else str(step.revision.revision)
+
+    @property
+    def direction(self) -> str:
+        """'upgrade' or 'downgrade'; 'unknown' where an operation is run by itself."""
+        step = self._step
+        return "unknown" if step is None else "upgrade" if step.is_upgrade else "downgrade"
+
+    @property
+    def _step(self) -> RevisionStep | None:
+        step = getattr(getattr(self.context.opts.get("run"), "plan", None), "current", None)
+        return step if isinstance(step, RevisionStep) else None
 
     def look(self, query: str, **values: Any) -> list[Row[Any]]:
         """Read the catalogue or rows: `query` has `:name` parameters. Offline there is nothing to see."""
