@@ -6,7 +6,7 @@ import sys
 
 import benchmarks
 
-SUPPORT = {"__main__", "measure", "stock_project"}
+SUPPORT = {"__main__", "load", "measure", "stock_project"}
 
 
 def main() -> None:
