@@ -156,9 +156,8 @@ def main() -> None:
         with fresh(server, name="made") as made:
             made.psql(stdin=MAKE)
             at_rest = _at_rest(server)
-            rows = [
-                (case, *(_outcome(server, projects[side], getattr(case, side)) for side in projects)) for case in cases
-            ]
+            rows = [(case, _outcome(server, ours, case.online), _outcome(server, stock, case.naive)) for case in cases]
+            alone = _outcome(server, stock, FILL.naive, load=False)
             held = [(case, _outcome(server, ours, case.online, reader=True)) for case in cases]
     _show(rows, held, at_rest, alone)
 
