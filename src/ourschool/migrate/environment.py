@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from logging.config import fileConfig
 from types import ModuleType
 from typing import Any, NoReturn
@@ -51,6 +52,20 @@ def reporting(config: Config) -> Iterator[None]:
         raise SystemExit(ours.status) from None
 
 
+@dataclass(frozen=True)
+class Printing:
+    """What an online operation asks its run for when SQL is only printed: which revision it is in."""
+
+    plan: Plan
+
+
+def printing(context: MigrationContext) -> None:
+    """Let online operations know of the revision in offline mode too: they name after it what they set aside."""
+    plan = Plan(context._migrations_fn, lambda _, __: None)  # type: ignore[arg-type]  # noqa: SLF001  # as Run does
+    context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001
+    context.opts["run"] = Printing(plan)
+
+
 class Run:
     """One Alembic command on one database, from the connection to the last step.
 
@@ -95,6 +110,8 @@ class Run:
             if self._writes(context):
                 self._write(alembic, context, plan)
             else:
+                # `history` and `show current` say of themselves that they write; a version table is not theirs to make
+                context.opts.setdefault("dont_mutate", "revision_context" not in context.opts)
                 alembic.run_migrations()
         except sa.exc.DBAPIError as fault:
             raise database.explain(fault, self.url) from fault
@@ -110,7 +127,7 @@ class Run:
             log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
 
     def _writes(self, context: MigrationContext) -> bool:
-        return not context.opts.get("dont_mutate", False) and "revision_context" not in context.opts
+        return "destination_rev" in context.opts
 
     def _write(self, alembic: ModuleType, context: MigrationContext, plan: Plan) -> None:
         stack = self._stack
@@ -133,7 +150,7 @@ class Run:
                 else:
                     waiting.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
             except (Exception, KeyboardInterrupt) as fault:
-                self._failed(fault, plan)
+                self._failed(_first(fault), plan)
                 raise
 
     def _failed(self, fault: BaseException, plan: Plan) -> None:
@@ -192,6 +209,13 @@ class Run:
     def _forced(self) -> bool:
         given = getattr(self.config.cmd_opts, "x", None) or []
         return "force=yes" in given or self.config.attributes.get("force") is True
+
+
+def _first(fault: BaseException) -> BaseException:
+    """The fault behind what SQLAlchemy says of the transaction that was lost with it."""
+    while isinstance(fault, sa.exc.PendingRollbackError) and fault.__context__ is not None:
+        fault = fault.__context__
+    return fault
 
 
 def _no_autocommit(plan: Plan) -> NoReturn:

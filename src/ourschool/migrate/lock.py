@@ -58,12 +58,18 @@ def only_migrator(connection: Connection, deadline: float, worker: int | None = 
         _nobody_works(connection, worker, until, deadline)
         yield
     finally:
-        if not connection.invalidated and not connection.closed:
-            try:
-                connection.execute(RELEASE, {"space": SPACE, "lock": MIGRATOR})
-            except sa.exc.DBAPIError:
-                # the lock went with its connection; the worker's own has kept others away since
-                log.warning("The connection that held the migration lock was lost; the migration was not disturbed.")
+        _release(connection)
+
+
+def _release(connection: Connection) -> None:
+    lost = connection.invalidated
+    if not lost and not connection.closed:
+        try:
+            connection.execute(RELEASE, {"space": SPACE, "lock": MIGRATOR})
+        except sa.exc.DBAPIError:
+            lost = True
+    if lost:  # no reason to fail: the lock went with its connection, and the worker's own has kept others away since
+        log.warning("The connection that held the migration lock was lost on the way.")
 
 
 def _nobody_works(connection: Connection, worker: int | None, until: float, deadline: float) -> None:

@@ -1,0 +1,82 @@
+"""In containers, over TCP and with a password, as a school's server is reached: the same roads, the same head."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy.engine import URL
+
+from tests.faults.runs import Run, advisory_locks
+from tests.history.schools import BASELINE, CHAIN, HEAD, at, catalogue, counted, journal, make_existing
+from tests.support.databases import Database, fresh
+from tests.support.servers import Server, programs
+
+PASSWORD = "p%40:/#?w'd\u00fc"
+EIGHT = 8
+
+
+def missing(image: str) -> str | None:
+    """Why there can be no container of that image; None where there can."""
+    try:
+        answer = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "no Docker engine answers"
+    if answer.returncode != 0:
+        return "no Docker engine answers"
+    found = subprocess.run(["docker", "image", "inspect", image], capture_output=True, timeout=20, check=False)
+    return None if found.returncode == 0 else f"the image {image} is not there"
+
+
+@pytest.fixture(scope="module", params=[15, 18], ids=["postgres:15", "postgres:18"])
+def container(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server in a container, with a port of its own on loopback."""
+    image = f"postgres:{request.param}"
+    reason = missing(image)
+    if reason:
+        pytest.skip(reason)
+    os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # its helper image is one more to have
+    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415  # asks for an engine at import
+
+    with PostgresContainer(image, username="school", password=PASSWORD, dbname="school", driver=None) as started:
+        host, port = started.get_container_host_ip(), int(started.get_exposed_port(5432))
+        url = URL.create("postgresql+psycopg", "school", PASSWORD, host, port, "postgres")
+        binaries = programs(18)
+        assert binaries is not None
+        yield Server(request.param, binaries, url, port)
+
+
+@pytest.fixture
+def database(container: Server) -> Iterator[Database]:
+    with fresh(container) as made:
+        yield made
+
+
+@pytest.mark.promise("O5", "O8", "C6")
+def test_the_existing_and_the_empty_database_come_out_equal(database: Database) -> None:
+    assert str(database.value("show server_version")).startswith(str(database.server.major))
+    make_existing(database, stamped=False)
+    rows = counted(database)
+    said = database.alembic("stamp", BASELINE).stderr + database.alembic("upgrade", "head").stderr
+    assert PASSWORD not in said
+    assert counted(database) == rows
+    with fresh(database.server) as empty:
+        empty.alembic("upgrade", "head")
+        assert catalogue(database) == catalogue(empty)
+
+
+def test_eight_at_once(database: Database) -> None:
+    make_existing(database)
+    runs = [Run(database, "upgrade", "head") for _ in range(EIGHT)]
+    said = [run.ends(0) for run in runs]
+    assert sum("Running upgrade" in each for each in said) == 1
+    assert journal(database) == [("stamp", BASELINE)] + [("upgrade", revision) for revision in CHAIN[1:]]
+    assert (at(database), advisory_locks(database)) == ([HEAD], [])
+
+
+@pytest.mark.promise("O5")
+def test_a_wrong_password_is_one_sentence(database: Database) -> None:
+    wrong = database.url.set(password="not-it").render_as_string(hide_password=False)
+    done = database.alembic("-x", f"database_url={wrong}", "current", status=4)
+    assert "ourschool: The password for 'school' is wrong or missing" in done.stderr
+    assert "not-it" not in done.stderr
