@@ -32,47 +32,12 @@ TABLES = (
     "users",
 )
 
-DROP_INVALID = """
-do $$
-begin
-    -- what a build that was cut off left behind; IF NOT EXISTS would take it for the index
-    if exists (select from pg_index where indexrelid = to_regclass('{name}') and not indisvalid) then
-        drop index {name};
-    end if;
-end
-$$
-"""
-
-# The build waits for older transactions to end, and stops nobody while it does. Dropping what is INVALID stops others
-# while it waits, so that comes before. RESET would not do afterwards: the connection may be an application's.
-WAIT_LONG = """
-do $$
-begin
-    perform set_config('ourschool.lock_timeout', current_setting('lock_timeout'), false);
-    perform set_config('lock_timeout', '60s', false);
-end
-$$
-"""
-WAIT_AS_BEFORE = """
-do $$
-begin
-    perform set_config('lock_timeout', current_setting('ourschool.lock_timeout'), false);
-end
-$$
-"""
-
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        for table in TABLES:
-            op.execute(f"drop index concurrently if exists ix_{table}_id")
+    for table in TABLES:
+        op.drop_index_online(f"ix_{table}_id", table)
 
 
 def downgrade() -> None:
-    with op.get_context().autocommit_block():
-        for table in TABLES:
-            op.execute(DROP_INVALID.format(name=f"ix_{table}_id"))
-        op.execute(WAIT_LONG)
-        for table in TABLES:
-            op.execute(f"create index concurrently if not exists ix_{table}_id on {table} (id)")
-        op.execute(WAIT_AS_BEFORE)
+    for table in TABLES:
+        op.create_index_online(f"ix_{table}_id", table, ["id"])

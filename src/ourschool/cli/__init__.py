@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import typer
 
 from ourschool import clients, database, settings
+from ourschool.cli.lint import lint_revisions
 from ourschool.errors import OurSchoolError
 
 app = typer.Typer(
@@ -37,6 +38,9 @@ def psql(context: typer.Context, database_url: DatabaseUrl = None) -> None:
 def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
     """Dump the database: ourschool pg_dump --file backup.sql."""
     _run("pg_dump", context.args, database_url)
+
+
+app.command("lint")(lint_revisions)
 
 
 def _run(program: str, arguments: list[str], database_url: str | None) -> None:

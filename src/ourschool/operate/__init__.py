@@ -1,0 +1,1 @@
+"""What an operator or an author asks for beyond Alembic: lint and, with time, the rest."""

@@ -1,0 +1,1 @@
+"""What operators and authors ask for: one folder for each."""
