@@ -9,7 +9,7 @@ from alembic import context
 
 import ourschool.migrate.online  # noqa: F401  # registers op.create_index_online and the rest
 from ourschool import settings
-from ourschool.migrate import authoring, comparison, environment
+from ourschool.migrate import authoring, autogenerate, environment
 from ourschool.models import metadata
 
 config = context.config
@@ -20,10 +20,7 @@ def configure(**where: Any) -> None:
     context.configure(
         target_metadata=metadata,
         transaction_per_migration=True,  # a failing revision leaves the one before it applied and recorded
-        compare_type=True,
-        compare_server_default=True,
-        autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
-        include_name=comparison.is_the_schools,
+        autogenerate_plugins=[autogenerate.PLUGIN],  # the whole catalogue, in the place of Alembic's own comparisons
         process_revision_directives=authoring.process(config),
         **where,
     )
@@ -31,14 +28,16 @@ def configure(**where: Any) -> None:
 
 def offline() -> None:
     """Print SQL that psql runs to the same schema; no connection, no lock, no journal."""
+    authoring.fitting_ids(context.script)
     configure(dialect_name="postgresql", literal_binds=True, dialect_opts={"paramstyle": "named"})
+    environment.printing(context.get_context())
     with context.begin_transaction():
         context.run_migrations()
 
 
 def without_a_database() -> None:
-    """Write an empty or a merging revision, which needs to look at no database."""
-    authoring.fitting_id(config)
+    """Write an empty or a merging revision, or show the history, which needs to look at no database."""
+    authoring.before_a_file(config, context.script)
     configure(dialect_name="postgresql", as_sql=True, output_buffer=io.StringIO())
     context.run_migrations()
 

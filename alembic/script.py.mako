@@ -1,9 +1,9 @@
+<%!
+from ourschool.migrate.autogenerate import docstring, written
+%>\
 """${message}
 
-Why: what needs this, and what goes wrong without it.
-Locks: which locks on which tables, and for how long.
-Data: what happens to the rows that are there; what is set aside, and where.
-Way back: what downgrade() does, and what it costs in rows and values.
+${docstring.lines(config.attributes.get("docstring"))}
 
 Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}
@@ -13,15 +13,15 @@ Create Date: ${create_date}
 import sqlalchemy as sa
 from alembic import op
 ${imports if imports else ""}
-revision = ${repr(up_revision)}
-down_revision = ${repr(down_revision)}
-branch_labels = ${repr(branch_labels)}
-depends_on = ${repr(depends_on)}
+revision = ${written.value(up_revision)}
+down_revision = ${written.value(down_revision)}
+branch_labels = ${written.value(branch_labels)}
+depends_on = ${written.value(depends_on)}
 
 
 def upgrade() -> None:
-    ${upgrades if upgrades else "pass"}
+    ${written.body(upgrades)}
 
 
 def downgrade() -> None:
-    ${downgrades if downgrades else "pass"}
+    ${written.body(downgrades)}

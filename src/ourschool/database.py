@@ -3,9 +3,11 @@
 import os
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.pool import NullPool
 
@@ -14,6 +16,8 @@ from ourschool.settings import Settings
 
 SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 DRIVER = "postgresql+psycopg"
+ONE_AT = re.compile(r"([^@:/?]*(:[^@]*)?@)?[^@?]*(\?([^@=]*=.*)?)?", flags=re.DOTALL)
+"""What follows `://`: a second @ outside the query is the password's, and would cut it in two."""
 
 
 def url_of(settings: Settings) -> URL:
@@ -40,18 +44,17 @@ def parse(text: str) -> URL:
 
     Raises UsageError, which shows the URL without its password.
     """
-    scheme, separator, _ = text.partition("://")
-    if separator and scheme not in SCHEMES:
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme not in SCHEMES and re.fullmatch(r"[\w+.-]+", scheme):
         raise UsageError(
             f"DATABASE_URL begins with {scheme}://, but ourschool runs on PostgreSQL only, through psycopg 3.",
             "Use postgresql://user:password@host:5432/database.",
         )
     try:
-        url = make_url(text)
-        _ = url.port, url.host
+        url = make_url(text) if separator and ONE_AT.fullmatch(rest) else None
     except (sa.exc.ArgumentError, ValueError):
         url = None
-    if not separator or url is None or (url.host and "@" in url.host):
+    if url is None:
         raise UsageError(
             f"DATABASE_URL is not a URL: {hide_password(text)!r}.",
             "Use postgresql://user:password@host:5432/database; in a password write @ as %40, : as %3A, / as %2F, "
@@ -67,13 +70,31 @@ def parse(text: str) -> URL:
 
 def hide_password(text: str) -> str:
     """`text`, as typed, with whatever may be a password in it replaced by ***."""
-    text = re.sub(r"(?<=://)([^:/@]*):.*(?=@)", r"\1:***", text, flags=re.DOTALL)
-    return re.sub(r"((?:ssl)?password=)[^&\s]*", r"\1***", text, flags=re.IGNORECASE)
+    text = re.sub(r"(password\s*=).*", r"\1***", text, flags=re.IGNORECASE | re.DOTALL)
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "", text
+    login, at, place = rest.rpartition("@")
+    if at:
+        user, colon, _ = login.partition(":")
+        return f"{scheme}{separator}{user}{':***' if colon else ''}@{place}"
+    # no @: after a colon stands a port, or a password whose host was forgotten
+    return scheme + separator + re.sub(r"^([^:/]*):(?!\d*([/?]|$)).*", r"\1:***", rest, flags=re.DOTALL)
 
 
 def libpq_url(url: URL) -> str:
-    """The URL, password included, as psql, pg_dump and every other libpq program take it."""
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    """The URL, password included, as psql, pg_dump and every other libpq program take it.
+
+    SQLAlchemy's own spelling leaves spaces as they are and writes those of the query as +: libpq takes neither.
+    """
+    known = {name: quote(value, safe="/" if name == "dbname" else "") for name, value in _parameters(url).items()}
+    login = known.pop("user", "") + (f":{known.pop('password')}" if "password" in known else "")
+    place = ""
+    if re.fullmatch(r"[\w.-]+", known.get("host", "")):
+        place = ":".join(known.pop(name) for name in ("host", "port") if name in known)
+    database = known.pop("dbname", "")
+    query = "&".join(f"{name}={value}" for name, value in known.items())
+    return f"postgresql://{login}{'@' if login else ''}{place}/{database}{'?' if query else ''}{query}"
 
 
 def libpq_environment(url: URL) -> dict[str, str]:
@@ -107,18 +128,20 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:
     """What a fault of the server or on the way to it means, and what to do; never with a password."""
     text = " ".join(str(fault.orig).split())
     state = getattr(fault.orig, "sqlstate", None)
-    where = f"{url.database or '?'} on {url.host or url.query.get('host') or 'the local socket'}"
+    where = f"{url.database or '?'} at {_server(url)}"
     if isinstance(fault.orig, psycopg.OperationalError) and state is None:
-        return _connect_failed(text, url, where)
+        return _connect_failed(text, url)
     if state == "25006":
         return FailedError(
             f"The server of {where} is read-only (a standby, or default_transaction_read_only is on).",
             "Point DATABASE_URL at the primary; target_session_attrs=read-write in the URL finds it among several.",
         )
     if state == "42501":
+        on = f"database {_quoted(url.database)}" if "for database" in text else "schema public"
         return FailedError(
             f"The role {url.username!r} may not do this in {where}: {_first_line(fault)}.",
-            f"Connect as the owner of the tables, or let the owner run: grant create on schema public to {_role(url)};",
+            f"Connect as the owner of the tables, or let the owner run: grant create on {on} to "
+            f"{_quoted(url.username)};",
         )
     if state in {"57P01", "57P02", "57P03", "08006", "08003", "25P03"}:
         return FailedError(
@@ -131,39 +154,53 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:
     )
 
 
-def _connect_failed(text: str, url: URL, where: str) -> OurSchoolError:
+def _connect_failed(text: str, url: URL) -> OurSchoolError:
     """The faults before a session exists have no SQLSTATE in libpq, only their text."""
+    server = _server(url)
     patterns = (
         (r"password authentication failed|no password supplied",
-         f"The password for {url.username!r} is wrong or missing",
-         "Correct the password in DATABASE_URL (special characters percent-encoded, @ as %40)."),
-        (r'database ".*" does not exist', f"There is no database {url.database!r} on that server",
-         f"Create it: createdb {url.database}, or correct the name in DATABASE_URL."),
-        (r'role ".*" does not exist', f"There is no role {url.username!r} on that server",
+         f"{server} does not know the role {url.username!r} with this password",
+         "Correct user or password in DATABASE_URL (special characters percent-encoded, @ as %40)."),
+        (r'database ".*" does not exist', f"There is no database {url.database!r} at {server}",
+         f"Create it: createdb {_quoted(url.database)}, or correct the name in DATABASE_URL."),
+        (r'role ".*" does not exist', f"There is no role {url.username!r} at {server}",
          "Correct the user in DATABASE_URL, or create the role."),
-        (r"too many clients|too many connections|remaining connection slots", "The server has no connection free",
+        (r"too many clients|too many connections|remaining connection slots", f"{server} has no connection free",
          "Try again when others have left, or raise max_connections; a migration needs two connections."),
-        (r"session is read-only|server is in hot standby|session is not read-only", "No server there accepts writes",
+        (r"session is read-only|server is in hot standby|session is not read-only", f"{server} accepts no writes",
          "Point DATABASE_URL at the primary."),
-        (r"starting up|shutting down|recovery mode", "The server is starting or stopping",
+        (r"starting up|shutting down|recovery mode", f"{server} is starting or stopping",
          "Run the same command again in a moment."),
         (r"Connection refused|No such file or directory|could not translate|Name or service|timeout expired|timed out",
-         "Nothing answers there", "Start the server, or correct host and port in DATABASE_URL."),
+         f"No PostgreSQL answers at {server}", "Start the server, or correct host and port in DATABASE_URL."),
         (r"server closed the connection|connection is lost|consuming input failed|terminating connection|closed",
-         "The connection was lost", "Run the same command again: it goes on from the last good revision."),
+         f"The connection to {server} was lost",
+         "Run the same command again: it goes on from the last good revision."),
     )  # fmt: skip
     for pattern, message, remedy in patterns:
         if re.search(pattern, text, flags=re.IGNORECASE):
-            return ConnectFailed(f"{message}: {where}.", remedy)
-    return ConnectFailed(f"Cannot connect to {where}: {text[:300]}.", "Correct DATABASE_URL, or what the server says.")
+            return ConnectFailed(f"{message}.", remedy)
+    return ConnectFailed(f"Cannot connect to {server}: {text[:300]}.", "Correct DATABASE_URL, or what the server says.")
+
+
+def _parameters(url: URL) -> dict[str, str]:
+    """What the driver hands to libpq for `url`."""
+    _, parameters = dialect().create_connect_args(url)  # type: ignore[no-untyped-call]  # SQLAlchemy left it so
+    return {name: str(value) for name, value in parameters.items()}
+
+
+def _server(url: URL) -> str:
+    """Host and port as libpq would take them; a folder is that of the server's socket."""
+    parameters = _parameters(url)
+    return f"{parameters.get('host') or 'the local socket'}:{parameters.get('port') or 5432}"
 
 
 def _first_line(fault: sa.exc.DBAPIError) -> str:
     return str(fault.orig).splitlines()[0].rstrip(".") if str(fault.orig) else type(fault.orig).__name__
 
 
-def _role(url: URL) -> str:
-    return psycopg.sql.Identifier(url.username or "current_user").as_string()
+def _quoted(name: str | None) -> str:
+    return psycopg.sql.Identifier(name or "?").as_string()
 
 
 __all__ = [

@@ -111,32 +111,60 @@ def _create(folder: Path, major: int) -> None:
 
 
 def _forget_the_dead(folder: Path) -> None:
-    """Clear what processes that were killed left: a pid file of no server, handles of processes that are gone."""
-    import psutil  # noqa: PLC0415  # comes with the extra
+    """Clear what processes that were killed left: files of no server, handles of processes that are gone.
 
+    PostgreSQL itself takes any living process of that number for its server, a zombie included. Its files go only when
+    no server process works in the folder any more: those of a killed server may outlive it, and two servers on one
+    cluster destroy it.
+    """
     pid_file = folder / "postmaster.pid"
     for _ in range(100):
         lines = pid_file.read_text().splitlines() if pid_file.exists() else []
-        if not lines:
+        if lines and _works_in(folder, lines[0]):
+            if len(lines) >= 8:
+                break
+            # its starter was killed; the server itself comes up, and the wheel reads whole files only
+        elif not _left_behind(folder):
+            for stale in (pid_file, *folder.glob(".s.PGSQL.*")):
+                stale.unlink(missing_ok=True)
             break
-        try:
-            process = psutil.Process(int(lines[0]))
-            ours = process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
-        except (psutil.NoSuchProcess, ValueError):
-            ours = False
-        if not ours:
-            pid_file.unlink()
-        elif len(lines) < 8:  # its starter was killed; the server itself comes up, and the wheel reads whole files only
-            time.sleep(0.1)
-            continue
-        break
+        time.sleep(0.1)
+    else:
+        raise ValueError("processes of a server that was killed still work there")
     handles = folder / ".handle_pids.json"
     if handles.exists():
+        import psutil  # noqa: PLC0415  # comes with the extra
+
         try:
             alive = [pid for pid in json.loads(handles.read_text()) if psutil.pid_exists(pid)]
         except ValueError:
             alive = []
         handles.write_text(json.dumps(alive))
+
+
+def _works_in(folder: Path, pid: str) -> bool:
+    """Whether process `pid` is a living PostgreSQL process of the cluster in `folder`."""
+    import psutil  # noqa: PLC0415  # comes with the extra
+
+    try:
+        process = psutil.Process(int(pid))
+        if not process.name().startswith("postgres") or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return Path(process.cwd()) == folder
+    except psutil.AccessDenied:
+        return True
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+
+
+def _left_behind(folder: Path) -> bool:
+    import psutil  # noqa: PLC0415  # comes with the extra
+
+    return any(
+        Path(process.info["cwd"] or "") == folder
+        for process in psutil.process_iter(["name", "status", "cwd"])
+        if (process.info["name"] or "").startswith("postgres") and process.info["status"] != psutil.STATUS_ZOMBIE
+    )
 
 
 def _did_not_start(folder: Path, reason: str) -> FailedError:

@@ -85,23 +85,23 @@ def test_a_reader_of_years_does_not_make_others_queue_behind_an_index_build(scra
     """The build waits long, as it stops nobody; dropping what a build left INVALID would, and gives way at once."""
     make_existing(scratch)
     upgrade(scratch, before(HEAD))
-    with scratch.connect(autocommit=True) as connection, holding(scratch, "lock table users in row exclusive mode"):
+    with scratch.connect(autocommit=True) as connection, holding(scratch, "lock table terms in row exclusive mode"):
         connection.execute("set lock_timeout = '100ms'")
         with pytest.raises(Exception, match="lock timeout"):
-            connection.execute("create index concurrently ix_users_parent_id on users (parent_id)")
-    assert invalid(scratch) == ["ix_users_parent_id"]
+            connection.execute("create index concurrently ix_terms_created_by on terms (created_by)")
+    assert invalid(scratch) == ["ix_terms_created_by"]
     with (
-        holding(scratch, "select count(*) from users") as other,
-        Client(scratch, READ.format(table="users")) as reader,
-        Client(scratch, WRITE.format(table="users")) as writer,
+        holding(scratch, "select count(*) from terms") as other,
+        Client(scratch, READ.format(table="terms")) as reader,
+        Client(scratch, WRITE.format(table="terms")) as writer,
     ):
         run = Run(scratch, "upgrade", "head")
         run.says("Gave way")
         seen = run.said.count("Gave way")
         run.reaches(lambda: run.said.count("Gave way") > seen + 1, "more tries")
         other.rollback()
-        other.execute("lock table terms in row exclusive mode")
-        run.reaches(lambda: "ix_terms_created_by" in invalid(scratch), "the build")
+        other.execute("lock table users in row exclusive mode")
+        run.reaches(lambda: "ix_users_parent_id" in invalid(scratch), "the build")
         other.rollback()
         run.ends(0)
     for client in (reader, writer):

@@ -7,9 +7,11 @@ from typing import Any
 from alembic.config import Config
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from ourschool.errors import CheckFailed
 from ourschool.migrate import comparison, refusals
+from ourschool.migrate.autogenerate.directives import Changes
 from ourschool.schema.deviations import Difference
 
 log = logging.getLogger("ourschool.migrate")
@@ -18,15 +20,34 @@ Hook = Callable[[MigrationContext, Any, list[MigrationScript]], None]
 
 
 def needs_no_database(config: Config) -> bool:
-    """Whether the typed command writes a file without comparing anything: `merge`, or `revision` by itself."""
-    command = _command(config)
+    """Whether the typed command looks at files alone: `merge`, `revision` by itself, `history` without a current."""
+    command, chosen = _command(config), config.cmd_opts
+    if chosen is not None and command == "history":
+        return not chosen.indicate_current and "current" not in (chosen.rev_range or "").split(":")
     return command == "merge" or (command == "revision" and not _autogenerates(config))
 
 
-def fitting_id(config: Config) -> None:
-    """Refuse an id that `alembic_version` could not hold, before a file has it."""
-    chosen = getattr(config.cmd_opts, "rev_id", None)
-    refusals.too_long([chosen] if chosen else [])
+def fitting_ids(script: ScriptDirectory) -> None:
+    """Refuse to print SQL for an id that `alembic_version` cannot hold: psql would find out when it is applied."""
+    refusals.too_long(revision.revision for revision in script.walk_revisions())
+
+
+def before_a_file(config: Config, script: ScriptDirectory) -> None:
+    """Read all revisions and refuse what could not be written: two heads, an id that `alembic_version` cannot hold.
+
+    Alembic would find out after env.py has ended, when nobody can put it in words any more.
+    """
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # no "Generating static SQL": none is
+    command, chosen = _command(config), config.cmd_opts
+    script.get_heads()
+    if chosen is None or command not in {"revision", "merge"}:
+        return
+    refusals.too_long([chosen.rev_id] if chosen.rev_id else [])
+    if command == "revision":
+        script.get_revisions(chosen.head or "head")
+    else:
+        script.get_revisions(chosen.revisions)
+        _question(chosen.message)
 
 
 def process(config: Config) -> Hook:
@@ -40,13 +61,13 @@ def process(config: Config) -> Hook:
             _question(script.message)
         if context.as_sql or not config.attributes.get("autogenerate", _autogenerates(config)):
             return
-        assert context.connection is not None
-        difference = comparison.from_models(context.connection, context.opts["target_metadata"])
         if command == "check":
-            _report(difference)
+            _report(comparison.of(context).difference)
         elif script.upgrade_ops is not None and script.upgrade_ops.is_empty():
             directives.clear()
-            _explain_nothing(difference)
+            log.info("Models and database agree: no file was written.")
+        else:
+            config.attributes["docstring"] = _docstring(script)
 
     return look
 
@@ -63,20 +84,15 @@ def _report(difference: Difference) -> None:
     if difference:
         raise CheckFailed(
             _listed("The database is not what the models say", difference.deviations),
-            'python -m alembic revision --autogenerate -m "..." writes what Alembic can see of it; '
-            "the rest is written by hand. MIGRATIONS.md, 'No changes detected', has the causes.",
+            'python -m alembic revision --autogenerate -m "..." writes what makes up for it; '
+            "what it cannot write it marks. MIGRATIONS.md, 'No changes detected', has the causes.",
         )
 
 
-def _explain_nothing(difference: Difference) -> None:
-    if difference:
-        log.warning(
-            "%s\nAlembic compares none of this, so no file was written: write it by hand into "
-            'python -m alembic revision -m "...".',
-            _listed("Models and database differ", difference.deviations),
-        )
-    else:
-        log.info("Models and database agree: no file was written.")
+def _docstring(script: MigrationScript) -> dict[str, str] | None:
+    """What script.py.mako fills in of Locks, Data and Way back."""
+    found = script.upgrade_ops.ops if script.upgrade_ops is not None else []
+    return next((each.docstring for each in found if isinstance(each, Changes)), None)
 
 
 def _listed(headline: str, things: Iterable[object]) -> str:

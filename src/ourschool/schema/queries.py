@@ -72,6 +72,7 @@ left join pg_description d
     on d.objoid = c.oid
     and d.classoid = 'pg_class'::regclass
 where coalesce(o.relname <> all(cast(:ignore as name[])), true)
+and coalesce(not starts_with(a.attname, '__retired_'), true)
 and not exists (
     select from pg_depend m
     where m.classid = 'pg_class'::regclass
@@ -140,6 +141,7 @@ with held as (
     join pg_attribute a
         on a.attrelid = c.oid
         and a.attacl is not null
+        and not starts_with(a.attname, '__retired_')
     union all
     select 'function ' || f.oid::regprocedure, f.proowner, f.proacl
     from space

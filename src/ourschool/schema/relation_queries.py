@@ -52,6 +52,7 @@ left join pg_description d
     and d.objsubid = 0
 """
 
+# Without those that were set aside in their table: `snapshot.RETIRED`.
 COLUMNS = """
 select
     c.relname as relation,
@@ -72,6 +73,7 @@ join pg_attribute a
     on a.attrelid = c.oid
     and a.attnum > 0
     and not a.attisdropped
+    and not starts_with(a.attname, '__retired_')
 join pg_type t on t.oid = a.atttypid
 left join (
     select adrelid, adnum, pg_get_expr(adbin, adrelid, true) as text

@@ -13,6 +13,11 @@ from ourschool.schema.rows import catalogue_of
 
 BOOKKEEPING = frozenset({"alembic_version", "migration_journal"})
 """The tables of the migrations themselves: no part of what is compared."""
+RETIRED = "__retired_"
+"""How the name of a column begins that was set aside in its table: neither it nor its sequence is compared.
+
+The queries have it as a constant; nothing else may hang on such a column.
+"""
 
 # What PostgreSQL prints depends on these. In search_path pg_temp comes last: a temporary table of the caller's must not
 # hide the real one of its name. jit is off because compiling the statement takes longer than running it.

@@ -5,6 +5,28 @@ its work in transactions of its own, so the revision's transaction is committed 
 operations beside them must be able to run again too (`if_not_exists=True`, `if_exists=True`).
 """
 
-from ourschool.migrate.online import indexes
+from ourschool.migrate.online import (
+    backfill,
+    change_types,
+    checks,
+    enum_types,
+    foreign_keys,
+    indexes,
+    not_null,
+    retire,
+    unfinished,
+    unique,
+)
 
-__all__ = ["indexes"]
+__all__ = [
+    "backfill",
+    "change_types",
+    "checks",
+    "enum_types",
+    "foreign_keys",
+    "indexes",
+    "not_null",
+    "retire",
+    "unfinished",
+    "unique",
+]

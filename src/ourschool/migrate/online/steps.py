@@ -81,14 +81,28 @@ class Steps:
         `lock_timeout` holds for these statements alone; give one only for what stops nobody while it waits.
         """
         for statement in statements:
-            if lock_timeout is None:
+            with nullcontext() if lock_timeout is None else self.waiting(lock_timeout):
                 self._patiently(lambda statement=statement: self._execute(statement))  # type: ignore[misc]
-                continue
-            self._execute(sql.SQL("set lock_timeout = {}").format(lock_timeout))
-            try:
-                self._patiently(lambda statement=statement: self._execute(statement))  # type: ignore[misc]
-            finally:
+
+    @contextmanager
+    def waiting(self, lock_timeout: str) -> Iterator[None]:
+        """Wait that long ('60s') for locks inside the block, outside any `transaction()`; see `run`.
+
+        Never longer than the operator's own deadline, after which a lock that was not to be had ends the revision.
+        """
+        before = None if self.offline else self.look("select current_setting('lock_timeout')")[0][0]
+        run = self.context.opts.get("run")
+        if run is not None and run.settings.lock_deadline < float(lock_timeout.removesuffix("s")):
+            lock_timeout = f"{max(int(run.settings.lock_deadline * 1000), 1)}ms"
+        self._execute(sql.SQL("set lock_timeout = {}").format(lock_timeout))
+        try:
+            yield
+        finally:
+            if before is None:
                 self._execute("reset lock_timeout")
+            elif not self.connection.invalidated:
+                # RESET would not do: of a connection that was passed in, the session's own value is an application's
+                self._execute(sql.SQL("set lock_timeout = {}").format(before))
 
     def together(self, *statements: Statement) -> None:
         """Run the statements in one transaction, the whole of it again until it gets its locks. Keep it short."""

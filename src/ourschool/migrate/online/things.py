@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from ourschool.migrate.online.steps import Steps
 SCHEMA = "retired"
 LONGEST_NAME = 63
 """Bytes of an identifier; PostgreSQL cuts a longer one silently, and two long names could then be one."""
+QUICK = 64 * 1024 * 1024
+"""Bytes of a table whose rows are counted when it is retired; of a larger one the last estimate is noted."""
 WRONG_USE, REFUSED = "OS002", "OS003"
 """SQLSTATEs that our own blocks raise, so that psql shows the same sentence that Alembic does."""
 
@@ -150,9 +153,49 @@ def understood() -> Iterator[None]:
         raise kind(str(diagnosis.message_primary), str(diagnosis.message_hint)) from None
 
 
+def record(steps: Steps, what: str, table: str, stands_as: str, definitions: dict[str, Any]) -> None:
+    """Write down what is set aside in a table of its own, inside the transaction that makes that table.
+
+    A row of that name is of a table that somebody has dropped since: the name was free.
+    """
+    steps.execute(
+        sql.SQL("delete from {}.things where what = {} and table_name = {} and stands_as = {}").format(
+            sql.Identifier(SCHEMA), what, table, stands_as
+        )
+    )
+    steps.execute(
+        sql.SQL(
+            "insert into {}.things (what, schema_name, table_name, revision, direction, stands_as, readable_as,"
+            " definitions) values ({}, current_schema(), {}, {}, {}, {}, {}, {})"
+        ).format(
+            sql.Identifier(SCHEMA), what, table, steps.revision, steps.direction, stands_as, stands_as,
+            json.dumps(definitions),
+        )
+    )  # fmt: skip
+
+
+def counted(steps: Steps, table: str) -> int | None:
+    """How many rows the table has, where that is quick to count; else None, and the last estimate has to do."""
+    name = sql.Identifier(table)
+    quick = "select 1 where pg_relation_size(to_regclass(:name)) < :most"
+    if not steps.look(quick, name=name.as_string(), most=QUICK):
+        return None
+    result = steps.repeat(lambda: steps.execute(sql.SQL("select count(*) from {}").format(name)))
+    return int(result.scalar_one()) if result is not None else None
+
+
 def forget(steps: Steps, thing: Thing) -> None:
     """Delete the thing's row, inside the transaction that took it back or found it gone."""
     steps.execute(sql.SQL("delete from {}.things where id = {}").format(sql.Identifier(SCHEMA), thing.id))
+
+
+def coming_back(steps: Steps, thing: Thing) -> None:
+    """Note, inside the transaction that gave it its name back, that what hangs on the thing is still being checked."""
+    steps.execute(
+        sql.SQL("update {}.things set coming_back = true, stands_as = {} where id = {}").format(
+            sql.Identifier(SCHEMA), thing.column or thing.table, thing.id
+        )
+    )
 
 
 def tidy(steps: Steps) -> None:
@@ -163,15 +206,15 @@ def tidy(steps: Steps) -> None:
         steps.run(TIDY)
 
 
-TIDY = f"""
+TIDY = """
 do $tidy$
 begin
-    lock table {SCHEMA}.things in access exclusive mode;
-    if not exists (select from {SCHEMA}.things) then
-        drop table {SCHEMA}.things;
+    lock table retired.things in access exclusive mode;
+    if not exists (select from retired.things) then
+        drop table retired.things;
         if not exists (select from pg_depend where refclassid = 'pg_namespace'::regclass
-                          and refobjid = '{SCHEMA}'::regnamespace) then
-            drop schema {SCHEMA};
+                          and refobjid = 'retired'::regnamespace) then
+            drop schema retired;
         end if;
     end if;
 end
@@ -182,8 +225,9 @@ _ALL = f"""
     select id, what, schema_name, table_name, column_name, revision, direction, retired_at, retired_by,
            stands_as, readable_as, rows, bytes, definitions, coming_back
       from {SCHEMA}.things
-"""
+"""  # noqa: S608  # a constant of ours
 
 
 def _thing(row: sa.Row[Any]) -> Thing:
-    return Thing(*row)
+    values: tuple[Any, ...] = tuple(row)
+    return Thing(*values)

@@ -1,0 +1,51 @@
+"""What `alembic revision --autogenerate` writes: the catalogue difference, as operations that nobody notices.
+
+An Alembic plugin in the place of its own comparisons: those miss CHECK texts, predicates, labels, triggers and more,
+and write operations that stall. Both catalogues are complete, so what is written is complete, in both directions.
+"""
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import UpgradeOps
+from alembic.runtime.plugins import Plugin
+from alembic.util import PriorityDispatchResult
+
+from ourschool.migrate import comparison
+from ourschool.migrate.autogenerate import docstring, sides, written
+from ourschool.migrate.autogenerate.directives import Changes
+from ourschool.migrate.autogenerate.facts import Facts
+from ourschool.migrate.autogenerate.plan import plan
+from ourschool.migrate.autogenerate.sides import Way
+
+PLUGIN = "ourschool.autogenerate"
+"""What env.py gives to `autogenerate_plugins`."""
+
+__all__ = ["PLUGIN", "compare", "written"]
+
+
+def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
+    """Fill `upgrade_ops` with what makes the database what the models say; nothing where they agree."""
+    compared = comparison.of(context.migration_context)
+    if compared.difference:
+        connection = context.migration_context.connection
+        assert connection is not None
+        facts = Facts(connection)
+        models = sides.models(compared.expected, context.opts["target_metadata"])
+        database = sides.database(compared.found, connection)
+        upgrade, downgrade = plan(Way(database, models, facts)), plan(Way(models, database, facts))
+        upgrade_ops.ops.append(
+            Changes(
+                [change.operation for change in upgrade],
+                [change.operation for change in downgrade],
+                compared.difference.lines(),
+                docstring.filled(upgrade, downgrade),
+            )
+        )
+    return PriorityDispatchResult.CONTINUE
+
+
+def _register() -> None:
+    plugin = Plugin(PLUGIN)
+    plugin.add_autogenerate_comparator(compare, "autogenerate")
+
+
+_register()

@@ -1,0 +1,99 @@
+"""Identity columns and the older serial ones: one becomes the other without a gap in the numbers."""
+
+from collections.abc import Iterator
+
+from ourschool.migrate.autogenerate.change import Change, Held, Lock, Phase
+from ourschool.migrate.autogenerate.directives import Sql
+from ourschool.migrate.autogenerate.sides import Way, quoted, text
+from ourschool.schema.catalogue import Sequence
+from ourschool.schema.relations import Column
+
+# Each may run again after it was cut off. The next number is worked out under the lock that the change needs anyway.
+TO_IDENTITY = """
+do $$
+declare
+    sequence text := pg_get_serial_sequence({table_text}, {column_text});
+    next bigint;
+begin
+    if exists (select from pg_attribute where attrelid = {table_text}::regclass and attname = {column_text}
+               and attidentity = '') then
+        lock table {table} in access exclusive mode;
+        select greatest(coalesce(max({column}), 0), coalesce(pg_sequence_last_value(sequence::regclass), 0)) + 1
+          into next from {table};
+        alter table {table} alter column {column} drop default;
+        execute coalesce('drop sequence ' || sequence, '');
+        alter table {table}
+            alter column {column} set not null,
+            alter column {column} add generated {generated} as identity{options};
+        perform setval(pg_get_serial_sequence({table_text}, {column_text}), next, false);
+    end if;
+end
+$$
+"""
+FROM_IDENTITY = """
+do $$
+declare
+    sequence text := pg_get_serial_sequence({table_text}, {column_text});
+    next bigint;
+begin
+    if exists (select from pg_attribute where attrelid = {table_text}::regclass and attname = {column_text}
+               and attidentity <> '') then
+        lock table {table} in access exclusive mode;
+        next := coalesce(pg_sequence_last_value(sequence::regclass), 0) + 1;
+        alter table {table} alter column {column} drop identity;
+{serial}    end if;
+end
+$$
+"""
+SERIAL = """
+        create sequence {sequence} as {type} owned by {table}.{column};
+        perform setval({sequence_text}, next, false);
+        alter table {table} alter column {column} set default {default};
+"""
+
+
+def identity(way: Way, table: str, old: Column, new: Column) -> Iterator[Change]:
+    """What makes the identity of `old` that of `new`, a serial's default included."""
+    held = (Held(table, Lock.BRIEF, f"for the identity of {new.name}"),)
+    if old.identity and new.identity:
+        sql = f"alter table {quoted(table)} alter column {quoted(new.name)} set generated {new.identity}"
+    elif new.identity:
+        sql = _filled(TO_IDENTITY, table, new, generated=new.identity, options=_options(way, table, new))
+    else:
+        sql = _filled(FROM_IDENTITY, table, new, serial=_serial(way, table, new))
+    yield Change(Phase.ALTER, Sql(sql.strip()), held, f"{table}.{new.name} goes on counting where it was.")
+
+
+def _serial(way: Way, table: str, column: Column) -> str:
+    """The sequence and the default of a serial column; none where it is to have none."""
+    sequence = owned_by(way, table, column.name)
+    if column.default is None or sequence is None:
+        return ""
+    return _filled(
+        SERIAL.removeprefix("\n"), table, column,
+        sequence=quoted(sequence.name), sequence_text=text(quoted(sequence.name)), type=sequence.type,
+        default=column.default,
+    )  # fmt: skip
+
+
+def _options(way: Way, table: str, column: Column) -> str:
+    sequence = owned_by(way, table, column.name)
+    usual = f"{table}_{column.name}_seq"
+    if sequence is None or sequence.name == usual:
+        return ""
+    return f" (sequence name {quoted(sequence.name)})"
+
+
+def owned_by(way: Way, table: str, column: str) -> Sequence | None:
+    """The sequence that the column has in the target."""
+    for sequence in way.target.catalogue.sequences:
+        if sequence.owner is not None and (sequence.owner.table, sequence.owner.column) == (table, column):
+            return sequence
+    return None
+
+
+def _filled(template: str, table: str, column: Column, **more: str) -> str:
+    return template.format(
+        table=quoted(table), table_text=text(quoted(table)),
+        column=quoted(column.name), column_text=text(column.name), **more,
+    )  # fmt: skip

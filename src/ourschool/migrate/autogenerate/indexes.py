@@ -1,0 +1,74 @@
+"""Indexes of a table that exists: built, dropped and renamed beside the users' work."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.operations import ops
+
+from ourschool.migrate.autogenerate import definitions
+from ourschool.migrate.autogenerate.change import Change, Held, Lock, Phase
+from ourschool.migrate.autogenerate.comments import comment
+from ourschool.migrate.autogenerate.directives import Sql, Unfinished
+from ourschool.migrate.autogenerate.pairs import matched
+from ourschool.migrate.autogenerate.sides import Side, Way, quoted
+from ourschool.migrate.online.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
+from ourschool.schema.relations import Index, Relation
+
+
+def indexes(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
+    """What makes the indexes of `current` those of `target`, without those behind a constraint."""
+    table = target.name
+    for old, new in matched(_free(current), _free(target)):
+        if new is None:
+            assert old is not None
+            yield _drop(table, old)
+            continue
+        same = old is not None and old.shape == new.shape
+        if old is not None and same and old.name != new.name:
+            rename = f"alter index if exists {quoted(old.name)} rename to {quoted(new.name)}"
+            yield Change(Phase.ALTER, Sql(rename), (Held(table, Lock.QUIET, "to rename an index"),))
+        elif old is None or not same or (new.valid and not old.valid):
+            if old is not None and not same:
+                yield _drop(table, old)
+            yield _create(way.target, table, new)
+        if (old.comment if old is not None and same else None) != new.comment:
+            yield comment("index", quoted(new.name), new.comment, table)
+
+
+def operation(side: Side, table: str, index: Index, kind: type[ops.CreateIndexOp]) -> ops.CreateIndexOp:
+    """The operation of that `kind` that builds the index, in the words of its author where there is one.
+
+    Raises definitions.Unreadable for one that has parts no operation has words for.
+    """
+    written = side.index(table, index.name)
+    if written is not None:
+        plain = ops.CreateIndexOp.from_index(written)
+        options = {name: value for name, value in plain.kw.items() if name != "postgresql_concurrently"}
+        return kind(index.name, table, plain.columns, unique=plain.unique, **options)
+    parts = definitions.index(index.definition)
+    options = dict[str, Any](parts.options)
+    if "postgresql_where" in options:
+        options["postgresql_where"] = sa.text(str(options["postgresql_where"]))
+    columns = [sa.text(each) if each in parts.expressions else each for each in parts.columns]
+    return kind(index.name, table, columns, unique=parts.unique, **options)
+
+
+def _free(relation: Relation) -> tuple[Index, ...]:
+    return tuple(index for index in relation.indexes if index.constraint is None)
+
+
+def _create(side: Side, table: str, index: Index) -> Change:
+    try:
+        create = operation(side, table, index, CreateIndexOnlineOp)
+    except definitions.Unreadable:
+        return Change(Phase.ASK, Unfinished(f"index {index.name} on {table} has to be built: {index.definition}"))
+    return Change(Phase.CREATE_INDEX, create, (Held(table, Lock.QUIET, "while indexes are built"),))
+
+
+def _drop(table: str, index: Index) -> Change:
+    return Change(
+        Phase.DROP_INDEX,
+        DropIndexOnlineOp(index.name, table),
+        (Held(table, Lock.QUIET, "while indexes are dropped"),),
+    )

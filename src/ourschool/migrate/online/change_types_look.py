@@ -1,0 +1,300 @@
+"""Whether a change of types can be done: asked of PostgreSQL on empty copies, before anything is touched."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from psycopg import sql
+from sqlalchemy.exc import DBAPIError
+
+from ourschool.errors import RefusedError, UsageError
+from ourschool.migrate import faults
+from ourschool.migrate.online import broken, retire_columns
+from ourschool.migrate.online.conversion import Change, Conversion, given, temporary
+from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.online.tables import Table, asked_right
+from ourschool.migrate.online.things import within
+
+NOTHING = "nothing was changed."
+COLUMNS = """
+select a.attname::text as name,
+       a.attnum as number,
+       format_type(a.atttypid, a.atttypmod) as type,
+       a.attnotnull as not_null,
+       a.attgenerated <> '' as generated,
+       case when a.attcollation <> t.typcollation then a.attcollation::regcollation::text end as collation,
+       n.conname as not_null_name,
+       coalesce(n.convalidated, true) as not_null_valid
+  from pg_attribute a
+  join pg_type t on t.oid = a.atttypid
+  left join pg_constraint n
+    on n.conrelid = a.attrelid
+   and n.contype = 'n'
+   and n.conkey = array[a.attnum]
+ where a.attrelid = cast(cast(:table as text) as regclass)
+   and a.attname = any (:names)
+"""
+# Only what the swap knows how to bring along may hang on the column; PostgreSQL's name of the rest is the reason.
+HINDRANCES = """
+select a.attname::text as name,
+       case
+           when c.contype = 'p' then format('it is part of the primary key %I', c.conname)
+           when c.contype = 'x' then format('exclusion constraint %I is on it', c.conname)
+           when f.relkind = 'p' then format('partitioned table %s points to it by %I', c.conrelid::regclass, c.conname)
+           when g.attname is not null then format('generated column %I is made from it', g.attname)
+           else format('%s needs it', regexp_replace(pg_describe_object(d.classid, d.objid, d.objsubid),
+                                                     '^rule "?_RETURN"? on ', ''))
+       end as reason
+  from pg_depend d
+  join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+  left join pg_attrdef e on d.classid = 'pg_attrdef'::regclass and e.oid = d.objid
+  left join pg_attribute g
+    on g.attrelid = d.refobjid
+   and g.attgenerated <> ''
+   and g.attnum = case when d.classid = 'pg_class'::regclass and d.objid = d.refobjid then d.objsubid else e.adnum end
+  left join pg_constraint c on d.classid = 'pg_constraint'::regclass and c.oid = d.objid
+  left join pg_class f on c.contype = 'f' and f.oid = c.conrelid and c.confrelid = d.refobjid
+  left join pg_class r on d.classid = 'pg_class'::regclass and r.oid = d.objid
+ where d.refclassid = 'pg_class'::regclass
+   and d.refobjid = :table
+   and a.attname = any (:names)
+   and not coalesce(starts_with(g.attname, '__retired_'), false)
+   and not coalesce(
+       case d.classid
+           when 'pg_constraint'::regclass then c.contype in ('u', 'f', 'c', 'n') and f.relkind is distinct from 'p'
+           when 'pg_class'::regclass then r.relkind in ('i', 'S')
+           when 'pg_attrdef'::regclass then e.adnum = d.refobjsubid
+           when 'pg_trigger'::regclass then true
+           when 'pg_statistic_ext'::regclass then true
+       end, false)
+union all
+select null, 'the table is a partition, or has inheritance'
+ where exists (select from pg_inherits where cast(:table as oid) in (inhrelid, inhparent))
+union all
+select a.attname::text, format('its type %s refuses NULL, and rows could no longer be inserted', format_type(t.oid, null))
+  from pg_attribute a
+  join pg_type t on t.oid = a.atttypid and t.typnotnull and t.typdefault is null
+ where a.attrelid = :table
+   and a.attname = any (:names)
+"""
+GENERATED = """
+select a.attname::text as name
+  from pg_depend d
+  join pg_rewrite r on r.oid = d.objid and r.ev_class = 'pg_temp.ourschool_used'::regclass
+  join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid and a.attgenerated <> ''
+ where d.classid = 'pg_rewrite'::regclass
+   and d.refobjid = :table
+"""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the revision asks for one column; `type` is SQL."""
+
+    type: str
+    using: str
+    back: str
+
+
+def changes(steps: Steps, table: Table, wanted: Mapping[str, Wanted]) -> Conversion:
+    """The columns that still have another type than is wanted, after everything that can be asked has been asked.
+
+    Raises UsageError for what is wrong in the revision, RefusedError for a column that cannot be changed like this.
+    """
+    rows = {row.name: row for row in steps.look(COLUMNS, table=_literal(table), names=list(wanted))}
+    for row in rows.values():
+        if row.generated:
+            raise UsageError(
+                f"Column {table.name}.{row.name} is generated: its type follows from its expression.",
+                f"Change the expression instead; {NOTHING}",
+            )
+    with scratch(steps):
+        types = _types(steps, table, wanted)
+        left = [column for column in wanted if (rows[column].type, rows[column].collation) != types[column]]
+        _refuse_hindrances(steps, table, left)
+        _try_expressions(steps, table, {column: wanted[column] for column in left}, types)
+    found = []
+    for column in left:
+        row, (type_, collation), asked = rows[column], types[column], wanted[column]
+        thing = retire_columns.retired(steps, table.name, column, back=True)
+        if thing is not None:
+            there = steps.look(COLUMNS, table=_literal(table), names=[thing.stands_as])
+            if (there[0].type, there[0].collation) != (type_, collation):
+                thing = None
+        target = thing.stands_as if thing else temporary(steps.revision, column)
+        found.append(
+            Change(
+                table, column, row.number, row.type, type_, collation, asked.using, asked.back, row.not_null,
+                row.not_null_valid, row.not_null_name, target, thing,
+            )
+        )  # fmt: skip
+    return Conversion(table, tuple(found))
+
+
+@contextmanager
+def scratch(steps: Steps) -> Iterator[None]:
+    """A transaction that is rolled back."""
+    steps.execute("begin")
+    try:
+        yield
+    finally:
+        if not steps.connection.invalidated:
+            steps.execute("rollback")
+
+
+def _types(steps: Steps, table: Table, wanted: Mapping[str, Wanted]) -> dict[str, tuple[str, str | None]]:
+    """What PostgreSQL calls the wanted types, with a collation of the column's own where one stands in the type."""
+    for column, asked in wanted.items():
+        with asked_right(f"the type {asked.type!r} for {table.name}.{column}"):
+            steps.execute(
+                sql.SQL("create temporary table ourschool_type (wanted {})").format(sql.SQL(asked.type))
+                if column == next(iter(wanted))
+                else sql.SQL("alter table ourschool_type add {} {}").format(_new(column), sql.SQL(asked.type))
+            )
+        if column == next(iter(wanted)):
+            steps.execute(sql.SQL("alter table ourschool_type rename wanted to {}").format(_new(column)))
+    names = {within(f"new {column}"): column for column in wanted}
+    rows = steps.look(COLUMNS, table="pg_temp.ourschool_type", names=list(names))
+    return {names[row.name]: (row.type, row.collation) for row in rows}
+
+
+def _refuse_hindrances(steps: Steps, table: Table, columns: list[str]) -> None:
+    for row in steps.look(HINDRANCES, table=table.oid, names=columns):
+        raise RefusedError(
+            f"The type of {table.name}.{row.name or columns[0]} cannot be changed online: {row.reason}.",
+            "Drop that in the same revision before and make it anew after, or write the change by hand as plain "
+            f"op.alter_column, which stops everybody while the table is rewritten; {NOTHING}",
+        )
+
+
+def _try_expressions(
+    steps: Steps, table: Table, wanted: Mapping[str, Wanted], types: Mapping[str, tuple[str, str | None]]
+) -> None:
+    """Let PostgreSQL read both expressions of each column on empty copies of the table before and after."""
+    like = sql.SQL("create temporary table {} (like {})")
+    for name in ("ourschool_before", "ourschool_after"):
+        steps.execute(like.format(sql.Identifier(name), table.identifier))
+    for column in wanted:
+        kind = sql.SQL(types[column][0])
+        steps.execute(sql.SQL("alter table ourschool_before add {} {}").format(_new(column), kind))
+        steps.execute(
+            sql.SQL("alter table ourschool_after rename {} to {}").format(sql.Identifier(column), _new(column))
+        )
+        steps.execute(sql.SQL("alter table ourschool_after add {} {}").format(sql.Identifier(column), kind))
+    for column, asked in wanted.items():
+        for copy, how, expression in (
+            ("ourschool_before", "to", asked.using),
+            ("ourschool_after", "back from", asked.back),
+        ):
+            with asked_right(f"the way of {table.name}.{column} {how} {types[column][0]}, {expression!r}"):
+                steps.execute(
+                    sql.SQL("explain update {} as {} set {} = {}").format(
+                        sql.Identifier(copy), table.identifier, _new(column), given(expression)
+                    )
+                )
+        steps.execute(
+            sql.SQL("create or replace temporary view ourschool_used as select {}::text as used from {}").format(
+                given(asked.using), table.identifier
+            )
+        )
+        for row in steps.look(GENERATED, table=table.oid):
+            raise RefusedError(
+                f"The type of {table.name}.{column} cannot be changed online by {asked.using!r}: it reads the generated "
+                f"column {row.name}, which has no value yet when a trigger looks.",
+                f"Write that column's expression in its place; {NOTHING}",
+            )
+
+
+def refuse_rows(steps: Steps, conversion: Conversion, *, closely: bool = False) -> None:
+    """Raise RefusedError for rows whose value does not become one of the new type, counted and named.
+
+    Evaluates all rows at once, and row for row only where that fails or `closely` is asked for.
+    """
+    for change in conversion.changes:
+        value, kind = conversion.value(change), sql.SQL(change.type)
+        query = sql.SQL("select count({}::{}) as converted, count(*) filter (where {}) as lost from {}").format(
+            value, kind, _lost(change, value, kind), conversion.table.identifier
+        )
+        try:
+            found = steps.execute(query)
+            assert found is not None
+            fits = not closely and not found.one().lost
+        except DBAPIError as fault:
+            if not unconvertible(fault):
+                raise
+            fits = False
+        if not fits:
+            _refuse(steps, conversion, change)
+
+
+def unconvertible(fault: DBAPIError) -> bool:
+    """Whether `fault` is about a value: what a cast, a function or a domain does not take."""
+    return (getattr(fault.orig, "sqlstate", None) or "")[:2] in {"21", "22", "23", "2F", "38", "P0"}
+
+
+def _lost(change: Change, value: sql.Composable, kind: sql.Composable) -> sql.Composable:
+    """What is true of values that a cast would cut, and of those that become NULL where none may be."""
+    conditions = [sql.SQL("({}::text <> {}::{}::text)").format(value, value, kind)] if _may_cut(change) else []
+    if change.not_null:
+        conditions.append(sql.SQL("({} is not null and {}::{} is null)").format(change.name, value, kind))
+    return sql.SQL(" or ").join(conditions) if conditions else sql.SQL("false")
+
+
+def _may_cut(change: Change) -> bool:
+    return change.type.startswith(("character", "bit")) and "(" in change.type
+
+
+def _refuse(steps: Steps, conversion: Conversion, change: Change) -> None:
+    """Try row by row, by a function that catches what one of them raises."""
+    null = sql.SQL("if ourschool_value is null and not ourschool_row.{} is null then return 'NULL'; end if;")
+    body = sql.SQL("""
+declare
+    ourschool_value {type};
+begin
+    select {value} into ourschool_value from (select ourschool_row.*) as {table};
+    {null}
+    return null;
+exception when others then
+    return sqlerrm;
+end
+""").format(
+        type=sql.SQL(change.type),
+        value=conversion.value(change),
+        table=conversion.table.identifier,
+        null=null.format(change.name) if change.not_null else sql.SQL(""),
+    )
+    steps.execute(
+        sql.SQL(
+            "create or replace function pg_temp.ourschool_unfit(ourschool_row {}) returns text language plpgsql as {}"
+        ).format(conversion.table.identifier, body.as_string())
+    )
+    try:
+        found = broken.rows(
+            steps,
+            conversion.table,
+            sql.SQL("pg_temp.ourschool_unfit({}.*) is not null").format(conversion.table.identifier),
+            change.called,
+        )
+    finally:
+        steps.execute("drop function if exists pg_temp.ourschool_unfit")
+    if found is not None:
+        count = "1 row" if found.rows == 1 else f"{found.rows} rows"
+        raise RefusedError(
+            f"The type of {change.called} cannot become {change.type}: {count} of {conversion.table.name} cannot be "
+            f"converted by {change.using!r} ({found.sample}).",
+            "Correct these rows, or write an expression that says what becomes of them, and run the same command again; "
+            + NOTHING,
+        )
+
+
+def said(fault: DBAPIError) -> str:
+    """The server's sentence alone."""
+    return faults.primary(fault)
+
+
+def _new(column: str) -> sql.Identifier:
+    return sql.Identifier(within(f"new {column}"))
+
+
+def _literal(table: Table) -> str:
+    return table.identifier.as_string()

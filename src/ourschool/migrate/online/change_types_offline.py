@@ -1,0 +1,119 @@
+"""A change of types as SQL that psql runs: PostgreSQL's own rewrite, with the old values kept as retired columns."""
+
+from collections.abc import Mapping
+
+from psycopg import sql
+
+from ourschool.migrate.online import things
+from ourschool.migrate.online.change_types_look import Wanted
+from ourschool.migrate.online.retire_columns import PREFIX
+from ourschool.migrate.online.steps import Steps
+
+TELL = """
+-- The type of {columns} in {table}: run by psql this stops everybody who uses the table while it is rewritten, and the
+-- way back computes the old values anew. python -m alembic upgrade does it beside the users' work.
+"""
+# The default goes first and comes back as a value of the new type, because a cast between the two may not be automatic.
+BLOCK = """
+declare
+    target constant regclass := {table};
+    place record;
+    plain text;
+    kept name;
+    triggers text[];
+begin
+    create temporary table ourschool_type (wanted {type}) on commit drop;
+    select a.attnum, format_type(a.atttypid, a.atttypmod) as type, pg_get_expr(e.adbin, e.adrelid) as value
+      into strict place
+      from pg_attribute a
+      left join pg_attrdef e on e.adrelid = a.attrelid and e.adnum = a.attnum and a.attgenerated = ''
+     where a.attrelid = target and a.attname = {column} and not a.attisdropped;
+    if place.type = (select format_type(atttypid, atttypmod) from pg_attribute
+                      where attrelid = 'pg_temp.ourschool_type'::regclass and attname = 'wanted') then
+        drop table pg_temp.ourschool_type;
+        return;
+    end if;
+    drop table pg_temp.ourschool_type;
+    select name into strict kept from unnest({kept}::text[]) with ordinality as choice (name, nth)
+     where not exists (select from pg_attribute where attrelid = target and attname = name) order by nth limit 1;
+    execute format('alter table %s add column %I %s', target, kept, place.type);
+    select array_agg(format('drop trigger %I on %s', tgname, tgrelid::regclass) order by tgname)
+           || array_agg(pg_get_triggerdef(oid) order by tgname)
+           || array_agg(format('alter table %s %s trigger %I', tgrelid::regclass, case tgenabled
+                  when 'D' then 'disable' when 'R' then 'enable replica' when 'A' then 'enable always' else 'enable'
+              end, tgname) order by tgname)
+      into triggers
+      from pg_trigger
+     where tgrelid = target
+       and not tgisinternal
+       and exists (select from pg_depend where classid = 'pg_trigger'::regclass and objid = pg_trigger.oid
+                      and refclassid = 'pg_class'::regclass and refobjid = target and refobjsubid = place.attnum);
+    for nth in 1 .. coalesce(cardinality(triggers) / 3, 0) loop
+        execute triggers[nth];
+    end loop;
+    execute format('update %s set %I = %I', target, kept, {column});
+    if place.value is not null then
+        execute format('alter table %s alter column %I drop default', target, {column});
+    end if;
+    execute format('alter table %s alter column %I type %s using (%s)', target, {column}, {type_text}, {using});
+    if place.value is not null then
+        begin
+            execute format('alter table %s alter column %I set default %s', target, {column}, place.value);
+        exception when datatype_mismatch then
+            execute format('select ((%s)::%s)::text from (select (%s)::%s as %I) as %s', {using}, {type_text},
+                           place.value, place.type, {column}, {alias}) into plain;
+            execute format('alter table %s alter column %I set default %L::%s', target, {column}, plain, {type_text});
+        end;
+    end if;
+    for nth in coalesce(cardinality(triggers) / 3, 0) + 1 .. coalesce(cardinality(triggers), 0) loop
+        execute triggers[nth];
+    end loop;
+    {record}
+end
+"""
+RECORD = """
+    insert into retired.things (what, schema_name, table_name, column_name, revision, direction, stands_as, readable_as,
+                                rows, definitions)
+    select 'column', relnamespace::regnamespace::text, relname, {column}, {revision}, {direction}, kept, readable.name,
+           greatest(reltuples, 0), {nothing}
+      from pg_class
+      cross join lateral (
+          select name from unnest({views}::text[]) with ordinality as choice (name, nth)
+           where not exists (select from pg_class where relnamespace = 'retired'::regnamespace and relname = name)
+           order by nth limit 1
+      ) as readable
+     where oid = target
+    returning readable_as into plain;
+    execute format('create view retired.%I with (security_invoker = true) as select ctid as ctid, %I as %I from %s',
+                   plain, kept, {column}, target);
+"""
+NOTHING = """jsonb_build_object('relation', target, 'default', null, 'not_null', false, 'not_null_name', null,
+           'not_null_valid', true, 'constraints', '[]'::jsonb, 'indexes', '[]'::jsonb, 'triggers', '[]'::jsonb,
+           'sequences', '[]'::jsonb)"""
+
+
+def print_block(steps: Steps, table: str, wanted: Mapping[str, Wanted]) -> None:
+    """Print a block for each column; one that has its type already is left alone, so that psql may run it again."""
+    columns = ", ".join(wanted)
+    steps.context.impl.static_output(TELL.format(columns=columns, table=table).strip())
+    for statement in things.SET_UP:
+        steps.execute(statement)
+    for column, asked in wanted.items():
+        record = sql.SQL(RECORD).format(
+            column=column,
+            revision=steps.revision,
+            direction=steps.direction,
+            nothing=sql.SQL(NOTHING),
+            views=things.names(f"{table}_{column}_{steps.revision}"),
+        )
+        body = sql.SQL(BLOCK).format(
+            table=sql.SQL("{}::regclass").format(sql.Identifier(table).as_string()),
+            column=column,
+            type=sql.SQL(asked.type),
+            type_text=asked.type,
+            using=asked.using,
+            alias=sql.Identifier(table).as_string(),
+            kept=things.names(f"{PREFIX}{steps.revision}_{column}"),
+            record=record,
+        )
+        steps.execute(things.block(body))

@@ -1,0 +1,124 @@
+"""What is common to constraints added online: found by name, added NOT VALID, validated in a transaction of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from psycopg import sql
+
+from ourschool.migrate.online import broken, tables
+from ourschool.migrate.online.broken import Broken
+from ourschool.migrate.online.steps import PATIENT, Steps
+from ourschool.migrate.online.tables import Table
+from ourschool.schema import printed
+
+FIND = """
+select contype as kind,
+       convalidated as valid,
+       confrelid <> 0 as is_foreign_key,
+       regexp_replace(pg_get_constraintdef(oid, true), ' NOT VALID$', '') as definition
+  from pg_constraint
+ where conrelid = :table
+   and conname = :name
+"""
+HALF_THE_TIMEOUT = """
+select set_config('lock_timeout', case setting when '0' then '0' else greatest(setting::integer / 2, 1)::text end, true)
+  from pg_settings
+ where name = 'lock_timeout'
+"""
+"""Of two locks taken one after the other each may wait half as long: who queues behind the first waits for both."""
+
+ADD = sql.SQL("alter table {table} add constraint {name} {body}")
+VALIDATE = sql.SQL("alter table {table} validate constraint {name}")
+DROP = sql.SQL("alter table {table} drop constraint if exists {name}")
+IF_MISSING = sql.SQL("""
+do $ourschool$
+begin
+    if not exists (select from pg_constraint where conrelid = {regclass}::regclass and conname = {text}) then
+        {statement};
+    end if;
+end
+$ourschool$
+""")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A constraint that is there; `definition` is as PostgreSQL prints it, without NOT VALID."""
+
+    kind: str
+    definition: str
+    valid: bool
+    is_foreign_key: bool
+
+
+def find(steps: Steps, table: Table, name: str) -> Found | None:
+    """The constraint of that name on `table`."""
+    for row in steps.look(FIND, table=table.oid, name=name):
+        return Found(row.kind, printed.expression(row.definition), row.valid, row.is_foreign_key)
+    return None
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A constraint that is wanted, and how it is looked after on the way."""
+
+    name: str
+    definition: str
+    """As PostgreSQL prints it, without NOT VALID."""
+    body: sql.Composable
+    """What follows its name in SQL."""
+    count: Callable[[], Broken | None]
+    """Finds the rows that break it."""
+    called: str
+    """What an error calls it."""
+    second_lock: bool = False
+    """Whether it locks another table as well."""
+
+
+def add_validated(steps: Steps, table: Table, promise: Promise) -> None:
+    """Add the constraint, or go on with one that an earlier run has added but not validated.
+
+    Raises RefusedError for rows that break it, UsageError where something else has its name; in both cases the table
+    is as it was found.
+    """
+    there = find(steps, table, promise.name)
+    if there is not None and there.definition != promise.definition:
+        raise tables.taken(promise.name, there.definition, promise.definition)
+    if there is not None and there.valid:
+        return
+    broken.refuse(promise.count(), table, promise.called)
+    parts = {"table": table.identifier, "name": sql.Identifier(promise.name)}
+    if there is None:
+        add = ADD.format(**parts, body=sql.SQL("{} not valid").format(promise.body))
+        with tables.asked_right(f"{promise.name} on {table.name}"):
+            briefly(steps, add, second_lock=promise.second_lock)
+    try:
+        # reads the whole table under a lock that no reader or writer asks for, nor waits behind
+        steps.run(VALIDATE.format(**parts), lock_timeout=PATIENT)
+    except sa.exc.IntegrityError as fault:
+        if there is None:
+            briefly(steps, DROP.format(**parts), second_lock=promise.second_lock)
+        broken.refuse(promise.count(), table, promise.called)
+        raise broken.passing(table, promise.called) from fault
+
+
+def briefly(steps: Steps, statement: sql.Composable, *, second_lock: bool = False) -> None:
+    """Run a statement whose locks stop others, however short: two of them together wait no longer than one may."""
+    if second_lock and not steps.offline:
+        steps.together(HALF_THE_TIMEOUT, statement)
+    else:
+        steps.run(statement)
+
+
+def print_validated(steps: Steps, table: str, name: str, body: sql.Composable) -> None:
+    """The same as SQL that psql runs, and may run again."""
+    parts = {"table": sql.Identifier(table), "name": sql.Identifier(name)}
+    add = ADD.format(**parts, body=sql.SQL("{} not valid").format(body))
+    steps.run(if_missing(table, name, add), VALIDATE.format(**parts))
+
+
+def if_missing(table: str, name: str, statement: sql.Composable) -> sql.Composable:
+    """`statement` in a block that runs it where `table` has no constraint `name`."""
+    regclass = sql.Literal(sql.Identifier(table).as_string())
+    return IF_MISSING.format(regclass=regclass, text=sql.Literal(name), statement=statement)

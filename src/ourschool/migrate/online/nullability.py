@@ -1,0 +1,126 @@
+"""The two ways to NOT NULL that read the table while others work: native on 18, through a validated CHECK before."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from psycopg import sql
+
+from ourschool.errors import RefusedError
+from ourschool.migrate.online import broken, constraints, tables, wanted
+from ourschool.migrate.online.broken import Broken
+from ourschool.migrate.online.constraints import Promise
+from ourschool.migrate.online.steps import PATIENT, Steps
+from ourschool.migrate.online.tables import Table
+from ourschool.migrate.online.things import within
+
+NATIVE = 180000
+"""The first server that has NOT NULL NOT VALID."""
+
+STATE = """
+select a.attnotnull as not_null,
+       a.attidentity <> '' as identity,
+       k.conname as name,
+       k.convalidated as valid
+  from pg_attribute a
+  left join pg_constraint k
+    on k.conrelid = a.attrelid
+   and k.contype = 'n'
+   and k.conkey = array[a.attnum]
+ where a.attrelid = :table
+   and a.attname = :column
+"""
+ADD_NATIVE = sql.SQL("alter table {table} add not null {column} not valid")
+SET = sql.SQL("alter table {table} alter column {column} set not null")
+DROP = sql.SQL("alter table {table} alter column {column} drop not null")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and what the server says of it."""
+
+    table: Table
+    name: str
+    not_null: bool
+    """Whether new rows must have a value."""
+    refusal: str | None
+    """Why it cannot allow NULL."""
+    constraint: str | None
+    """The name of its NOT NULL, which servers before 18 do not have."""
+    valid: bool
+    """Whether old rows are known to have one."""
+
+    @property
+    def called(self) -> str:
+        """What an error calls the promise."""
+        return f"NOT NULL of {self.name}"
+
+    def statement(self, template: sql.SQL) -> sql.Composed:
+        """`template` with the names of table and column."""
+        return template.format(table=self.table.identifier, column=sql.Identifier(self.name))
+
+    def count(self, steps: Steps) -> Broken | None:
+        """The rows where it is NULL."""
+        return broken.rows(steps, self.table, sql.SQL("{} is null").format(sql.Identifier(self.name)), self.called)
+
+
+def find(steps: Steps, table_name: str, name: str) -> Column:
+    """The column as it is. Raises UsageError where there is none."""
+    table = tables.find(steps, table_name)
+    table.needs([name])
+    row = steps.look(STATE, table=table.oid, column=name)[0]
+    refusal = "part of the primary key" if name in table.key else "an identity" if row.identity else None
+    return Column(table, name, row.not_null, refusal, row.name, row.valid is not False)
+
+
+def forbid(steps: Steps, column: Column) -> None:
+    """Make `column` NOT NULL. Raises RefusedError for rows where it is NULL, and leaves it as it was."""
+    native = steps.look("select current_setting('server_version_num')::integer as version")[0].version >= NATIVE
+    if column.not_null and column.valid:
+        drop_check(steps, column)
+    elif native:
+        _natively(steps, column)
+    else:
+        _through_a_check(steps, column)
+
+
+def _natively(steps: Steps, column: Column) -> None:
+    broken.refuse(column.count(steps), column.table, column.called)
+    if not column.not_null:
+        steps.run(column.statement(ADD_NATIVE))
+    name = find(steps, column.table.name, column.name).constraint
+    assert name is not None  # it has just been added, or was found
+    validate = constraints.VALIDATE.format(table=column.table.identifier, name=sql.Identifier(name))
+    try:
+        steps.run(validate, lock_timeout=PATIENT)
+    except sa.exc.IntegrityError as fault:
+        if not column.not_null:
+            steps.run(column.statement(DROP))
+        broken.refuse(column.count(steps), column.table, column.called)
+        raise broken.passing(column.table, column.called) from fault
+
+
+def _through_a_check(steps: Steps, column: Column) -> None:
+    """A validated CHECK spares SET NOT NULL the reading of the table, which would be under its lock."""
+    name, body = check(column.table.name, column.name)
+    definition = wanted.constraint(steps, column.table, name, body)
+    promise = Promise(name, definition, body, lambda: column.count(steps), column.called)
+    try:
+        constraints.add_validated(steps, column.table, promise)
+    except RefusedError:
+        drop_check(steps, column)
+        raise
+    drop = constraints.DROP.format(table=column.table.identifier, name=sql.Identifier(name))
+    steps.together(column.statement(SET), drop)
+
+
+def drop_check(steps: Steps, column: Column) -> None:
+    """Clear the CHECK that a way to NOT NULL that was cut off has left."""
+    name, _ = check(column.table.name, column.name)
+    if constraints.find(steps, column.table, name) is not None:
+        steps.run(constraints.DROP.format(table=column.table.identifier, name=sql.Identifier(name)))
+
+
+def check(table: str, column: str) -> tuple[str, sql.Composed]:
+    """The CHECK that stands in for NOT NULL on the way there: its name and body."""
+    name = within(f"ourschool_{table}_{column}_not_null")
+    return name, sql.SQL("check ({} is not null)").format(sql.Identifier(column))

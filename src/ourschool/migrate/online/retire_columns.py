@@ -1,0 +1,147 @@
+"""Setting one column aside in its own table, and back: a new name and a row in `retired.things`, nothing is copied."""
+
+from psycopg import sql
+
+from ourschool.migrate.online import things
+from ourschool.migrate.online.retire_columns_sql import REFUSALS, SET_ASIDE
+from ourschool.migrate.online.retire_parts_sql import CONSTRAINT, INDEX, LOCK, TRIGGER
+from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.online.things import SCHEMA, Thing
+from ourschool.schema.snapshot import RETIRED
+
+PREFIX = RETIRED
+"""Of every retired column's name; `schema.snapshot` and autogenerate leave out what begins like this."""
+
+
+COLUMN = """
+    select 1
+      from pg_attribute
+     where attrelid = to_regclass(:name)
+       and attname = :column
+       and attnum > 0
+       and not attisdropped
+"""
+
+
+def retire(steps: Steps, table: str, column: str) -> None:
+    """Set the column aside in a transaction of its own; nothing where this revision has done it, in a cut-off run.
+
+    A column of that name that is there all the same is a new one, which comes later in the revision. Raises as
+    `set_aside` does, with nothing changed.
+    """
+    done = not steps.offline and retired(steps, table, column, back=False)
+    if done and (steps.direction != "unknown" or not is_there(steps, table, column)):
+        return
+    rows = things.counted(steps, table)
+
+    def work() -> None:
+        with steps.transaction():
+            set_aside(steps, table, column, rows=rows)
+
+    steps.repeat(work)
+
+
+def is_there(steps: Steps, table: str, column: str) -> bool:
+    """Whether the table has a column of that name."""
+    return bool(steps.look(COLUMN, name=sql.Identifier(table).as_string(), column=column))
+
+
+def retired(steps: Steps, table: str, column: str, *, back: bool) -> Thing | None:
+    """The column of that name that this revision has set aside, the newest where it did so more than once.
+
+    With `back` one that the other direction set aside, to be taken back now (in a downgrade: what the upgrade retired);
+    without, one that this direction has retired already, in a run that was cut off. One whose column is gone, because
+    somebody dropped or purged it, does not count.
+    """
+    for thing in things.set_aside_by(steps, "column", table, column, back=back):
+        home = sql.Identifier(thing.schema, thing.table).as_string()
+        if steps.look(COLUMN, name=home, column=thing.stands_as):
+            return thing
+    return None
+
+
+def set_aside(steps: Steps, table: str, column: str, *, rows: int | None = None) -> None:
+    """Set one column aside in place, inside an open `steps.transaction()`; short, nothing is scanned or copied.
+
+    The column is renamed to `__retired_<revision>_<column>` (a number follows where this revision did it before), its
+    NOT NULL is lifted and its default dropped, so that inserts go on without it. Indexes, unique constraints, checks,
+    foreign keys from and to it, and triggers on it alone are dropped, their definitions recorded in `retired.things`
+    for the way back; sequences get out of the way by name. A view `retired.<table>_<column>_<revision>` shows key and
+    value. An identity or generated column goes on filling itself. `rows` is the count where it is known.
+
+    Takes ACCESS EXCLUSIVE on the table and on each that a foreign key joins to it by this column. Runs `SET_UP` itself.
+    Offline it is printed as one block. Raises UsageError for a missing table or column, and RefusedError for a column
+    of a primary key, partition key or exclusion constraint, or one that a view, policy, function, generated column or
+    a trigger about other columns too needs; the transaction is to be rolled back then. `retired(steps, …, back=False)`
+    tells what was made.
+    """
+    with things.understood():
+        for statement in (*things.SET_UP, set_aside_block(steps, table, column, rows)):
+            steps.execute(statement)
+
+
+def set_aside_block(steps: Steps, table: str, column: str, rows: int | None = None) -> str:
+    """The DO block of `set_aside`, which needs `things.SET_UP` before it."""
+    return things.block(
+        sql.SQL(SET_ASIDE).format(
+            refusals=_refusals(table, column),
+            lock=sql.SQL(LOCK),
+            constraint=sql.SQL(CONSTRAINT),
+            index=sql.SQL(INDEX),
+            trigger=sql.SQL(TRIGGER),
+            table=table,
+            column=column,
+            names=things.names(f"{PREFIX}{steps.revision}_{column}"),
+            views=things.names(f"{table}_{column}_{steps.revision}"),
+            sequences=things.names(f"{PREFIX}{steps.revision}_{table}_{column}_seq"),
+            revision=steps.revision,
+            direction=steps.direction,
+            rows=rows,
+        )
+    )
+
+
+def take_back(steps: Steps, thing: Thing) -> None:
+    """Give a retired column its name back, inside an open `steps.transaction()`; short, the inverse of `set_aside`.
+
+    The view goes, column and sequences have their names again, the row in `retired.things` is deleted. What hung
+    on the column is *not* made again: its definitions are in `thing.definitions` (each written with the retired name,
+    so make it before this), its NOT NULL and default too. The name must be free: set the present column aside first.
+    Call `things.tidy(steps)` after the transaction, so that an empty `retired.things` goes as well.
+    """
+    name_back(steps, thing)
+    things.forget(steps, thing)
+
+
+def name_back(steps: Steps, thing: Thing) -> None:
+    """`take_back`, but for the row in `retired.things`."""
+    assert thing.column is not None
+    steps.execute(sql.SQL("drop view if exists {}").format(sql.Identifier(SCHEMA, thing.readable_as)))
+    steps.execute(
+        sql.SQL("alter table {} rename column {} to {}").format(
+            sql.Identifier(thing.schema, thing.table), sql.Identifier(thing.stands_as), sql.Identifier(thing.column)
+        )
+    )
+    for sequence in thing.definitions["sequences"]:
+        steps.execute(
+            sql.SQL("alter sequence {} rename to {}").format(
+                sql.Identifier(thing.schema, sequence["stands_as"]), sql.Identifier(sequence["name"])
+            )
+        )
+
+
+def check(steps: Steps, table: str, column: str) -> None:
+    """Refuse what `set_aside` would refuse, before anything is begun; offline nothing can be seen."""
+    if not steps.offline:
+        with things.understood():
+            steps.execute(things.block(sql.SQL("declare {} end ").format(_refusals(table, column))))
+
+
+def _refusals(table: str, column: str) -> sql.Composed:
+    return sql.SQL(REFUSALS).format(
+        table=table,
+        column=column,
+        relation=sql.Identifier(table).as_string(),
+        wrong=things.WRONG_USE,
+        refused=things.REFUSED,
+    )

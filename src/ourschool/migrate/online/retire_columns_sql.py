@@ -1,0 +1,224 @@
+"""The block that sets a column aside: in the server's own language, so that `--sql` prints what really happens."""
+
+# Declarations and checks; {table} and {column} are literals, {relation} the quoted table as a literal.
+REFUSALS = """
+    target constant regclass := to_regclass({relation});
+    place record;
+    kind "char";
+    reason text;
+    instead text;
+begin
+    if target is null then
+        raise exception using errcode = {wrong},
+            message = format('There is no table %I to retire a column of.', {table}),
+            hint = 'Correct the name in the revision; psql shows the tables with \\d.';
+    end if;
+    select attnum, atttypid, attidentity, attgenerated, attnotnull, attlen into place
+      from pg_attribute
+     where attrelid = target and attname = {column} and attnum > 0 and not attisdropped;
+    if not found then
+        raise exception using errcode = {wrong},
+            message = format('Table %I has no column %I to retire.', {table}, {column}),
+            hint = format('Correct the name in the revision; psql shows the columns with \\d %I.', {table});
+    end if;
+    select relkind into kind from pg_class where oid = target;
+
+    select found.reason, found.instead into reason, instead from (
+        select 1, 'it is part of the partition key', 'A partition key stays as long as the table does.'
+          from pg_partitioned_table
+         where partrelid = target
+           and (place.attnum = any (partattrs) or pg_get_partkeydef(target) ~ format('\\m%s\\M', {column}))
+        union all
+        select 2, 'the table is partitioned, a partition, or has inheritance', 'Retire the whole table instead.'
+         where kind = 'p' or exists (select from pg_inherits where target in (inhrelid, inhparent))
+        union all
+        select 3, format('%s is no ordinary table', target), 'Only a column of a table can be retired.'
+         where kind not in ('r', 'p')
+        union all
+        select 4, format('%s %I is on it', what, conname), remedy
+          from pg_constraint
+          join pg_index on indexrelid = conindid and place.attnum = any (indkey::smallint[])
+         cross join lateral (
+             select case contype when 'p' then 'primary key' else 'exclusion constraint' end,
+                    case contype
+                        when 'p' then 'A key stays as long as the table does; make another column the key first.'
+                        else 'It could only be made again under a long lock: drop it first, in the same revision.'
+                    end
+         ) as say (what, remedy)
+         where conrelid = target
+           and contype in ('p', 'x')
+        union all
+        select 5, format('index %s over it is the replica identity', indexrelid::regclass),
+               'Choose another with: alter table … replica identity …'
+          from pg_index
+         where indrelid = target and indisreplident and place.attnum = any (indkey::smallint[])
+        union all
+        select 6, format('partitioned table %s points to it by %I', conrelid::regclass, conname),
+               'Drop that foreign key first, in the same revision.'
+          from pg_constraint
+          join pg_class on pg_class.oid = conrelid and relkind = 'p'
+         where contype = 'f' and confrelid = target and place.attnum = any (confkey)
+        union all
+        select 7, format('its type %s refuses NULL, and rows could no longer be inserted', format_type(oid, null)),
+               'Give the domain a default first, or change the column to the type beneath the domain.'
+          from pg_type
+         where oid = place.atttypid and typnotnull and typdefault is null and place.attidentity = ''
+        union all
+        select 8,
+               format('%s needs it',
+                      regexp_replace(pg_describe_object(classid, objid, 0), '^rule "?_RETURN"? on ', '')),
+               'Drop that first, or make it anew without the column.'
+          from pg_depend
+         where refclassid = 'pg_class'::regclass
+           and refobjid = target
+           and refobjsubid = place.attnum
+           and classid in ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_proc'::regclass)
+        union all
+        select 9, format('generated column %I is made from it', attname), 'Retire that column first.'
+          from pg_depend
+          left join pg_attrdef on classid = 'pg_attrdef'::regclass and pg_attrdef.oid = objid
+          join pg_attribute
+            on attrelid = target and attnum = coalesce(adnum, objsubid) and attnum <> place.attnum
+           and attgenerated <> '' and not starts_with(attname, '__retired_')
+         where refclassid = 'pg_class'::regclass
+           and refobjid = target
+           and refobjsubid = place.attnum
+           and (pg_attrdef.oid is not null or classid = 'pg_class'::regclass and objid = target)
+        union all
+        select 10, format('trigger %I is about it and about other columns', tgname),
+               'Make the trigger anew without the column first.'
+          from pg_trigger
+         where tgrelid = target
+           and not tgisinternal
+           and (select count(distinct refobjsubid) > 1 and bool_or(refobjsubid = place.attnum)
+                  from pg_depend
+                 where classid = 'pg_trigger'::regclass and objid = pg_trigger.oid
+                   and refclassid = 'pg_class'::regclass and refobjid = target and refobjsubid > 0)
+    ) as found (rank, reason, instead)
+    order by rank
+    limit 1;
+    if reason is not null then
+        raise exception using errcode = {refused},
+            message = format('Column %I of table %I cannot be retired: %s.', {column}, {table}, reason), hint = instead;
+    end if;
+"""
+
+# Continues REFUSALS. Definitions are read once the column has its new name, which is the name they are made again
+# under, and with a search_path that has every name in them written in full.
+SET_ASIDE = """
+declare {refusals}
+    declare
+        path constant text := current_setting('search_path');
+        home constant name := (select nspname from pg_class join pg_namespace n on n.oid = relnamespace
+                                where pg_class.oid = target);
+        over constant oid[] := array(
+            select indexrelid
+              from pg_index
+             where indrelid = target
+               and (place.attnum = any (indkey::smallint[])
+                    or exists (select from pg_depend
+                                where classid = 'pg_class'::regclass and objid = indexrelid
+                                  and refclassid = 'pg_class'::regclass and refobjid = target
+                                  and refobjsubid = place.attnum)));
+        tied constant oid[] := array(
+            select oid
+              from pg_constraint
+             where contype in ('u', 'f', 'c')
+               and conparentid = 0
+               and (conrelid = target and place.attnum = any (conkey)
+                    or conrelid = target and contype = 'u' and conindid = any (over)
+                    or confrelid = target and (place.attnum = any (confkey) or conindid = any (over))));
+        locked constant oid[] := array(
+            select target::oid
+            union
+            select unnest(array[conrelid, confrelid]) from pg_constraint where oid = any (tied) and contype = 'f');
+        patience text; aside name; readable name; keys text; width integer; sequences jsonb; hung jsonb;
+        one record;
+    begin
+{lock}
+        select name into strict aside from unnest({names}::text[]) with ordinality as choice (name, nth)
+         where not exists (select from pg_attribute where attrelid = target and attname = name)
+         order by nth limit 1;
+        select name into strict readable from unnest({views}::text[]) with ordinality as choice (name, nth)
+         where not exists (select from pg_class where relnamespace = 'retired'::regnamespace and relname = name)
+         order by nth limit 1;
+        execute format('alter table %s rename column %I to %I', target, {column}, aside);
+
+        select coalesce(jsonb_agg(jsonb_build_object('name', relname, 'stands_as', free)), '[]') into sequences
+          from pg_depend
+          join pg_class owned on owned.oid = objid and relkind = 'S'
+         cross join lateral (
+             select name from unnest({sequences}::text[]) with ordinality as choice (name, nth)
+              where not exists (select from pg_class taken
+                                 where taken.relnamespace = owned.relnamespace and taken.relname = name)
+              order by nth limit 1
+         ) as choice (free)
+         where classid = 'pg_class'::regclass and refclassid = 'pg_class'::regclass
+           and refobjid = target and refobjsubid = place.attnum and deptype in ('a', 'i');
+        for one in select * from jsonb_to_recordset(sequences) as x (name text, stands_as text) loop
+            execute format('alter sequence %I.%I rename to %I', home, one.name, one.stands_as);
+        end loop;
+
+        perform set_config('search_path', 'pg_catalog', true);
+        hung := jsonb_build_object(
+            'relation', target,
+            'default', (select pg_get_expr(adbin, adrelid) from pg_attrdef
+                         where adrelid = target and adnum = place.attnum and place.attgenerated = ''),
+            'not_null', place.attnotnull and place.attidentity = '',
+            'not_null_valid', (select coalesce(bool_and(convalidated), true) from pg_constraint
+                                where conrelid = target and contype = 'n' and conkey = array[place.attnum]),
+            'constraints', coalesce((
+                select jsonb_agg({constraint} order by contype = 'f' desc, conrelid::regclass::text, conname)
+                  from pg_constraint as bound where oid = any (tied)), '[]'),
+            'indexes', coalesce((
+                select jsonb_agg({index} order by indexrelid::regclass::text)
+                  from pg_index as held where indexrelid = any (over)), '[]'),
+            'triggers', coalesce((
+                select jsonb_agg({trigger} order by tgname)
+                  from pg_trigger as held
+                 where tgrelid = target
+                   and not tgisinternal
+                   and exists (select from pg_depend
+                                where classid = 'pg_trigger'::regclass and objid = held.oid
+                                  and refclassid = 'pg_class'::regclass and refobjid = target
+                                  and refobjsubid = place.attnum)), '[]'),
+            'sequences', sequences
+        );
+        for one in select * from jsonb_to_recordset(hung -> 'constraints') as x ("table" text, name text) loop
+            execute format('alter table %s drop constraint %I', one."table", one.name);
+        end loop;
+        for one in select * from jsonb_to_recordset(hung -> 'indexes') as x (name text) loop
+            execute format('drop index if exists %I.%I', home, one.name);
+        end loop;
+        for one in select * from jsonb_to_recordset(hung -> 'triggers') as x (name text) loop
+            execute format('drop trigger %I on %s', one.name, target);
+        end loop;
+        if hung ->> 'default' is not null then
+            execute format('alter table %s alter column %I drop default', target, aside);
+        end if;
+        if (hung ->> 'not_null')::boolean then
+            execute format('alter table %s alter column %I drop not null', target, aside);
+        end if;
+
+        select coalesce(string_agg(format('%I', attname), ', ' order by array_position(conkey, attnum)), 'ctid as ctid')
+          into keys
+          from pg_constraint
+          join pg_attribute on attrelid = conrelid and attnum = any (conkey)
+         where conrelid = target and contype = 'p';
+        execute format('create view retired.%I with (security_invoker = true) as select %s, %I as %I from %s',
+                       readable, keys, aside, {column}, target);
+        select coalesce(max(avg_width), nullif(place.attlen, -1)) into width from pg_stats
+         where schemaname = home and tablename = {table} and attname = aside;
+        -- a row of that name is of a column that somebody has dropped since: the name was free
+        delete from retired.things
+         where what = 'column' and schema_name = home and table_name = {table} and stands_as = aside;
+        insert into retired.things (what, schema_name, table_name, column_name, revision, direction, stands_as,
+                                    readable_as, rows, bytes, definitions)
+        select 'column', home, {table}, {column}, {revision}, {direction}, aside,
+               readable, counted, counted * width, hung
+          from (select coalesce({rows}, (select nullif(reltuples, -1)::bigint from pg_class where oid = target)))
+               as x (counted);
+        perform set_config('search_path', path, true);
+    end;
+end
+"""

@@ -1,0 +1,133 @@
+"""The block that sets a table aside: in the server's own language, so that `--sql` prints what really happens."""
+
+REFUSALS = """
+    target constant regclass := to_regclass({relation});
+    kind "char";
+    reason text;
+    instead text;
+begin
+    if target is null then
+        raise exception using errcode = {wrong}, message = format('There is no table %I to retire.', {table}),
+            hint = 'Correct the name in the revision; psql shows the tables with \\d.';
+    end if;
+    select relkind into kind from pg_class where oid = target;
+    select found.reason, found.instead into reason, instead from (
+        select 1, 'it is partitioned, a partition, or has inheritance',
+               'Retire its partitions one by one, detached.'
+         where kind = 'p' or exists (select from pg_inherits where target in (inhrelid, inhparent))
+        union all
+        select 2, 'it is no ordinary table', 'Only a table can be retired; drop a view, it holds no rows.'
+         where kind not in ('r', 'p')
+        union all
+        select 3, format('partitioned table %s points to it by %I', conrelid::regclass, conname),
+               'Drop that foreign key first, in the same revision.'
+          from pg_constraint
+          join pg_class on pg_class.oid = conrelid and relkind = 'p'
+         where contype = 'f' and confrelid = target
+        union all
+        select 4,
+               format('%s needs it',
+                      regexp_replace(pg_describe_object(classid, objid, 0), '^rule "?_RETURN"? on ', '')),
+               'Drop that first, or make it anew without the table.'
+          from pg_depend
+          left join pg_rewrite on classid = 'pg_rewrite'::regclass and pg_rewrite.oid = objid
+          left join pg_policy on classid = 'pg_policy'::regclass and pg_policy.oid = objid
+          left join pg_class as user_of on user_of.oid = coalesce(ev_class, polrelid)
+         where (refclassid = 'pg_class'::regclass and refobjid = target
+                or refclassid = 'pg_type'::regclass
+                   and refobjid in (select unnest(array[pg_type.oid, typarray]) from pg_type where typrelid = target))
+           and (classid = 'pg_proc'::regclass
+                or classid in ('pg_rewrite'::regclass, 'pg_policy'::regclass) and user_of.oid <> target
+                   and user_of.relnamespace is distinct from to_regnamespace('retired')
+                or classid = 'pg_class'::regclass and refclassid = 'pg_type'::regclass and objid <> target)
+    ) as found (rank, reason, instead)
+    order by rank
+    limit 1;
+    if reason is not null then
+        raise exception using errcode = {refused},
+            message = format('Table %I cannot be retired: %s.', {table}, reason), hint = instead;
+    end if;
+"""
+
+# Continues REFUSALS. Foreign keys to itself stay; indexes and sequences change their name only where it is taken.
+SET_ASIDE = """
+declare {refusals}
+    declare
+        path constant text := current_setting('search_path');
+        home constant name := (select nspname from pg_class join pg_namespace n on n.oid = relnamespace
+                                where pg_class.oid = target);
+        tied constant oid[] := array(
+            select oid
+              from pg_constraint
+             where contype = 'f' and conparentid = 0 and target in (conrelid, confrelid) and conrelid <> confrelid);
+        locked constant oid[] := array(
+            select target::oid
+            union
+            select unnest(array[conrelid, confrelid]) from pg_constraint where oid = any (tied));
+        patience text; aside name; free name; hung jsonb; renamed jsonb := '[]';
+        one record;
+    begin
+{lock}
+        select name into strict aside from unnest({names}::text[]) with ordinality as choice (name, nth)
+         where not exists (select from pg_class where relname = name
+                              and relnamespace in ('retired'::regnamespace, quote_ident(home)::regnamespace))
+         order by nth limit 1;
+        perform set_config('search_path', 'pg_catalog', true);
+        hung := jsonb_build_object(
+            'relation', target,
+            'constraints', coalesce((
+                select jsonb_agg({constraint} order by conrelid::regclass::text, conname)
+                  from pg_constraint as bound where oid = any (tied)), '[]'),
+            'triggers', coalesce((
+                select jsonb_agg({trigger} order by tgname)
+                  from pg_trigger as held where tgrelid = target and not tgisinternal), '[]')
+        );
+        for one in select * from jsonb_to_recordset(hung -> 'constraints') as x ("table" text, name text) loop
+            execute format('alter table %s drop constraint %I', one."table", one.name);
+        end loop;
+        for one in select * from jsonb_to_recordset(hung -> 'triggers') as x (name text) loop
+            execute format('drop trigger %I on %s', one.name, target);
+        end loop;
+        for one in
+            select relname, case relkind when 'S' then 'sequence' else 'index' end as kind
+              from pg_class
+             where oid in (select indexrelid from pg_index where indrelid = target
+                           union
+                           select objid from pg_depend where classid = 'pg_class'::regclass and deptype in ('a', 'i')
+                              and refclassid = 'pg_class'::regclass and refobjid = target)
+               and relkind in ('S', 'i')
+             order by relname
+        loop
+            select name into strict free
+              from unnest(array[one.relname::text, left(one.relname, 30) || '_' || md5({revision} || one.relname),
+                                md5({revision} || one.relname || '2')]) with ordinality as choice (name, nth)
+             where octet_length(name) <= 63
+               and name <> aside
+               and not exists (select from pg_class where relname = name
+                                  and (relnamespace = 'retired'::regnamespace
+                                       or nth > 1 and relnamespace = quote_ident(home)::regnamespace))
+             order by nth limit 1;
+            if free <> one.relname then
+                execute format('alter %s %I.%I rename to %I', one.kind, home, one.relname, free);
+                renamed := renamed || jsonb_build_object('kind', one.kind, 'name', one.relname, 'stands_as', free);
+            end if;
+        end loop;
+        execute format('alter table %s rename to %I', target, aside);
+        execute format('alter table %s set schema retired', target);
+        -- rows of that name are of a table that somebody has dropped since: the name was free
+        delete from retired.things
+         where what = 'table' and schema_name = home and table_name = {table} and stands_as = aside
+            or what = 'column' and schema_name = 'retired' and table_name = aside;
+        insert into retired.things (what, schema_name, table_name, revision, direction, stands_as, readable_as, rows,
+                                    bytes, definitions)
+        select 'table', home, {table}, {revision}, {direction}, aside, aside,
+               coalesce({rows}, nullif(reltuples, -1)::bigint), pg_total_relation_size(target),
+               hung || jsonb_build_object('renamed', renamed)
+          from pg_class
+         where oid = target;
+        update retired.things set schema_name = 'retired', table_name = aside
+         where what = 'column' and schema_name = home and table_name = {table};
+        perform set_config('search_path', path, true);
+    end;
+end
+"""

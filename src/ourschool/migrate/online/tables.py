@@ -1,0 +1,146 @@
+"""The table an online operation works on, and whether a name is free: looked at before anything is touched."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from psycopg import sql
+
+from ourschool.errors import UsageError
+from ourschool.migrate import faults
+from ourschool.migrate.online.steps import Steps
+
+LONGEST_NAME = 63
+"""Bytes of an identifier: PostgreSQL cuts a longer one off, and nothing of that name is ever found again."""
+KINDS = {
+    "r": "table",
+    "p": "partitioned table",
+    "v": "view",
+    "m": "materialized view",
+    "f": "foreign table",
+    "S": "sequence",
+    "c": "composite type",
+    "i": "index",
+    "I": "partitioned index",
+}
+NOT_OURS = frozenset({"42501", "25006"})
+"""Faults of the role or the server, which `database.explain` has better words for."""
+
+TABLE = """
+select c.oid,
+       c.relkind,
+       current_schema() as schema,
+       array(
+           select a.attname::text
+             from pg_attribute a
+            where a.attrelid = c.oid
+              and a.attnum > 0
+              and not a.attisdropped
+            order by a.attnum
+       ) as columns,
+       array(
+           select a.attname::text
+             from pg_index i
+             cross join unnest(i.indkey) with ordinality as part (attnum, place)
+             join pg_attribute a
+               on a.attrelid = c.oid
+              and a.attnum = part.attnum
+            where i.indrelid = c.oid
+              and i.indisprimary
+            order by part.place
+       ) as key
+  from (select current_schema()) as here
+  left join pg_class c
+    on c.relnamespace = current_schema()::regnamespace
+   and c.relname = :name
+"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A plain table of the schema that unqualified names mean."""
+
+    name: str
+    oid: int
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    """The columns of its primary key; none where it has none."""
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Its name, quoted."""
+        return sql.Identifier(self.name)
+
+    def needs(self, columns: Iterable[str]) -> None:
+        """Raise UsageError for a column that it does not have."""
+        for column in columns:
+            if column not in self.columns:
+                raise UsageError(
+                    f"Table {self.name} has no column {column!r}; it has {', '.join(self.columns)}.",
+                    "Correct the name in the revision; nothing was changed.",
+                )
+
+
+def find(steps: Steps, name: str) -> Table:
+    """The table called `name`. Raises UsageError where there is none or it is something else."""
+    row = steps.look(TABLE, name=name)[0]
+    if row.oid is None:
+        raise UsageError(
+            f"There is no table {name!r} in schema {row.schema}.",
+            "Correct the name in the revision, or create the table in an earlier one; nothing was changed.",
+        )
+    if row.relkind != "r":
+        raise UsageError(
+            f"{name!r} is a {KINDS.get(row.relkind, 'relation')}; online operations work on plain tables.",
+            "Name the table that holds the rows; a partitioned table is changed partition by partition.",
+        )
+    return Table(name, row.oid, tuple(row.columns), tuple(row.key))
+
+
+def plainly(name: str, schema: str | None = None) -> str:
+    """`name`, where it is one that a new thing can have. Raises UsageError for a longer one, and for a `schema`."""
+    if schema is not None:
+        raise UsageError(
+            f"Online operations know no schema, and {name!r} was given schema={schema!r}.",
+            "Leave schema= out: the tables of the first schema in search_path are meant.",
+        )
+    if not name or len(name.encode()) > LONGEST_NAME:
+        raise UsageError(
+            f"{name!r} has {len(name.encode())} bytes; a name in PostgreSQL has 1 to {LONGEST_NAME}.",
+            "Choose a shorter name in the revision; nothing was changed.",
+        )
+    return name
+
+
+def without_parameters(clause: object) -> None:
+    """Raise UsageError for a `sa.text` with a parameter, where a definition would silently have NULL in its place."""
+    names = list(clause.compile().params) if isinstance(clause, sa.TextClause) else []
+    if names:
+        raise UsageError(
+            f"{str(clause)!r} has a parameter, :{names[0]}, which nothing gives a value.",
+            "Write \\: for a colon that is meant, or pass the SQL as a plain string where one is taken.",
+        )
+
+
+def taken(name: str, what: str, wanted: str) -> UsageError:
+    """The error for a name that something else has: `what` there is, and what was `wanted`."""
+    return UsageError(
+        f"The name {name!r} is taken: there is {what}, wanted is {wanted}.",
+        "Drop or rename what is there in a revision before this one, or choose another name; nothing was changed.",
+    )
+
+
+@contextmanager
+def asked_right(what: str) -> Iterator[None]:
+    """Turn PostgreSQL's refusal of what the revision asks for (no such function, wrong type …) into UsageError."""
+    try:
+        yield
+    except sa.exc.DBAPIError as fault:
+        state = getattr(fault.orig, "sqlstate", None) or ""
+        if state in NOT_OURS or not (state[:2] in {"42", "0A", "2B", "22"} or state == "55000"):
+            raise
+        raise UsageError(
+            f"PostgreSQL does not take {what}: {faults.primary(fault)}.",
+            "Correct it in the revision; nothing was changed.",
+        ) from fault

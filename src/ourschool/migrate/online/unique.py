@@ -1,0 +1,135 @@
+"""`op.add_unique_online`: duplicates counted, a unique index built concurrently, then made a constraint."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import renderers
+from alembic.operations import Operations
+from alembic.operations.ops import MigrateOperation
+from psycopg import sql
+
+from ourschool.errors import UsageError
+from ourschool.migrate.online import constraints, indexes, tables, wanted
+from ourschool.migrate.online.checks import DropConstraintOnlineOp
+from ourschool.migrate.online.index_operations import CreateIndexOnlineOp
+from ourschool.migrate.online.rendering import call
+from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.online.tables import Table
+
+TIMES = ("", "DEFERRED", "IMMEDIATE")
+
+
+@Operations.register_operation("add_unique_online")
+class AddUniqueOnlineOp(MigrateOperation):
+    """A unique constraint on a table that holds rows."""
+
+    def __init__(  # noqa: PLR0913  # as many as Alembic's own
+        self,
+        constraint_name: str,
+        table_name: str,
+        columns: Sequence[str],
+        *,
+        nulls_not_distinct: bool = False,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        schema: str | None = None,
+    ) -> None:
+        self.constraint_name = constraint_name
+        self.table_name = table_name
+        self.columns = tuple(columns)
+        self.nulls_not_distinct = nulls_not_distinct
+        self.deferrable = deferrable
+        self.initially = initially
+        self.schema = schema
+
+    @classmethod
+    def add_unique_online(  # noqa: PLR0913  # as many as Alembic's own
+        cls,
+        operations: Operations,
+        constraint_name: str,
+        table_name: str,
+        columns: Sequence[str],
+        *,
+        nulls_not_distinct: bool = False,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        schema: str | None = None,
+    ) -> None:
+        """Add a unique constraint without stopping anybody for longer than an instant; an equal one is left alone.
+
+        Raises RefusedError with the number and the keys of rows that are there twice, UsageError where something else
+        has the name; nothing is changed then.
+        """
+        op = cls(
+            constraint_name, table_name, columns,
+            nulls_not_distinct=nulls_not_distinct, deferrable=deferrable, initially=initially, schema=schema,
+        )  # fmt: skip
+        operations.invoke(op)
+
+    def reverse(self) -> DropConstraintOnlineOp:
+        """Drop it again."""
+        return DropConstraintOnlineOp(self.constraint_name, self.table_name, back=self)
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """As `alembic check` lists it."""
+        return ("add_constraint", self.table_name, self.constraint_name, self.columns)
+
+    @property
+    def index(self) -> CreateIndexOnlineOp:
+        """The index that the constraint will use, of the same name."""
+        index = CreateIndexOnlineOp(self.constraint_name, self.table_name, self.columns, unique=True)
+        if self.nulls_not_distinct:
+            index.kw["postgresql_nulls_not_distinct"] = True
+        return index
+
+    @property
+    def when(self) -> sql.SQL:
+        """When it is checked, as SQL. Raises UsageError for what PostgreSQL does not know."""
+        initially = (self.initially or "").upper()
+        if initially not in TIMES:
+            raise UsageError(
+                f"A unique constraint knows no initially={self.initially!r}.", "Say DEFERRED or IMMEDIATE."
+            )
+        deferrable = " deferrable" if self.deferrable or initially == "DEFERRED" else ""
+        return sql.SQL(f"{deferrable} initially {initially}" if initially else deferrable)
+
+
+@Operations.implementation_for(AddUniqueOnlineOp)
+def add(operations: Operations, op: AddUniqueOnlineOp) -> None:
+    """Build the index, then hang the constraint on it."""
+    name = tables.plainly(op.constraint_name, op.schema)
+    attach = sql.SQL("alter table {} add constraint {name} unique using index {name}{}").format(
+        sql.Identifier(op.table_name), op.when, name=sql.Identifier(name)
+    )
+    with Steps(operations) as steps:
+        if steps.offline:
+            indexes.print_build(steps, op.index)
+            steps.run(constraints.if_missing(op.table_name, name, attach))
+            return
+        table = tables.find(steps, op.table_name)
+        table.needs(op.columns)
+        if not _is_there(steps, table, op):
+            indexes.ensure(steps, table, op.index)
+            steps.run(attach)
+
+
+def _is_there(steps: Steps, table: Table, op: AddUniqueOnlineOp) -> bool:
+    there = constraints.find(steps, table, op.constraint_name)
+    if there is None:
+        return False
+    columns = sql.SQL(", ").join(sql.Identifier(column) for column in op.columns)
+    nulls = sql.SQL(" nulls not distinct" if op.nulls_not_distinct else "")
+    body = sql.SQL("unique{} ({}){}").format(nulls, columns, op.when)
+    definition = wanted.constraint(steps, table, op.constraint_name, body)
+    if there.definition != definition:
+        raise tables.taken(op.constraint_name, there.definition, definition)
+    return True
+
+
+@renderers.dispatch_for(AddUniqueOnlineOp)
+def _render(context: AutogenContext, op: AddUniqueOnlineOp) -> str:
+    return call(
+        context, "add_unique_online", op.constraint_name, op.table_name, op.columns,
+        nulls_not_distinct=op.nulls_not_distinct, deferrable=op.deferrable, initially=op.initially,
+    )  # fmt: skip

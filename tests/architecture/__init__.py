@@ -1,0 +1,1 @@
+"""What must hold of the files themselves, whatever they do when they run."""

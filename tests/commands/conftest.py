@@ -1,0 +1,41 @@
+"""Databases that are somewhere on the chain already: cloned, so that a test pays for its own steps alone."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.commands.revisions import BASELINE
+from tests.existing import rows
+from tests.support.databases import Database, fresh
+from tests.support.servers import Server
+
+
+@pytest.fixture(scope="session")
+def template_at_head(newest: Server) -> Iterator[str]:
+    with fresh(newest) as made:
+        made.alembic("upgrade", "head")
+        yield str(made.url.database)
+
+
+@pytest.fixture(scope="session")
+def template_with_rows(newest: Server) -> Iterator[str]:
+    with fresh(newest) as made:
+        made.alembic("upgrade", BASELINE)
+        made.execute("drop table alembic_version, migration_journal")
+        with made.connect() as connection:
+            rows.fill(connection)
+        yield str(made.url.database)
+
+
+@pytest.fixture
+def at_head(newest: Server, template_at_head: str) -> Iterator[Database]:
+    """A database at head, without rows, on PostgreSQL 18."""
+    with fresh(newest, template=template_at_head) as made:
+        yield made
+
+
+@pytest.fixture
+def existing(newest: Server, template_with_rows: str) -> Iterator[Database]:
+    """A database as the hand-written scripts left it: the baseline's tables with rows, unknown to Alembic."""
+    with fresh(newest, template=template_with_rows) as made:
+        yield made

@@ -1,0 +1,130 @@
+"""A developer at work: changes models in a copy of the project, has the revision written, fills in what is marked."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from ourschool.migrate.comparison import from_models
+from ourschool.models import metadata as school
+from tests.migrate.autogenerate.cases import DDL, Case
+from tests.migrate.autogenerate.other_cases import OTHER_CASES
+from tests.migrate.autogenerate.table_cases import TABLE_CASES
+from tests.support.databases import ROOT, Database
+
+MODELS = "from ourschool.models import metadata"
+CHANGED = "from tests.migrate.autogenerate.author import models as metadata"
+"""What env.py of the copy imports instead; the rest of it is the real one."""
+CASES = (*TABLE_CASES, *OTHER_CASES)
+WHICH = "CHANGED_MODELS"
+"""The variable that names the case and its stage, for the process that writes the revision."""
+TABLES = """
+select quote_ident(relname)
+  from pg_class
+ where relkind in ('r', 'p')
+   and relnamespace = 'public'::regnamespace
+   and relname not in ('alembic_version', 'migration_journal')
+"""
+CONTENT = "select coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)::text), '[]') from {} as t"
+
+
+def changed(case: Case | None, stage: str) -> sa.MetaData:
+    """The school's models with the case's changes: `before`, or `after` as well."""
+    copy = sa.MetaData(naming_convention=school.naming_convention)
+    for table in school.sorted_tables:
+        table.to_metadata(copy)
+    if case is not None and case.before is not None:
+        case.before(copy)
+    if case is not None and stage == "after":
+        case.edit(copy)
+    return _settled(copy)
+
+
+def _settled(edited: sa.MetaData) -> sa.MetaData:
+    """The models as if they had been written like this: a type that no column has any more is not created either."""
+    copy = sa.MetaData(naming_convention=school.naming_convention)
+    for table in edited.tables.values():
+        table.to_metadata(copy)
+    for statement in edited.info.get(DDL, ()):
+        sa.event.listen(copy, "after_create", sa.DDL(statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
+    return copy
+
+
+def __getattr__(name: str) -> Any:
+    if name != "models":
+        raise AttributeError(name)
+    case, _, stage = os.environ[WHICH].rpartition(":")
+    return changed(next(each for each in CASES if each.name == case), stage)
+
+
+class Author:
+    """One database, one copy of the project, one case."""
+
+    def __init__(self, database: Database, project: Path, case: Case) -> None:
+        self.database = database
+        self.project = project
+        self.case = case
+        env = project / "alembic" / "env.py"
+        text = env.read_text()
+        assert MODELS in text
+        env.write_text(text.replace(MODELS, CHANGED))
+
+    def write(self, stage: str = "after") -> Path | None:
+        """`alembic revision --autogenerate` as a person types it; None where it wrote nothing."""
+        versions = self.project / "alembic" / "versions"
+        before = set(versions.glob("*.py"))
+        self.database.alembic(
+            "revision", "--autogenerate", "-m", f"{self.case.name} {stage}", cwd=self.project, env=self._env(stage)
+        )
+        new = set(versions.glob("*.py")) - before
+        return new.pop() if new else None
+
+    def fill_in(self, path: Path, values: Mapping[str, str]) -> None:
+        """What an author does with the marked places."""
+        text = path.read_text()
+        for what, value in values.items():
+            marked = re.compile(rf"op\.fill_in\((['\"]){re.escape(what)}[^\n]*\)")
+            assert marked.search(text), f"{what} is not marked in\n{text}"
+            text = marked.sub(lambda _, value=value: repr(value), text)  # type: ignore[misc]
+        path.write_text(text)
+
+    def upgrade(self, revision: str = "head") -> None:
+        self._run(command.upgrade, revision)
+
+    def downgrade(self, revision: str = "-1") -> None:
+        self._run(command.downgrade, revision)
+
+    def difference(self, stage: str) -> tuple[str, ...]:
+        """What sets the database apart from the models of that stage."""
+        with self.database.engine().connect() as connection:
+            return from_models(connection, changed(self.case, stage)).lines()
+
+    def content(self) -> dict[str, Any]:
+        """Every row of every table, without what is retired."""
+        tables = [str(name) for (name,) in self.database.rows(TABLES)]
+        return {table: _without_retired(self.database.value(CONTENT.format(table))) for table in tables}
+
+    def _env(self, stage: str) -> dict[str, str]:
+        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        return {WHICH: f"{self.case.name}:{stage}", "PYTHONPATH": path}
+
+    def _run(self, what: Any, revision: str) -> None:
+        config = Config(str(self.project / "alembic.ini"))
+        engine = self.database.engine()
+        os.environ[WHICH] = f"{self.case.name}:after"
+        try:
+            with engine.connect() as connection:
+                config.attributes["connection"] = connection
+                what(config, revision)
+        finally:
+            del os.environ[WHICH]
+            engine.dispose()
+
+
+def _without_retired(rows: Any) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if not name.startswith("__retired_")} for row in rows]

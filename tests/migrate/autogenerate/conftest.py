@@ -1,0 +1,34 @@
+"""A school at head with rows in every table, made once on each server and cloned for each case."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.history import schools
+from tests.support.databases import Database, fresh
+from tests.support.servers import Server
+
+
+@pytest.fixture(scope="session", params=[pytest.param(18, id="pg18"), pytest.param(16, id="pg16")])
+def school_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The two servers that issue 3 names."""
+    from tests.support.servers import running  # noqa: PLC0415
+
+    with running(request.param) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def at_head(school_server: Server) -> Iterator[Database]:
+    """The template that the cases are cloned from."""
+    with fresh(school_server) as database:
+        schools.make_existing(database)
+        schools.upgrade(database, "head")
+        yield database
+
+
+@pytest.fixture
+def school(school_server: Server, at_head: Database) -> Iterator[Database]:
+    """A school of one's own."""
+    with fresh(school_server, template=str(at_head.url.database)) as database:
+        yield database

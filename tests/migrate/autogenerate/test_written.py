@@ -1,0 +1,61 @@
+"""Each change of the models becomes a revision that runs up, down and up with rows, and leaves no difference."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.migrate.autogenerate.author import CASES, Author
+from tests.migrate.autogenerate.cases import Case
+from tests.support.databases import Database
+
+
+def _row(case: Case) -> Any:
+    marks = [pytest.mark.promise(*case.promises)] if case.promises else []
+    return pytest.param(case, id=case.name.replace(" ", "-"), marks=marks)
+
+
+ROWS = [_row(case) for case in CASES]
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_a_change_of_the_models_becomes_a_revision(case: Case, school: Database, project: Path) -> None:
+    author = Author(school, project, case)
+    if case.before is not None:
+        earlier = author.write("before")
+        assert earlier is not None
+        author.upgrade()
+    assert author.difference("before") == ()
+    there = author.content()
+
+    path = author.write()
+    assert path is not None
+    text = path.read_text()
+    code = text.split('"""', 2)[2]
+    for said in case.says:
+        assert said in text, f"{said}\nis not in\n{text}"
+    for unsaid in case.unsaid:
+        assert unsaid not in code, f"{unsaid}\nis in\n{text}"
+    assert _imports(text) <= {"alembic", "sqlalchemy", "sqlalchemy.dialects"}
+    author.fill_in(path, case.fill)
+
+    author.upgrade()
+    assert author.difference("after") == ()
+    changed = author.content()
+    author.downgrade()
+    assert author.difference("before") == ()
+    assert author.content() == there
+    author.upgrade()
+    assert author.difference("after") == ()
+    assert author.content() == changed
+
+
+def _imports(text: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found

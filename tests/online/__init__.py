@@ -1,0 +1,1 @@
+"""Online operations on real servers: what is there afterwards, whoever was writing and whatever was cut off."""
