@@ -19,26 +19,20 @@ FORM = "postgresql://user:password@host:5432/database"
 
 @pytest.mark.promise("O5")
 def test_no_url(scratch: Database, project: Path) -> None:
-    for unset in ({"DATABASE_URL": ""}, {"DATABASE_URL": "  "}):
-        done = scratch.alembic("upgrade", "head", cwd=project, env=unset, status=2)
-        assert complaint(done) == (
-            "DATABASE_URL is not set, neither in the environment nor in .env.\n"
-            f"→ Copy .env.example to .env, or set DATABASE_URL={FORM}."
-        )
+    done = scratch.alembic("upgrade", "head", cwd=project, env={"DATABASE_URL": ""}, status=2)
+    assert complaint(done) == (
+        "DATABASE_URL is not set, neither in the environment nor in .env.\n"
+        f"→ Copy .env.example to .env, or set DATABASE_URL={FORM}."
+    )
     assert leftovers(scratch) == []
 
 
 URLS = {
-    "no URL at all": ("localhost", "DATABASE_URL is not a URL: 'localhost'."),
     "no scheme": (f"u:{SECRET}@h/db", "DATABASE_URL is not a URL: 'u:***@h/db'."),
-    "one slash": (f"postgresql:/u:{SECRET}@h/db", "DATABASE_URL is not a URL: 'postgresql:***@h/db'."),
     "a port that is none": (f"postgresql://u:{SECRET}@h:x/db", "is not a URL: 'postgresql://u:***@h:x/db'."),
-    "no host": (f"postgresql://u:{SECRET}/db", "is not a URL: 'postgresql://u:***'."),
     "an @ in the password": (f"postgresql://u:{SECRET}@x/y@h/db", "is not a URL: 'postgresql://u:***@h/db'."),
-    "key=value": (f"host=h password={SECRET}", "is not a URL: 'host=h password=***'."),
     "no database": (f"postgresql://u:{SECRET}@h", "names no database: 'postgresql://u:***@h'."),
     "sqlite": ("sqlite:///school.db", "begins with sqlite://, but ourschool runs on PostgreSQL only"),
-    "mysql": (f"mysql://u:{SECRET}@h/db", "begins with mysql://, but ourschool runs on PostgreSQL only"),
     "another driver": (f"postgresql+asyncpg://u:{SECRET}@h/db", "begins with postgresql+asyncpg://"),
 }
 
@@ -69,7 +63,7 @@ def as_stranger(
 
 
 @pytest.mark.promise("O5")
-@pytest.mark.parametrize("command", [("upgrade", "head"), ("current",), ("stamp", "head")], ids=lambda c: c[0])
+@pytest.mark.parametrize("command", [("upgrade", "head"), ("current",)], ids=lambda c: c[0])
 def test_a_wrong_password(scratch: Database, stranger: str, command: tuple[str, ...]) -> None:
     env = as_stranger(scratch, stranger, password="wr0ng-one")
     assert complaint(scratch.alembic(*command, env=env, status=4), SECRET, "wr0ng-one") == (

@@ -78,7 +78,7 @@ def test_every_command_takes_it_and_none_shows_it(
     if not environment:
         monkeypatch.setattr(Database, "environment", without_a_url)
     before = versions(project)
-    for command in COMMANDS:
+    for command in COMMANDS if place is in_the_environment else COMMANDS[1:4]:
         done = locked.alembic(*option, *command, cwd=project, env=environment)
         assert PASSWORD not in done.stdout + done.stderr
         assert ENCODED not in done.stdout + done.stderr

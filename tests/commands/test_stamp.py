@@ -1,5 +1,6 @@
 """stamp cd0edd614cc5: an existing database comes under Alembic only where it is the baseline."""
 
+import os
 import time
 
 import pytest
@@ -23,11 +24,12 @@ def test_the_baseline_is_stamped_and_nothing_else_changes(existing: Database) ->
     with existing.connect() as connection:
         before = rows.checksums(connection), catalogue(existing)
 
-    began = time.monotonic()
+    began, before_us = time.monotonic(), os.times()
     existing.alembic("stamp", BASELINE)
-    seconds = time.monotonic() - began
-    print(f"stamp with its check: {seconds:.2f} s, the whole process")
-    assert seconds < 5
+    seconds, ours = time.monotonic() - began, os.times()
+    computing = ours.children_user + ours.children_system - before_us.children_user - before_us.children_system
+    print(f"stamp with its check: {seconds:.2f} s the whole process, {computing:.2f} s of them computing")
+    assert computing < 5  # not the seconds on the wall, which are the machine's
 
     assert existing.alembic("current").stdout == f"{BASELINE}\n"
     assert existing.rows(JOURNAL) == [(BASELINE, "stamp", "done", None)]
@@ -65,22 +67,17 @@ LACKING = {
 
 
 @pytest.mark.promise("O10")
-@pytest.mark.parametrize(("change", "named"), LACKING.values(), ids=LACKING)
-def test_what_lacks_something_or_has_it_differently_is_refused(existing: Database, change: str, named: str) -> None:
-    existing.execute(change)
+@pytest.mark.parametrize(
+    "names", [("an index is missing",), ("a default where none was",), tuple(LACKING)], ids=["lacks", "differs", "all"]
+)
+def test_what_lacks_something_or_has_it_differently_is_refused(existing: Database, names: tuple[str, ...]) -> None:
+    existing.execute(*(LACKING[name][0] for name in names))
     said = existing.alembic("stamp", BASELINE, status=3).stderr
     assert f"ourschool: This database is not the baseline {BASELINE}, so it was not stamped:\n  " in said
-    assert f"\n  {named}" in said
+    for name in names:
+        assert f"\n  {LACKING[name][1]}" in said
     assert "\n→ Mend what is listed and stamp again. -x force=yes before the command" in said
     assert unversioned(existing)
-
-
-@pytest.mark.promise("O10")
-def test_every_deviation_is_listed(existing: Database) -> None:
-    existing.execute("drop index ix_users_email", "drop index ix_terms_id", "drop table journal_entries")
-    said = existing.alembic("stamp", BASELINE, status=3).stderr
-    for name in ("index ix_users_email", "index ix_terms_id", "table journal_entries"):
-        assert f"\n  {name}" in said
 
 
 @pytest.mark.promise("O10")

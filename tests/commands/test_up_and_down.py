@@ -39,17 +39,6 @@ def test_upgrade_and_downgrade_to_a_revision_and_by_steps(scratch: Database) -> 
         assert version(scratch) == reached, command
 
 
-@pytest.mark.promise("O4", "T4")
-@pytest.mark.parametrize("number", range(len(CHAIN)), ids=CHAIN)
-def test_each_revision_goes_down_and_up_again(at_head: Database, number: int) -> None:
-    """To just before the revision and up again: the catalogue is the same at both ends."""
-    before = "base" if number == 0 else CHAIN[number - 1]
-    expected = catalogue(at_head)
-    at_head.alembic("downgrade", before)
-    at_head.alembic("upgrade", "head")
-    assert catalogue(at_head) == expected
-
-
 @pytest.mark.promise("E4", "T4")
 def test_base_and_head_round_trip_and_base_leaves_nothing(database: Database) -> None:
     database.alembic("upgrade", "head")

@@ -48,6 +48,10 @@ insert into subjects (code, name) select 'S' || n, 'Subject ' || n from generate
 insert into lessons (subject, teacher) select 'S' || 1 + n % 9, 'T' || n from generate_series(1, 40) as n;
 """
 
+SET_ASIDE = """
+select attrelid::regclass, attname, atthasdef, attnotnull from pg_attribute where starts_with(attname, '__retired_')
+"""
+
 COLUMNS = [("subjects", "code"), ("lessons", "subject"), ("lessons", "teacher"), ("lessons", "number")]
 
 
@@ -64,9 +68,10 @@ def restore(table: str, column: str) -> Any:
 
 def refused(database: Database, work: Any, kind: type[OurSchoolError] = RefusedError) -> str:
     """The whole text of the refusal; asserts that nothing changed."""
-    before, aside = catalogue(database), catalogue(database, "retired")
+    before, aside, columns = catalogue(database), catalogue(database, "retired"), database.rows(SET_ASIDE)
     with pytest.raises(kind) as caught:
         run(database, work)
+    assert database.rows(SET_ASIDE) == columns
     assert_equal(before, catalogue(database))
     assert_equal(aside, catalogue(database, "retired"))
     return str(caught.value)

@@ -2,17 +2,19 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
 from ourschool.migrate.comparison import from_models
 from ourschool.models import metadata as school
-from tests.migrate.autogenerate.cases import DDL, Case
+from tests.migrate.autogenerate.cases import DDL, Case, add
 from tests.migrate.autogenerate.other_cases import OTHER_CASES
 from tests.migrate.autogenerate.table_cases import TABLE_CASES
 from tests.support.databases import ROOT, Database
@@ -21,6 +23,11 @@ MODELS = "from ourschool.models import metadata"
 CHANGED = "from tests.migrate.autogenerate.author import models as metadata"
 """What env.py of the copy imports instead; the rest of it is the real one."""
 CASES = (*TABLE_CASES, *OTHER_CASES)
+STORED = Case(
+    "a stored column",
+    add("lessons", sa.Column("doubled", sa.Integer, sa.Computed("lesson_order * 2", persisted=True))),
+)
+"""One that no operation can be written for."""
 WHICH = "CHANGED_MODELS"
 """The variable that names the case and its stage, for the process that writes the revision."""
 TABLES = """
@@ -59,7 +66,7 @@ def __getattr__(name: str) -> Any:
     if name != "models":
         raise AttributeError(name)
     case, _, stage = os.environ[WHICH].rpartition(":")
-    return changed(next(each for each in CASES if each.name == case), stage)
+    return changed(next(each for each in (*CASES, STORED) if each.name == case), stage)
 
 
 class Author:
@@ -76,13 +83,27 @@ class Author:
 
     def write(self, stage: str = "after") -> Path | None:
         """`alembic revision --autogenerate` as a person types it; None where it wrote nothing."""
-        versions = self.project / "alembic" / "versions"
-        before = set(versions.glob("*.py"))
+        there = self._files()
         self.database.alembic(
-            "revision", "--autogenerate", "-m", f"{self.case.name} {stage}", cwd=self.project, env=self._env(stage)
+            "revision",
+            "--autogenerate",
+            "-m",
+            f"{self.case.name} {stage}",
+            cwd=self.project,
+            env=self.environment(stage),
         )
-        new = set(versions.glob("*.py")) - before
+        new = self._files() - there
         return new.pop() if new else None
+
+    def alembic(self, *arguments: str, stage: str = "after", status: int = 0) -> CompletedProcess[str]:
+        """Any command as a person types it, who sees the models of that stage."""
+        return self.database.alembic(*arguments, cwd=self.project, env=self.environment(stage), status=status)
+
+    def prepare(self) -> None:
+        """Bring the database to where the case begins, by the same way, in this process."""
+        if self.case.before is not None:
+            self._run(command.revision, stage="before", message="what was before", autogenerate=True)
+            self.upgrade()
 
     def fill_in(self, path: Path, values: Mapping[str, str]) -> None:
         """What an author does with the marked places."""
@@ -93,11 +114,11 @@ class Author:
             text = marked.sub(lambda _, value=value: repr(value), text)  # type: ignore[misc]
         path.write_text(text)
 
-    def upgrade(self, revision: str = "head") -> None:
-        self._run(command.upgrade, revision)
+    def upgrade(self) -> None:
+        self._run(command.upgrade, revision="head")
 
-    def downgrade(self, revision: str = "-1") -> None:
-        self._run(command.downgrade, revision)
+    def downgrade(self) -> None:
+        self._run(command.downgrade, revision="-1")
 
     def difference(self, stage: str) -> tuple[str, ...]:
         """What sets the database apart from the models of that stage."""
@@ -109,21 +130,22 @@ class Author:
         tables = [str(name) for (name,) in self.database.rows(TABLES)]
         return {table: _without_retired(self.database.value(CONTENT.format(table))) for table in tables}
 
-    def _env(self, stage: str) -> dict[str, str]:
+    def _files(self) -> set[Path]:
+        return set((self.project / "alembic" / "versions").glob("*.py"))
+
+    def environment(self, stage: str = "after") -> dict[str, str]:
+        """Of a command that sees the models of that stage."""
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         return {WHICH: f"{self.case.name}:{stage}", "PYTHONPATH": path}
 
-    def _run(self, what: Any, revision: str) -> None:
+    def _run(self, what: Callable[..., object], *, stage: str = "after", **arguments: Any) -> None:
         config = Config(str(self.project / "alembic.ini"))
         engine = self.database.engine()
-        os.environ[WHICH] = f"{self.case.name}:after"
-        try:
-            with engine.connect() as connection:
-                config.attributes["connection"] = connection
-                what(config, revision)
-        finally:
-            del os.environ[WHICH]
-            engine.dispose()
+        with engine.connect() as connection, pytest.MonkeyPatch.context() as patch:
+            patch.setenv(WHICH, f"{self.case.name}:{stage}")
+            config.attributes |= {"connection": connection, "autogenerate": "autogenerate" in arguments}
+            what(config, **arguments)
+        engine.dispose()
 
 
 def _without_retired(rows: Any) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ class Case:
     fill: Mapping[str, str] = field(default_factory=dict)
     unsaid: tuple[str, ...] = ()
     promises: tuple[str, ...] = ()
+    everywhere: bool = False
+    """Whether the server's version matters so much that the short form of the tests runs it on the older one, too."""
 
 
 def add(table: str, *parts: sa.Column[Any] | Callable[[], sa.Constraint]) -> Edit:

@@ -49,6 +49,7 @@ OTHER_CASES = (
         both(drop_named("users", "users_grade_level_check"), add("users", level("grade_level between -1 and 99"))),
         ("op.drop_constraint_online(\"users_grade_level_check\"", "between -1 and 99", "grade_level >="),
         before=add("users", level("grade_level >= -1")),
+        everywhere=True,
     ),
     Case(
         "a unique constraint",
@@ -56,6 +57,7 @@ OTHER_CASES = (
                                            postgresql_nulls_not_distinct=True)),
         ("op.add_unique_online(\"lessons_day_key\", \"lessons\", [\"id\", \"scheduled_date\"], "
          "nulls_not_distinct=True)",),
+        everywhere=True,
     ),
     Case(
         "a deferrable unique constraint",
@@ -120,6 +122,7 @@ OTHER_CASES = (
         term_type("semester", "quarter", "trimester", "custom"),
         ("op.change_enum(\"termtype\"", "Rows that hold 'year' stop this"),
         before=term_type("semester", "quarter", "trimester", "custom", "year"),
+        everywhere=True,
     ),
     Case(
         "a sequence",
@@ -150,6 +153,7 @@ OTHER_CASES = (
         column("users", "email", type=sa.String(200)),
         ("drop view if exists pupils", "op.change_types_online(\"users\"", "create or replace view pupils as"),
         before=sql(PUPILS),
+        everywhere=True,
     ),
     Case(
         "a policy",
@@ -179,5 +183,6 @@ OTHER_CASES = (
         ("op.fill_in(\"lessons.is_double\")", "op.retire_column(\"lessons\", \"prerequisites\")",
          "op.change_types_online(\"lessons\"", "op.create_table(\"rooms\"", "rooms is new, nobody uses it yet."),
         fill={"lessons.is_double": "lesson_order > 5"},
+        everywhere=True,
     ),
 )  # fmt: skip

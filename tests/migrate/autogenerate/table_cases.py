@@ -35,6 +35,7 @@ TABLE_CASES = (
         ("op.retire_table(\"lesson_assignments\")", "if not op.restore_table(\"lesson_assignments\")",
          "op.create_table(\"lesson_assignments\""),
         unsaid=("drop_table",),
+        everywhere=True,
     ),
     Case(
         "a table that others point to goes",
@@ -72,6 +73,7 @@ TABLE_CASES = (
          "op.backfill(\"users\", {\"avatar_url\": users_avatar_url}"),
         fill={"users.avatar_url": "'/avatars/' || id"},
         promises=("A10",),
+        everywhere=True,
     ),
     Case(
         "a flag on the settings",
@@ -132,6 +134,7 @@ TABLE_CASES = (
         ("op.alter_column(\"users\", \"username\"", "op.change_types_online(\"users\""),
         before=column("users", "username", type=sa.String(50)),
         promises=("A10",),
+        everywhere=True,
     ),
     Case(
         "varchar becomes text",
@@ -179,6 +182,7 @@ TABLE_CASES = (
         ("op.change_types_online(\"lessons\"", "at time zone 'UTC'"),
         before=both(add("lessons", sa.Column("seen_at", sa.DateTime(), server_default=sa.text("'2026-01-31 08:00'"))),
                     index("lessons", "ix_lessons_seen_at", "seen_at")),
+        everywhere=True,
     ),
     Case(
         "an enum becomes text with a check",
@@ -186,6 +190,7 @@ TABLE_CASES = (
              add("users", lambda: sa.CheckConstraint("role in ('admin', 'student', '50% at: 8:30')", name="role"))),
         ("op.change_types_online(\"users\"", "op.add_check_online(\"users_role_check\", \"users\"",
          "op.retire_enum(\"userrole\")", "op.create_enum(\"userrole\""),
+        everywhere=True,
     ),
     Case(
         "no cast is known",
@@ -200,6 +205,7 @@ TABLE_CASES = (
         column("settings", "value", nullable=False),
         ("op.set_not_null_online(\"settings\", \"value\")", "op.drop_not_null_online(\"settings\", \"value\")"),
         before=SETTINGS,
+        everywhere=True,
     ),
     Case(
         "NULL from now on",
@@ -230,5 +236,6 @@ TABLE_CASES = (
         "a serial becomes an identity",
         lambda metadata: metadata.tables["subjects"].c.id._init_items(sa.Identity(always=True)),
         ("add generated always as identity",),
+        everywhere=True,
     ),
 )  # fmt: skip

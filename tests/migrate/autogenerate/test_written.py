@@ -11,21 +11,21 @@ from tests.migrate.autogenerate.cases import Case
 from tests.support.databases import Database
 
 
-def _row(case: Case) -> Any:
+def _row(major: int, case: Case) -> Any:
     marks = [pytest.mark.promise(*case.promises)] if case.promises else []
-    return pytest.param(case, id=case.name.replace(" ", "-"), marks=marks)
+    if major != NEWEST and not case.everywhere:
+        marks.append(pytest.mark.long)
+    return pytest.param(major, case, id=f"pg{major}-{case.name.replace(' ', '-')}", marks=marks)
 
 
-ROWS = [_row(case) for case in CASES]
+NEWEST = 18
+ROWS = [_row(major, case) for major in (NEWEST, 16) for case in CASES]
 
 
-@pytest.mark.parametrize("case", ROWS)
+@pytest.mark.parametrize(("school_server", "case"), ROWS, indirect=["school_server"])
 def test_a_change_of_the_models_becomes_a_revision(case: Case, school: Database, project: Path) -> None:
     author = Author(school, project, case)
-    if case.before is not None:
-        earlier = author.write("before")
-        assert earlier is not None
-        author.upgrade()
+    author.prepare()
     assert author.difference("before") == ()
     there = author.content()
 

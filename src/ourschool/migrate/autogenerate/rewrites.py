@@ -48,7 +48,7 @@ def work(old: str, new: str) -> Work:
     if one == other:
         return Work.NONE
     if {one.base, other.base} == ZONES:
-        return Work.NONE_UNDER_UTC if _not_less(one.arguments, other.arguments) else Work.REWRITE
+        return Work.NONE_UNDER_UTC if not other.arguments else Work.REWRITE
     free = (
         (other.base == "text" and one.base == "character varying")
         or (one.base == "text" and other == Type("character varying", ()))

@@ -182,7 +182,7 @@ def _undo(steps: Steps, expansion: Expansion, misses: int, fault: Exception) -> 
 def _sql(type_: Any) -> str:
     if isinstance(type_, str):
         return type_
-    return _instance(type_).compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    return str(_instance(type_).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
 
 
 def _instance(type_: Any) -> Any:

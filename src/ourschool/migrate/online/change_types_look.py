@@ -71,7 +71,8 @@ union all
 select null, 'the table is a partition, or has inheritance'
  where exists (select from pg_inherits where cast(:table as oid) in (inhrelid, inhparent))
 union all
-select a.attname::text, format('its type %s refuses NULL, and rows could no longer be inserted', format_type(t.oid, null))
+select a.attname::text,
+       format('its type %s refuses NULL, and rows could no longer be inserted', format_type(t.oid, null))
   from pg_attribute a
   join pg_type t on t.oid = a.atttypid and t.typnotnull and t.typdefault is null
  where a.attrelid = :table
@@ -199,8 +200,8 @@ def _try_expressions(
         )
         for row in steps.look(GENERATED, table=table.oid):
             raise RefusedError(
-                f"The type of {table.name}.{column} cannot be changed online by {asked.using!r}: it reads the generated "
-                f"column {row.name}, which has no value yet when a trigger looks.",
+                f"The type of {table.name}.{column} cannot be changed online by {asked.using!r}: it reads the "
+                f"generated column {row.name}, which has no value yet when a trigger looks.",
                 f"Write that column's expression in its place; {NOTHING}",
             )
 
@@ -282,8 +283,8 @@ end
         raise RefusedError(
             f"The type of {change.called} cannot become {change.type}: {count} of {conversion.table.name} cannot be "
             f"converted by {change.using!r} ({found.sample}).",
-            "Correct these rows, or write an expression that says what becomes of them, and run the same command again; "
-            + NOTHING,
+            "Correct these rows, or write an expression that says what becomes of them, and run the same command "
+            f"again; {NOTHING}",
         )
 
 

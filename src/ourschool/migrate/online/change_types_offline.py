@@ -8,12 +8,13 @@ from ourschool.migrate.online import things
 from ourschool.migrate.online.change_types_look import Wanted
 from ourschool.migrate.online.retire_columns import PREFIX
 from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.online.traits import CONSTANT
 
 TELL = """
 -- The type of {columns} in {table}: run by psql this stops everybody who uses the table while it is rewritten, and the
 -- way back computes the old values anew. python -m alembic upgrade does it beside the users' work.
 """
-# The default goes first and comes back as a value of the new type, because a cast between the two may not be automatic.
+# A constant default goes the way of the values, as it does online; any other has to fit the new type by itself.
 BLOCK = """
 declare
     target constant regclass := {table};
@@ -23,7 +24,8 @@ declare
     triggers text[];
 begin
     create temporary table ourschool_type (wanted {type}) on commit drop;
-    select a.attnum, format_type(a.atttypid, a.atttypmod) as type, pg_get_expr(e.adbin, e.adrelid) as value
+    select a.attnum, format_type(a.atttypid, a.atttypmod) as type, pg_get_expr(e.adbin, e.adrelid) as value,
+           {constant} as constant
       into strict place
       from pg_attribute a
       left join pg_attrdef e on e.adrelid = a.attrelid and e.adnum = a.attnum and a.attgenerated = ''
@@ -57,13 +59,12 @@ begin
     end if;
     execute format('alter table %s alter column %I type %s using (%s)', target, {column}, {type_text}, {using});
     if place.value is not null then
-        begin
-            execute format('alter table %s alter column %I set default %s', target, {column}, place.value);
-        exception when datatype_mismatch then
+        if place.constant then
             execute format('select ((%s)::%s)::text from (select (%s)::%s as %I) as %s', {using}, {type_text},
                            place.value, place.type, {column}, {alias}) into plain;
-            execute format('alter table %s alter column %I set default %L::%s', target, {column}, plain, {type_text});
-        end;
+            place.value := format('%L::%s', plain, {type_text});
+        end if;
+        execute format('alter table %s alter column %I set default %s', target, {column}, place.value);
     end if;
     for nth in coalesce(cardinality(triggers) / 3, 0) + 1 .. coalesce(cardinality(triggers), 0) loop
         execute triggers[nth];
@@ -109,6 +110,7 @@ def print_block(steps: Steps, table: str, wanted: Mapping[str, Wanted]) -> None:
         body = sql.SQL(BLOCK).format(
             table=sql.SQL("{}::regclass").format(sql.Identifier(table).as_string()),
             column=column,
+            constant=sql.SQL(CONSTANT),
             type=sql.SQL(asked.type),
             type_text=asked.type,
             using=asked.using,

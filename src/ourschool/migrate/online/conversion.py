@@ -130,7 +130,8 @@ def lock(steps: Steps, table: Table, others: Sequence[str] = ()) -> None:
 
 
 SHARE = sql.SQL("""
-select set_config('lock_timeout', case setting when '0' then '0' else greatest(setting::integer / {}, 1)::text end, true)
+select set_config('lock_timeout', case setting when '0' then '0' else greatest(setting::integer / {}, 1)::text end,
+                  true)
   from pg_settings
  where name = 'lock_timeout'
 """)

@@ -9,7 +9,7 @@ from alembic.operations.ops import MigrateOperation
 from psycopg import sql
 
 from ourschool.errors import UsageError
-from ourschool.migrate.online import constraints, nullability, tables
+from ourschool.migrate.online import constraints, nullability, retire_columns, tables
 from ourschool.migrate.online.rendering import call
 from ourschool.migrate.online.steps import Steps
 
@@ -87,6 +87,9 @@ def drop_not_null(operations: Operations, op: DropNotNullOnlineOp) -> None:
         if steps.offline:
             steps.run(nullability.DROP.format(**names))
             return
+        gone = not retire_columns.is_there(steps, op.table_name, op.column_name)
+        if gone and retire_columns.retired(steps, op.table_name, op.column_name, back=False):
+            return  # this revision came further before it was cut off, and has set the column aside
         column = nullability.find(steps, op.table_name, op.column_name)
         if column.not_null and column.refusal:
             raise UsageError(

@@ -1,4 +1,4 @@
-"""What hangs on a column is made for its successor beside the users' work: indexes, constraints, NOT NULL, statistics."""
+"""What hangs on a column is made for its successor beside the users' work: indexes, constraints, NOT NULL."""
 
 import hashlib
 from collections.abc import Iterator
@@ -94,8 +94,8 @@ def indexes(steps: Steps, conversion: Conversion, found: Dependents) -> None:
                     sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(name)), lock_timeout=PATIENT
                 )
             raise RefusedError(
-                f"The type of {_called(conversion)} cannot be changed: rows that were different become alike, and unique "
-                f"index {index.name} forbids it ({said(fault)}).",
+                f"The type of {_called(conversion)} cannot be changed: rows that were different become alike, and "
+                f"unique index {index.name} forbids it ({said(fault)}).",
                 "Correct these rows, or write an expression that keeps them apart, and run the same command again; "
                 "nothing was changed.",
             ) from fault
@@ -117,8 +117,8 @@ def promises(steps: Steps, conversion: Conversion, found: Dependents) -> None:
                 steps.run(constraints.VALIDATE.format(**parts), lock_timeout=PATIENT)
             except sa.exc.IntegrityError as fault:
                 raise RefusedError(
-                    f"The type of {_called(conversion)} cannot be changed: rows as they become break {constraint.name} of "
-                    f"{constraint.table} ({said(fault)}).",
+                    f"The type of {_called(conversion)} cannot be changed: rows as they become break "
+                    f"{constraint.name} of {constraint.table} ({said(fault)}).",
                     "Correct these rows, or drop that constraint in the same revision before and make it anew after; "
                     "nothing was changed.",
                 ) from fault

@@ -91,7 +91,7 @@ class Steps:
         Never longer than the operator's own deadline, after which a lock that was not to be had ends the revision.
         """
         before = None if self.offline else self.look("select current_setting('lock_timeout')")[0][0]
-        run = self.context.opts.get("run")
+        run = None if self.offline else self.context.opts.get("run")
         if run is not None and run.settings.lock_deadline < float(lock_timeout.removesuffix("s")):
             lock_timeout = f"{max(int(run.settings.lock_deadline * 1000), 1)}ms"
         self._execute(sql.SQL("set lock_timeout = {}").format(lock_timeout))

@@ -1,7 +1,9 @@
 """The swap of a change of types: one short transaction, after which the successors are the columns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import sqlalchemy as sa
 from psycopg import sql
 
 from ourschool.migrate.online import dependents, rebuilding, retire_columns
@@ -12,7 +14,14 @@ from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.traits import Traits
 
 ENABLED = {"D": "disable trigger", "R": "enable replica trigger", "A": "enable always trigger"}
-MAY_HAVE_CHANGED = "The table was changed by somebody else meanwhile."
+INDEX_COLUMNS = """
+select i.indexrelid::regclass::text as relation,
+       a.attname::text as name
+  from pg_index i
+  join pg_class x on x.oid = i.indexrelid and starts_with(x.relname, '__changing_')
+  join pg_attribute a on a.attrelid = i.indexrelid and a.attname = any (:names)
+ where i.indrelid = :table
+"""
 
 
 class Swap:
@@ -24,6 +33,7 @@ class Swap:
         self.steps, self.expansion, self.found, self.traits, self.rows = steps, expansion, found, traits, rows
         self.conversion: Conversion = expansion.conversion
         self.table = self.conversion.table.identifier
+        self._column_of = {change.target: change.column for change in self.conversion.changes}
 
     def run(self, misses: int) -> bool:
         """Swap; False, with nothing changed, where a value came that does not convert or something hangs on it anew.
@@ -78,6 +88,10 @@ class Swap:
 
     def _take_names(self) -> Iterator[sql.Composable]:
         """The successors' indexes and constraints get the names, which are free now."""
+        for row in self._index_columns():
+            yield sql.SQL("alter table {} rename {} to {}").format(
+                sql.SQL(row.relation), sql.Identifier(row.name), sql.Identifier(self._column_of[row.name])
+            )
         for index in self.found.indexes:
             yield from self._index(index)
         for constraint in self.found.constraints:
@@ -121,6 +135,11 @@ class Swap:
             yield sql.SQL("alter table {} replica identity using index {}").format(
                 self.table, sql.Identifier(index.name)
             )
+
+    def _index_columns(self) -> Sequence[sa.Row[Any]]:
+        """The columns of indexes that still say the successor's name, to whoever looks at them with psql."""
+        table = self.conversion.table
+        return self.steps.look(INDEX_COLUMNS, table=table.oid, names=list(self._column_of))
 
     def _each(self, statements: Iterator[sql.Composable] | list[sql.Composable]) -> None:
         for statement in statements:

@@ -7,20 +7,24 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from ourschool.errors import RefusedError
-from ourschool.migrate.online.change_types_look import scratch, said
+from ourschool.migrate.online.change_types_look import said, scratch
 from ourschool.migrate.online.conversion import Change, Conversion, given
 from ourschool.migrate.online.steps import Steps
 
-TRAITS = """
-select a.attname::text as column,
-       pg_get_expr(e.adbin, e.adrelid) as default,
-       e.adbin is not null
+CONSTANT = """
+e.adbin is not null
        and e.adbin::text !~ '[{](SQLVALUEFUNCTION|NEXTVALUEEXPR|SUBLINK) '
        and not exists (
            select from regexp_matches(e.adbin::text, '(funcid|opfuncid) (\\d+)', 'g') as called (found)
              join pg_proc p on p.oid = called.found[2]::oid
             where p.provolatile <> 'i'
-       ) as constant,
+       )
+"""
+"""Whether the default `e` has the same value for every row."""
+TRAITS = f"""
+select a.attname::text as column,
+       pg_get_expr(e.adbin, e.adrelid) as default,
+       {CONSTANT} as constant,
        a.attidentity::text as identity,
        col_description(a.attrelid, a.attnum) as comment,
        nullif(a.attstattarget, -1) as target,
@@ -54,7 +58,7 @@ select a.attname::text as column,
  where a.attrelid = :table
    and a.attname = any (:names)
    and not (s.seqrelid is null and d.objid is not null)
-"""
+"""  # noqa: S608  # the constant above, nothing else
 
 
 @dataclass(frozen=True)
@@ -157,8 +161,8 @@ def _default(steps: Steps, conversion: Conversion, change: Change, row: sa.Row[t
             return str(row.default)
     except sa.exc.DBAPIError as fault:
         raise RefusedError(
-            f"The type of {change.called} cannot be changed to {change.type}: its default {row.default} does not go with "
-            f"it ({said(fault)}).",
+            f"The type of {change.called} cannot be changed to {change.type}: its default {row.default} does not go "
+            f"with it ({said(fault)}).",
             "Drop the default in the same revision before, op.alter_column(…, server_default=None), and give a new one "
             "after; nothing was changed.",
         ) from fault
