@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from ourschool import settings
 from ourschool.errors import UsageError
 
+PATIENT = hypothesis.settings(deadline=None)
 AWKWARD = "postgresql://u:p%25$HOME${USER}%(here)s@h:5432/db?options=-c%20a%3Db"
 
 
@@ -73,6 +75,7 @@ def test_what_is_no_number_is_refused(tmp_path: Path, value: str) -> None:
     assert repr(value) in refused.value.message
 
 
+@PATIENT
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1))
 def test_the_url_is_not_in_the_representation(password: str) -> None:
     shown = repr(settings.Settings(Path("/nowhere"), database_url=f"postgresql://u:{password}@h/db"))

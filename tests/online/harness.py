@@ -163,8 +163,7 @@ def working(database: Database) -> bool:
 def cut_off(database: Database, project: Path, *arguments: str, after: float, cut: Cut) -> int:
     """Start `python -m alembic …`, `cut` it so many seconds after it began to work; returns its exit status."""
     process = database.start(*arguments, cwd=project)
-    while process.poll() is None and not working(database):
-        time.sleep(0.01)
+    _wait_for_work(database, process)
     time.sleep(after)
     cut(database, process)
     process.communicate(timeout=120)
@@ -174,12 +173,17 @@ def cut_off(database: Database, project: Path, *arguments: str, after: float, cu
 def timed(database: Database, project: Path, *arguments: str) -> float:
     """Run `python -m alembic …` to its end; returns how long it worked, in seconds, its start not counted."""
     process = database.start(*arguments, cwd=project)
-    while process.poll() is None and not working(database):
-        time.sleep(0.01)
+    _wait_for_work(database, process)
     began = time.perf_counter()
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     return time.perf_counter() - began
+
+
+def _wait_for_work(database: Database, process: "subprocess.Popen[str]") -> None:
+    with database.connect(autocommit=True) as connection:
+        while process.poll() is None and not connection.execute(WORKING).fetchone():
+            time.sleep(0.002)
 
 
 def moments(count: int, within: float, seed: int = 1) -> list[float]:

@@ -95,7 +95,7 @@ def assert_right(database: Database, clients: Clients, rows: int) -> None:
 def test_killed_before_some_statements(database: Database, project: Path, major: int, direction: str) -> None:
     if database.server.major != major:
         pytest.skip("each server takes its part")
-    _killed_before_statements(database, chain(project, 600), direction, every=37)
+    _killed_before_statements(database, chain(project, 600), direction, every=61)
 
 
 @pytest.mark.long

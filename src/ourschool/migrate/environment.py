@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from logging.config import fileConfig
@@ -42,11 +42,12 @@ def reporting(config: Config) -> Iterator[None]:
     try:
         yield
     except (Exception, KeyboardInterrupt) as fault:
-        ours = faults.understood(fault, None)
         if not typed(config) or getattr(config.cmd_opts, "raiseerr", False):
-            if ours is fault:
+            foreseen = faults.foreseen(fault, None)
+            if foreseen is None or foreseen is fault:
                 raise
-            raise ours from fault
+            raise foreseen from fault
+        ours = faults.understood(fault, None)
         sys.stdout.flush()
         sys.stderr.write(f"ourschool: {ours}\n")
         raise SystemExit(ours.status) from None
@@ -80,6 +81,9 @@ class Run:
         self.watch: waiting.Watch | None = None
         self._journalled: str | None = None
         passed = config.attributes.get("connection")
+        while passed is not None and not isinstance(passed, Connection):
+            # an engine, as Alembic's cookbook passes it, or what pytest-alembic wraps around one
+            passed = stack.enter_context(passed.connect())
         self._wanted = server_settings(settings) if passed is not None else {}
         try:
             if passed is not None:
@@ -100,8 +104,15 @@ class Run:
         """Run what the command asked for. `alembic` is `alembic.context`, configured."""
         context: MigrationContext = alembic.get_context()
         script: ScriptDirectory = alembic.script
+        command = context._migrations_fn  # noqa: SLF001  # the one place a command's steps pass
+        assert command is not None
+
+        def known(heads: tuple[str, ...], context: MigrationContext) -> Iterable[Step]:
+            refusals.unknown_revision(script, heads)  # before Alembic says "Can't locate"
+            return command(heads, context)
+
         plan = self.plan = Plan(
-            context._migrations_fn,  # type: ignore[arg-type]  # noqa: SLF001  # the one place a command's steps pass
+            known,
             lambda heads, steps: self._check(context, script, heads, steps),
             note="-x force=yes" if self._forced() else None,
         )
@@ -127,7 +138,7 @@ class Run:
             log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
 
     def _writes(self, context: MigrationContext) -> bool:
-        return "destination_rev" in context.opts
+        return bool(context.opts.get("destination_rev")) and not context.opts.get("dont_mutate", False)
 
     def _write(self, alembic: ModuleType, context: MigrationContext, plan: Plan) -> None:
         stack = self._stack
@@ -159,8 +170,8 @@ class Run:
         if entry is None:
             return
         statement = fault.statement if isinstance(fault, sa.exc.DBAPIError) else None
-        secret = self.url.password
         error = faults.primary(fault)
+        heads: tuple[str, ...] = ("the last good revision",)
         try:
             with self._beside.connect() as connection, connection.begin():
                 # a caller's transaction that is still open may hold the journal
@@ -168,17 +179,18 @@ class Run:
                 heads = MigrationContext.configure(connection).get_current_heads()
                 journal.ensure(connection)
                 journal.write(
-                    connection, entry, error=error.replace(secret, "***") if secret else error, statement=statement
+                    connection,
+                    entry,
+                    error=faults.without_password(error, self.url),
+                    statement=faults.without_password(statement, self.url) if statement else None,
                 )
         except sa.exc.DBAPIError as also:
             log.warning("The failure could not be journalled: %s.", faults.primary(also))
-            heads = ("the last good revision",)
         raise faults.in_revision(fault, entry, " and ".join(heads) or "base", self.url) from fault
 
     def _check(
         self, context: MigrationContext, script: ScriptDirectory, heads: tuple[str, ...], steps: list[Step]
     ) -> None:
-        refusals.unknown_revision(script, heads)
         refusals.too_long(revision for step in steps for revision in step.to_revisions_no_deps)
         if not self._writes(context):
             return

@@ -12,8 +12,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from ourschool.migrate.comparison import from_models
 from ourschool.models import metadata as school
+from ourschool.schema.catalogue import Catalogue
+from ourschool.schema.difference import compare
+from ourschool.schema.scratch import built_from_models, catalogue_of
+from ourschool.schema.snapshot import take
 from tests.migrate.autogenerate.cases import DDL, Case, add
 from tests.migrate.autogenerate.other_cases import OTHER_CASES
 from tests.migrate.autogenerate.table_cases import TABLE_CASES
@@ -76,6 +79,7 @@ class Author:
         self.database = database
         self.project = project
         self.case = case
+        self._expected: dict[str, Catalogue] = {}
         env = project / "alembic" / "env.py"
         text = env.read_text()
         assert MODELS in text
@@ -123,7 +127,10 @@ class Author:
     def difference(self, stage: str) -> tuple[str, ...]:
         """What sets the database apart from the models of that stage."""
         with self.database.engine().connect() as connection:
-            return from_models(connection, changed(self.case, stage)).lines()
+            if stage not in self._expected:
+                models = changed(self.case, stage)
+                self._expected[stage] = catalogue_of(connection, built_from_models(models))
+            return compare(self._expected[stage], take(connection)).lines()
 
     def content(self) -> dict[str, Any]:
         """Every row of every table, without what is retired."""

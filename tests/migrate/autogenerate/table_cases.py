@@ -230,7 +230,7 @@ TABLE_CASES = (
     Case(
         "a collation",
         column("subjects", "name", type=sa.String(collation="C")),
-        ("collate",),
+        ("type_=sa.String(collation=\"C\")",),
     ),
     Case(
         "a serial becomes an identity",

@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ClauseElement
 
 from ourschool.migrate.autogenerate.facts import Facts
-from ourschool.migrate.online.retire_columns import PREFIX
 from ourschool.schema.catalogue import Catalogue, EnumType
 from ourschool.schema.relations import Column, Relation
+from ourschool.schema.snapshot import RETIRED
 
 # With named parameters nothing doubles a percent sign.
 DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
@@ -139,7 +139,7 @@ def text(value: str) -> str:
 def _writable(table: sa.Table, relation: Relation) -> sa.Table:
     written = table.to_metadata(sa.MetaData(naming_convention=table.metadata.naming_convention))
     for column in list(written.c):
-        if column.name.startswith(PREFIX):
+        if column.name.startswith(RETIRED):
             written._columns.remove(column)  # noqa: SLF001  # SQLAlchemy has no public way
             continue
         column.type = _plain(column.type)

@@ -31,8 +31,13 @@ select case
  where oid = :table
 """
 END = sql.SQL("select {key} from {table} where {range} order by {order} offset {rows} limit 1")
-# an estimate gone wrong must not read the whole table for each of its batches
-BY_INDEX = "select set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
+# An estimate gone wrong must not read the whole table for each of its batches; and rows that a policy hides from us
+# must fail loudly instead of being passed over.
+BY_INDEX = """
+select set_config('enable_seqscan', 'off', true),
+       set_config('jit', 'off', true),
+       set_config('row_security', 'off', true)
+"""
 
 Work = Callable[[sql.Composable], int]
 """Does the rows of one range, inside the batch's transaction; returns how many it changed."""
