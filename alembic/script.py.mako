@@ -3,7 +3,14 @@ from ourschool.migrate.autogenerate import docstring, written
 %>\
 """${message}
 
-${docstring.lines(config.attributes.get("docstring"))}
+Why: what needs this, and what goes wrong without it.
+% if known := config.attributes.get("docstring"):
+${docstring.lines(known)}
+% else:
+Locks: which locks on which tables, and for how long.
+Data: what happens to the rows that are there; what is set aside, and where.
+Way back: what downgrade() does, and what it costs in rows and values.
+% endif
 
 Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}
@@ -13,10 +20,10 @@ Create Date: ${create_date}
 import sqlalchemy as sa
 from alembic import op
 ${imports if imports else ""}
-revision = ${written.value(up_revision)}
-down_revision = ${written.value(down_revision)}
-branch_labels = ${written.value(branch_labels)}
-depends_on = ${written.value(depends_on)}
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
@@ -75,7 +76,8 @@ MARKS = (
 
 Work = Callable[[Any], object]
 """Something done with `op`."""
-Cut = Callable[[Database, "subprocess.Popen[str]"], None]
+Cut = Callable[[psycopg.Connection, "subprocess.Popen[str]"], None]
+"""Ends a command by force; the connection is another one to its database, in autocommit."""
 
 
 @contextmanager
@@ -145,14 +147,14 @@ def assert_equal(expected: Catalogue, found: Catalogue) -> None:
     assert not difference, "\n".join(str(deviation) for deviation in difference.deviations)
 
 
-def kill_client(_: Database, process: "subprocess.Popen[str]") -> None:
+def kill_client(_: psycopg.Connection, process: "subprocess.Popen[str]") -> None:
     """As when the operator's machine loses power; the server process may work on."""
     process.kill()
 
 
-def end_backend(database: Database, _: "subprocess.Popen[str]") -> None:
+def end_backend(connection: psycopg.Connection, _: "subprocess.Popen[str]") -> None:
     """As when the server's administrator ends the session that works."""
-    database.rows(f"select pg_terminate_backend(pid) from ({WORKING}) as working")
+    connection.execute(f"select pg_terminate_backend(pid) from ({WORKING}) as working")
 
 
 def working(database: Database) -> bool:
@@ -163,9 +165,10 @@ def working(database: Database) -> bool:
 def cut_off(database: Database, project: Path, *arguments: str, after: float, cut: Cut) -> int:
     """Start `python -m alembic …`, `cut` it so many seconds after it began to work; returns its exit status."""
     process = database.start(*arguments, cwd=project)
-    _wait_for_work(database, process)
-    time.sleep(after)
-    cut(database, process)
+    with database.connect(autocommit=True) as connection:
+        _wait_for_work(connection, process)
+        time.sleep(after)
+        cut(connection, process)
     process.communicate(timeout=120)
     return process.returncode
 
@@ -173,17 +176,17 @@ def cut_off(database: Database, project: Path, *arguments: str, after: float, cu
 def timed(database: Database, project: Path, *arguments: str) -> float:
     """Run `python -m alembic …` to its end; returns how long it worked, in seconds, its start not counted."""
     process = database.start(*arguments, cwd=project)
-    _wait_for_work(database, process)
+    with database.connect(autocommit=True) as connection:
+        _wait_for_work(connection, process)
     began = time.perf_counter()
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     return time.perf_counter() - began
 
 
-def _wait_for_work(database: Database, process: "subprocess.Popen[str]") -> None:
-    with database.connect(autocommit=True) as connection:
-        while process.poll() is None and not connection.execute(WORKING).fetchone():
-            time.sleep(0.002)
+def _wait_for_work(connection: psycopg.Connection, process: "subprocess.Popen[str]") -> None:
+    while process.poll() is None and not connection.execute(WORKING).fetchone():
+        time.sleep(0.002)
 
 
 def moments(count: int, within: float, seed: int = 1) -> list[float]:

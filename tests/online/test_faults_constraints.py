@@ -128,7 +128,8 @@ def test_cut_off_in_the_middle_of_a_build(scratch: Database, project: Path, name
         old.execute("select from pupils")
         process = scratch.start("upgrade", "two", cwd=project)
         wait_until(scratch, "select from pg_stat_progress_create_index where phase like 'waiting for old%'")
-        cut(scratch, process)
+        with scratch.connect(autocommit=True) as connection:
+            cut(connection, process)
         process.communicate()
         assert process.returncode == (-9 if cut is kill_client else 4)
         again = scratch.start("upgrade", "two", cwd=project)

@@ -67,6 +67,7 @@ def process(config: Config) -> Hook:
             directives.clear()
             log.info("Models and database agree: no file was written.")
         else:
+            _tell(comparison.of(context).difference)
             config.attributes["docstring"] = _docstring(script)
 
     return look
@@ -87,6 +88,14 @@ def _report(difference: Difference) -> None:
             'python -m alembic revision --autogenerate -m "..." writes what makes up for it; '
             "what it cannot write it marks. MIGRATIONS.md, 'No changes detected', has the causes.",
         )
+
+
+def _tell(difference: Difference) -> None:
+    """What the revision is about; what it takes away above all: nobody should find an index gone months later."""
+    for deviation in difference.lacking:
+        log.info("Written: %s", deviation)
+    for deviation in difference.beyond:
+        log.warning("Not in the models, so upgrade() takes it away: %s", deviation)
 
 
 def _docstring(script: MigrationScript) -> dict[str, str] | None:

@@ -16,6 +16,9 @@ from ourschool.errors import CheckFailed, FailedError, OurSchoolError, UsageErro
 from ourschool.migrate.journal import Entry
 from ourschool.migrate.waiting import gave_way
 
+COMMITS_IN_PARTS = re.compile(r"autocommit_block|_online\(|op\.(backfill|retire_|restore_)")
+"""What a revision's file says where not all of it is one transaction."""
+
 
 def understood(fault: BaseException, url: URL | None) -> OurSchoolError:
     """What `fault` means where no revision was running; one that nobody foresaw is named as Python names it."""
@@ -130,7 +133,7 @@ def without_password(text: str, url: URL) -> str:
 def _in_revision(fault: BaseException, entry: Entry, heads: str, url: URL) -> OurSchoolError:
     what = f"{entry.direction} {entry.revision}"
     state = f"The database stands at {heads}, as the last good revision left it"
-    if entry.file is not None and re.search(r"autocommit_block|_online\(|op\.backfill", entry.file.read_text("utf-8")):
+    if entry.file is not None and COMMITS_IN_PARTS.search(entry.file.read_text("utf-8")):
         state += "; parts of this revision that run outside a transaction may be there already, and are taken up again"
     if gave_way(fault):
         return FailedError(

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from ourschool import settings
 from ourschool.models import metadata as school
+from ourschool.operate.lint.history import lint
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.difference import compare
 from ourschool.schema.scratch import built_from_models, catalogue_of
@@ -131,6 +133,13 @@ class Author:
                 models = changed(self.case, stage)
                 self._expected[stage] = catalogue_of(connection, built_from_models(models))
             return compare(self._expected[stage], take(connection)).lines()
+
+    def lint(self) -> tuple[str, ...]:
+        """What `ourschool lint head` finds."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(WHICH, f"{self.case.name}:after")
+            chosen = settings.load(self.project, database_url=self.database.url.render_as_string(False), environ={})
+            return tuple(f"{found.rule}: {found.why}" for found in lint(chosen, self.database.url, ["head"]).findings)
 
     def content(self) -> dict[str, Any]:
         """Every row of every table, without what is retired."""

@@ -17,7 +17,6 @@ from tests.migrate.autogenerate.cases import (
 SETTINGS = table(
     "settings", KEY, sa.Column("key", sa.String(100), nullable=False, unique=True), sa.Column("value", sa.Text)
 )
-NUMBER = sa.Numeric(8, 2)
 
 TABLE_CASES = (
     Case(
@@ -165,22 +164,29 @@ TABLE_CASES = (
     ),
     Case(
         "numeric wider",
-        column("settings", "amount", type=sa.Numeric(10, 2)),
-        ("op.alter_column(\"settings\", \"amount\"",),
-        before=both(SETTINGS, add("settings", sa.Column("amount", NUMBER, server_default=sa.text("1.5")))),
+        column("lessons", "amount", type=sa.Numeric(10, 2)),
+        ("op.alter_column(\"lessons\", \"amount\"", "op.change_types_online(\"lessons\""),
+        before=add("lessons", sa.Column("amount", sa.Numeric(8, 2), server_default=sa.text("1.5"))),
+    ),
+    Case(
+        "numeric narrower",
+        column("lessons", "amount", type=sa.Numeric(6, 1)),
+        ("op.change_types_online(\"lessons\"", "rounded to numeric(6,1)"),
+        before=add("lessons", sa.Column("amount", sa.Numeric(), server_default=sa.text("1.234"))),
+        unsaid=("alter_column(\"lessons\", \"amount\",\n               type_",),
     ),
     Case(
         "a naive timestamp becomes aware",
         column("lessons", "seen_at", type=sa.DateTime(timezone=True)),
         ("set local timezone = 'UTC'", "op.alter_column(\"lessons\", \"seen_at\""),
-        before=add("lessons", sa.Column("seen_at", sa.DateTime(), server_default=sa.text("'2026-01-31 08:00'"))),
+        before=add("lessons", sa.Column("seen_at", sa.DateTime(), server_default=sa.func.now())),
         unsaid=("change_types_online",),
     ),
     Case(
         "an indexed naive timestamp becomes aware",
         column("lessons", "seen_at", type=sa.DateTime(timezone=True)),
         ("op.change_types_online(\"lessons\"", "at time zone 'UTC'"),
-        before=both(add("lessons", sa.Column("seen_at", sa.DateTime(), server_default=sa.text("'2026-01-31 08:00'"))),
+        before=both(add("lessons", sa.Column("seen_at", sa.DateTime(), server_default=sa.func.now())),
                     index("lessons", "ix_lessons_seen_at", "seen_at")),
         everywhere=True,
     ),

@@ -127,3 +127,17 @@ def test_rows_of_a_new_table_survive_the_way_back(school: Database, project: Pat
 
     assert school.rows("select * from categories") == rows
     assert author.difference("after") == ()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name.replace(" ", "-"), marks=() if case is EVERYTHING else pytest.mark.long)
+        for case in CASES
+    ],
+)
+def test_the_linter_has_nothing_to_say(case: Case, school: Database, project: Path) -> None:
+    author, path = written(case, school, project)
+    author.fill_in(path, case.fill)
+
+    assert author.lint() == ()

@@ -31,7 +31,8 @@ def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
         facts = Facts(connection)
         models = sides.models(compared.expected, context.opts["target_metadata"])
         database = sides.database(compared.found, connection)
-        upgrade, downgrade = plan(Way(database, models, facts)), plan(Way(models, database, facts))
+        upgrade = plan(Way(database, models, facts), compared.difference)
+        downgrade = plan(Way(models, database, facts), compared.difference)
         upgrade_ops.ops.append(
             Changes(
                 [change.operation for change in upgrade],

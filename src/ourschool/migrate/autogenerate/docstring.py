@@ -6,13 +6,6 @@ from textwrap import fill
 from ourschool.migrate.autogenerate.change import Change, Lock, Phase
 
 WIDTH = 120
-PROMPTS = {
-    "Why": "what needs this, and what goes wrong without it.",
-    "Locks": "which locks on which tables, and for how long.",
-    "Data": "what happens to the rows that are there; what is set aside, and where.",
-    "Way back": "what downgrade() does, and what it costs in rows and values.",
-}
-"""What a revision that nobody could look into asks its author."""
 
 
 def filled(upgrade: Sequence[Change], downgrade: Sequence[Change]) -> dict[str, str]:
@@ -24,12 +17,11 @@ def filled(upgrade: Sequence[Change], downgrade: Sequence[Change]) -> dict[str, 
     }
 
 
-def lines(known: dict[str, str] | None) -> str:
-    """The four parts as they stand in the docstring."""
-    parts = PROMPTS | (known or {})
-    return "\n".join(
-        fill(f"{part}: {words}", WIDTH, break_long_words=False, break_on_hyphens=False) for part, words in parts.items()
-    ).replace("\\", "\\\\").replace('"""', "'''")  # fmt: skip
+def lines(known: dict[str, str]) -> str:
+    """The known parts as they stand in the docstring."""
+    parts = (f"{part}: {words}" for part, words in known.items())
+    text = "\n".join(fill(part, WIDTH, break_long_words=False, break_on_hyphens=False) for part in parts)
+    return text.replace("\\", "\\\\").replace('"""', "'''")
 
 
 def _locks(changes: Iterable[Change]) -> str:

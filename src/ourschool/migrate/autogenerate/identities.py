@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ourschool.migrate.autogenerate.change import Change, Held, Lock, Phase
 from ourschool.migrate.autogenerate.directives import Sql
 from ourschool.migrate.autogenerate.sides import Way, quoted, text
+from ourschool.migrate.online.not_null import SetNotNullOnlineOp
 from ourschool.schema.catalogue import Sequence
 from ourschool.schema.relations import Column
 
@@ -22,9 +23,7 @@ begin
           into next from {table};
         alter table {table} alter column {column} drop default;
         execute coalesce('drop sequence ' || sequence, '');
-        alter table {table}
-            alter column {column} set not null,
-            alter column {column} add generated {generated} as identity{options};
+        alter table {table} alter column {column} add generated {generated} as identity{options};
         perform setval(pg_get_serial_sequence({table_text}, {column_text}), next, false);
     end if;
 end
@@ -58,6 +57,8 @@ def identity(way: Way, table: str, old: Column, new: Column) -> Iterator[Change]
     if old.identity and new.identity:
         sql = f"alter table {quoted(table)} alter column {quoted(new.name)} set generated {new.identity}"
     elif new.identity:
+        if old.nullable:
+            yield Change(Phase.CHANGE_TYPE, SetNotNullOnlineOp(table, new.name), held)
         sql = _filled(TO_IDENTITY, table, new, generated=new.identity, options=_options(way, table, new))
     else:
         sql = _filled(FROM_IDENTITY, table, new, serial=_serial(way, table, new))

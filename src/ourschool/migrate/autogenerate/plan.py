@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator
 
-from ourschool.migrate.autogenerate.change import Change
+from ourschool.migrate.autogenerate.change import Change, Phase
+from ourschool.migrate.autogenerate.directives import Unfinished
 from ourschool.migrate.autogenerate.kinds import kinds
 from ourschool.migrate.autogenerate.programs import functions, views
 from ourschool.migrate.autogenerate.sides import Way
 from ourschool.migrate.autogenerate.tables import tables
+from ourschool.schema.deviations import Difference
 
 
-def plan(way: Way) -> list[Change]:
-    """Everything that makes the current side the target, each where nothing before it misses it."""
-    return sorted(_all(way), key=lambda change: change.phase)
+def plan(way: Way, difference: Difference) -> list[Change]:
+    """Everything that makes the current side the target, each where nothing before it misses it.
+
+    An upgrade is never nothing where there is a `difference`: what no rule here knows is left to the author, and said.
+    """
+    changes = sorted(_all(way), key=lambda change: change.phase)
+    if not changes and way.upgrading:
+        return [Change(Phase.ASK, Unfinished(line)) for line in difference.lines()]
+    return changes
 
 
 def _all(way: Way) -> Iterator[Change]:

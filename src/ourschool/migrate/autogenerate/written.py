@@ -141,11 +141,6 @@ def _filled(context: AutogenContext, op: Filled) -> str:
     return text
 
 
-def value(of: object) -> str:
-    """A value of the revision's head, quoted as a formatter would."""
-    return repr(of).replace("'", '"')
-
-
 def body(text: str | None) -> str:
     """The body of a function as script.py.mako writes it: as a formatter would quote it, without Alembic's banners."""
     lines = [line for line in (text or "").splitlines() if not line.strip().startswith("# ### ")]

@@ -22,6 +22,7 @@ from ourschool.migrate.online import (
     rebuilding,
     tables,
     traits,
+    unfit,
 )
 from ourschool.migrate.online.change_types_look import Wanted
 from ourschool.migrate.online.conversion import Conversion
@@ -120,7 +121,7 @@ def _run(steps: Steps, table: Table, conversion: Conversion) -> None:
     carried = traits.read(steps, conversion)
     expansion = Expansion(steps, conversion)
     if not expansion.stands():
-        change_types_look.refuse_rows(steps, conversion)
+        unfit.refuse_rows(steps, conversion)
     expansion.make()
     misses = expansion.misses()
     try:
@@ -159,21 +160,19 @@ def _fill(steps: Steps, table: Table, key: keys.Key, conversion: Conversion) -> 
         try:
             batches.Walk(steps, table, key, work, progress).run()
         except sa.exc.DBAPIError as fault:
-            if change_types_look.unconvertible(fault):
-                change_types_look.refuse_rows(steps, conversion, closely=True)
+            if unfit.unconvertible(fault):
+                unfit.refuse_rows(steps, conversion, closely=True)
             raise
         return progress.rows
 
 
 def _undo(steps: Steps, expansion: Expansion, misses: int, fault: Exception) -> None:
     """Leave nothing of the try behind, where the fault is one that the next run would meet again."""
-    if isinstance(fault, sa.exc.DBAPIError) and (
-        steps.connection.invalidated or not change_types_look.unconvertible(fault)
-    ):
+    if isinstance(fault, sa.exc.DBAPIError) and (steps.connection.invalidated or not unfit.unconvertible(fault)):
         return  # a lost connection, locks that were not to be had: the next run goes on from here
     try:
         if expansion.misses() != misses:  # a row that broke something did so because its value came out as NULL
-            change_types_look.refuse_rows(steps, expansion.conversion, closely=True)
+            unfit.refuse_rows(steps, expansion.conversion, closely=True)
     finally:
         with suppress(sa.exc.DBAPIError):
             expansion.undo()

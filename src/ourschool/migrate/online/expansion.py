@@ -1,6 +1,5 @@
 """The new columns, and the trigger that keeps them as the old ones are while the change of types is under way."""
 
-import logging
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -8,88 +7,25 @@ from psycopg import sql
 from ourschool.errors import UsageError
 from ourschool.migrate.online import conversion
 from ourschool.migrate.online.conversion import PREFIX, Conversion
+from ourschool.migrate.online.expansion_sql import (
+    ALWAYS,
+    BODY,
+    FUNCTION,
+    LEFTOVERS,
+    ON_CHANGE,
+    ON_INSERT,
+    ON_UPDATE,
+    ONE,
+    OTHERS,
+    TARGETS,
+    TRIGGERS,
+    WATCHED,
+)
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import within
 
-log = logging.getLogger("ourschool.migrate")
-
 LAST = ("~", "\U0010fffd")
 """Triggers fire in the order of their names, as bytes: what ours begins with, and where one begins like it, this."""
-
-TARGETS = """
-select a.attname::text as name,
-       col_description(a.attrelid, a.attnum) as comment
-  from pg_attribute a
- where a.attrelid = :table
-   and a.attname = any (:names)
-   and not a.attisdropped
-"""
-TRIGGERS = """
-select t.tgname::text as name,
-       p.prosrc as body
-  from pg_trigger t
-  join pg_proc p on p.oid = t.tgfoid
- where t.tgrelid = :table
-   and not t.tgisinternal
-   and t.tgname like '%\\_\\_changing\\_%'
-"""
-# Before, for each row; tgtype has a bit for each: 1 row, 2 before, 4 insert, 16 update.
-OTHERS = """
-select t.tgname::text as name,
-       t.tgtype & 16 <> 0 as on_update
-  from pg_trigger t
- where t.tgrelid = :table
-   and not t.tgisinternal
-   and t.tgtype & 3 = 3
-   and t.tgname not like '%\\_\\_changing\\_%'
-"""
-WATCHED = """
-select a.attname::text as name
-  from pg_attribute a
- where a.attrelid = :table
-   and a.attnum > 0
-   and not a.attisdropped
-   and a.attgenerated = ''
- order by a.attnum
-"""
-# What a client writes must never fail because of us. A value that does not convert is noted in the sequence, which
-# no rollback takes back, and looked at before the swap. The settings are the revision's: a cast may read the time zone.
-FUNCTION = sql.SQL("""
-create or replace function {function}() returns trigger
-language plpgsql
-security definer
-set search_path from current
-set timezone from current
-set datestyle from current
-set intervalstyle from current
-as {body}
-""")
-BODY = sql.SQL("""
-begin
-    begin
-        select {values} into {targets} from (select new.*) as {table};
-    exception when others then
-        perform nextval({misses});
-        {one_by_one}
-    end;
-    return new;
-end
-""")
-ONE = sql.SQL("""
-        begin
-            select {value} into {target} from (select new.*) as {table};
-        exception when others then
-            {target} := null;
-        end;
-""")
-ON_INSERT = "create trigger {trigger} before insert on {table} for each row execute function {function}()"
-ON_UPDATE = "create trigger {trigger} before update of {columns} on {table} for each row execute function {function}()"
-# Another trigger may change a column that the statement does not name: then only the values themselves can tell.
-ON_CHANGE = """
-create trigger {trigger} before update on {table} for each row
-when (row({old})::record *<> row({new})::record) execute function {function}()
-"""
-ALWAYS = "alter table {table} enable always trigger {trigger}"
 
 
 @dataclass(frozen=True)
@@ -254,25 +190,3 @@ class Expansion:
             ),
             misses=sql.SQL("{}::regclass").format(self.names.misses.as_string()),
         )
-
-
-# Constraints first: a foreign key needs the index it points to.
-LEFTOVERS = """
-select 1 as rank,
-       c.conrelid::regclass::text as on,
-       c.conrelid <> :table as elsewhere,
-       format('alter table %s drop constraint %I', c.conrelid::regclass, c.conname) as statement
-  from pg_constraint c
- where :table in (c.conrelid, c.confrelid)
-   and c.contype in ('c', 'f')
-   and (starts_with(c.conname, '__changing_') or starts_with(c.conname, 'ourschool_') and exists (
-           select from pg_attribute a
-            where a.attrelid = c.conrelid and a.attnum = any (c.conkey) and a.attname = any (:names)))
-union all
-select 2, i.indrelid::regclass::text, false, format('drop index %s', i.indexrelid::regclass)
-  from pg_index i
-  join pg_class x on x.oid = i.indexrelid
- where i.indrelid = :table
-   and starts_with(x.relname, '__changing_')
- order by 1, 2, 4
-"""
