@@ -136,4 +136,5 @@ def _rename(table: str, old: Constraint, new: Constraint) -> Change:
         table=quoted(table), table_text=text(quoted(table)),
         old=quoted(old.name), old_text=text(old.name), new=quoted(new.name),
     )  # fmt: skip
-    return Change(Phase.ALTER, Sql(sql.strip()), (Held(table, Lock.BRIEF, f"to rename {old.name}"),))
+    told = "lint: renaming-object no query names a constraint but one with ON CONFLICT ON CONSTRAINT"
+    return Change(Phase.ALTER, Sql(sql.strip(), remark=told), (Held(table, Lock.BRIEF, f"to rename {old.name}"),))

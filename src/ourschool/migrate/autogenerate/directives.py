@@ -56,10 +56,11 @@ class Unfinished(MigrateOperation):
 
 
 class Sql(MigrateOperation):
-    """Statements as they are, each through `op.execute`; in `autocommit` each in a transaction of its own."""
+    """Statements as they are, each through `op.execute`; `remark` stands above each, such as what lint is told."""
 
-    def __init__(self, *statements: str) -> None:
+    def __init__(self, *statements: str, remark: str | None = None) -> None:
         self.statements = statements
+        self.remark = remark
 
 
 class TakeBack(MigrateOperation):

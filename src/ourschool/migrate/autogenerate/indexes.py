@@ -27,7 +27,8 @@ def indexes(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
         same = old is not None and old.shape == new.shape
         if old is not None and same and old.name != new.name:
             rename = f"alter index if exists {quoted(old.name)} rename to {quoted(new.name)}"
-            yield Change(Phase.ALTER, Sql(rename), (Held(table, Lock.QUIET, "to rename an index"),))
+            told = "lint: renaming-object no query names an index"
+            yield Change(Phase.ALTER, Sql(rename, remark=told), (Held(table, Lock.QUIET, "to rename an index"),))
         elif old is None or not same or (new.valid and not old.valid):
             if old is not None and not same:
                 yield _drop(table, old)

@@ -124,7 +124,8 @@ def _unfinished(_: AutogenContext, op: Unfinished) -> str:
 
 @renderers.dispatch_for(Sql)
 def _sql(_: AutogenContext, op: Sql) -> str:
-    return "\n".join(statement(sql) for sql in op.statements)
+    remark = _comment(op.remark) if op.remark else []
+    return "\n".join(line for sql in op.statements for line in (*remark, statement(sql)))
 
 
 @renderers.dispatch_for(TakeBack)
