@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ourschool.migrate.online.change_types import Way
+from ourschool.migrate.online.change_types.operation import Way
 from tests.support.databases import Database
 
 SCHOOL = """

@@ -19,8 +19,9 @@ from alembic.autogenerate.render import render_op_text
 from alembic.runtime.migration import MigrationContext
 
 from ourschool.errors import OurSchoolError, RefusedError, UsageError
-from ourschool.migrate.online import batches, progress, replicas
-from ourschool.migrate.online.backfill import BackfillOp
+from ourschool.migrate.online import progress
+from ourschool.migrate.online.backfill import batches, replicas
+from ourschool.migrate.online.backfill.operation import BackfillOp
 from tests.online.clients import Clients
 from tests.online.harness import empty, operations, run, wait_until, when, write
 from tests.online.runner import Runner

@@ -9,7 +9,7 @@ from alembic.autogenerate.render import render_op_text
 from alembic.runtime.migration import MigrationContext
 
 from ourschool.errors import RefusedError
-from ourschool.migrate.online.change_types import ChangeTypesOnlineOp
+from ourschool.migrate.online.change_types.operation import ChangeTypesOnlineOp
 from tests.online.changing import DOWN, SCHOOL, TIME, UP, down, rows, up
 from tests.online.harness import assert_equal, catalogue, empty, operations, run, when, write
 from tests.online.runner import Runner

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from ourschool.errors import OurSchoolError, RefusedError, UsageError
-from ourschool.migrate.online.change_types import Way
+from ourschool.migrate.online.change_types.operation import Way
 from tests.online.changing import SCHOOL, UP, Change, up
 from tests.online.harness import assert_equal, catalogue, run
 from tests.support.databases import Database

@@ -11,11 +11,11 @@ from alembic.autogenerate.render import render_op_text
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 
-from ourschool.migrate.online.checks import AddCheckOnlineOp, DropConstraintOnlineOp
-from ourschool.migrate.online.foreign_keys import AddForeignKeyOnlineOp
-from ourschool.migrate.online.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
-from ourschool.migrate.online.not_null import DropNotNullOnlineOp, SetNotNullOnlineOp
-from ourschool.migrate.online.unique import AddUniqueOnlineOp
+from ourschool.migrate.online.constraints.checks import AddCheckOnlineOp, DropConstraintOnlineOp
+from ourschool.migrate.online.constraints.foreign_keys import AddForeignKeyOnlineOp
+from ourschool.migrate.online.constraints.not_null import DropNotNullOnlineOp, SetNotNullOnlineOp
+from ourschool.migrate.online.constraints.unique import AddUniqueOnlineOp
+from ourschool.migrate.online.indexes.operations import CreateIndexOnlineOp, DropIndexOnlineOp
 from tests.online.harness import LOCK_TIMEOUT, MARKS, assert_equal, catalogue, empty, wait_until, write
 from tests.support.databases import Database
 

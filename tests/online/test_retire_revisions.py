@@ -12,7 +12,7 @@ from alembic.operations.ops import MigrateOperation
 from alembic.runtime.migration import MigrationContext
 
 from ourschool.migrate.online import things
-from ourschool.migrate.online.retire import (
+from ourschool.migrate.online.retire.operations import (
     RestoreColumnOp,
     RestoreRowsOp,
     RestoreTableOp,

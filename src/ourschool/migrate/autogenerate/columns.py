@@ -20,9 +20,9 @@ from ourschool.migrate.autogenerate.directives import (
 from ourschool.migrate.autogenerate.identities import identity
 from ourschool.migrate.autogenerate.sides import Way, quoted
 from ourschool.migrate.autogenerate.types import type_changes
-from ourschool.migrate.online.backfill import BackfillOp
-from ourschool.migrate.online.not_null import DropNotNullOnlineOp, SetNotNullOnlineOp
-from ourschool.migrate.online.retire import RestoreColumnOp, RetireColumnOp
+from ourschool.migrate.online.backfill.operation import BackfillOp
+from ourschool.migrate.online.constraints.not_null import DropNotNullOnlineOp, SetNotNullOnlineOp
+from ourschool.migrate.online.retire.operations import RestoreColumnOp, RetireColumnOp
 from ourschool.schema.relations import Column, Relation
 
 

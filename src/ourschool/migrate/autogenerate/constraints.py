@@ -10,11 +10,11 @@ from ourschool.migrate.autogenerate.comments import comment
 from ourschool.migrate.autogenerate.directives import Sql, Unfinished
 from ourschool.migrate.autogenerate.pairs import matched
 from ourschool.migrate.autogenerate.sides import Way, quoted, text
-from ourschool.migrate.online.checks import AddCheckOnlineOp, DropConstraintOnlineOp
-from ourschool.migrate.online.foreign_keys import AddForeignKeyOnlineOp
-from ourschool.migrate.online.index_operations import CreateIndexOnlineOp
-from ourschool.migrate.online.not_null import SetNotNullOnlineOp
-from ourschool.migrate.online.unique import AddUniqueOnlineOp
+from ourschool.migrate.online.constraints.checks import AddCheckOnlineOp, DropConstraintOnlineOp
+from ourschool.migrate.online.constraints.foreign_keys import AddForeignKeyOnlineOp
+from ourschool.migrate.online.constraints.not_null import SetNotNullOnlineOp
+from ourschool.migrate.online.constraints.unique import AddUniqueOnlineOp
+from ourschool.migrate.online.indexes.operations import CreateIndexOnlineOp
 from ourschool.schema.relations import Constraint, Relation
 
 RENAME = """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ourschool.migrate.autogenerate.change import Change, Held, Lock, Phase
 from ourschool.migrate.autogenerate.directives import Sql
 from ourschool.migrate.autogenerate.sides import Way, quoted, text
-from ourschool.migrate.online.not_null import SetNotNullOnlineOp
+from ourschool.migrate.online.constraints.not_null import SetNotNullOnlineOp
 from ourschool.schema.catalogue import Sequence
 from ourschool.schema.relations import Column
 

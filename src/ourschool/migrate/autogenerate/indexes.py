@@ -12,7 +12,7 @@ from ourschool.migrate.autogenerate.comments import comment
 from ourschool.migrate.autogenerate.directives import Sql, Unfinished
 from ourschool.migrate.autogenerate.pairs import matched
 from ourschool.migrate.autogenerate.sides import Side, Way, quoted
-from ourschool.migrate.online.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
+from ourschool.migrate.online.indexes.operations import CreateIndexOnlineOp, DropIndexOnlineOp
 from ourschool.schema.relations import Index, Relation
 
 

@@ -8,7 +8,7 @@ from ourschool.migrate.autogenerate.comments import comment
 from ourschool.migrate.autogenerate.directives import Remark, Sql, Unfinished
 from ourschool.migrate.autogenerate.pairs import pairs
 from ourschool.migrate.autogenerate.sides import Way, quoted, text
-from ourschool.migrate.online.enum_types import ChangeEnumOp, CreateEnumOp, RetireEnumOp
+from ourschool.migrate.online.enums.operations import ChangeEnumOp, CreateEnumOp, RetireEnumOp
 from ourschool.schema.catalogue import Domain, EnumType, Sequence
 
 SET_ASIDE = """

@@ -13,8 +13,8 @@ from ourschool.migrate.autogenerate.constraints import constraints
 from ourschool.migrate.autogenerate.directives import Remark, Sql, TakeBack, Unfinished
 from ourschool.migrate.autogenerate.indexes import indexes, operation
 from ourschool.migrate.autogenerate.sides import Way, final_name, quoted
-from ourschool.migrate.online.foreign_keys import AddForeignKeyOnlineOp
-from ourschool.migrate.online.retire import RestoreTableOp, RetireTableOp
+from ourschool.migrate.online.constraints.foreign_keys import AddForeignKeyOnlineOp
+from ourschool.migrate.online.retire.operations import RestoreTableOp, RetireTableOp
 from ourschool.schema.relations import Relation
 
 

@@ -12,7 +12,7 @@ from ourschool.migrate.autogenerate.defaults import default
 from ourschool.migrate.autogenerate.directives import Ask, Filled, Remark, Sql, placeholder, variable_for
 from ourschool.migrate.autogenerate.rewrites import Work
 from ourschool.migrate.autogenerate.sides import Way, quoted
-from ourschool.migrate.online.change_types import ChangeTypesOnlineOp
+from ourschool.migrate.online.change_types.operation import ChangeTypesOnlineOp
 from ourschool.schema.relations import Column, Relation
 
 

@@ -5,28 +5,13 @@ its work in transactions of its own, so the revision's transaction is committed 
 operations beside them must be able to run again too (`if_not_exists=True`, `if_exists=True`).
 """
 
-from ourschool.migrate.online import (
-    backfill,
-    change_types,
-    checks,
-    enum_types,
-    foreign_keys,
-    indexes,
-    not_null,
-    retire,
-    unfinished,
-    unique,
-)
-
-__all__ = [
-    "backfill",
-    "change_types",
-    "checks",
-    "enum_types",
-    "foreign_keys",
-    "indexes",
-    "not_null",
-    "retire",
-    "unfinished",
-    "unique",
-]
+import ourschool.migrate.online.backfill.operation
+import ourschool.migrate.online.change_types.operation
+import ourschool.migrate.online.constraints.checks
+import ourschool.migrate.online.constraints.foreign_keys
+import ourschool.migrate.online.constraints.not_null
+import ourschool.migrate.online.constraints.unique
+import ourschool.migrate.online.enums.operations
+import ourschool.migrate.online.indexes.building
+import ourschool.migrate.online.retire.operations
+import ourschool.migrate.online.unfinished  # noqa: F401

@@ -10,8 +10,8 @@ from psycopg import sql
 from ourschool.errors import RefusedError
 from ourschool.migrate import faults, waiting
 from ourschool.migrate.online import tables, things
-from ourschool.migrate.online.retire_batches import stretches
-from ourschool.migrate.online.retire_rows import place_of, retired
+from ourschool.migrate.online.retire.batches import stretches
+from ourschool.migrate.online.retire.rows import place_of, retired
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.tables import Table
 from ourschool.migrate.online.things import Thing

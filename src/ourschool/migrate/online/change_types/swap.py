@@ -6,12 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg import sql
 
-from ourschool.migrate.online import dependents, rebuilding, retire_columns
-from ourschool.migrate.online.conversion import Conversion, lock
-from ourschool.migrate.online.dependents import Dependents
-from ourschool.migrate.online.expansion import Expansion
+from ourschool.migrate.online.change_types import dependents, rebuilding
+from ourschool.migrate.online.change_types.conversion import Conversion, lock
+from ourschool.migrate.online.change_types.dependents import Dependents
+from ourschool.migrate.online.change_types.expansion import Expansion
+from ourschool.migrate.online.change_types.traits import Traits
+from ourschool.migrate.online.retire import columns as retire_columns
 from ourschool.migrate.online.steps import Steps
-from ourschool.migrate.online.traits import Traits
 
 ENABLED = {"D": "disable trigger", "R": "enable replica trigger", "A": "enable always trigger"}
 INDEX_COLUMNS = """

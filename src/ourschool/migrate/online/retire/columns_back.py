@@ -5,10 +5,11 @@ import logging
 from psycopg import sql
 
 from ourschool.errors import RefusedError
-from ourschool.migrate.online import nullability, retire_columns, things
-from ourschool.migrate.online import retire_dependents as dependents
-from ourschool.migrate.online.retire_batches import stretches
-from ourschool.migrate.online.retire_rows_found import broken
+from ourschool.migrate.online import things
+from ourschool.migrate.online.constraints import nullability
+from ourschool.migrate.online.retire import columns, dependents
+from ourschool.migrate.online.retire.batches import stretches
+from ourschool.migrate.online.retire.found import broken
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import Thing
 
@@ -23,13 +24,13 @@ def restore(steps: Steps, table: str, column: str) -> bool:
     Raises RefusedError, with nothing changed, where the name is taken, something that hung on the column cannot be made
     again, or rows that came meanwhile do not fit; the sentence counts them and shows how to find them.
     """
-    thing = retire_columns.retired(steps, table, column, back=True)
+    thing = columns.retired(steps, table, column, back=True)
     if thing is not None:
         if not thing.coming_back:
             _return(steps, thing)
         _finish(steps, thing)
     things.tidy(steps)
-    return retire_columns.is_there(steps, table, column)
+    return columns.is_there(steps, table, column)
 
 
 def _return(steps: Steps, thing: Thing) -> None:
@@ -52,7 +53,7 @@ def _return(steps: Steps, thing: Thing) -> None:
             dependents.lock(steps, thing, {})
             for statement in dependents.statements(thing):
                 steps.execute(statement)
-            retire_columns.name_back(steps, thing)
+            columns.name_back(steps, thing)
             things.coming_back(steps, thing)
 
     steps.repeat(swap)
@@ -75,7 +76,7 @@ def _finish(steps: Steps, thing: Thing) -> None:
 
 def _refuse_taken(steps: Steps, thing: Thing) -> None:
     assert thing.column is not None
-    if retire_columns.is_there(steps, thing.table, thing.column):
+    if columns.is_there(steps, thing.table, thing.column):
         raise RefusedError(
             f"Column {thing.column} of table {thing.table} cannot be restored: there is a column of that name.",
             f"Retire that one first: op.retire_column({thing.table!r}, {thing.column!r}). Nothing was changed.",

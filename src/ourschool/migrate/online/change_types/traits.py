@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from ourschool.errors import RefusedError
-from ourschool.migrate.online.change_types_look import scratch
-from ourschool.migrate.online.conversion import Change, Conversion, given
+from ourschool.migrate.online.change_types.conversion import Change, Conversion, given
+from ourschool.migrate.online.change_types.look import scratch
+from ourschool.migrate.online.change_types.unfit import said
 from ourschool.migrate.online.steps import Steps
-from ourschool.migrate.online.unfit import said
 
 CONSTANT = """
 e.adbin is not null

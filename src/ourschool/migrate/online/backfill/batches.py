@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from ourschool.migrate import waiting
+from ourschool.migrate.online.backfill.replicas import Replicas
 from ourschool.migrate.online.keys import Key, Place
 from ourschool.migrate.online.progress import Progress
-from ourschool.migrate.online.replicas import Replicas
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.tables import Table
 

@@ -3,8 +3,8 @@
 from psycopg import sql
 
 from ourschool.migrate.online import things
-from ourschool.migrate.online.retire_columns_sql import REFUSALS, SET_ASIDE
-from ourschool.migrate.online.retire_parts_sql import CONSTRAINT, INDEX, LOCK, TRIGGER
+from ourschool.migrate.online.retire.columns_sql import REFUSALS, SET_ASIDE
+from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, INDEX, LOCK, TRIGGER
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import SCHEMA, Thing
 from ourschool.schema.snapshot import RETIRED

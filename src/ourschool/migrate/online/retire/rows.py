@@ -7,9 +7,9 @@ from psycopg import sql
 
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate.online import tables, things
-from ourschool.migrate.online.retire_batches import ranges
-from ourschool.migrate.online.retire_pointers import Pointer, pointing
-from ourschool.migrate.online.retire_rows_sql import CONDITION, KEYS, MOVE, OFFLINE, RECORD, ROWS
+from ourschool.migrate.online.retire.batches import ranges
+from ourschool.migrate.online.retire.pointers import Pointer, pointing
+from ourschool.migrate.online.retire.rows_sql import CONDITION, KEYS, MOVE, OFFLINE, RECORD, ROWS
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.tables import Table
 from ourschool.migrate.online.things import SCHEMA, Thing

@@ -4,8 +4,10 @@ from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
 
-from ourschool.migrate.online import retire_columns, retire_columns_back, retire_rows, retire_rows_back, retire_tables
 from ourschool.migrate.online.rendering import call
+from ourschool.migrate.online.retire import columns as retire_columns
+from ourschool.migrate.online.retire import columns_back, rows_back, tables
+from ourschool.migrate.online.retire import rows as retire_rows
 from ourschool.migrate.online.steps import Steps
 
 
@@ -151,13 +153,13 @@ def _restore_column(operations: Operations, op: RestoreColumnOp) -> bool:
     with Steps(operations) as steps:
         if _offline(steps, f"restore_column: column {op.table_name}.{op.column_name}"):
             return False
-        return retire_columns_back.restore(steps, op.table_name, op.column_name)
+        return columns_back.restore(steps, op.table_name, op.column_name)
 
 
 @Operations.implementation_for(RetireTableOp)
 def _retire_table(operations: Operations, op: RetireTableOp) -> None:
     with Steps(operations) as steps:
-        retire_tables.retire(steps, op.table_name)
+        tables.retire(steps, op.table_name)
 
 
 @Operations.implementation_for(RestoreTableOp)
@@ -165,7 +167,7 @@ def _restore_table(operations: Operations, op: RestoreTableOp) -> bool:
     with Steps(operations) as steps:
         if _offline(steps, f"restore_table: table {op.table_name}"):
             return False
-        return retire_tables.restore(steps, op.table_name)
+        return tables.restore(steps, op.table_name)
 
 
 @Operations.implementation_for(RetireRowsOp)
@@ -179,7 +181,7 @@ def _restore_rows(operations: Operations, op: RestoreRowsOp) -> int:
     with Steps(operations) as steps:
         if _offline(steps, f"restore_rows: rows of {op.table_name}"):
             return 0
-        return retire_rows_back.restore(steps, op.table_name)
+        return rows_back.restore(steps, op.table_name)
 
 
 def _offline(steps: Steps, what: str) -> bool:

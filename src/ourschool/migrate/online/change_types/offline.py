@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from psycopg import sql
 
 from ourschool.migrate.online import things
-from ourschool.migrate.online.change_types_look import Wanted
-from ourschool.migrate.online.retire_columns import PREFIX
+from ourschool.migrate.online.change_types.look import Wanted
+from ourschool.migrate.online.change_types.traits import CONSTANT
+from ourschool.migrate.online.retire.columns import PREFIX
 from ourschool.migrate.online.steps import Steps
-from ourschool.migrate.online.traits import CONSTANT
 
 TELL = """
 -- The type of {columns} in {table}: run by psql this stops everybody who uses the table while it is rewritten, and the

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 from ourschool.errors import RefusedError
 from ourschool.migrate import faults
 from ourschool.migrate.online import broken
-from ourschool.migrate.online.conversion import Change, Conversion
+from ourschool.migrate.online.change_types.conversion import Change, Conversion
 from ourschool.migrate.online.steps import Steps
 
 

@@ -10,9 +10,10 @@ from alembic.operations.ops import MigrateOperation
 from psycopg import sql
 
 from ourschool.errors import UsageError
-from ourschool.migrate.online import broken, constraints, tables
-from ourschool.migrate.online.checks import DropConstraintOnlineOp
-from ourschool.migrate.online.constraints import Promise
+from ourschool.migrate.online import broken, tables
+from ourschool.migrate.online.constraints import promises
+from ourschool.migrate.online.constraints.checks import DropConstraintOnlineOp
+from ourschool.migrate.online.constraints.promises import Promise
 from ourschool.migrate.online.rendering import call
 from ourschool.migrate.online.steps import Steps
 
@@ -125,7 +126,7 @@ def add(operations: Operations, op: AddForeignKeyOnlineOp) -> None:
     )
     with Steps(operations) as steps:
         if steps.offline:
-            constraints.print_validated(steps, op.source_table, name, body)
+            promises.print_validated(steps, op.source_table, name, body)
             return
         table, referent = tables.find(steps, op.source_table), tables.find(steps, op.referent_table)
         table.needs(op.local_cols)
@@ -134,7 +135,7 @@ def add(operations: Operations, op: AddForeignKeyOnlineOp) -> None:
         row = steps.look(WANTED, local=list(op.local_cols), referent=referent.oid, remote=list(op.remote_cols))[0]
         definition = row.definition + op.options
         called = f"{name} {definition}"
-        constraints.add_validated(
+        promises.add_validated(
             steps,
             table,
             Promise(

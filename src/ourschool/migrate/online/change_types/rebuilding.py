@@ -8,13 +8,15 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate.online import constraints, nullability, tables
-from ourschool.migrate.online.change_types_look import scratch
-from ourschool.migrate.online.conversion import PREFIX, Conversion
-from ourschool.migrate.online.dependents import Constraint, Dependents, Index
+from ourschool.migrate.online import tables
+from ourschool.migrate.online.change_types.conversion import PREFIX, Conversion
+from ourschool.migrate.online.change_types.dependents import Constraint, Dependents, Index
+from ourschool.migrate.online.change_types.look import scratch
+from ourschool.migrate.online.change_types.unfit import said
+from ourschool.migrate.online.constraints import nullability
+from ourschool.migrate.online.constraints import promises as constraints
 from ourschool.migrate.online.steps import PATIENT, Steps
 from ourschool.migrate.online.things import within
-from ourschool.migrate.online.unfit import said
 
 INDEX = """
 select i.indisvalid as valid

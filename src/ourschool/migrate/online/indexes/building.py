@@ -9,7 +9,7 @@ from psycopg import sql
 
 from ourschool.errors import UsageError
 from ourschool.migrate.online import broken, tables, wanted
-from ourschool.migrate.online.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
+from ourschool.migrate.online.indexes.operations import CreateIndexOnlineOp, DropIndexOnlineOp
 from ourschool.migrate.online.steps import PATIENT, Steps
 from ourschool.migrate.online.tables import Table
 from ourschool.schema import printed

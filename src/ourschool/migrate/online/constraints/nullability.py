@@ -6,9 +6,10 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from ourschool.errors import RefusedError
-from ourschool.migrate.online import broken, constraints, tables, wanted
+from ourschool.migrate.online import broken, tables, wanted
 from ourschool.migrate.online.broken import Broken
-from ourschool.migrate.online.constraints import Promise
+from ourschool.migrate.online.constraints import promises
+from ourschool.migrate.online.constraints.promises import Promise
 from ourschool.migrate.online.steps import PATIENT, Steps
 from ourschool.migrate.online.tables import Table
 from ourschool.migrate.online.things import within
@@ -89,7 +90,7 @@ def _natively(steps: Steps, column: Column) -> None:
         steps.run(column.statement(ADD_NATIVE))
     name = find(steps, column.table.name, column.name).constraint
     assert name is not None  # it has just been added, or was found
-    validate = constraints.VALIDATE.format(table=column.table.identifier, name=sql.Identifier(name))
+    validate = promises.VALIDATE.format(table=column.table.identifier, name=sql.Identifier(name))
     try:
         steps.run(validate, lock_timeout=PATIENT)
     except sa.exc.IntegrityError as fault:
@@ -105,19 +106,19 @@ def _through_a_check(steps: Steps, column: Column) -> None:
     definition = wanted.constraint(steps, column.table, name, body)
     promise = Promise(name, definition, body, lambda: column.count(steps), column.called)
     try:
-        constraints.add_validated(steps, column.table, promise)
+        promises.add_validated(steps, column.table, promise)
     except RefusedError:
         drop_check(steps, column)
         raise
-    drop = constraints.DROP.format(table=column.table.identifier, name=sql.Identifier(name))
+    drop = promises.DROP.format(table=column.table.identifier, name=sql.Identifier(name))
     steps.together(column.statement(SET), drop)
 
 
 def drop_check(steps: Steps, column: Column) -> None:
     """Clear the CHECK that a way to NOT NULL that was cut off has left."""
     name, _ = check(column.table.name, column.name)
-    if constraints.find(steps, column.table, name) is not None:
-        steps.run(constraints.DROP.format(table=column.table.identifier, name=sql.Identifier(name)))
+    if promises.find(steps, column.table, name) is not None:
+        steps.run(promises.DROP.format(table=column.table.identifier, name=sql.Identifier(name)))
 
 
 def check(table: str, column: str) -> tuple[str, sql.Composed]:

@@ -10,7 +10,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
 from psycopg import sql
 
-from ourschool.migrate.online.enum_changes import Labels, change
+from ourschool.migrate.online.enums.labels import Labels, change
 from ourschool.migrate.online.rendering import call
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import SCHEMA, block, within

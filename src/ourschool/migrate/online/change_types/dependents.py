@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from psycopg import sql
 
-from ourschool.migrate.online.change_types_look import scratch
-from ourschool.migrate.online.conversion import Conversion, lock
+from ourschool.migrate.online.change_types.conversion import Conversion, lock
+from ourschool.migrate.online.change_types.look import scratch
 from ourschool.migrate.online.steps import Steps
 
 COLUMNS = "select attname::text as name from pg_attribute where attrelid = :table and not attisdropped"

@@ -6,10 +6,10 @@ from functools import partial
 from psycopg import sql
 
 from ourschool.errors import RefusedError
-from ourschool.migrate.online import retire_dependents as dependents
 from ourschool.migrate.online import things
-from ourschool.migrate.online.retire_parts_sql import CONSTRAINT, LOCK, TRIGGER
-from ourschool.migrate.online.retire_tables_sql import REFUSALS, SET_ASIDE
+from ourschool.migrate.online.retire import dependents
+from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, LOCK, TRIGGER
+from ourschool.migrate.online.retire.tables_sql import REFUSALS, SET_ASIDE
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import SCHEMA, Thing
 

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from ourschool.errors import RefusedError
 from ourschool.migrate import faults
-from ourschool.migrate.online.retire_rows_found import Found, broken, duplicates
+from ourschool.migrate.online.retire.found import Found, broken, duplicates
 from ourschool.migrate.online.steps import PATIENT, Steps
 from ourschool.migrate.online.things import Thing
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from ourschool.errors import UsageError
-from ourschool.migrate.online import conversion
-from ourschool.migrate.online.conversion import PREFIX, Conversion
-from ourschool.migrate.online.expansion_sql import (
+from ourschool.migrate.online.change_types import conversion
+from ourschool.migrate.online.change_types.conversion import PREFIX, Conversion
+from ourschool.migrate.online.change_types.expansion_sql import (
     ALWAYS,
     BODY,
     FUNCTION,

@@ -9,8 +9,10 @@ from alembic.operations.ops import MigrateOperation
 from psycopg import sql
 
 from ourschool.errors import UsageError
-from ourschool.migrate.online import constraints, nullability, retire_columns, tables
+from ourschool.migrate.online import tables
+from ourschool.migrate.online.constraints import nullability, promises
 from ourschool.migrate.online.rendering import call
+from ourschool.migrate.online.retire import columns
 from ourschool.migrate.online.steps import Steps
 
 
@@ -87,8 +89,8 @@ def drop_not_null(operations: Operations, op: DropNotNullOnlineOp) -> None:
         if steps.offline:
             steps.run(nullability.DROP.format(**names))
             return
-        gone = not retire_columns.is_there(steps, op.table_name, op.column_name)
-        if gone and retire_columns.retired(steps, op.table_name, op.column_name, back=False):
+        gone = not columns.is_there(steps, op.table_name, op.column_name)
+        if gone and columns.retired(steps, op.table_name, op.column_name, back=False):
             return  # this revision came further before it was cut off, and has set the column aside
         column = nullability.find(steps, op.table_name, op.column_name)
         if column.not_null and column.refusal:
@@ -105,10 +107,10 @@ def _print(steps: Steps, op: SetNotNullOnlineOp) -> None:
     """The same as SQL that psql runs on a server of any version, and may run again."""
     name, body = nullability.check(op.table_name, op.column_name)
     table, column = sql.Identifier(op.table_name), sql.Identifier(op.column_name)
-    constraints.print_validated(steps, op.table_name, name, body)
+    promises.print_validated(steps, op.table_name, name, body)
     steps.together(
         nullability.SET.format(table=table, column=column),
-        constraints.DROP.format(table=table, name=sql.Identifier(name)),
+        promises.DROP.format(table=table, name=sql.Identifier(name)),
     )
 
 

@@ -7,7 +7,7 @@ from alembic.operations import Operations
 from psycopg import sql
 
 from ourschool.errors import RefusedError
-from ourschool.migrate.online.change_types import ChangeTypesOnlineOp
+from ourschool.migrate.online.change_types.operation import ChangeTypesOnlineOp
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import SCHEMA, within
 

@@ -11,7 +11,8 @@ from alembic.operations import MigrateOperation, Operations
 from psycopg import sql
 
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate.online import backfill_offline, batches, keys, rendering, tables
+from ourschool.migrate.online import keys, rendering, tables
+from ourschool.migrate.online.backfill import batches, offline
 from ourschool.migrate.online.progress import Progress
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.tables import Table
@@ -114,7 +115,7 @@ def _backfill(operations: Operations, op: BackfillOp) -> None:
         )
     with Steps(operations) as steps:
         if steps.offline:
-            backfill_offline.print_block(steps, op.table_name, op.values, op.where, op.key)
+            offline.print_block(steps, op.table_name, op.values, op.where, op.key)
         else:
             _run(steps, op)
 

@@ -13,23 +13,15 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from ourschool.errors import OurSchoolError, RefusedError, UsageError
-from ourschool.migrate.online import (
-    batches,
-    change_types_look,
-    change_types_offline,
-    dependents,
-    keys,
-    rebuilding,
-    tables,
-    traits,
-    unfit,
-)
-from ourschool.migrate.online.change_types_look import Wanted
-from ourschool.migrate.online.conversion import Conversion
-from ourschool.migrate.online.expansion import Expansion
+from ourschool.migrate.online import keys, tables
+from ourschool.migrate.online.backfill import batches
+from ourschool.migrate.online.change_types import dependents, look, offline, rebuilding, traits, unfit
+from ourschool.migrate.online.change_types.conversion import Conversion
+from ourschool.migrate.online.change_types.expansion import Expansion
+from ourschool.migrate.online.change_types.look import Wanted
+from ourschool.migrate.online.change_types.swap import Swap
 from ourschool.migrate.online.progress import Progress
 from ourschool.migrate.online.steps import Steps
-from ourschool.migrate.online.swap import Swap
 from ourschool.migrate.online.tables import Table
 
 log = logging.getLogger("ourschool.migrate")
@@ -105,11 +97,11 @@ def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
         )
     with Steps(operations) as steps:
         if steps.offline:
-            change_types_offline.print_block(steps, op.table_name, wanted)
+            offline.print_block(steps, op.table_name, wanted)
             return
         table = tables.find(steps, op.table_name)
         table.needs(wanted)
-        conversion = change_types_look.changes(steps, table, wanted)
+        conversion = look.changes(steps, table, wanted)
         if conversion.changes:
             _run(steps, table, conversion)
 

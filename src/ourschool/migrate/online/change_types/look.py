@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate.online import retire_columns
-from ourschool.migrate.online.conversion import Change, Conversion, given, temporary
+from ourschool.migrate.online.change_types.conversion import Change, Conversion, given, temporary
+from ourschool.migrate.online.retire import columns as retire_columns
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.tables import Table, asked_right
 from ourschool.migrate.online.things import within

@@ -10,9 +10,11 @@ from alembic.operations.ops import MigrateOperation
 from psycopg import sql
 
 from ourschool.errors import UsageError
-from ourschool.migrate.online import constraints, indexes, tables, wanted
-from ourschool.migrate.online.checks import DropConstraintOnlineOp
-from ourschool.migrate.online.index_operations import CreateIndexOnlineOp
+from ourschool.migrate.online import tables, wanted
+from ourschool.migrate.online.constraints import promises
+from ourschool.migrate.online.constraints.checks import DropConstraintOnlineOp
+from ourschool.migrate.online.indexes import building
+from ourschool.migrate.online.indexes.operations import CreateIndexOnlineOp
 from ourschool.migrate.online.rendering import call
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.tables import Table
@@ -104,18 +106,18 @@ def add(operations: Operations, op: AddUniqueOnlineOp) -> None:
     )
     with Steps(operations) as steps:
         if steps.offline:
-            indexes.print_build(steps, op.index)
-            steps.run(constraints.if_missing(op.table_name, name, attach))
+            building.print_build(steps, op.index)
+            steps.run(promises.if_missing(op.table_name, name, attach))
             return
         table = tables.find(steps, op.table_name)
         table.needs(op.columns)
         if not _is_there(steps, table, op):
-            indexes.ensure(steps, table, op.index)
+            building.ensure(steps, table, op.index)
             steps.run(attach)
 
 
 def _is_there(steps: Steps, table: Table, op: AddUniqueOnlineOp) -> bool:
-    there = constraints.find(steps, table, op.constraint_name)
+    there = promises.find(steps, table, op.constraint_name)
     if there is None:
         return False
     columns = sql.SQL(", ").join(sql.Identifier(column) for column in op.columns)

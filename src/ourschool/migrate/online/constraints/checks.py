@@ -10,8 +10,9 @@ from alembic.operations.ops import MigrateOperation
 from psycopg import sql
 
 from ourschool.errors import UsageError
-from ourschool.migrate.online import broken, constraints, tables, wanted
-from ourschool.migrate.online.constraints import Promise
+from ourschool.migrate.online import broken, tables, wanted
+from ourschool.migrate.online.constraints import promises
+from ourschool.migrate.online.constraints.promises import Promise
 from ourschool.migrate.online.rendering import call
 from ourschool.migrate.online.steps import Steps
 
@@ -110,14 +111,14 @@ def add(operations: Operations, op: AddCheckOnlineOp) -> None:
     body = sql.SQL("check ({})").format(sql.SQL(op.condition))
     with Steps(operations) as steps:
         if steps.offline:
-            constraints.print_validated(steps, op.table_name, name, body)
+            promises.print_validated(steps, op.table_name, name, body)
             return
         table = tables.find(steps, op.table_name)
         definition = wanted.constraint(steps, table, name, body)
         called = f"{name} {definition}"
         breaking = sql.SQL("not ({})").format(sql.SQL(op.condition))
         promise = Promise(name, definition, body, lambda: broken.rows(steps, table, breaking, called), called)
-        constraints.add_validated(steps, table, promise)
+        promises.add_validated(steps, table, promise)
 
 
 @Operations.implementation_for(DropConstraintOnlineOp)
@@ -125,12 +126,12 @@ def drop(operations: Operations, op: DropConstraintOnlineOp) -> None:
     """Drop it, unless it is gone."""
     name = tables.plainly(op.constraint_name, op.schema)
     with Steps(operations) as steps:
-        statement = constraints.DROP.format(table=sql.Identifier(op.table_name), name=sql.Identifier(name))
+        statement = promises.DROP.format(table=sql.Identifier(op.table_name), name=sql.Identifier(name))
         if steps.offline:
             steps.run(statement)
             return
         table = tables.find(steps, op.table_name)
-        there = constraints.find(steps, table, name)
+        there = promises.find(steps, table, name)
         if there is None:
             return
         needed = steps.look(NEEDED_BY, table=table.oid, name=name)[0].keys
@@ -139,7 +140,7 @@ def drop(operations: Operations, op: DropConstraintOnlineOp) -> None:
                 f"Constraint {name} of {table.name} is needed by foreign key {needed}.",
                 "Drop that first, with op.drop_constraint_online; nothing was changed.",
             )
-        constraints.briefly(steps, statement, second_lock=there.is_foreign_key)
+        promises.briefly(steps, statement, second_lock=there.is_foreign_key)
 
 
 @renderers.dispatch_for(AddCheckOnlineOp)

@@ -1,0 +1,1 @@
+"""Filling columns of a big table in batches."""

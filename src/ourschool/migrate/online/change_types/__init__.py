@@ -1,0 +1,1 @@
+"""Other types for columns in use: expand, sync, fill, rebuild, swap."""

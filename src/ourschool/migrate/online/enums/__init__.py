@@ -1,0 +1,1 @@
+"""Enum types that come, go and change their labels."""

@@ -1,0 +1,1 @@
+"""Indexes built and dropped while the table is in use."""
