@@ -40,7 +40,7 @@ class Watch:
 
     connection: Connection
     pid: int
-    seen: str = "somebody who has just ended"
+    seen: str = "somebody who was not seen in time"
     _over: threading.Event = field(default_factory=threading.Event)
 
     def run(self, pause: float = 0.1) -> None:
