@@ -130,7 +130,7 @@ CASES = (
         + "})",
         "; ".join(f'op.alter_column("ledger", "{c}", type_={BIGINT})' for c in ("one", "two", "three")),
     ),
-    Case("retire a column", 'op.retire_column("ledger", "points")', 'op.drop_column("ledger", "points")'),
+    Case("retire a column", 'op.retire_column("ledger", "code")', 'op.drop_column("ledger", "code")'),
     Case(
         "retire rows (1 %)",
         'op.retire_rows("ledger", "amount = 1")',

@@ -146,6 +146,14 @@ def test_a_failure_reaches_the_program_as_an_exception(
         assert journal(scratch, "failed") == [("upgrade", "broken")]
 
 
+def test_what_an_operation_refuses_reaches_the_program_as_it_is(engine: sa.Engine, project: Path) -> None:
+    """With an end to its causes: a fault raised from itself sends whoever follows them round for ever."""
+    revision(project, "broken", LAST_TRANSACTIONAL, 'op.create_index_online("ix_no_a", "no_such_table", ["a"])')
+    with engine.connect() as connection, pytest.raises(UsageError, match="no_such_table") as refused:
+        command.upgrade(config(connection, project), "broken")
+    assert refused.value.__cause__ is not refused.value
+
+
 @pytest.mark.parametrize("begun", [False, True], ids=["outside", "inside"])
 def test_an_applications_logging_is_as_it_was(scratch: Database, engine: sa.Engine, begun: bool) -> None:
     heard: list[str] = []

@@ -186,7 +186,10 @@ class Run:
                 )
         except sa.exc.DBAPIError as also:
             log.warning("The failure could not be journalled: %s.", faults.primary(also))
-        raise faults.in_revision(fault, entry, " and ".join(heads) or "base", self.url) from fault
+        meaning = faults.in_revision(fault, entry, " and ".join(heads) or "base", self.url)
+        if meaning is fault:
+            raise fault  # not from itself: whoever follows the causes would never come to an end
+        raise meaning from fault
 
     def _check(
         self, context: MigrationContext, script: ScriptDirectory, heads: tuple[str, ...], steps: list[Step]
