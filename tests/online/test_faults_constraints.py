@@ -171,7 +171,7 @@ def test_cut_off_at_random_moments(database: Database, project: Path, change: Ch
     hit = 0
     with writing(database) as clients:
         # one that was too late found nothing to cut off, and does not count
-        for nth, part in enumerate(moments(6 * times, 1)):
+        for nth, part in enumerate(moments(20 * times, 1)):
             direction, target, expected = ("downgrade", "one", before) if nth % 2 else ("upgrade", "two", after)
             hit += cut_off(database, project, direction, target, after=part * took[direction], cut=cut) != 0
             database.alembic(direction, target, cwd=project)
