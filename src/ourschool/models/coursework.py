@@ -1,12 +1,12 @@
-"""Coursework: the assignments that students have, and how far they are."""
+"""Coursework: the assignments that students have, how far they are, and the time that they took."""
 
 import datetime as dt
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ourschool.models.base import Base, CreatedAt, Key, Text, UpdatedAt, stored_by_value
+from ourschool.models.base import Base, BigKey, CreatedAt, Key, Text, UpdatedAt, stored_by_value
 
 
 class AssignmentStatus(StrEnum):
@@ -53,9 +53,32 @@ class StudentAssignment(Base):
     teacher_feedback: Mapped[Text | None]
     student_notes: Mapped[Text | None]
     submission_notes: Mapped[Text | None]
-    time_spent_minutes: Mapped[int] = mapped_column(server_default=sa.text("0"))
     custom_instructions: Mapped[Text | None]
     custom_max_points: Mapped[int | None]
     assigned_by: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
+
+    time_entries: Mapped[list["AssignmentTimeEntry"]] = relationship(
+        back_populates="assignment", lazy="raise", passive_deletes="all"
+    )
+
+
+class AssignmentTimeEntry(Base):
+    """Time that a student spent on one assignment, at most a day at once."""
+
+    __tablename__ = "assignment_time_entries"
+    __table_args__ = (
+        sa.Index(None, "assignment_id"),
+        sa.CheckConstraint("minutes > 0 and minutes <= 1440", name="minutes"),
+        {"comment": "The time that a student spent on an assignment, one row a sitting"},
+    )
+
+    id: Mapped[BigKey]
+    assignment_id: Mapped[int] = mapped_column(sa.ForeignKey("student_assignments.id", ondelete="CASCADE"))
+    minutes: Mapped[int]
+    worked_on: Mapped[dt.date | None] = mapped_column(comment="NULL: not known, as for a total of former times")
+    note: Mapped[Text | None]
+    created_at: Mapped[CreatedAt]
+
+    assignment: Mapped[StudentAssignment] = relationship(back_populates="time_entries", lazy="raise")

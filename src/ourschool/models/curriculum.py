@@ -2,11 +2,15 @@
 
 import datetime as dt
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ourschool.models.base import Base, CreatedAt, Key, Text, UpdatedAt, stored_by_value
+
+if TYPE_CHECKING:
+    from ourschool.models.exams import Test
 
 
 class AssignmentType(StrEnum):
@@ -46,6 +50,8 @@ class Subject(Base):
     color: Mapped[str] = mapped_column(server_default=sa.text("'#3B82F6'"))
     created_at: Mapped[CreatedAt]
 
+    tests: Mapped[list["Test"]] = relationship(back_populates="subject", lazy="raise", passive_deletes="all")
+
 
 class TermSubject(Base):
     """A subject as it is taught in one term."""
@@ -75,7 +81,6 @@ class AssignmentTemplate(Base):
     __tablename__ = "assignment_templates"
     __table_args__ = (
         sa.Index(None, "created_by"),
-        sa.Index(None, "lesson_id"),
         sa.Index(None, "subject_id"),
     )
 
@@ -86,7 +91,6 @@ class AssignmentTemplate(Base):
     assignment_type: Mapped[AssignmentType] = mapped_column(
         stored_by_value(AssignmentType, "assignmenttype"), server_default=sa.text("'homework'")
     )
-    lesson_id: Mapped[int | None] = mapped_column(sa.ForeignKey("lessons.id"))
     subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id"))
     max_points: Mapped[int] = mapped_column(server_default=sa.text("100"))
     estimated_duration_minutes: Mapped[int | None]
@@ -95,7 +99,6 @@ class AssignmentTemplate(Base):
     materials_needed: Mapped[Text | None]
     is_exportable: Mapped[bool] = mapped_column(server_default=sa.true())
     export_data: Mapped[Text | None]
-    order_in_lesson: Mapped[int] = mapped_column(server_default=sa.text("0"))
     created_by: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
@@ -133,7 +136,7 @@ class LessonAssignment(Base):
 
     __tablename__ = "lesson_assignments"
     __table_args__ = (
-        sa.Index(None, "lesson_id"),
+        sa.UniqueConstraint("lesson_id", "assignment_template_id"),
         sa.Index(None, "assignment_template_id"),
     )
 
