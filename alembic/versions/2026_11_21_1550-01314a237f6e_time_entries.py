@@ -30,7 +30,9 @@ do $$
 declare
     low bigint;
 begin
-    if not exists (select from pg_attribute where attrelid = 'student_assignments'::regclass and attname = '{column}') then
+    if not exists (
+        select from pg_attribute where attrelid = 'student_assignments'::regclass and attname = '{column}'
+    ) then
         return;
     end if;
     select min(id) into low from student_assignments;

@@ -1,8 +1,8 @@
 """a lesson lists a template once
 
 Why: a template that a lesson lists twice is assigned twice.
-Locks: ROW EXCLUSIVE on lesson_assignments while the repeated rows are moved; ACCESS EXCLUSIVE on it for milliseconds for
-the constraint, whose index is built before while the table is read and written.
+Locks: the repeated rows while they are moved; ACCESS EXCLUSIVE on lesson_assignments for milliseconds for the
+constraint, whose index is built before while the table is read and written.
 Data: of several rows for one lesson and template the one that was added last stays; the others are set aside in schema
 retired.
 Way back: the constraint goes, the index that it made needless is built again, and the rows come back.

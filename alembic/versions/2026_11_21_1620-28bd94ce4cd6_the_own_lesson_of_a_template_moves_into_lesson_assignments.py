@@ -31,7 +31,8 @@ RECORD = (
         lesson_id integer not null,
         assignment_template_id integer not null,
         order_in_lesson integer not null,
-        created_at timestamptz not null
+        created_at timestamptz not null,
+        followed boolean not null default false
     )
     """,
     f"""
@@ -47,7 +48,7 @@ MOVE = f"""
             on conflict (lesson_id, assignment_template_id) do nothing
      returning id, lesson_id, assignment_template_id, order_in_lesson, created_at
     )
-    insert into {MOVED}
+    insert into {MOVED} (lesson_assignment_id, lesson_id, assignment_template_id, order_in_lesson, created_at)
     select *
       from moved
         on conflict (lesson_assignment_id) do update
@@ -79,8 +80,9 @@ begin
            where lesson_assignments.order_in_lesson <> assignment_templates.order_in_lesson
       ) as two;
     if found > 0 then
-        raise warning 'order_in_lesson: % templates were listed in their own lesson with another order; the list''s stays, '
-            'the template''s is in retired.assignment_templates_order_in_lesson_28bd94ce4cd6 (templates %)', found, shown;
+        raise warning 'order_in_lesson: % templates were listed in their own lesson with another order; the list''s '
+            'stays, the template''s is in retired.assignment_templates_order_in_lesson_28bd94ce4cd6 (templates %)',
+            found, shown;
     end if;
 end
 $$
@@ -95,11 +97,26 @@ IS_MOVED = f"""
            and moved.created_at = lesson_assignments.created_at
     )
 """
+# Of a row that is in no place any more nothing is left to say; and the template is to follow again.
+START_ANEW = (
+    f"""
+    delete from {MOVED} as moved
+     where not exists (
+         select from lesson_assignments as there
+          where there.id = moved.lesson_assignment_id
+            and there.lesson_id = moved.lesson_id
+            and there.assignment_template_id = moved.assignment_template_id
+            and there.created_at = moved.created_at
+     )
+    """,
+    f"update {MOVED} set followed = false where followed",
+)
 FOLLOW_ORDER = f"""
     update assignment_templates
        set order_in_lesson = lesson_assignments.order_in_lesson
       from lesson_assignments
      where lesson_assignments.{IS_MOVED.strip()}
+       and exists (select from {MOVED} where not followed)
        and assignment_templates.id = assignment_template_id
        and assignment_templates.lesson_id = lesson_assignments.lesson_id
        and assignment_templates.order_in_lesson <> lesson_assignments.order_in_lesson
@@ -108,7 +125,8 @@ FOLLOW_DELETED = f"""
     update assignment_templates
        set lesson_id = null
       from {MOVED} as moved
-     where assignment_templates.id = moved.assignment_template_id
+     where not followed
+       and assignment_templates.id = moved.assignment_template_id
        and assignment_templates.lesson_id = moved.lesson_id
        and not exists (
            select from lesson_assignments
@@ -116,11 +134,15 @@ FOLLOW_DELETED = f"""
               and lesson_assignments.assignment_template_id = moved.assignment_template_id
        )
 """
+FOLLOWED = f"update {MOVED} set followed = true where not followed"
 FORGET = f"""
 do $$
 begin
     if not exists (select from {MOVED}) then
         drop table {MOVED};
+    end if;
+    if not exists (select from pg_class where relnamespace = 'retired'::regnamespace) then
+        drop schema retired;
     end if;
 end
 $$
@@ -129,7 +151,7 @@ $$
 
 def upgrade() -> None:
     op.restore_rows("lesson_assignments")
-    for statement in RECORD:
+    for statement in (*RECORD, *START_ANEW):
         op.execute(statement)
     if has_columns():
         op.execute(MOVE)
@@ -145,6 +167,7 @@ def downgrade() -> None:
         return
     op.execute(FOLLOW_ORDER)
     op.execute(FOLLOW_DELETED)
+    op.execute(FOLLOWED)  # what is retired next must not be taken for deleted by a second run
     op.retire_rows("lesson_assignments", IS_MOVED, reason="the template's own lesson, in its columns again")
     op.execute(FORGET)
 
