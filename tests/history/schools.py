@@ -46,7 +46,7 @@ def step_down(database: Database, revision: str) -> None:
     """Take back that one revision, which must be a head, and nothing of the other branch."""
     script = HISTORY.get_revision(revision)
     before = script.down_revision
-    if isinstance(before, tuple):  # a merge: any of its parents will do, all of them stay
+    if isinstance(before, (tuple, list)):  # a merge: any of its parents will do, all of them stay
         downgrade(database, before[0])
     elif len(script.branch_labels) == 1:
         downgrade(database, f"{next(iter(script.branch_labels))}@{before}")

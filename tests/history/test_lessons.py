@@ -12,7 +12,9 @@ OWN = next(script.revision for script in HISTORY.walk_revisions() if script.doc.
 ONCE = str(HISTORY.get_revision(OWN).down_revision)
 BEFORE = str(HISTORY.get_revision(ONCE).down_revision)
 
-TEMPLATE = "insert into assignment_templates (id, name, subject_id, created_by{columns}) values ({id}, 'x', 1, 1{values})"
+TEMPLATE = (
+    "insert into assignment_templates (id, name, subject_id, created_by{columns}) values ({id}, 'x', 1, 1{values})"
+)
 LISTED = """
 insert into lesson_assignments (id, lesson_id, assignment_template_id, order_in_lesson, custom_instructions)
 values ({id}, {lesson}, {template}, {order}, '{text}')
@@ -62,7 +64,10 @@ def test_repeated_rows_up_down_and_up(before: Database) -> None:
     there = everything(before)
     upgrade(before, ONCE)
     assert listed(before) == [ROWS[1], ROWS[2], ROWS[3], ROWS[6]]
-    kept = f"select lesson_id, assignment_template_id, order_in_lesson, custom_instructions from retired.lesson_assignments_rows_{ONCE} order by id"
+    kept = (
+        "select lesson_id, assignment_template_id, order_in_lesson, custom_instructions "
+        f"from retired.lesson_assignments_rows_{ONCE} order by id"
+    )
     assert before.rows(kept) == [ROWS[4], ROWS[5]]
     head = everything(before)
     downgrade(before, BEFORE)
@@ -94,7 +99,8 @@ def test_own_lessons_up_down_and_up(before: Database, caplog: pytest.LogCaptureF
 def test_the_template_follows_what_was_changed_at_head(before: Database) -> None:
     upgrade(before, OWN)
     before.execute(
-        "update lesson_assignments set order_in_lesson = 60, custom_instructions = 'new' where assignment_template_id = 3 and lesson_id = 2",
+        "update lesson_assignments set order_in_lesson = 60, custom_instructions = 'new' "
+        "where assignment_template_id = 3 and lesson_id = 2",
         "delete from lesson_assignments where assignment_template_id = 5",
         "update lesson_assignments set order_in_lesson = 90 where assignment_template_id = 2",
         TEMPLATE.format(id=6, columns="", values=""),

@@ -108,9 +108,7 @@ def test_totals_that_changed_while_there_were_no_entries(before: Database) -> No
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_a_run_that_was_cut_off_just_before_its_record_is_simply_run_again(
-    before: Database, direction: str
-) -> None:
+def test_a_run_that_was_cut_off_just_before_its_record_is_simply_run_again(before: Database, direction: str) -> None:
     upgrade(before, REVISION)
     rows, head = all_rows(before), catalogue(before)
     if direction == "up":

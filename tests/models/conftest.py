@@ -19,9 +19,10 @@ values (1, 'ada@x', 'ada', '-', 'Ada', 'Admin', 'admin'),
 SCHOOL = (
     PEOPLE,
     "insert into subjects (id, name) values (1, 'Mathematics')",
-    "insert into school_classes (id, academic_year, code, name) overriding system value values (1, '2024-2025', '7B', '7B')",
-    "insert into school_classes (id, academic_year, code, name) overriding system value values (2, '2024-2025', '8A', '8A')",
-    "select setval(pg_get_serial_sequence(name, 'id'), 100) from unnest('{users,subjects,school_classes}'::text[]) name",
+    "insert into school_classes (id, academic_year, code, name) "
+    "values (1, '2024-2025', '7B', '7B'), (2, '2024-2025', '8A', '8A')",
+    "select setval(pg_get_serial_sequence(name, 'id'), 100)"
+    " from unnest('{users,subjects,school_classes}'::text[]) as name",
 )
 
 

@@ -6,7 +6,8 @@ import pytest
 from tests.support.databases import Database
 
 ROWS = {
-    "point_transactions": "insert into point_transactions (student_id, amount, type, awarded_by) values (3, 5, 'earned', 2)",
+    "point_transactions": "insert into point_transactions (student_id, amount, type, awarded_by) "
+                          "values (3, 5, 'earned', 2)",
     "audit_log": "insert into audit_log (actor_id, action, entity) values (2, 'grade.changed', 'student_term_grades')",
     "settings_changes": "insert into settings_changes (setting_key, action, changed_by) values ('a', 'insert', 2)",
 }  # fmt: skip
@@ -85,7 +86,8 @@ NAMED = [
     ("fees, payments", "confirmed_by",
      ("insert into fees (id, student_id, period, amount_due) values (1, 3, '2025-01-01', 1)",
       "insert into payments (fee_id, amount, method, confirmed_by) values (1, 1, 'cash', 2)")),
-    ("tests", "created_by", ("insert into tests (title, held_on, max_marks, created_by) values ('x', '2025-01-01', 1, 2)",)),
+    ("tests", "created_by",
+     ("insert into tests (title, held_on, max_marks, created_by) values ('x', '2025-01-01', 1, 2)",)),
     ("marks", "marked_by",
      ("insert into tests (id, title, held_on, max_marks) values (1, 'x', '2025-01-01', 1)",
       "insert into marks (test_id, student_id, marks, marked_by) values (1, 3, 1, 2)")),
@@ -93,13 +95,16 @@ NAMED = [
     ("resources", "uploaded_by",
      ("insert into resources (title, kind, url, uploaded_by) values ('x', 'link', 'x', 2)",)),
     ("journal_entries, journal_replies", "author_id",
-     ("insert into journal_entries (id, student_id, author_id, title, content, entry_date) values (1, 3, 1, '', '', now())",
+     ("insert into journal_entries (id, student_id, author_id, title, content, entry_date) "
+      "values (1, 3, 1, '', '', now())",
       "insert into journal_replies (entry_id, author_id, content) values (1, 2, 'well done')")),
     ("shop_redemptions", "processed_by",
      ("insert into shop_items (id, name, cost) values (1, 'Pencil', 3)",
       "insert into shop_redemptions (student_id, item_id, processed_by) values (3, 1, 2)")),
-    ("withdrawal_requests", "processed_by", ("insert into withdrawal_requests (student_id, processed_by) values (3, 2)",)),
-    ("system_settings", "updated_by", ("insert into system_settings (key, value, updated_by) values ('a', 'b', 2)",)),
+    ("withdrawal_requests", "processed_by",
+     ("insert into withdrawal_requests (student_id, processed_by) values (3, 2)",)),
+    ("system_settings", "updated_by",
+     ("insert into system_settings (key, value, updated_by) values ('a', 'b', 2)",)),
 ]  # fmt: skip
 
 
@@ -107,7 +112,7 @@ NAMED = [
 def test_names_are_kept_beside_what_becomes_null(
     rolled_back: psycopg.Connection, tables: str, column: str, rows: tuple[str, ...]
 ) -> None:
-    table, name = tables.split(", ")[-1], column.removesuffix("_id") + "_name"
+    table, name = tables.rpartition(", ")[2], column.removesuffix("_id") + "_name"
     for row in rows:
         rolled_back.execute(row.encode())
     assert one(rolled_back, f"select {name} from {table}") == "Tom Teacher"

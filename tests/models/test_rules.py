@@ -35,7 +35,9 @@ ASSIGNED = (
 )
 MINUTES = "insert into assignment_time_entries (assignment_id, minutes) values (1, {minutes})"
 WITHDRAWAL = "insert into withdrawal_requests (student_id{columns}) values (3{values})"
-GUARDIAN = "insert into guardianships (guardian_id, student_id, relation, is_primary) values ({who}, {whom}, '{what}', {first})"
+GUARDIAN = """
+insert into guardianships (guardian_id, student_id, relation, is_primary) values ({who}, {whom}, '{what}', {first})
+"""
 PROFILE = (
     "insert into student_profiles (student_id, class_id, roll_number, reg_no) values ({who}, {where}, {roll}, {reg})"
 )
@@ -58,7 +60,8 @@ BROKEN: list[tuple[tuple[str, ...], str, str]] = [
     ((), SESSION.format(hash="a", columns=", expires_at", values=", now()"), "user_sessions_expires_at_check"),
     ((none(KEY, prefix="os_1", hash="a"),), none(KEY, prefix="os_2", hash="a"), "api_keys_key_hash_key"),
     ((none(KEY, prefix="os_1", hash="a"),), none(KEY, prefix="os_1", hash="b"), "ix_api_keys_prefix"),
-    ((), KEY.format(prefix="p", hash="h", columns=", expires_at", values=", '2001-01-01'"), "api_keys_expires_at_check"),
+    ((), KEY.format(prefix="p", hash="h", columns=", expires_at", values=", '2001-01-01'"),
+     "api_keys_expires_at_check"),
     ((), KEY.format(prefix="p", hash="h", columns=", permissions", values=", '{}'"), "api_keys_permissions_check"),
     ((SETTING.format(key="a", value="1", type="string"),), SETTING.format(key="a", value="2", type="string"),
      "system_settings_key_key"),
@@ -70,7 +73,8 @@ BROKEN: list[tuple[tuple[str, ...], str, str]] = [
     ((), none(CLASS, year="2024-2026", code="9"), "school_classes_academic_year_check"),
     ((), none(CLASS, year="2024-25", code="9"), "school_classes_academic_year_check"),
     ((), none(CLASS, year="2024-2025", code=" "), "school_classes_code_check"),
-    ((), CLASS.format(year="2024-2025", code="9", columns=", capacity", values=", 0"), "school_classes_capacity_check"),
+    ((), CLASS.format(year="2024-2025", code="9", columns=", capacity", values=", 0"),
+     "school_classes_capacity_check"),
     ((PROFILE.format(who=3, where=1, roll=1, reg="'R1'"),), PROFILE.format(who=3, where=2, roll=1, reg="null"),
      "student_profiles_student_id_key"),
     ((PROFILE.format(who=3, where=1, roll=1, reg="'R1'"),), PROFILE.format(who=4, where=1, roll=1, reg="null"),
@@ -97,7 +101,8 @@ BROKEN: list[tuple[tuple[str, ...], str, str]] = [
      "payments_upi_reference_check"),
     ((A_FEE,), none(PAYMENT, amount=1, method="cheque"), "payments_method_check"),
     ((A_FEE,), none(PAYMENT, amount="'NaN'", method="cash"), "payments_amount_check"),
-    ((A_FEE,), PAYMENT.format(amount=1, method="cash", columns=", status", values=", 'lost'"), "payments_status_check"),
+    ((A_FEE,), PAYMENT.format(amount=1, method="cash", columns=", status", values=", 'lost'"),
+     "payments_status_check"),
     ((A_FEE,), PAYMENT.format(amount=1, method="cash", columns=", status", values=", 'confirmed'"),
      "payments_confirmed_at_check"),
     ((A_FEE,), PAYMENT.format(amount=1, method="cash", columns=", confirmed_at", values=", now()"),
@@ -150,7 +155,8 @@ BROKEN: list[tuple[tuple[str, ...], str, str]] = [
     ((none(WITHDRAWAL),), none(WITHDRAWAL), "ix_withdrawal_requests_student_id_pending"),
     ((), WITHDRAWAL.format(columns=", status", values=", 'approved'"), "withdrawal_requests_processed_at_check"),
     ((), WITHDRAWAL.format(columns=", processed_at", values=", now()"), "withdrawal_requests_processed_at_check"),
-    ((), WITHDRAWAL.format(columns=", status, processed_at", values=", 'lost', now()"), "withdrawal_requests_status_check"),
+    ((), WITHDRAWAL.format(columns=", status, processed_at", values=", 'lost', now()"),
+     "withdrawal_requests_status_check"),
     *(((), SETTING.format(key="a", value=value, type=kind), "system_settings_value_check")
       for kind, value in (("boolean", "yes"), ("boolean", "TRUE"), ("integer", "1.0"), ("integer", "007"),
                           ("integer", ""), ("integer", "9" * 19), ("json", "{"), ("json", ""), ("json", "NaN"),
@@ -163,7 +169,8 @@ select conname::text
   join pg_class on pg_class.oid = conrelid
  where contype in ('c', 'u')
    and relnamespace = 'public'::regnamespace
-   and (exists (select from pg_attribute where attrelid = conrelid and attidentity <> '' and atttypid = 'bigint'::regtype)
+   and (exists (select from pg_attribute
+                 where attrelid = conrelid and attidentity <> '' and atttypid = 'bigint'::regtype)
         or conname in ('users_failed_login_attempts_check', 'users_theme_check', 'users_external_id_key',
                        'lesson_assignments_lesson_id_assignment_template_id_key')
         or conname like 'journal_entries%')
