@@ -48,6 +48,23 @@ def test_nothing_else_changes_under_cover_of_a_deleted_user(rolled_back: psycopg
 
 
 @TABLES
+def test_no_trigger_edits_the_row_while_its_user_is_deleted(rolled_back: psycopg.Connection, table: str) -> None:
+    rolled_back.execute(ROWS[table].encode())
+    rolled_back.execute(
+        f"""
+        create function meddle() returns trigger language plpgsql as $$
+        begin
+            new.{NAME[table]} := 'Nobody';
+            return new;
+        end $$;
+        create trigger a_meddles before update on {table} for each row execute function meddle();
+        """.encode()
+    )
+    with pytest.raises(psycopg.errors.RestrictViolation, match="only grows"):
+        rolled_back.execute("delete from users where id = 2")
+
+
+@TABLES
 def test_retiring_is_the_one_way_and_ends_with_its_transaction(school: Database, table: str) -> None:
     school.execute(ROWS[table])
     with school.connect() as connection:
