@@ -77,6 +77,17 @@ begin
 end
 $$
 """,
+    """
+create or replace function keep_awarder_name() returns trigger
+language plpgsql
+as $$
+begin
+    -- keep_name() for this column alone: its plan is kept, which the ledger's many rows are worth
+    select btrim(concat_ws(' ', first_name, last_name)) into new.awarded_by_name from users where id = new.awarded_by;
+    return new;
+end
+$$
+""",
 )
 STUDENT_POINTS_TRIGGERS = (
     """
@@ -115,7 +126,7 @@ for each statement execute function refuse_change()
     """
 create trigger point_transactions_awarded_by_named before insert on point_transactions
 for each row when (new.awarded_by is not null and new.awarded_by_name is null)
-execute function keep_name('awarded_by', 'awarded_by_name')
+execute function keep_awarder_name()
 """,
     """
 create trigger point_transactions_awarded_by_renamed before update of awarded_by on point_transactions
@@ -145,6 +156,7 @@ def downgrade() -> None:
     op.retire_table("student_points")
     op.execute("drop function if exists only_the_ledger()")
     op.execute("drop function if exists keep_balance()")
+    op.execute("drop function if exists keep_awarder_name()")
 
 
 def create_student_points() -> None:

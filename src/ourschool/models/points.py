@@ -90,6 +90,22 @@ for each row when (old.student_id <> new.student_id or old.amount <> new.amount)
 execute function keep_balance()
 """,
 )
+AWARDER_NAME = """
+create function keep_awarder_name() returns trigger
+language plpgsql
+as $$
+begin
+    -- keep_name() for this column alone: its plan is kept, which the ledger's many rows are worth
+    select btrim(concat_ws(' ', first_name, last_name)) into new.awarded_by_name from users where id = new.awarded_by;
+    return new;
+end
+$$
+"""
+AWARDER_NAME_TRIGGER = """
+create trigger point_transactions_awarded_by_named before insert on point_transactions
+for each row when (new.awarded_by is not null and new.awarded_by_name is null)
+execute function keep_awarder_name()
+"""
 ONLY_THE_LEDGER = """
 create function only_the_ledger() returns trigger
 language plpgsql
@@ -186,5 +202,7 @@ goes_with(
     KEEP_BALANCE,
     *KEEP_BALANCE_TRIGGERS,
     *appended_only("point_transactions"),
-    *name_kept("point_transactions", "awarded_by"),
+    AWARDER_NAME,
+    AWARDER_NAME_TRIGGER,
+    name_kept("point_transactions", "awarded_by")[1],
 )
