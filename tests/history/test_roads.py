@@ -23,7 +23,7 @@ from tests.history.schools import (
 )
 from tests.support.databases import Database, fresh
 
-WITH_BEYOND = Size(beyond=True)
+WITH_BEYOND = Size(conflicts=False, beyond=True)
 STEADY = tuple(table for table in TABLES if table != "lesson_assignments")
 """Tables whose rows no revision adds to or sets aside; of the other, tests/history/test_lessons.py counts each row."""
 

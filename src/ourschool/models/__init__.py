@@ -9,7 +9,6 @@ from ourschool.models.coursework import AssignmentStatus, AssignmentTimeEntry, S
 from ourschool.models.curriculum import (
     AssignmentTemplate,
     AssignmentType,
-    DifficultyLevel,
     Lesson,
     LessonAssignment,
     Subject,
@@ -45,7 +44,6 @@ __all__ = [
     "AuditEntry",
     "Base",
     "ChangeAction",
-    "DifficultyLevel",
     "Enrollment",
     "Fee",
     "GradeHistory",

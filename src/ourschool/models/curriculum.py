@@ -1,42 +1,39 @@
 """Curriculum: subjects, what of them is taught in a term, templates of assignments, and lessons."""
 
 import datetime as dt
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ourschool.models.base import Base, CreatedAt, Key, Text, UpdatedAt, stored_by_value
+from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Key, Text, UpdatedAt, finite
 
 if TYPE_CHECKING:
     from ourschool.models.exams import Test
 
 
-class AssignmentType(StrEnum):
-    """What kind of work an assignment asks for."""
+class AssignmentType(Base):
+    """A kind of work that an assignment can ask for."""
 
-    HOMEWORK = "homework"
-    PROJECT = "project"
-    TEST = "test"
-    QUIZ = "quiz"
-    ESSAY = "essay"
-    PRESENTATION = "presentation"
-    WORKSHEET = "worksheet"
-    READING = "reading"
-    PRACTICE = "practice"
+    __tablename__ = "assignment_types"
+    __table_args__ = (
+        sa.UniqueConstraint("key"),
+        sa.CheckConstraint("btrim(key) <> ''", name="key"),
+        finite("weight", ">= 0"),
+        {"comment": "What kinds of work an assignment can ask for"},
+    )
 
+    id: Mapped[BigKey]
+    key: Mapped[Text] = mapped_column(comment="what templates say; renamed here, it is renamed there")
+    name: Mapped[Text] = mapped_column(comment="what people read")
+    weight: Mapped[Amount] = mapped_column(
+        server_default=sa.text("1"), comment="how much work of this type counts beside other work"
+    )
+    created_at: Mapped[CreatedAt]
 
-class DifficultyLevel(StrEnum):
-    """How hard a lesson or a template is meant to be."""
-
-    BEGINNER = "beginner"
-    INTERMEDIATE = "intermediate"
-    ADVANCED = "advanced"
-
-
-difficulty = stored_by_value(DifficultyLevel, "difficultylevel")
-"""One type for both tables that use it."""
+    templates: Mapped[list["AssignmentTemplate"]] = relationship(
+        back_populates="type", lazy="raise", passive_deletes="all", passive_updates=True
+    )
 
 
 class Subject(Base):
@@ -82,19 +79,20 @@ class AssignmentTemplate(Base):
     __table_args__ = (
         sa.Index(None, "created_by"),
         sa.Index(None, "subject_id"),
+        sa.Index(None, "assignment_type"),
     )
 
     id: Mapped[Key]
     name: Mapped[str]
     description: Mapped[Text | None]
     instructions: Mapped[Text | None]
-    assignment_type: Mapped[AssignmentType] = mapped_column(
-        stored_by_value(AssignmentType, "assignmenttype"), server_default=sa.text("'homework'")
+    assignment_type: Mapped[Text] = mapped_column(
+        sa.ForeignKey("assignment_types.key", ondelete="RESTRICT", onupdate="CASCADE"),
+        server_default=sa.text("'homework'"),
     )
     subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id"))
     max_points: Mapped[int] = mapped_column(server_default=sa.text("100"))
     estimated_duration_minutes: Mapped[int | None]
-    difficulty_level: Mapped[DifficultyLevel | None] = mapped_column(difficulty)
     prerequisites: Mapped[Text | None]
     materials_needed: Mapped[Text | None]
     is_exportable: Mapped[bool] = mapped_column(server_default=sa.true())
@@ -104,6 +102,7 @@ class AssignmentTemplate(Base):
     updated_at: Mapped[UpdatedAt]
     is_archived: Mapped[bool] = mapped_column(server_default=sa.false())
 
+    type: Mapped[AssignmentType] = relationship(back_populates="templates", lazy="raise")
     lessons: Mapped[list["LessonAssignment"]] = relationship(back_populates="assignment_template", lazy="raise")
 
 
@@ -119,7 +118,6 @@ class Lesson(Base):
     start_time: Mapped[dt.time | None]
     end_time: Mapped[dt.time | None]
     estimated_duration_minutes: Mapped[int | None]
-    difficulty_level: Mapped[DifficultyLevel | None] = mapped_column(difficulty)
     materials_needed: Mapped[Text | None]
     objectives: Mapped[Text | None]
     prerequisites: Mapped[Text | None]
