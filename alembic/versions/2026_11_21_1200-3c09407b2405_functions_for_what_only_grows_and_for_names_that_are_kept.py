@@ -7,14 +7,14 @@ Data: none.
 Way back: the functions go; the tables that use them are gone before.
 
 Revision ID: 3c09407b2405
-Revises: 2f7d60c3be91
+Revises: 243105e3ed23
 Create Date: 2026-11-21 12:00:00+00:00
 """
 
 from alembic import op
 
 revision = "3c09407b2405"
-down_revision = "2f7d60c3be91"
+down_revision = "243105e3ed23"
 branch_labels = None
 depends_on = None
 

@@ -16,7 +16,9 @@ BEFORE = str(HISTORY.get_revision(TYPES).down_revision)
 
 NINE = ["homework", "project", "test", "quiz", "essay", "presentation", "worksheet", "reading", "practice"]
 LEVELS = [None, "beginner", "intermediate", "advanced"]
-TEMPLATE = "insert into assignment_templates (id, name, subject_id, created_by{columns}) values ({id}, 'x', 1, 1{values})"
+TEMPLATE = (
+    "insert into assignment_templates (id, name, subject_id, created_by{columns}) values ({id}, 'x', 1, 1{values})"
+)
 LESSON = "insert into lessons (id, title, scheduled_date{columns}) values ({id}, 'x', '2025-01-01'{values})"
 ENUMS = "select typname::text from pg_type where typtype = 'e' and typnamespace = 'public'::regnamespace"
 

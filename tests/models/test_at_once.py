@@ -8,7 +8,19 @@ import pytest
 
 from tests.support.databases import Database
 
+PERSON = """
+insert into users (email, username, hashed_password, first_name, last_name, role)
+values ('{}', '{}', '-', '', '', 'student')
+"""
+TERM = """
+insert into terms (name, start_date, end_date, academic_year, is_active, created_by)
+values ('{}', '2024-09-01', '2025-01-31', '2024-2025', true, 1)
+"""
 FIRST_WINS = {
+    "one email": (PERSON.format("new@x", "new"), PERSON.format("NEW@x", "newer")),
+    "one username": (PERSON.format("new@x", "new"), PERSON.format("newer@x", "New")),
+    "one subject": ("insert into subjects (name) values ('Art')", "insert into subjects (name) values ('ART')"),
+    "one active term": (TERM.format("Autumn"), TERM.format("Spring")),
     "one open enrolment": (
         "insert into enrollments (student_id, class_id) values (3, 1)",
         "insert into enrollments (student_id, class_id, joined_on) values (3, 1, '2020-01-01')",

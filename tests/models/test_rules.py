@@ -6,6 +6,14 @@ import pytest
 from tests.history.schools import upgrade
 from tests.support.databases import Database
 
+PERSON = """
+insert into users (email, username, hashed_password, first_name, last_name, role)
+values ('{email}', '{username}', '-', '', '', 'student')
+"""
+TERM = """
+insert into terms (name, start_date, end_date, academic_year, created_by{columns})
+values ('x', '2024-09-01', '2025-01-31', '2024-2025', 1{values})
+"""
 SESSION = "insert into user_sessions (user_id, token_hash{columns}) values (3, '{hash}'{values})"
 KEY = (
     "insert into api_keys (user_id, name, prefix, key_hash{columns}) values (2, 'robot', '{prefix}', '{hash}'{values})"
@@ -56,6 +64,19 @@ BROKEN: list[tuple[tuple[str, ...], str, str]] = [
     ((), "update users set theme = 'pink'", "users_theme_check"),
     ((), "update users set external_id = (select external_id from users where id = 1) where id = 2",
      "users_external_id_key"),
+    ((), PERSON.format(email="ADA@x", username="new"), "ix_users_lower_email"),
+    ((), PERSON.format(email="new", username="Ada"), "ix_users_lower_username"),
+    (("update users set deleted_at = now() where id = 2", PERSON.format(email="TOM@x", username="TOM")),
+     "update users set deleted_at = null where id = 2", "ix_users_lower_email"),
+    ((), "insert into subjects (name) values ('MATHEMATICS')", "ix_subjects_lower_name"),
+    ((TERM.format(columns=", is_active", values=", true"),), TERM.format(columns=", is_active", values=", true"),
+     "ix_terms_is_active"),
+    ((), "insert into assignment_types (key, name) values ('quiz', 'Quiz')", "assignment_types_key_key"),
+    ((), "insert into assignment_types (key, name) values (' ', 'Blank')", "assignment_types_key_check"),
+    ((), "update assignment_types set weight = 'NaN'", "assignment_types_weight_check"),
+    ((), "update assignment_types set weight = -1", "assignment_types_weight_check"),
+    (ASSIGNED, "delete from assignment_types where key = 'homework'", "assignment_templates_assignment_type_fkey"),
+    (ASSIGNED, "update assignment_templates set assignment_type = 'lab'", "assignment_templates_assignment_type_fkey"),
     ((none(SESSION, hash="a"),), none(SESSION, hash="a"), "user_sessions_token_hash_key"),
     ((), SESSION.format(hash="a", columns=", expires_at", values=", now()"), "user_sessions_expires_at_check"),
     ((none(KEY, prefix="os_1", hash="a"),), none(KEY, prefix="os_2", hash="a"), "api_keys_key_hash_key"),
@@ -180,7 +201,7 @@ select relname
   from pg_index
   join pg_class on pg_class.oid = indexrelid
  where indisunique
-   and indpred is not null
+   and (indpred is not null or indexprs is not null)
    and relnamespace = 'public'::regnamespace
 """
 
@@ -223,6 +244,13 @@ KEPT: list[str] = [
     none(WITHDRAWAL),
     JOINED.format(joined="2025-01-01", left="'2025-01-01'"),
     JOINED.format(joined="2025-02-01", left="null"),
+    none(TERM),
+    TERM.format(columns=", is_active", values=", true"),
+    none(TERM),
+    "update users set deleted_at = now() where id = 2",
+    PERSON.format(email="TOM@x", username="TOM"),
+    "update users set deleted_at = now() where username = 'TOM'",
+    PERSON.format(email="tom@x", username="tom"),
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ourschool.models.base import Base, BigKey, CreatedAt, Key, On, Text, UpdatedAt, stored_by_value
+from ourschool.models.base import Base, BigKey, CreatedAt, Key, Off, On, Text, UpdatedAt, stored_by_value
 from ourschool.models.people import StudentProfile, User
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ class Term(Base):
     """A stretch of a school year for which grades are given."""
 
     __tablename__ = "terms"
-    __table_args__ = (sa.Index(None, "created_by"),)
+    __table_args__ = (
+        sa.Index(None, "created_by"),
+        sa.Index(None, "is_active", unique=True, postgresql_where=sa.text("is_active")),
+    )
 
     id: Mapped[Key]
     name: Mapped[str]
@@ -39,7 +42,7 @@ class Term(Base):
     term_type: Mapped[TermType] = mapped_column(
         stored_by_value(TermType, "termtype"), server_default=sa.text("'custom'")
     )
-    is_active: Mapped[bool] = mapped_column(server_default=sa.true())
+    is_active: Mapped[Off]
     term_order: Mapped[int] = mapped_column(server_default=sa.text("0"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

@@ -40,6 +40,7 @@ class Subject(Base):
     """A subject that the school teaches."""
 
     __tablename__ = "subjects"
+    __table_args__ = (sa.Index("ix_subjects_lower_name", sa.text("lower(name)"), unique=True),)
 
     id: Mapped[Key]
     name: Mapped[str]

@@ -52,8 +52,15 @@ class User(Base):
 
     __tablename__ = "users"
     __table_args__ = (
-        sa.Index(None, "email", unique=True),
-        sa.Index(None, "username", unique=True),
+        sa.Index(
+            "ix_users_lower_email", sa.text("lower(email)"), unique=True, postgresql_where=sa.text("deleted_at is null")
+        ),
+        sa.Index(
+            "ix_users_lower_username",
+            sa.text("lower(username)"),
+            unique=True,
+            postgresql_where=sa.text("deleted_at is null"),
+        ),
         sa.Index(None, "parent_id"),
         sa.Index(None, "locked_until", postgresql_where=sa.text("locked_until is not null")),
         sa.CheckConstraint("failed_login_attempts >= 0", name="failed_login_attempts"),
@@ -81,6 +88,9 @@ class User(Base):
     last_failed_login_at: Mapped[dt.datetime | None]
     must_change_password: Mapped[Off] = mapped_column(comment="asked for a new password at the next sign-in")
     theme: Mapped[Theme] = mapped_column(Stored(Theme), server_default=sa.text("'system'"))
+    deleted_at: Mapped[dt.datetime | None] = mapped_column(
+        comment="the account is closed since; its email and username are free"
+    )
     external_id: Mapped[uuid.UUID] = mapped_column(
         server_default=sa.text("gen_random_uuid()"), comment="what other systems know the person by; never changes"
     )
