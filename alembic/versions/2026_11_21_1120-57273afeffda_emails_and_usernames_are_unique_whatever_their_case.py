@@ -46,8 +46,8 @@ end
 $$
 """
 KEPT = "retired.users_deleted_57273afeffda"
-# Their names make room, whatever the case, for who is not deleted; of several deleted ones the first keeps them. Where an
-# earlier run was cut off after it, the column is gone already.
+# Their names make room, whatever the case, for who is not deleted; of several deleted ones the first keeps them.
+# An earlier run that was cut off may have retired the column already.
 SWITCH_OFF = f"""
 do $$
 begin
@@ -149,6 +149,7 @@ def upgrade() -> None:
         )
     op.drop_index_online("ix_users_email", "users")
     op.drop_index_online("ix_users_username", "users")
+    # lint: loses-data what is deleted from what was kept has just been given back to users, in the same statement
     op.execute(GIVE_BACK)
 
 

@@ -22,7 +22,10 @@ class AttendanceRecord(Base):
     """One student on one day."""
 
     __tablename__ = "attendance_records"
-    __table_args__ = (sa.Index(None, "student_id"),)
+    __table_args__ = (
+        sa.Index(None, "student_id"),
+        {"comment": "Who was there on which day"},
+    )
 
     id: Mapped[Key]
     student_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))

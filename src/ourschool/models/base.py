@@ -64,7 +64,7 @@ def finite(column: str, rule: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{column} {rule} and {column} < 'Infinity'", name=column)
 
 
-Key = Annotated[int, mapped_column(primary_key=True)]
+Key = Annotated[int, mapped_column(sa.Identity(), primary_key=True)]
 """Of the twelve tables that were there before."""
 BigKey = Annotated[int, mapped_column(sa.BigInteger(), sa.Identity(), primary_key=True)]
 """Of every new table."""

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from ourschool.models.exams import Test
 
 
+SCHOOL_YEAR = """
+case
+    when academic_year ~ '^[0-9]{4}-[0-9]{4}$'
+        then right(academic_year, 4)::integer = left(academic_year, 4)::integer + 1
+    else false
+end
+"""
+"""What a school year is called: the year in which it begins, and the next."""
+
+
 class TermType(StrEnum):
     """How a school divides its year."""
 
@@ -31,19 +41,22 @@ class Term(Base):
     __table_args__ = (
         sa.Index(None, "created_by"),
         sa.Index(None, "is_active", unique=True, postgresql_where=sa.text("is_active")),
+        sa.CheckConstraint("end_date > start_date", name="end_date"),
+        sa.CheckConstraint(SCHOOL_YEAR, name="academic_year"),
+        {"comment": "Stretches of a school year for which grades are given"},
     )
 
     id: Mapped[Key]
     name: Mapped[str]
     description: Mapped[Text | None]
     start_date: Mapped[dt.date]
-    end_date: Mapped[dt.date]
-    academic_year: Mapped[str]
+    end_date: Mapped[dt.date] = mapped_column(comment="the last day of the term")
+    academic_year: Mapped[str] = mapped_column(comment="like 2024-2025")
     term_type: Mapped[TermType] = mapped_column(
         stored_by_value(TermType, "termtype"), server_default=sa.text("'custom'")
     )
-    is_active: Mapped[Off]
-    term_order: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    is_active: Mapped[Off] = mapped_column(comment="the term that pages show; at most one is")
+    term_order: Mapped[int] = mapped_column(server_default=sa.text("0"), comment="place in lists")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
     created_by: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
@@ -56,11 +69,7 @@ class SchoolClass(Base):
     __table_args__ = (
         sa.UniqueConstraint("academic_year", "code"),
         sa.Index(None, "class_teacher_id"),
-        sa.CheckConstraint(
-            "case when academic_year ~ '^[0-9]{4}-[0-9]{4}$'"
-            " then right(academic_year, 4)::integer = left(academic_year, 4)::integer + 1 else false end",
-            name="academic_year",
-        ),
+        sa.CheckConstraint(SCHOOL_YEAR, name="academic_year"),
         sa.CheckConstraint("btrim(code) <> ''", name="code"),
         sa.CheckConstraint("capacity > 0", name="capacity"),
         {"comment": "The classes of each school year"},

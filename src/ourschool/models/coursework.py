@@ -27,9 +27,20 @@ class StudentAssignment(Base):
     __tablename__ = "student_assignments"
     __table_args__ = (
         sa.Index(None, "template_id"),
-        sa.Index(None, "student_id"),
+        sa.Index(
+            "ix_student_assignments_student_id_coalesce",
+            "student_id",
+            sa.text("coalesce(extended_due_date, due_date, assigned_date)"),
+        ),
+        sa.Index(
+            "ix_student_assignments_coalesce_open",
+            sa.text("coalesce(extended_due_date, due_date)"),
+            postgresql_where=sa.text("status in ('not_started', 'in_progress', 'overdue')"),
+        ),
+        sa.Index(None, "graded_date", postgresql_where=sa.text("graded_date is not null")),
         sa.Index(None, "graded_by"),
         sa.Index(None, "assigned_by"),
+        {"comment": "What each student was given to do, and what became of it"},
     )
 
     id: Mapped[Key]
@@ -37,7 +48,7 @@ class StudentAssignment(Base):
     student_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
     assigned_date: Mapped[dt.date]
     due_date: Mapped[dt.date | None]
-    extended_due_date: Mapped[dt.date | None]
+    extended_due_date: Mapped[dt.date | None] = mapped_column(comment="counts in place of due_date, for this student")
     status: Mapped[AssignmentStatus] = mapped_column(
         stored_by_value(AssignmentStatus, "assignmentstatus"), server_default=sa.text("'not_started'")
     )
@@ -52,9 +63,9 @@ class StudentAssignment(Base):
     graded_by: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"))
     teacher_feedback: Mapped[Text | None]
     student_notes: Mapped[Text | None]
-    submission_notes: Mapped[Text | None]
-    custom_instructions: Mapped[Text | None]
-    custom_max_points: Mapped[int | None]
+    submission_notes: Mapped[Text | None] = mapped_column(comment="what the student wrote beside the work")
+    custom_instructions: Mapped[Text | None] = mapped_column(comment="in place of the template's, for this student")
+    custom_max_points: Mapped[int | None] = mapped_column(comment="in place of the template's, for this student")
     assigned_by: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

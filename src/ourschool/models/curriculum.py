@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Key, Text, UpdatedAt, finite
+from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Key, Off, Text, UpdatedAt, finite
 
 if TYPE_CHECKING:
     from ourschool.models.exams import Test
@@ -40,12 +40,16 @@ class Subject(Base):
     """A subject that the school teaches."""
 
     __tablename__ = "subjects"
-    __table_args__ = (sa.Index("ix_subjects_lower_name", sa.text("lower(name)"), unique=True),)
+    __table_args__ = (
+        sa.Index("ix_subjects_lower_name", sa.text("lower(name)"), unique=True),
+        sa.CheckConstraint("color ~ '^#[0-9A-Fa-f]{6}$'", name="color"),
+        {"comment": "What the school teaches"},
+    )
 
     id: Mapped[Key]
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(comment="unique whatever its case")
     description: Mapped[Text | None]
-    color: Mapped[str] = mapped_column(server_default=sa.text("'#3B82F6'"))
+    color: Mapped[str] = mapped_column(server_default=sa.text("'#3B82F6'"), comment="in timetables, like #3B82F6")
     created_at: Mapped[CreatedAt]
 
     tests: Mapped[list["Test"]] = relationship(back_populates="subject", lazy="raise", passive_deletes="all")
@@ -56,8 +60,10 @@ class TermSubject(Base):
 
     __tablename__ = "term_subjects"
     __table_args__ = (
-        sa.UniqueConstraint("term_id", "subject_id", name="uq_term_subject"),
+        sa.UniqueConstraint("term_id", "subject_id"),
         sa.Index(None, "subject_id"),
+        finite("weight", ">= 0"),
+        {"comment": "What is taught in a term, and how much it counts"},
     )
 
     id: Mapped[Key]
@@ -81,6 +87,8 @@ class AssignmentTemplate(Base):
         sa.Index(None, "created_by"),
         sa.Index(None, "subject_id"),
         sa.Index(None, "assignment_type"),
+        sa.CheckConstraint("max_points > 0", name="max_points"),
+        {"comment": "Assignments as they are prepared, before any student has them"},
     )
 
     id: Mapped[Key]
@@ -92,16 +100,21 @@ class AssignmentTemplate(Base):
         server_default=sa.text("'homework'"),
     )
     subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id"))
-    max_points: Mapped[int] = mapped_column(server_default=sa.text("100"))
+    max_points: Mapped[int] = mapped_column(
+        server_default=sa.text("100"), comment="for a perfect piece of work; lessons and students may have their own"
+    )
     estimated_duration_minutes: Mapped[int | None]
     prerequisites: Mapped[Text | None]
     materials_needed: Mapped[Text | None]
-    is_exportable: Mapped[bool] = mapped_column(server_default=sa.true())
+    is_exportable: Mapped[bool] = mapped_column(server_default=sa.true(), comment="whether other schools may have it")
     export_data: Mapped[Text | None]
     created_by: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
-    is_archived: Mapped[bool] = mapped_column(server_default=sa.false())
+    is_archived: Mapped[bool] = mapped_column(
+        server_default=sa.false(), comment="kept for those who had it, offered to nobody else"
+    )
+    is_library: Mapped[Off] = mapped_column(comment="kept in the school's library for every teacher to take from")
 
     type: Mapped[AssignmentType] = relationship(back_populates="templates", lazy="raise")
     lessons: Mapped[list["LessonAssignment"]] = relationship(back_populates="assignment_template", lazy="raise")
@@ -111,19 +124,23 @@ class Lesson(Base):
     """What is taught on one day."""
 
     __tablename__ = "lessons"
+    __table_args__ = (
+        sa.CheckConstraint("end_time > start_time", name="end_time"),
+        {"comment": "Lessons as they are planned"},
+    )
 
     id: Mapped[Key]
     title: Mapped[str]
     description: Mapped[Text | None]
     scheduled_date: Mapped[dt.date]
     start_time: Mapped[dt.time | None]
-    end_time: Mapped[dt.time | None]
+    end_time: Mapped[dt.time | None] = mapped_column(comment="after the start; NULL: not known")
     estimated_duration_minutes: Mapped[int | None]
     materials_needed: Mapped[Text | None]
     objectives: Mapped[Text | None]
     prerequisites: Mapped[Text | None]
     resources: Mapped[Text | None]
-    lesson_order: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    lesson_order: Mapped[int] = mapped_column(server_default=sa.text("0"), comment="place among the lessons of the day")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
@@ -137,16 +154,21 @@ class LessonAssignment(Base):
     __table_args__ = (
         sa.UniqueConstraint("lesson_id", "assignment_template_id"),
         sa.Index(None, "assignment_template_id"),
+        {"comment": "Which templates a lesson uses"},
     )
 
     id: Mapped[Key]
     lesson_id: Mapped[int] = mapped_column(sa.ForeignKey("lessons.id"))
     assignment_template_id: Mapped[int] = mapped_column(sa.ForeignKey("assignment_templates.id"))
-    order_in_lesson: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    order_in_lesson: Mapped[int] = mapped_column(
+        server_default=sa.text("0"), comment="place among the lesson's templates"
+    )
     planned_duration_minutes: Mapped[int | None]
-    custom_instructions: Mapped[Text | None]
-    is_required: Mapped[bool] = mapped_column(server_default=sa.true())
-    custom_max_points: Mapped[int | None]
+    custom_instructions: Mapped[Text | None] = mapped_column(comment="in place of the template's, for this lesson")
+    is_required: Mapped[bool] = mapped_column(
+        server_default=sa.true(), comment="whether every student of the lesson gets it"
+    )
+    custom_max_points: Mapped[int | None] = mapped_column(comment="in place of the template's, for this lesson")
     created_at: Mapped[CreatedAt]
 
     lesson: Mapped[Lesson] = relationship(back_populates="assignments", lazy="raise")

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ourschool.models.base import Base, CreatedAt, Key, Text, UpdatedAt
+from ourschool.models.guards import appended_only, goes_with
 
 
 class StudentTermGrade(Base):
@@ -16,6 +17,7 @@ class StudentTermGrade(Base):
         sa.UniqueConstraint("student_id", "term_subject_id", name="uq_student_term_subject"),
         sa.Index(None, "term_subject_id"),
         sa.Index(None, "finalized_by"),
+        {"comment": "A student's standing in one subject of one term"},
     )
 
     id: Mapped[Key]
@@ -43,7 +45,9 @@ class StudentTermGrade(Base):
     strengths: Mapped[Text | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
-    last_calculated: Mapped[dt.datetime | None]
+    last_calculated: Mapped[dt.datetime | None] = mapped_column(
+        comment="when the current values were worked out; NULL: never"
+    )
 
     history: Mapped[list["GradeHistory"]] = relationship(back_populates="student_term_grade", lazy="raise")
 
@@ -56,16 +60,22 @@ class GradeHistory(Base):
         sa.Index(None, "student_term_grade_id"),
         sa.Index(None, "changed_by"),
         sa.Index(None, "assignment_id"),
+        {"comment": "Every change of a term's grade; only grows"},
     )
 
     id: Mapped[Key]
     student_term_grade_id: Mapped[int] = mapped_column(sa.ForeignKey("student_term_grades.id"))
-    field_name: Mapped[str]
-    old_value: Mapped[str | None]
-    new_value: Mapped[str | None]
+    field_name: Mapped[str] = mapped_column(comment="the column of student_term_grades")
+    old_value: Mapped[str | None] = mapped_column(comment="as text, whatever the column's type")
+    new_value: Mapped[str | None] = mapped_column(comment="as text, whatever the column's type")
     change_reason: Mapped[Text | None]
     changed_by: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
     changed_at: Mapped[dt.datetime] = mapped_column(server_default=sa.func.now())
-    assignment_id: Mapped[int | None] = mapped_column(sa.ForeignKey("student_assignments.id"))
+    assignment_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("student_assignments.id"), comment="whose grading changed it; NULL: not said"
+    )
 
     student_term_grade: Mapped[StudentTermGrade] = relationship(back_populates="history", lazy="raise")
+
+
+goes_with(GradeHistory, *appended_only("grade_history"))

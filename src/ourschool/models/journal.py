@@ -39,20 +39,23 @@ class JournalEntry(Base):
 
     __tablename__ = "journal_entries"
     __table_args__ = (
-        sa.Index(None, "student_id"),
+        sa.Index(
+            "ix_journal_entries_student_id_entry_date_id", "student_id", sa.text("entry_date desc"), sa.text("id desc")
+        ),
         sa.Index(None, "author_id"),
         one_of("mood", Mood),
         items("tags"),
         items("goals"),
         finite("points_awarded", ">= 0"),
+        {"comment": "What was noted about a student, day by day"},
     )
 
     id: Mapped[Key]
     student_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
-    author_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
+    author_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), comment="who wrote it, often the student")
     title: Mapped[str]
     content: Mapped[Text]
-    entry_date: Mapped[dt.datetime]
+    entry_date: Mapped[dt.datetime] = mapped_column(comment="the moment it is about")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
     mood: Mapped[Mood | None] = mapped_column(Stored(Mood))

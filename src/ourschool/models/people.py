@@ -66,19 +66,28 @@ class User(Base):
         sa.CheckConstraint("failed_login_attempts >= 0", name="failed_login_attempts"),
         one_of("theme", Theme),
         sa.UniqueConstraint("external_id"),
+        sa.CheckConstraint("parent_id <> id", name="parent_id"),
+        sa.CheckConstraint("grade_level between -1 and 13", name="grade_level"),
+        {"comment": "Everyone who signs in or is looked after"},
     )
 
     id: Mapped[Key]
-    email: Mapped[str]
-    username: Mapped[str]
-    hashed_password: Mapped[str]
+    email: Mapped[str] = mapped_column(comment="unique whatever its case, among those who are not deleted")
+    username: Mapped[str] = mapped_column(
+        comment="for signing in; unique whatever its case, among those who are not deleted"
+    )
+    hashed_password: Mapped[str] = mapped_column(
+        comment="with its algorithm and salt, as the password library writes it"
+    )
     first_name: Mapped[str]
     last_name: Mapped[str]
     role: Mapped[UserRole] = mapped_column(stored_by_value(UserRole, "userrole"))
-    is_active: Mapped[bool] = mapped_column(server_default=sa.true())
-    parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"))
+    is_active: Mapped[bool] = mapped_column(server_default=sa.true(), comment="whether the user may sign in")
+    parent_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("users.id"), comment="one who looks after this student; guardianships knows all"
+    )
     date_of_birth: Mapped[dt.date | None]
-    grade_level: Mapped[int | None]
+    grade_level: Mapped[int | None] = mapped_column(comment="-1 pre-school, 0 kindergarten, then 1 to 13")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
     failed_login_attempts: Mapped[int] = mapped_column(

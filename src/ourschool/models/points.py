@@ -164,6 +164,8 @@ class PointTransaction(Base):
             sa.text("created_at desc"),
             sa.text("id desc"),
         ),
+        sa.Index("ix_point_transactions_created_at_id", sa.text("created_at desc"), sa.text("id desc")),
+        sa.Index(None, "student_id", "type", "source", postgresql_include=["amount"]),
         sa.Index(None, "awarded_by"),
         one_of("type", PointType),
         one_of("source", PointSource),
