@@ -140,6 +140,30 @@ def test_names_are_kept_beside_what_becomes_null(
     assert rolled_back.execute(f"select {column}, {name} from {table}".encode()).fetchall() == [(None, "T. T.")]
 
 
+GRADE = (
+    "insert into terms (id, name, start_date, end_date, academic_year, created_by) "
+    "values (1, 'x', '2024-09-01', '2025-01-31', '2024-2025', 1)",
+    "insert into term_subjects (id, term_id, subject_id) values (1, 1, 1)",
+    "insert into student_term_grades (id, student_id, term_subject_id) values (1, 3, 1)",
+    "insert into grade_history (student_term_grade_id, field_name, old_value, new_value, changed_by) "
+    "values (1, 'final_percentage', '80', '90', 2)",
+)
+
+
+@pytest.mark.parametrize("change", [
+    "update grade_history set new_value = '100'", "update grade_history set changed_by = 1",
+    "delete from grade_history", "truncate grade_history",
+    "insert into grade_history select * from grade_history on conflict (id) do update set new_value = '1'",
+])  # fmt: skip
+def test_grade_history_stays_as_it_was_written(rolled_back: psycopg.Connection, change: str) -> None:
+    for row in GRADE:
+        rolled_back.execute(row.encode())
+    with pytest.raises(psycopg.errors.RestrictViolation, match="grade_history only grows"), rolled_back.transaction():
+        rolled_back.execute(change.encode())
+    rolled_back.execute("select set_config('ourschool.retiring', 'on', true)")
+    rolled_back.execute("delete from grade_history")
+
+
 def one(connection: psycopg.Connection, query: str) -> object:
     row = connection.execute(query.encode()).fetchone()
     assert row is not None

@@ -14,6 +14,11 @@ TERM = """
 insert into terms (name, start_date, end_date, academic_year, created_by{columns})
 values ('x', '2024-09-01', '2025-01-31', '2024-2025', 1{values})
 """
+TAUGHT = (
+    "insert into terms (id, name, start_date, end_date, academic_year, created_by) "
+    "values (1, 'x', '2024-09-01', '2025-01-31', '2024-2025', 1)",
+    "insert into term_subjects (term_id, subject_id) values (1, 1)",
+)
 SESSION = "insert into user_sessions (user_id, token_hash{columns}) values (3, '{hash}'{values})"
 KEY = (
     "insert into api_keys (user_id, name, prefix, key_hash{columns}) values (2, 'robot', '{prefix}', '{hash}'{values})"
@@ -77,6 +82,20 @@ BROKEN: list[tuple[tuple[str, ...], str, str]] = [
     ((), "update assignment_types set weight = -1", "assignment_types_weight_check"),
     (ASSIGNED, "delete from assignment_types where key = 'homework'", "assignment_templates_assignment_type_fkey"),
     (ASSIGNED, "update assignment_templates set assignment_type = 'lab'", "assignment_templates_assignment_type_fkey"),
+    ((), "update users set parent_id = id", "users_parent_id_check"),
+    ((), "update users set grade_level = 14", "users_grade_level_check"),
+    ((), "update users set grade_level = -2", "users_grade_level_check"),
+    ((none(TERM),), "update terms set end_date = start_date", "terms_end_date_check"),
+    *(((none(TERM),), f"update terms set academic_year = '{year}'", "terms_academic_year_check")
+      for year in ("2024-25", "2024-2026", "2024", "", "2024-2025 ", "20242025")),
+    *(((), f"update subjects set color = '{colour}'", "subjects_color_check")
+      for colour in ("red", "#FFF", "", "#3B82F6 ", "3B82F6", "#GGGGGG")),
+    *((TAUGHT, f"update term_subjects set weight = '{weight}'", "term_subjects_weight_check")
+      for weight in ("-0.1", "NaN", "Infinity")),
+    (TAUGHT, TAUGHT[-1], "term_subjects_term_id_subject_id_key"),
+    (ASSIGNED, "update assignment_templates set max_points = 0", "assignment_templates_max_points_check"),
+    (ASSIGNED, "update lessons set start_time = '09:00', end_time = '09:00'", "lessons_end_time_check"),
+    (ASSIGNED, "update lessons set start_time = '09:00', end_time = '08:59'", "lessons_end_time_check"),
     ((none(SESSION, hash="a"),), none(SESSION, hash="a"), "user_sessions_token_hash_key"),
     ((), SESSION.format(hash="a", columns=", expires_at", values=", now()"), "user_sessions_expires_at_check"),
     ((none(KEY, prefix="os_1", hash="a"),), none(KEY, prefix="os_2", hash="a"), "api_keys_key_hash_key"),
@@ -192,9 +211,8 @@ select conname::text
    and relnamespace = 'public'::regnamespace
    and (exists (select from pg_attribute
                  where attrelid = conrelid and attidentity <> '' and atttypid = 'bigint'::regtype)
-        or conname in ('users_failed_login_attempts_check', 'users_theme_check', 'users_external_id_key',
-                       'lesson_assignments_lesson_id_assignment_template_id_key')
-        or conname like 'journal_entries%')
+        or relname in ('users', 'terms', 'subjects', 'term_subjects', 'assignment_templates', 'lessons',
+                       'lesson_assignments', 'journal_entries'))
    and relname not like 'migration%'
  union all
 select relname
