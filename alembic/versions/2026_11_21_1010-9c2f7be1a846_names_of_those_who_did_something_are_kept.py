@@ -61,7 +61,7 @@ LET_STAND_IN = f"""
     insert into users (email, username, hashed_password, first_name, last_name, role, is_active)
     select '{STAND_IN}@ourschool.invalid', '{STAND_IN}', '!', 'Deleted', 'user', 'admin', false
      where {{needed}}
-        on conflict do nothing
+        on conflict (username) do nothing
 """
 # Whoever has come to need them meanwhile keeps them.
 TAKE_OUT = f"""
