@@ -9,7 +9,7 @@ Way back: column and type come back, and assignment_types is set aside. A templa
 there, and the run says which; the way up gives it its type again, unless it was changed meanwhile.
 
 Revision ID: b15e9d4c7a20
-Revises: 4ad87c1e95b0
+Revises: 84b1f60ce27d
 Create Date: 2026-11-21 11:00:00+00:00
 """
 
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "b15e9d4c7a20"
-down_revision = "4ad87c1e95b0"
+down_revision = "84b1f60ce27d"
 branch_labels = None
 depends_on = None
 

@@ -7,7 +7,7 @@ Data: everybody starts with no failed login and is not locked.
 Way back: the columns are set aside in their table, hidden from everybody; the way up takes them back.
 
 Revision ID: 5c6ad8a982cd
-Revises: 3c09407b2405
+Revises: 243105e3ed23
 Create Date: 2026-11-21 12:10:00+00:00
 """
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "5c6ad8a982cd"
-down_revision = "3c09407b2405"
+down_revision = "243105e3ed23"
 branch_labels = None
 depends_on = None
 

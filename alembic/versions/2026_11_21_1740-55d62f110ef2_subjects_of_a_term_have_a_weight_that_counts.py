@@ -2,11 +2,11 @@
 
 Why: a negative weight made grades better the worse they were.
 Locks: rows that are mended; ACCESS EXCLUSIVE on term_subjects for milliseconds for the CHECK, which is validated while
-the table is read and written, and for the name of the unique constraint, which follows the convention now.
+the table is read and written.
 Data: a weight below zero, infinite or not a number becomes 1, the default; the run says which, and
 retired.term_subjects_mended_55d62f110ef2 keeps what they had.
-Way back: rule, column or name go back; what was mended comes back in rows that were not changed since; of others it
-stays where it is kept.
+Way back: the rule goes; what was mended comes back in rows that were not changed since; of others it stays where it is
+kept.
 
 Revision ID: 55d62f110ef2
 Revises: 2946b0597615
@@ -99,25 +99,14 @@ begin
 end
 $$
 """
-RENAME = """
-do $$
-begin
-    if exists (select from pg_constraint where conrelid = 'term_subjects'::regclass and conname = '{old}') then
-        alter table term_subjects rename constraint {old} to {new};
-    end if;
-end
-$$
-"""
 
 
 def upgrade() -> None:
     op.execute(MEND)
     op.add_check_online("term_subjects_weight_check", "term_subjects", CHECK)
-    op.execute(RENAME.format(old="uq_term_subject", new="term_subjects_term_id_subject_id_key"))
 
 
 def downgrade() -> None:
-    op.execute(RENAME.format(old="term_subjects_term_id_subject_id_key", new="uq_term_subject"))
     op.drop_constraint_online("term_subjects_weight_check", "term_subjects")
     # lint: loses-data what is deleted from what was kept has just been given back, in the same statement
     op.execute(GIVE_BACK)

@@ -7,14 +7,14 @@ foreign keys say; nothing else changes or deletes them.
 Way back: the triggers go; rows can be changed and deleted again.
 
 Revision ID: 72665287bd27
-Revises: 5b503ac82380
+Revises: 3c680e8f3b40
 Create Date: 2026-11-21 18:10:00+00:00
 """
 
 from alembic import op
 
 revision = "72665287bd27"
-down_revision = "5b503ac82380"
+down_revision = "3c680e8f3b40"
 branch_labels = None
 depends_on = None
 

@@ -33,16 +33,16 @@ def upgrade() -> None:
         postgresql_where="status in ('not_started', 'in_progress', 'overdue')",
     )
     op.create_index_online(
-        "ix_student_assignments_graded_date",
+        "ix_student_assignments_graded_at",
         "student_assignments",
-        ["graded_date"],
-        postgresql_where="graded_date is not null",
+        ["graded_at"],
+        postgresql_where="graded_at is not null",
     )
     op.drop_index_online("ix_student_assignments_student_id", "student_assignments")
 
 
 def downgrade() -> None:
     op.create_index_online("ix_student_assignments_student_id", "student_assignments", ["student_id"])
-    op.drop_index_online("ix_student_assignments_graded_date", "student_assignments")
+    op.drop_index_online("ix_student_assignments_graded_at", "student_assignments")
     op.drop_index_online("ix_student_assignments_coalesce_open", "student_assignments")
     op.drop_index_online("ix_student_assignments_student_id_coalesce", "student_assignments")

@@ -24,8 +24,9 @@ from tests.history.schools import (
 from tests.support.databases import Database, fresh
 
 WITH_BEYOND = Size(conflicts=False, beyond=True)
-STEADY = tuple(table for table in TABLES if table != "lesson_assignments")
-"""Tables whose rows no revision adds to or sets aside; of the other, tests/history/test_lessons.py counts each row."""
+STEADY = tuple(table for table in TABLES if table not in {"lesson_assignments", "attendance_records"})
+"""Tables whose rows no revision adds to or sets aside; of the others, tests/history/test_lessons.py and
+test_attendance.py count each row."""
 
 
 RETIRED = "select distinct table_name::text from retired.things"
@@ -117,6 +118,7 @@ def test_a_dump_restores_to_an_equal_database(database: Database, revision: str)
         assert (at(copy), journal(copy)) == (at(database), journal(database))
         for (table,) in database.rows("select format('%I.%I', schemaname, tablename) from pg_tables "
                                       "where schemaname in ('public', 'retired')"):  # fmt: skip
-            assert copy.rows(f"table {table}") == database.rows(f"table {table}")
+            each = f'select one::text collate "C" from {table} as one order by 1'  # updated rows are in another place
+            assert copy.rows(each) == database.rows(each)
         copy.alembic("upgrade", "head")
         assert counted(copy, STEADY) == counted(database, STEADY)

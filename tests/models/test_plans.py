@@ -22,7 +22,7 @@ FILL = (
     "select n, 1 + n % 2, 1 from generate_series(1, 99) n",
     """
     insert into student_assignments (template_id, student_id, assigned_by, assigned_date, due_date, extended_due_date,
-                                     status, graded_date)
+                                     status, graded_at)
     select 1 + n % 99, 21 + n % 1000, 1, day, day + 14, case when n % 50 = 0 then day + 21 end,
            (case when n % 40 = 0 then 'in_progress' when n % 41 = 0 then 'submitted' else 'graded' end),
            case when n % 40 <> 0 and n % 41 <> 0 then day + 20 end
@@ -97,8 +97,8 @@ READS: dict[str, tuple[str, set[str]]] = {
         {"ix_student_assignments_coalesce_open"},
     ),
     "recently graded": (
-        "select * from student_assignments where graded_date >= current_date - 7 order by graded_date desc limit 50",
-        {"ix_student_assignments_graded_date"},
+        "select * from student_assignments where graded_at >= now() - interval '7 days' order by graded_at desc limit 50",
+        {"ix_student_assignments_graded_at"},
     ),
     "roster of a class for a day": (
         """

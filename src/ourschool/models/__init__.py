@@ -5,7 +5,7 @@ from ourschool.models.attendance import AttendanceRecord, AttendanceStatus
 from ourschool.models.base import Base
 from ourschool.models.calendar import Enrollment, SchoolClass, Term, TermType
 from ourschool.models.communication import Notification, NotificationRead, Resource, ResourceKind
-from ourschool.models.coursework import AssignmentStatus, AssignmentTimeEntry, StudentAssignment
+from ourschool.models.coursework import AssignmentStatus, AssignmentTimeEntry, StudentAssignment, SubmissionMethod
 from ourschool.models.curriculum import (
     AssignmentTemplate,
     AssignmentType,
@@ -76,6 +76,7 @@ __all__ = [
     "StudentProfile",
     "StudentTermGrade",
     "Subject",
+    "SubmissionMethod",
     "SystemSetting",
     "Term",
     "TermSubject",

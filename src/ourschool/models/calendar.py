@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ourschool.models.base import Base, BigKey, CreatedAt, Key, Off, On, Text, UpdatedAt, stored_by_value
+from ourschool.models.base import Base, BigKey, CreatedAt, Key, Off, On, Stored, Text, UpdatedAt, one_of
+from ourschool.models.guards import goes_with, name_kept
 from ourschool.models.people import StudentProfile, User
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Term(Base):
     __tablename__ = "terms"
     __table_args__ = (
         sa.Index(None, "created_by"),
+        one_of("term_type", TermType),
         sa.Index(None, "is_active", unique=True, postgresql_where=sa.text("is_active")),
         sa.CheckConstraint("end_date > start_date", name="end_date"),
         sa.CheckConstraint(SCHOOL_YEAR, name="academic_year"),
@@ -52,14 +54,13 @@ class Term(Base):
     start_date: Mapped[dt.date]
     end_date: Mapped[dt.date] = mapped_column(comment="the last day of the term")
     academic_year: Mapped[str] = mapped_column(comment="like 2024-2025")
-    term_type: Mapped[TermType] = mapped_column(
-        stored_by_value(TermType, "termtype"), server_default=sa.text("'custom'")
-    )
+    term_type: Mapped[TermType] = mapped_column(Stored(TermType), server_default=sa.text("'custom'"))
     is_active: Mapped[Off] = mapped_column(comment="the term that pages show; at most one is")
     term_order: Mapped[int] = mapped_column(server_default=sa.text("0"), comment="place in lists")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
-    created_by: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
+    created_by: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
+    created_by_name: Mapped[Text | None] = mapped_column(comment="kept when the user is deleted")
 
 
 class SchoolClass(Base):
@@ -129,3 +130,6 @@ class Enrollment(Base):
 
     student: Mapped[User] = relationship(back_populates="enrollments", lazy="raise")
     school_class: Mapped[SchoolClass] = relationship(back_populates="enrollments", lazy="raise")
+
+
+goes_with(Term, *name_kept("terms", "created_by"))

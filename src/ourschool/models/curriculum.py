@@ -1,12 +1,15 @@
 """Curriculum: subjects, what of them is taught in a term, templates of assignments, and lessons."""
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Key, Off, Text, UpdatedAt, finite
+from ourschool.models.guards import goes_with, name_kept
 
 if TYPE_CHECKING:
     from ourschool.models.exams import Test
@@ -67,11 +70,11 @@ class TermSubject(Base):
     )
 
     id: Mapped[Key]
-    term_id: Mapped[int] = mapped_column(sa.ForeignKey("terms.id"))
-    subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id"))
+    term_id: Mapped[int] = mapped_column(sa.ForeignKey("terms.id", ondelete="RESTRICT"))
+    subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id", ondelete="RESTRICT"))
     is_active: Mapped[bool] = mapped_column(server_default=sa.true())
-    weight: Mapped[float] = mapped_column(sa.Double(), server_default=sa.text("1.0"))
-    grading_scale: Mapped[Text | None]
+    weight: Mapped[Decimal] = mapped_column(sa.Numeric(), server_default=sa.text("1.0"))
+    grading_scale: Mapped[Any | None] = mapped_column(postgresql.JSONB(none_as_null=True))
     learning_goals: Mapped[Text | None]
     teacher_notes: Mapped[Text | None]
     created_at: Mapped[CreatedAt]
@@ -99,7 +102,7 @@ class AssignmentTemplate(Base):
         sa.ForeignKey("assignment_types.key", ondelete="RESTRICT", onupdate="CASCADE"),
         server_default=sa.text("'homework'"),
     )
-    subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id"))
+    subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id", ondelete="RESTRICT"))
     max_points: Mapped[int] = mapped_column(
         server_default=sa.text("100"), comment="for a perfect piece of work; lessons and students may have their own"
     )
@@ -107,8 +110,9 @@ class AssignmentTemplate(Base):
     prerequisites: Mapped[Text | None]
     materials_needed: Mapped[Text | None]
     is_exportable: Mapped[bool] = mapped_column(server_default=sa.true(), comment="whether other schools may have it")
-    export_data: Mapped[Text | None]
-    created_by: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
+    export_data: Mapped[Any | None] = mapped_column(postgresql.JSONB(none_as_null=True))
+    created_by: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
+    created_by_name: Mapped[Text | None] = mapped_column(comment="kept when the user is deleted")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
     is_archived: Mapped[bool] = mapped_column(
@@ -117,7 +121,9 @@ class AssignmentTemplate(Base):
     is_library: Mapped[Off] = mapped_column(comment="kept in the school's library for every teacher to take from")
 
     type: Mapped[AssignmentType] = relationship(back_populates="templates", lazy="raise")
-    lessons: Mapped[list["LessonAssignment"]] = relationship(back_populates="assignment_template", lazy="raise")
+    lessons: Mapped[list["LessonAssignment"]] = relationship(
+        back_populates="assignment_template", lazy="raise", passive_deletes="all"
+    )
 
 
 class Lesson(Base):
@@ -139,12 +145,14 @@ class Lesson(Base):
     materials_needed: Mapped[Text | None]
     objectives: Mapped[Text | None]
     prerequisites: Mapped[Text | None]
-    resources: Mapped[Text | None]
+    resources: Mapped[Any | None] = mapped_column(postgresql.JSONB(none_as_null=True))
     lesson_order: Mapped[int] = mapped_column(server_default=sa.text("0"), comment="place among the lessons of the day")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    assignments: Mapped[list["LessonAssignment"]] = relationship(back_populates="lesson", lazy="raise")
+    assignments: Mapped[list["LessonAssignment"]] = relationship(
+        back_populates="lesson", lazy="raise", passive_deletes="all"
+    )
 
 
 class LessonAssignment(Base):
@@ -158,8 +166,8 @@ class LessonAssignment(Base):
     )
 
     id: Mapped[Key]
-    lesson_id: Mapped[int] = mapped_column(sa.ForeignKey("lessons.id"))
-    assignment_template_id: Mapped[int] = mapped_column(sa.ForeignKey("assignment_templates.id"))
+    lesson_id: Mapped[int] = mapped_column(sa.ForeignKey("lessons.id", ondelete="RESTRICT"))
+    assignment_template_id: Mapped[int] = mapped_column(sa.ForeignKey("assignment_templates.id", ondelete="RESTRICT"))
     order_in_lesson: Mapped[int] = mapped_column(
         server_default=sa.text("0"), comment="place among the lesson's templates"
     )
@@ -173,3 +181,6 @@ class LessonAssignment(Base):
 
     lesson: Mapped[Lesson] = relationship(back_populates="assignments", lazy="raise")
     assignment_template: Mapped[AssignmentTemplate] = relationship(back_populates="lessons", lazy="raise")
+
+
+goes_with(AssignmentTemplate, *name_kept("assignment_templates", "created_by"))

@@ -51,8 +51,11 @@ class JournalEntry(Base):
     )
 
     id: Mapped[Key]
-    student_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
-    author_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), comment="who wrote it, often the student")
+    student_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
+    author_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("users.id", ondelete="SET NULL"), comment="who wrote it, often the student"
+    )
+    author_name: Mapped[Text | None] = mapped_column(comment="kept when the user is deleted")
     title: Mapped[str]
     content: Mapped[Text]
     entry_date: Mapped[dt.datetime] = mapped_column(comment="the moment it is about")
@@ -91,4 +94,5 @@ class JournalReply(Base):
     entry: Mapped[JournalEntry] = relationship(back_populates="replies", lazy="raise")
 
 
+goes_with(JournalEntry, *name_kept("journal_entries", "author_id"))
 goes_with(JournalReply, *name_kept("journal_replies", "author_id"))

@@ -18,7 +18,6 @@ from ourschool.models.base import (
     Text,
     UpdatedAt,
     one_of,
-    stored_by_value,
 )
 
 if TYPE_CHECKING:
@@ -33,9 +32,11 @@ if TYPE_CHECKING:
 
 
 class UserRole(StrEnum):
-    """What a person may do; a parent is an admin whom a student's `parent_id` names."""
+    """What a person may do; of those who were there before, teachers and parents are admins too."""
 
     ADMIN = "admin"
+    TEACHER = "teacher"
+    GUARDIAN = "guardian"
     STUDENT = "student"
 
 
@@ -64,6 +65,7 @@ class User(Base):
         sa.Index(None, "parent_id"),
         sa.Index(None, "locked_until", postgresql_where=sa.text("locked_until is not null")),
         sa.CheckConstraint("failed_login_attempts >= 0", name="failed_login_attempts"),
+        one_of("role", UserRole),
         one_of("theme", Theme),
         sa.UniqueConstraint("external_id"),
         sa.CheckConstraint("parent_id <> id", name="parent_id"),
@@ -81,10 +83,11 @@ class User(Base):
     )
     first_name: Mapped[str]
     last_name: Mapped[str]
-    role: Mapped[UserRole] = mapped_column(stored_by_value(UserRole, "userrole"))
+    role: Mapped[UserRole] = mapped_column(Stored(UserRole))
     is_active: Mapped[bool] = mapped_column(server_default=sa.true(), comment="whether the user may sign in")
     parent_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("users.id"), comment="one who looks after this student; guardianships knows all"
+        sa.ForeignKey("users.id", ondelete="SET NULL"),
+        comment="one who looks after this student; guardianships knows all",
     )
     date_of_birth: Mapped[dt.date | None]
     grade_level: Mapped[int | None] = mapped_column(comment="-1 pre-school, 0 kindergarten, then 1 to 13")
@@ -105,7 +108,7 @@ class User(Base):
     )
 
     parent: Mapped["User | None"] = relationship(remote_side="User.id", back_populates="children", lazy="raise")
-    children: Mapped[list["User"]] = relationship(back_populates="parent", lazy="raise")
+    children: Mapped[list["User"]] = relationship(back_populates="parent", lazy="raise", passive_deletes="all")
     profile: Mapped["StudentProfile | None"] = relationship(
         back_populates="student", lazy="raise", passive_deletes="all"
     )

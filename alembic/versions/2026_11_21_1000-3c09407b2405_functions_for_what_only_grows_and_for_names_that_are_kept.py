@@ -4,17 +4,17 @@ Why: four tables must never be edited, and who did something must stay readable 
 application can promise either.
 Locks: none.
 Data: none.
-Way back: the functions go; the tables that use them are gone before.
+Way back: the functions go; what uses them is gone before.
 
 Revision ID: 3c09407b2405
-Revises: 243105e3ed23
-Create Date: 2026-11-21 12:00:00+00:00
+Revises: 4ad87c1e95b0
+Create Date: 2026-11-21 10:00:00+00:00
 """
 
 from alembic import op
 
 revision = "3c09407b2405"
-down_revision = "243105e3ed23"
+down_revision = "4ad87c1e95b0"
 branch_labels = None
 depends_on = None
 
