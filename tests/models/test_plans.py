@@ -12,12 +12,12 @@ FILL = (
     """
     insert into users (email, username, hashed_password, first_name, last_name, role)
     select n, n, '-', 'First ' || n, 'Last', (case when n <= 20 then 'admin' else 'student' end)
-      from generate_series(1, 4020) n
+      from generate_series(1, 12020) n
     """,
     "insert into subjects (name) values ('Art'), ('Music')",
-    "insert into school_classes (academic_year, code, name) select '2024-2025', n, n from generate_series(1, 100) n",
+    "insert into school_classes (academic_year, code, name) select '2024-2025', n, n from generate_series(1, 300) n",
     "insert into enrollments (student_id, class_id, joined_on) "
-    "select id, 1 + id % 100, '2024-08-01' from users where role = 'student'",
+    "select id, 1 + id % 300, '2024-08-01' from users where role = 'student'",
     "insert into assignment_templates (name, subject_id, created_by) "
     "select n, 1 + n % 2, 1 from generate_series(1, 99) n",
     """
@@ -30,7 +30,7 @@ FILL = (
     """,
     """
     insert into attendance_records (student_id, date, status)
-    select id, current_date - n, 'present' from users, generate_series(0, 19) n where role = 'student'
+    select id, current_date - n, 'present' from users, generate_series(0, 19) n where id between 21 and 4020
     """,
     """
     insert into point_transactions (student_id, amount, type, source, created_at)
@@ -56,7 +56,7 @@ FILL = (
     select id, '2020-01-01'::date + n * interval '1 month', 10, '2020-01-15'::date + (n * interval '1 month'),
            case when (id + n) % 50 <> 0 then now() end
       from users, generate_series(0, 9) n
-     where role = 'student'
+     where id between 21 and 4020
     """,
     """
     insert into payments (fee_id, amount, method, status, confirmed_at, created_at)
@@ -97,7 +97,8 @@ READS: dict[str, tuple[str, set[str]]] = {
         {"ix_student_assignments_coalesce_open"},
     ),
     "recently graded": (
-        "select * from student_assignments where graded_at >= now() - interval '7 days' order by graded_at desc limit 50",
+        "select * from student_assignments where graded_at >= now() - interval '7 days' "
+        "order by graded_at desc limit 50",
         {"ix_student_assignments_graded_at"},
     ),
     "roster of a class for a day": (
