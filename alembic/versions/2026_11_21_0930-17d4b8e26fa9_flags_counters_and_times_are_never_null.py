@@ -5,7 +5,8 @@ Locks: rows while their batch of 5,000 is filled; ACCESS EXCLUSIVE on one table 
 CHECK without looking at the rows; SHARE UPDATE EXCLUSIVE, which stops nobody, while the rows are checked; ACCESS
 EXCLUSIVE for milliseconds again, for NOT NULL, which the CHECK has proven.
 Data: NULL becomes what the application meant by it: flags and counters their default, a status what the row's dates
-tell, an instant the nearest one that the row still knows. Nothing that had a value is touched.
+tell, an instant the nearest one that the row still knows; a term that nobody called active is not, as no page showed
+it. Nothing that had a value is touched.
 Way back: the columns may be NULL again; what was filled stays filled, as nobody could tell it from what was written.
 
 Revision ID: 17d4b8e26fa9
@@ -29,7 +30,7 @@ FILL = {
     "subjects": {"color": "'#3B82F6'", "created_at": ONCE},
     "terms": {
         "term_type": "'custom'",
-        "is_active": "true",
+        "is_active": "false",
         "term_order": "0",
         "created_at": CREATED,
         "updated_at": UPDATED,

@@ -47,11 +47,14 @@ def test_commands_run_as_printed(scratch: Database, project: Path, state: str, s
 
 def prepare(database: Database, project: Path, state: str) -> None:
     """Bring database and project to the state in which the text supposes its reader."""
-    if state == "existing":
+    if state in {"existing", "conflicts"}:
         for script in sorted((ROOT / "alembic" / "legacy_sql").glob("*.sql")):
             database.psql("-f", str(script))
         with psycopg.connect(database.dsn) as connection:
-            rows.fill(connection, conflictless())
+            rows.fill(connection, rows.SMALL if state == "conflicts" else conflictless())
+        if state == "conflicts":
+            database.alembic("stamp", "cd0edd614cc5")
+            database.alembic("upgrade", "head", status=4)
     elif state == "behind":
         database.alembic("upgrade", "8b06d2e94c17")
     elif state == "current":

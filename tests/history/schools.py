@@ -9,21 +9,22 @@ from alembic.script import ScriptDirectory
 
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.snapshot import take
-from tests.existing.rows import SMALL, TABLES, Counts, Size, fill
+from tests.existing.rows import TABLES, Counts, Size, fill
 from tests.support.databases import ROOT, Database
 
 BASELINE = "cd0edd614cc5"
 SCRIPTS = sorted((ROOT / "alembic" / "legacy_sql").glob("*.sql"))
-CHAIN: tuple[str, ...] = tuple(
-    reversed([each.revision for each in ScriptDirectory(str(ROOT / "alembic")).walk_revisions("base", "heads")])
-)
-"""Every revision, oldest first."""
+HISTORY = ScriptDirectory(str(ROOT / "alembic"))
+CHAIN: tuple[str, ...] = tuple(reversed([each.revision for each in HISTORY.walk_revisions("base", "heads")]))
+"""Every revision, oldest first; of two branches one after the other."""
 HEAD = CHAIN[-1]
+UPGRADABLE = Size(conflicts=False)
+"""A small school without the rows that revisions refuse to decide about; those have a test of their own."""
 
 Row = tuple[object, ...]
 
 
-def make_existing(database: Database, size: Size = SMALL, *, stamped: bool = True) -> Counts:
+def make_existing(database: Database, size: Size = UPGRADABLE, *, stamped: bool = True) -> Counts:
     """What the hand-written scripts made, with rows in all twelve tables; under Alembic where `stamped`."""
     database.psql(*(part for script in SCRIPTS for part in ("-f", str(script))))
     with database.connect() as connection:
@@ -41,6 +42,29 @@ def upgrade(database: Database, revision: str) -> None:
 def downgrade(database: Database, revision: str) -> None:
     """`alembic downgrade`, in this process."""
     _run(database, command.downgrade, revision)
+
+
+def step_down(database: Database, revision: str) -> None:
+    """Take back that one revision, which must be a head, and nothing of the other branch."""
+    script = HISTORY.get_revision(revision)
+    before = script.down_revision
+    if isinstance(before, (tuple, list)):  # a merge: any of its parents will do, all of them stay
+        downgrade(database, before[0])
+    elif len(script.branch_labels) == 1:
+        downgrade(database, f"{next(iter(script.branch_labels))}@{before}")
+    else:
+        downgrade(database, before or "base")
+
+
+def heads_at(revision: str) -> list[str]:
+    """The heads of a database that has run CHAIN up to that revision."""
+    done = CHAIN[: CHAIN.index(revision) + 1]
+    parents = {
+        parent
+        for each in map(HISTORY.get_revision, done)
+        for parent in (each.down_revision if isinstance(each.down_revision, tuple) else (each.down_revision,))
+    }
+    return sorted(set(done) - parents)
 
 
 def catalogue(database: Database, schema: str = "public") -> Catalogue:

@@ -67,7 +67,7 @@ FILLED = {
     ],
     "select id, color, created_at from subjects": [(1, "#3B82F6", NOW), (2, "", "2020-01-01")],
     "select id, term_type::text, is_active, term_order, created_at, updated_at from terms": [
-        (1, "custom", True, 0, "2020-03-03", "2020-03-03"), (2, "quarter", False, 7, "2020-01-01", "2020-01-02"),
+        (1, "custom", False, 0, "2020-03-03", "2020-03-03"), (2, "quarter", False, 7, "2020-01-01", "2020-01-02"),
     ],
     "select id, is_active, weight, created_at from term_subjects": [(1, True, 1.0, NOW), (2, False, 0.0, "2020-01-01")],
     "select id, lesson_order, created_at, updated_at from lessons": [

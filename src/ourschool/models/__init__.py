@@ -1,43 +1,91 @@
 """The register of the school's tables: one module per part of the school; `metadata` holds them all."""
 
+from ourschool.models.access import ApiKey, UserSession
 from ourschool.models.attendance import AttendanceRecord, AttendanceStatus
 from ourschool.models.base import Base
-from ourschool.models.calendar import Term, TermType
-from ourschool.models.coursework import AssignmentStatus, StudentAssignment
+from ourschool.models.calendar import Enrollment, SchoolClass, Term, TermType
+from ourschool.models.communication import Notification, NotificationRead, Resource, ResourceKind
+from ourschool.models.coursework import AssignmentStatus, AssignmentTimeEntry, StudentAssignment, SubmissionMethod
 from ourschool.models.curriculum import (
     AssignmentTemplate,
     AssignmentType,
-    DifficultyLevel,
     Lesson,
     LessonAssignment,
     Subject,
     TermSubject,
 )
+from ourschool.models.exams import Mark, Test
+from ourschool.models.fees import Fee, Payment, PaymentMethod, PaymentStatus
 from ourschool.models.grades import GradeHistory, StudentTermGrade
-from ourschool.models.journal import JournalEntry
-from ourschool.models.people import User, UserRole
+from ourschool.models.journal import JournalEntry, JournalReply, Mood
+from ourschool.models.office import (
+    AuditEntry,
+    ChangeAction,
+    RequestStatus,
+    SettingChange,
+    SettingType,
+    SystemSetting,
+    WithdrawalRequest,
+)
+from ourschool.models.people import Guardianship, StudentProfile, Theme, User, UserRole
+from ourschool.models.points import PointSource, PointTransaction, PointType, StudentPoints
+from ourschool.models.shop import RedemptionStatus, ShopItem, ShopRedemption
 
 metadata = Base.metadata
 
 __all__ = [
+    "ApiKey",
     "AssignmentStatus",
     "AssignmentTemplate",
+    "AssignmentTimeEntry",
     "AssignmentType",
     "AttendanceRecord",
     "AttendanceStatus",
+    "AuditEntry",
     "Base",
-    "DifficultyLevel",
+    "ChangeAction",
+    "Enrollment",
+    "Fee",
     "GradeHistory",
+    "Guardianship",
     "JournalEntry",
+    "JournalReply",
     "Lesson",
     "LessonAssignment",
+    "Mark",
+    "Mood",
+    "Notification",
+    "NotificationRead",
+    "Payment",
+    "PaymentMethod",
+    "PaymentStatus",
+    "PointSource",
+    "PointTransaction",
+    "PointType",
+    "RedemptionStatus",
+    "RequestStatus",
+    "Resource",
+    "ResourceKind",
+    "SchoolClass",
+    "SettingChange",
+    "SettingType",
+    "ShopItem",
+    "ShopRedemption",
     "StudentAssignment",
+    "StudentPoints",
+    "StudentProfile",
     "StudentTermGrade",
     "Subject",
+    "SubmissionMethod",
+    "SystemSetting",
     "Term",
     "TermSubject",
     "TermType",
+    "Test",
+    "Theme",
     "User",
     "UserRole",
+    "UserSession",
+    "WithdrawalRequest",
     "metadata",
 ]

@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Base, CreatedAt, Key, Text, UpdatedAt, stored_by_value
+from ourschool.models.base import Base, CreatedAt, Key, Stored, Text, UpdatedAt, one_of
 
 
 class AttendanceStatus(StrEnum):
@@ -22,12 +22,16 @@ class AttendanceRecord(Base):
     """One student on one day."""
 
     __tablename__ = "attendance_records"
-    __table_args__ = (sa.Index(None, "student_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("student_id", "date"),
+        one_of("status", AttendanceStatus),
+        {"comment": "Who was there on which day"},
+    )
 
     id: Mapped[Key]
     student_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
     date: Mapped[dt.date]
-    status: Mapped[AttendanceStatus] = mapped_column(stored_by_value(AttendanceStatus, "attendancestatus"))
+    status: Mapped[AttendanceStatus] = mapped_column(Stored(AttendanceStatus))
     notes: Mapped[Text | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

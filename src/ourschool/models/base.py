@@ -1,10 +1,12 @@
-"""The one MetaData with its naming convention, and the columns that repeat."""
+"""The one MetaData with its naming convention, and the columns, types and checks that repeat."""
 
 import datetime as dt
+from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 NAMING = {
@@ -32,7 +34,53 @@ def stored_by_value(states: type[StrEnum], name: str) -> sa.Enum:
     return sa.Enum(states, name=name, values_callable=lambda members: [member.value for member in members])
 
 
-Key = Annotated[int, mapped_column(primary_key=True)]
+class Stored(sa.types.TypeDecorator[StrEnum]):
+    """The values of a StrEnum in a text column; `one_of` is the CHECK that belongs beside it."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, states: type[StrEnum]) -> None:
+        super().__init__()
+        self.states = states
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002
+        """A member or its value; raises ValueError for what is neither."""
+        return None if value is None else self.states(value).value
+
+    def process_result_value(self, value: str | None, dialect: Any) -> StrEnum | None:  # noqa: ARG002
+        """The member."""
+        return None if value is None else self.states(value)
+
+
+def one_of(column: str, states: type[StrEnum]) -> sa.CheckConstraint:
+    """The CHECK of a `Stored` column: the states and nothing else."""
+    values = ", ".join(f"'{state.value}'" for state in states)
+    return sa.CheckConstraint(f"{column} in ({values})", name=column)
+
+
+def finite(column: str, rule: str) -> sa.CheckConstraint:
+    """A CHECK of a numeric column. NaN counts as greater than all numbers there, so `> 0` alone would let it in."""
+    return sa.CheckConstraint(f"{column} {rule} and {column} < 'Infinity'", name=column)
+
+
+Key = Annotated[int, mapped_column(sa.Identity(), primary_key=True)]
+"""Of the twelve tables that were there before."""
+BigKey = Annotated[int, mapped_column(sa.BigInteger(), sa.Identity(), primary_key=True)]
+"""Of every new table."""
 Text = Annotated[str, mapped_column(sa.Text())]
+Amount = Annotated[Decimal, mapped_column(sa.Numeric())]
+"""Points and marks."""
+Money = Annotated[Decimal, mapped_column(sa.Numeric(12, 2))]
+Off = Annotated[bool, mapped_column(server_default=sa.false())]
+On = Annotated[bool, mapped_column(server_default=sa.true())]
+Items = Annotated[list[Any], mapped_column(postgresql.JSONB(), server_default=sa.text("'[]'"))]
+"""A list as JSON; `items` is the CHECK that belongs beside it."""
+Moment = Annotated[dt.datetime, mapped_column(server_default=sa.func.now())]
 CreatedAt = Annotated[dt.datetime, mapped_column(server_default=sa.func.now())]
 UpdatedAt = Annotated[dt.datetime, mapped_column(server_default=sa.func.now(), onupdate=sa.func.now())]
+
+
+def items(column: str) -> sa.CheckConstraint:
+    """The CHECK of an `Items` column: an array and no other JSON."""
+    return sa.CheckConstraint(f"jsonb_typeof({column}) = 'array'", name=column)

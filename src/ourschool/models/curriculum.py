@@ -1,50 +1,61 @@
 """Curriculum: subjects, what of them is taught in a term, templates of assignments, and lessons."""
 
 import datetime as dt
-from enum import StrEnum
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ourschool.models.base import Base, CreatedAt, Key, Text, UpdatedAt, stored_by_value
+from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Key, Off, Text, UpdatedAt, finite
+from ourschool.models.guards import goes_with, name_kept
+
+if TYPE_CHECKING:
+    from ourschool.models.exams import Test
 
 
-class AssignmentType(StrEnum):
-    """What kind of work an assignment asks for."""
+class AssignmentType(Base):
+    """A kind of work that an assignment can ask for."""
 
-    HOMEWORK = "homework"
-    PROJECT = "project"
-    TEST = "test"
-    QUIZ = "quiz"
-    ESSAY = "essay"
-    PRESENTATION = "presentation"
-    WORKSHEET = "worksheet"
-    READING = "reading"
-    PRACTICE = "practice"
+    __tablename__ = "assignment_types"
+    __table_args__ = (
+        sa.UniqueConstraint("key"),
+        sa.CheckConstraint("btrim(key) <> ''", name="key"),
+        finite("weight", ">= 0"),
+        {"comment": "What kinds of work an assignment can ask for"},
+    )
 
+    id: Mapped[BigKey]
+    key: Mapped[Text] = mapped_column(comment="what templates say; renamed here, it is renamed there")
+    name: Mapped[Text] = mapped_column(comment="what people read")
+    weight: Mapped[Amount] = mapped_column(
+        server_default=sa.text("1"), comment="how much work of this type counts beside other work"
+    )
+    created_at: Mapped[CreatedAt]
 
-class DifficultyLevel(StrEnum):
-    """How hard a lesson or a template is meant to be."""
-
-    BEGINNER = "beginner"
-    INTERMEDIATE = "intermediate"
-    ADVANCED = "advanced"
-
-
-difficulty = stored_by_value(DifficultyLevel, "difficultylevel")
-"""One type for both tables that use it."""
+    templates: Mapped[list["AssignmentTemplate"]] = relationship(
+        back_populates="type", lazy="raise", passive_deletes="all", passive_updates=True
+    )
 
 
 class Subject(Base):
     """A subject that the school teaches."""
 
     __tablename__ = "subjects"
+    __table_args__ = (
+        sa.Index("ix_subjects_lower_name", sa.text("lower(name)"), unique=True),
+        sa.CheckConstraint("color ~ '^#[0-9A-Fa-f]{6}$'", name="color"),
+        {"comment": "What the school teaches"},
+    )
 
     id: Mapped[Key]
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(comment="unique whatever its case")
     description: Mapped[Text | None]
-    color: Mapped[str] = mapped_column(server_default=sa.text("'#3B82F6'"))
+    color: Mapped[str] = mapped_column(server_default=sa.text("'#3B82F6'"), comment="in timetables, like #3B82F6")
     created_at: Mapped[CreatedAt]
+
+    tests: Mapped[list["Test"]] = relationship(back_populates="subject", lazy="raise", passive_deletes="all")
 
 
 class TermSubject(Base):
@@ -52,16 +63,18 @@ class TermSubject(Base):
 
     __tablename__ = "term_subjects"
     __table_args__ = (
-        sa.UniqueConstraint("term_id", "subject_id", name="uq_term_subject"),
+        sa.UniqueConstraint("term_id", "subject_id"),
         sa.Index(None, "subject_id"),
+        finite("weight", ">= 0"),
+        {"comment": "What is taught in a term, and how much it counts"},
     )
 
     id: Mapped[Key]
-    term_id: Mapped[int] = mapped_column(sa.ForeignKey("terms.id"))
-    subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id"))
+    term_id: Mapped[int] = mapped_column(sa.ForeignKey("terms.id", ondelete="RESTRICT"))
+    subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id", ondelete="RESTRICT"))
     is_active: Mapped[bool] = mapped_column(server_default=sa.true())
-    weight: Mapped[float] = mapped_column(sa.Double(), server_default=sa.text("1.0"))
-    grading_scale: Mapped[Text | None]
+    weight: Mapped[Decimal] = mapped_column(sa.Numeric(), server_default=sa.text("1.0"))
+    grading_scale: Mapped[Any | None] = mapped_column(postgresql.JSONB(none_as_null=True))
     learning_goals: Mapped[Text | None]
     teacher_notes: Mapped[Text | None]
     created_at: Mapped[CreatedAt]
@@ -75,57 +88,71 @@ class AssignmentTemplate(Base):
     __tablename__ = "assignment_templates"
     __table_args__ = (
         sa.Index(None, "created_by"),
-        sa.Index(None, "lesson_id"),
         sa.Index(None, "subject_id"),
+        sa.Index(None, "assignment_type"),
+        sa.CheckConstraint("max_points > 0", name="max_points"),
+        {"comment": "Assignments as they are prepared, before any student has them"},
     )
 
     id: Mapped[Key]
     name: Mapped[str]
     description: Mapped[Text | None]
     instructions: Mapped[Text | None]
-    assignment_type: Mapped[AssignmentType] = mapped_column(
-        stored_by_value(AssignmentType, "assignmenttype"), server_default=sa.text("'homework'")
+    assignment_type: Mapped[Text] = mapped_column(
+        sa.ForeignKey("assignment_types.key", ondelete="RESTRICT", onupdate="CASCADE"),
+        server_default=sa.text("'homework'"),
     )
-    lesson_id: Mapped[int | None] = mapped_column(sa.ForeignKey("lessons.id"))
-    subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id"))
-    max_points: Mapped[int] = mapped_column(server_default=sa.text("100"))
+    subject_id: Mapped[int] = mapped_column(sa.ForeignKey("subjects.id", ondelete="RESTRICT"))
+    max_points: Mapped[int] = mapped_column(
+        server_default=sa.text("100"), comment="for a perfect piece of work; lessons and students may have their own"
+    )
     estimated_duration_minutes: Mapped[int | None]
-    difficulty_level: Mapped[DifficultyLevel | None] = mapped_column(difficulty)
     prerequisites: Mapped[Text | None]
     materials_needed: Mapped[Text | None]
-    is_exportable: Mapped[bool] = mapped_column(server_default=sa.true())
-    export_data: Mapped[Text | None]
-    order_in_lesson: Mapped[int] = mapped_column(server_default=sa.text("0"))
-    created_by: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
+    is_exportable: Mapped[bool] = mapped_column(server_default=sa.true(), comment="whether other schools may have it")
+    export_data: Mapped[Any | None] = mapped_column(postgresql.JSONB(none_as_null=True))
+    created_by: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
+    created_by_name: Mapped[Text | None] = mapped_column(comment="kept when the user is deleted")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
-    is_archived: Mapped[bool] = mapped_column(server_default=sa.false())
+    is_archived: Mapped[bool] = mapped_column(
+        server_default=sa.false(), comment="kept for those who had it, offered to nobody else"
+    )
+    is_library: Mapped[Off] = mapped_column(comment="kept in the school's library for every teacher to take from")
 
-    lessons: Mapped[list["LessonAssignment"]] = relationship(back_populates="assignment_template", lazy="raise")
+    type: Mapped[AssignmentType] = relationship(back_populates="templates", lazy="raise")
+    lessons: Mapped[list["LessonAssignment"]] = relationship(
+        back_populates="assignment_template", lazy="raise", passive_deletes="all"
+    )
 
 
 class Lesson(Base):
     """What is taught on one day."""
 
     __tablename__ = "lessons"
+    __table_args__ = (
+        sa.CheckConstraint("end_time > start_time", name="end_time"),
+        {"comment": "Lessons as they are planned"},
+    )
 
     id: Mapped[Key]
     title: Mapped[str]
     description: Mapped[Text | None]
     scheduled_date: Mapped[dt.date]
     start_time: Mapped[dt.time | None]
-    end_time: Mapped[dt.time | None]
+    end_time: Mapped[dt.time | None] = mapped_column(comment="after the start; NULL: not known")
     estimated_duration_minutes: Mapped[int | None]
-    difficulty_level: Mapped[DifficultyLevel | None] = mapped_column(difficulty)
     materials_needed: Mapped[Text | None]
     objectives: Mapped[Text | None]
     prerequisites: Mapped[Text | None]
-    resources: Mapped[Text | None]
-    lesson_order: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    resources: Mapped[Any | None] = mapped_column(postgresql.JSONB(none_as_null=True))
+    lesson_order: Mapped[int] = mapped_column(server_default=sa.text("0"), comment="place among the lessons of the day")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    assignments: Mapped[list["LessonAssignment"]] = relationship(back_populates="lesson", lazy="raise")
+    assignments: Mapped[list["LessonAssignment"]] = relationship(
+        back_populates="lesson", lazy="raise", passive_deletes="all"
+    )
 
 
 class LessonAssignment(Base):
@@ -133,19 +160,27 @@ class LessonAssignment(Base):
 
     __tablename__ = "lesson_assignments"
     __table_args__ = (
-        sa.Index(None, "lesson_id"),
+        sa.UniqueConstraint("lesson_id", "assignment_template_id"),
         sa.Index(None, "assignment_template_id"),
+        {"comment": "Which templates a lesson uses"},
     )
 
     id: Mapped[Key]
-    lesson_id: Mapped[int] = mapped_column(sa.ForeignKey("lessons.id"))
-    assignment_template_id: Mapped[int] = mapped_column(sa.ForeignKey("assignment_templates.id"))
-    order_in_lesson: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    lesson_id: Mapped[int] = mapped_column(sa.ForeignKey("lessons.id", ondelete="RESTRICT"))
+    assignment_template_id: Mapped[int] = mapped_column(sa.ForeignKey("assignment_templates.id", ondelete="RESTRICT"))
+    order_in_lesson: Mapped[int] = mapped_column(
+        server_default=sa.text("0"), comment="place among the lesson's templates"
+    )
     planned_duration_minutes: Mapped[int | None]
-    custom_instructions: Mapped[Text | None]
-    is_required: Mapped[bool] = mapped_column(server_default=sa.true())
-    custom_max_points: Mapped[int | None]
+    custom_instructions: Mapped[Text | None] = mapped_column(comment="in place of the template's, for this lesson")
+    is_required: Mapped[bool] = mapped_column(
+        server_default=sa.true(), comment="whether every student of the lesson gets it"
+    )
+    custom_max_points: Mapped[int | None] = mapped_column(comment="in place of the template's, for this lesson")
     created_at: Mapped[CreatedAt]
 
     lesson: Mapped[Lesson] = relationship(back_populates="assignments", lazy="raise")
     assignment_template: Mapped[AssignmentTemplate] = relationship(back_populates="lessons", lazy="raise")
+
+
+goes_with(AssignmentTemplate, *name_kept("assignment_templates", "created_by"))

@@ -1,0 +1,112 @@
+"""The shop: what points buy, and who bought it."""
+
+import datetime as dt
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Moment, On, Stored, Text, UpdatedAt, finite, one_of
+from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.people import User
+from ourschool.models.points import PointTransaction
+
+AS_IT_WAS = """
+create function keep_item_as_it_was() returns trigger
+language plpgsql
+as $$
+begin
+    execute format('select coalesce($1, name), coalesce($2, cost) from %I.shop_items where id = $3', tg_table_schema)
+       into new.item_name, new.cost
+      using new.item_name, new.cost, new.item_id;
+    return new;
+end
+$$
+"""
+AS_IT_WAS_TRIGGER = """
+create trigger shop_redemptions_as_it_was before insert on shop_redemptions
+for each row when (new.item_name is null or new.cost is null)
+execute function keep_item_as_it_was()
+"""
+
+
+class RedemptionStatus(StrEnum):
+    """Whether the student has got what was bought."""
+
+    PENDING = "pending"
+    FULFILLED = "fulfilled"
+    REFUNDED = "refunded"
+
+
+class ShopItem(Base):
+    """Something that points buy."""
+
+    __tablename__ = "shop_items"
+    __table_args__ = (
+        finite("cost", "> 0"),
+        sa.CheckConstraint("stock >= 0", name="stock"),
+        {"comment": "What points buy"},
+    )
+
+    id: Mapped[BigKey]
+    name: Mapped[Text]
+    description: Mapped[Text | None]
+    cost: Mapped[Amount] = mapped_column(comment="points")
+    stock: Mapped[int | None] = mapped_column(comment="how many are left; NULL: as many as are wanted")
+    picture_url: Mapped[Text | None]
+    is_active: Mapped[On]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+    redemptions: Mapped[list["ShopRedemption"]] = relationship(
+        back_populates="item", lazy="raise", passive_deletes="all"
+    )
+
+
+class ShopRedemption(Base):
+    """Something that a student bought for points."""
+
+    __tablename__ = "shop_redemptions"
+    __table_args__ = (
+        sa.UniqueConstraint("transaction_id"),
+        sa.UniqueConstraint("refund_transaction_id"),
+        sa.Index(None, "student_id"),
+        sa.Index(None, "item_id"),
+        sa.Index(None, "processed_by"),
+        one_of("status", RedemptionStatus),
+        finite("cost", "> 0"),
+        sa.CheckConstraint("(status = 'refunded') = (refunded_at is not null)", name="refunded_at"),
+        {"comment": "What students bought for points"},
+    )
+
+    id: Mapped[BigKey]
+    student_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
+    item_id: Mapped[int] = mapped_column(sa.ForeignKey("shop_items.id", ondelete="RESTRICT"))
+    item_name: Mapped[Text] = mapped_column(comment="as it was; filled from the item where none is given")
+    cost: Mapped[Amount] = mapped_column(comment="as it was; filled from the item where none is given")
+    status: Mapped[RedemptionStatus] = mapped_column(Stored(RedemptionStatus), server_default=sa.text("'pending'"))
+    transaction_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("point_transactions.id", ondelete="SET NULL"), comment="the ledger's line that paid for it"
+    )
+    refund_transaction_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("point_transactions.id", ondelete="SET NULL"),
+        comment="the ledger's line that gave the points back",
+    )
+    redeemed_at: Mapped[Moment]
+    refunded_at: Mapped[dt.datetime | None]
+    processed_by: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("users.id", ondelete="SET NULL"), comment="who handed it out or refunded it"
+    )
+    processed_by_name: Mapped[Text | None] = mapped_column(comment="kept when the user is deleted")
+
+    student: Mapped[User] = relationship(back_populates="redemptions", foreign_keys=[student_id], lazy="raise")
+    item: Mapped[ShopItem] = relationship(back_populates="redemptions", lazy="raise")
+    transaction: Mapped[PointTransaction | None] = relationship(
+        back_populates="redemption", foreign_keys=[transaction_id], lazy="raise"
+    )
+    refund_transaction: Mapped[PointTransaction | None] = relationship(
+        back_populates="refunded_redemption", foreign_keys=[refund_transaction_id], lazy="raise"
+    )
+
+
+goes_with(ShopRedemption, AS_IT_WAS, AS_IT_WAS_TRIGGER, *name_kept("shop_redemptions", "processed_by"))

@@ -1,0 +1,1 @@
+"""The rules that the database keeps by itself: each is tried to be broken, by raw SQL."""
