@@ -123,7 +123,7 @@ class Classroom:
         late = luck > 0.5 + student.diligence / 2 - 0.02
         handed_in = due + dt.timedelta(days=3) if late else max(day, due - dt.timedelta(days=int(chance() * 6)))
         graded = handed_in + dt.timedelta(days=2 + int(chance() * 5))
-        if handed_in > self.last_day or (late and luck > 0.985):
+        if handed_in > self.last_day or (late and luck > 0.96):
             if self.last_day > due:
                 return {"status": "overdue"}
             return {"status": "in_progress", "started_date": day} if chance() < 0.4 else {"status": "not_started"}

@@ -128,7 +128,7 @@ def _look(connection: psycopg.Connection[Any]) -> None:
         table.name
         for table in tables
         if table.name not in FROM_REVISIONS
-        and connection.execute(sql.SQL("select from {} limit 1").format(sql.Identifier(table.name))).fetchone()
+        and connection.execute(sql.SQL("select 1 from {} limit 1").format(sql.Identifier(table.name))).fetchone()
     ]
     if filled:
         raise RefusedError(
