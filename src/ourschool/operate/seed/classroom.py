@@ -8,9 +8,10 @@ from ourschool.operate.seed.curriculum import PER_TERM, max_points, template_id
 from ourschool.operate.seed.grades import Register, Standing, letter
 from ourschool.operate.seed.plan import TermDays, at
 from ourschool.operate.seed.points import Ledger
-from ourschool.operate.seed.school import SUBJECTS, ClassYear, School, Student
+from ourschool.operate.seed.school import SUBJECTS, ClassYear, Person, School, Student
 
 TEST_MARKS = 50
+ARTIFACTS = tuple(f'["/work/{number}.pdf"]' for number in range(100, 150))
 FIRST_TEST = 27
 """Meetings of a term before its tests."""
 
@@ -35,7 +36,7 @@ class Classroom:
                     teacher = self.school.teacher_of(each, subject)
                     for student in there:
                         standing = register.standings.setdefault((student.id, subject), Standing())
-                        yield from self._assignment(student, standing, template, (day, teacher.id))
+                        yield from self._assignment(student, standing, template, (day, teacher))
             if register.meetings == FIRST_TEST + place:
                 yield from self._test(each, subject, there, day)
         register.meetings += 1
@@ -65,7 +66,7 @@ class Classroom:
                 updated_at=taken,
             )
 
-    def _assignment(self, student: Student, standing: Standing, template: int, given: tuple[dt.date, int]) -> Rows:
+    def _assignment(self, student: Student, standing: Standing, template: int, given: tuple[dt.date, Person]) -> Rows:
         day, teacher = given
         chance = self.dice.random
         due = day + dt.timedelta(days=7)
@@ -88,8 +89,12 @@ class Classroom:
             "graded_date": None,
             "graded_at": None,
             "graded_by": None,
+            "graded_by_name": None,
+            "submission_method": None,
+            "artifacts": "[]",
             "teacher_feedback": None,
-            "assigned_by": teacher,
+            "assigned_by": teacher.id,
+            "assigned_by_name": teacher.name,
             "created_at": at(day, 54_000),
             "updated_at": at(day, 54_000),
         }
@@ -112,9 +117,9 @@ class Classroom:
                 created_at=work["updated_at"],
             )
         if work["is_graded"] and work["percentage_grade"] >= 90 and chance() < 0.5:
-            yield from self.ledger.give(student, 5, ("assignment", key, teacher), (work["graded_date"], 61_000))
+            yield from self.ledger.give(student, 5, ("assignment", key, teacher.id), (work["graded_date"], 61_000))
 
-    def _outcome(self, student: Student, template: int, due: dt.date, given: tuple[dt.date, int]) -> Row:
+    def _outcome(self, student: Student, template: int, due: dt.date, given: tuple[dt.date, Person]) -> Row:
         """What became of an assignment by the plan's last day."""
         chance = self.dice.random
         luck, (day, teacher) = chance(), given
@@ -128,6 +133,10 @@ class Classroom:
                 return {"status": "overdue"}
             return {"status": "in_progress", "started_date": day} if chance() < 0.4 else {"status": "not_started"}
         done: Row = {"started_date": day, "completed_date": handed_in, "submitted_date": handed_in}
+        if luck < 0.2:
+            done |= {"submission_method": "online", "artifacts": ARTIFACTS[template % len(ARTIFACTS)]}
+        elif luck < 0.8:
+            done |= {"submission_method": "paper"}
         if graded > self.last_day:
             return done | {"status": "submitted", "updated_at": at(handed_in, 70_000)}
         most = max_points(template)
@@ -142,7 +151,8 @@ class Classroom:
             "is_graded": True,
             "graded_date": graded,
             "graded_at": at(graded, 61_000),
-            "graded_by": teacher,
+            "graded_by": teacher.id,
+            "graded_by_name": teacher.name,
             "teacher_feedback": self.dice.choice(self.school.words.sentences) if chance() < 0.25 else None,
             "updated_at": at(graded, 61_000),
         }

@@ -61,6 +61,7 @@ def _terms(school: School) -> Rows:
             created_at=made,
             updated_at=made,
             created_by=school.admins[0].id,
+            created_by_name=school.admins[0].name,
         )
 
 
@@ -137,6 +138,7 @@ def _templates(school: School) -> Rows:
                 for nth in range(PER_TERM):
                     number = template_id(grade, subject, half, nth)
                     kind = TYPES[number % len(TYPES)]
+                    teacher = school.teachers[number % len(school.teachers)]
                     yield row(
                         models.AssignmentTemplate,
                         id=number,
@@ -151,7 +153,9 @@ def _templates(school: School) -> Rows:
                         materials_needed="exercise book" if number % 3 else None,
                         is_exportable=True,
                         export_data=json.dumps({"version": 1}) if number % 10 == 0 else None,
-                        created_by=school.teachers[number % len(school.teachers)].id,
+                        created_by=teacher.id,
+                        created_by_name=teacher.name,
+                        is_library=number % 5 == 0,
                         created_at=made,
                         updated_at=made,
                         is_archived=False,

@@ -80,6 +80,7 @@ class Grades:
             finalized_date=term.end if over else None,
             finalized_at=at(term.end, 64_000) if over else None,
             finalized_by=each.teacher.id if over else None,
+            finalized_by_name=each.teacher.name if over else None,
             assignments_completed=standing.completed,
             assignments_total=standing.total,
             attendance_rate=rate,
@@ -90,6 +91,7 @@ class Grades:
             last_calculated=made,
         )
         if standing.last_assignment is not None and percentage is not None and self.dice.random() < 0.35:
+            teacher = self.school.teacher_of(each, subject)
             yield row(
                 models.GradeHistory,
                 id=self.school.next_id("grade_history"),
@@ -98,7 +100,8 @@ class Grades:
                 old_value=str(round(max(0.0, percentage - self.dice.random() * 5), 2)),
                 new_value=str(percentage),
                 change_reason=self.dice.choice(words),
-                changed_by=self.school.teacher_of(each, subject).id,
+                changed_by=teacher.id,
+                changed_by_name=teacher.name,
                 changed_at=made,
                 assignment_id=standing.last_assignment,
             )

@@ -27,6 +27,7 @@ def _entry(school: School, ledger: Ledger, dice: random.Random, about: tuple[Cla
     each, student, day = about
     key, luck = school.next_id("journal_entries"), dice.random()
     own = luck < 0.8
+    writer = student if own else each.teacher
     points = 2 if own and luck < 0.3 else 0
     written = at(day, 68_000 + dice.randrange(9_000))
     answered = dice.random() < 0.35 and day < school.plan.last_day
@@ -34,7 +35,8 @@ def _entry(school: School, ledger: Ledger, dice: random.Random, about: tuple[Cla
         models.JournalEntry,
         id=key,
         student_id=student.id,
-        author_id=student.id if own else each.teacher.id,
+        author_id=writer.id,
+        author_name=writer.name,
         title=dice.choice(school.words.sentences)[:80],
         content=dice.choice(school.words.paragraphs),
         entry_date=written,
