@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help migrate status psql test check lint long bench clean
+.PHONY: help migrate status psql test check lint long bench docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ long: .venv/ready ## the long form of the fault tests (about an hour)
 
 bench: .venv/ready ## measure against stock Alembic and print the tables
 	$(BIN)/python -m benchmarks
+
+docs: .venv/ready ## write docs/schema.md and docs/diagrams.md anew from the models
+	$(BIN)/python -m docs.generate
 
 clean: ## remove the virtual environment and caches; never the database
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

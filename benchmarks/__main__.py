@@ -6,7 +6,7 @@ import sys
 
 import benchmarks
 
-SUPPORT = {"__main__", "load", "measure", "stock_project"}
+SUPPORT = {"__main__", "load", "measure", "read_cases", "stock_project"}
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from ourschool import clients, database, settings
 from ourschool.cli.lint import lint_revisions
+from ourschool.cli.seed import seed_school
 from ourschool.errors import OurSchoolError
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
 
 
 app.command("lint")(lint_revisions)
+app.command("seed")(seed_school)
 
 
 def _run(program: str, arguments: list[str], database_url: str | None) -> None:

@@ -1,0 +1,1 @@
+"""The pages about the schema, and what writes them from the models."""

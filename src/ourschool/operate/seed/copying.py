@@ -1,0 +1,105 @@
+"""Rows on their way into the tables: gathered, then copied parents first while the next ones are made."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+
+from ourschool import models
+
+Row = dict[str, Any]
+Rows = Iterable[tuple[type[models.Base], Row]]
+CHUNK = 20_000
+"""Rows of one table before all are sent: enough for COPY to pay, few enough to stay out of the way of memory."""
+AHEAD = 2
+"""Chunks that may wait for the server while more are made."""
+BEING_ADDED = frozenset({
+    "assignment_templates.created_by_name", "assignment_templates.is_library", "grade_history.changed_by_name",
+    "journal_entries.author_name", "student_assignments.artifacts", "student_assignments.assigned_by_name",
+    "student_assignments.graded_at", "student_assignments.graded_by_name", "student_assignments.submission_method",
+    "student_term_grades.finalized_at", "student_term_grades.finalized_by_name", "terms.created_by_name",
+})  # fmt: skip
+"""Columns that the models may not have yet."""
+
+
+def row(model: type[models.Base], /, **values: Any) -> tuple[type[models.Base], Row]:
+    """A row of the model's table, by column."""
+    return model, values
+
+
+def table_of(model: type[models.Base]) -> sa.Table:
+    """The model's table."""
+    table = model.__table__
+    assert isinstance(table, sa.Table)
+    return table
+
+
+@dataclass
+class Copier:
+    """Copies rows through one connection; `rows` counts what was copied, by table."""
+
+    connection: psycopg.Connection[Any]
+    advance: Callable[[int], None]
+    rows: dict[str, int] = field(default_factory=dict)
+    _columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def copy(self, rows: Rows) -> None:
+        """Copy all rows. A row that another refers to must come before it."""
+        order = [table.name for table in models.metadata.sorted_tables]
+        waiting: dict[str, list[Row]] = {name: [] for name in order}
+        pending: deque[Future[None]] = deque()
+        tables = {model: table_of(model).name for model in _models()}
+        with ThreadPoolExecutor(1, thread_name_prefix="copy") as server:
+            for model, values in rows:
+                gathered = waiting[tables[model]]
+                gathered.append(values)
+                if len(gathered) >= CHUNK:
+                    pending.append(server.submit(self._send, [(name, waiting[name]) for name in order]))
+                    waiting = {name: [] for name in order}
+                    while len(pending) > AHEAD:
+                        pending.popleft().result()
+            pending.append(server.submit(self._send, [(name, waiting[name]) for name in order]))
+            for sent in pending:
+                sent.result()
+
+    def _send(self, gathered: list[tuple[str, list[Row]]]) -> None:
+        for name, rows in gathered:
+            if rows:
+                self._send_table(name, rows)
+                self.rows[name] = self.rows.get(name, 0) + len(rows)
+                self.advance(len(rows))
+
+    def _send_table(self, name: str, rows: list[Row]) -> None:
+        columns = self._columns.get(name)
+        if columns is None:
+            columns = self._columns[name] = filled(models.metadata.tables[name], rows[0])
+        values: Callable[[Row], Sequence[Any]] = itemgetter(*columns)
+        statement = sql.SQL("copy {} ({}) from stdin").format(
+            sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
+        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for each in rows:
+                copy.write_row(values(each))
+
+
+def filled(table: sa.Table, values: Row) -> tuple[str, ...]:
+    """The columns of the table that such a row fills; raises ValueError where row and model do not fit."""
+    unknown = [name for name in values if name not in table.columns and f"{table.name}.{name}" not in BEING_ADDED]
+    missing = [
+        column.name
+        for column in table.columns
+        if column.name not in values and not column.nullable and column.server_default is None and not column.identity
+    ]
+    if unknown or missing:
+        raise ValueError(f"{table.name}: rows have {unknown or 'nothing'} too much and lack {missing or 'nothing'}")
+    return tuple(column.name for column in table.columns if column.name in values)
+
+
+def _models() -> list[type[models.Base]]:
+    return [mapper.class_ for mapper in models.Base.registry.mappers]

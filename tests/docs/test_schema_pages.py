@@ -1,0 +1,69 @@
+"""docs/diagrams.md and docs/schema.md are what the models say today."""
+
+import re
+
+import pytest
+import sqlalchemy as sa
+
+from docs import generate
+from ourschool import models
+from tests.support.databases import ROOT
+
+TABLES = sorted(models.metadata.tables)
+
+
+@pytest.mark.parametrize("name", generate.pages())
+def test_the_page_is_in_step_with_the_models(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text("utf-8") == generate.pages()[name], "Run: make docs"
+
+
+def test_each_table_is_drawn_with_all_columns_in_its_part_and_with_its_keys_in_the_whole() -> None:
+    *by_part, whole = re.findall(r"```mermaid\n(.*?)```", generate.diagrams(), flags=re.DOTALL)
+    assert re.findall(r"^  (\w+) \{$", whole, flags=re.MULTILINE) == TABLES
+    assert sorted(re.findall(r"^  (\w+) \{$", "".join(by_part), flags=re.MULTILINE)) == TABLES
+    for table in models.metadata.tables.values():
+        box = re.search(rf"^  {table.name} \{{\n(.*?)^  \}}$", "".join(by_part), flags=re.MULTILINE | re.DOTALL)
+        assert box is not None
+        assert [line.split()[1] for line in box[1].splitlines()] == table.columns.keys()
+
+
+def test_every_foreign_key_is_a_line_in_its_part_and_in_the_whole() -> None:
+    keys = sum(len(column.foreign_keys) for table in models.metadata.tables.values() for column in table.columns)
+    assert len(re.findall(r"^  \w+ [|}o]+--\S+ \w+ : \w+$", generate.diagrams(), flags=re.MULTILINE)) == 2 * keys
+
+
+def test_a_diagram_is_small_enough_to_be_drawn() -> None:
+    """Mermaid draws no text of more than 50,000 characters and no more than 500 lines between boxes."""
+    for diagram in re.findall(r"```mermaid\n(.*?)```", generate.diagrams(), flags=re.DOTALL):
+        assert len(diagram) < 50_000
+        assert diagram.count("--") < 500
+
+
+def test_every_table_column_comment_and_check_is_in_the_schema() -> None:
+    page = generate.schema()
+    for table in models.metadata.tables.values():
+        section = page.split(f"\n### {table.name}\n")[1].split("\n### ")[0]
+        assert (table.comment or "") in section
+        for column in table.columns:
+            assert f"| `{column.name}` |" in section
+            assert (column.comment or "") in section
+        for check in (each for each in table.constraints if isinstance(each, sa.CheckConstraint)):
+            assert f"- check: `{check.sqltext}`" in section
+
+
+def test_triggers_are_told_in_the_words_of_their_functions() -> None:
+    page = generate.schema()
+    assert "- trigger: before truncate, `refuse_change()`" in page
+    assert re.search(r"after insert, `keep_balance\(\)`: always in order of student", page)
+
+
+def test_a_changed_model_is_noticed() -> None:
+    table = sa.Table("canteen", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
+    assert generate.printed(table.c.id.type) == "integer"
+    before = generate.schema()
+    fees = models.metadata.tables["fees"]
+    was, fees.comment = fees.comment, "Something else"
+    try:
+        assert generate.schema() != before
+    finally:
+        fees.comment = was
