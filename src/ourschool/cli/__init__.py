@@ -13,6 +13,9 @@ from ourschool.errors import OurSchoolError
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 COMMANDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ensure": ("ensure:ensure", {}),
+    "new": ("revisions:new", {}),
+    "prove": ("revisions:prove", {}),
+    "check": ("revisions:check", {}),
     "lint": ("lint:lint_revisions", {}),
     "psql": ("programs:psql", {"context_settings": PASS_THROUGH}),
     "pg_dump": ("programs:pg_dump", {"context_settings": PASS_THROUGH}),

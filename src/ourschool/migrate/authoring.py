@@ -126,6 +126,7 @@ def _autogenerates(config: Config) -> bool:
 
 
 def _command(config: Config) -> str | None:
-    """The typed command; None where a program called Alembic's functions."""
+    """The typed command; where a program called Alembic's functions, what it says of itself, or None."""
     chosen = getattr(config.cmd_opts, "cmd", None)
-    return chosen[0].__name__ if chosen else None
+    said: str | None = config.attributes.get("command")
+    return chosen[0].__name__ if chosen else said
