@@ -150,9 +150,9 @@ execute function keep_graded_at()
 
 
 def upgrade() -> None:
-    for column in columns():
-        if not op.restore_column(TABLE, column.name):
-            op.add_column(TABLE, column, if_not_exists=True)
+    for added in columns():
+        if not op.restore_column(TABLE, added.name):
+            op.add_column(TABLE, added, if_not_exists=True)
     op.execute(KEEP_GRADED_AT)
     for trigger in TRIGGERS:
         op.execute(trigger)

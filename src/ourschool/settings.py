@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from ourschool import project
 from ourschool.errors import UsageError
 
 
@@ -18,7 +19,7 @@ class Settings:
     """
 
     folder: Path
-    """Where `alembic.ini` and `.env` are."""
+    """Where `.env` is, and what we make: the embedded server, backups."""
     database_url: str | None = field(default=None, repr=False)
     """`DATABASE_URL`: a PostgreSQL URL, `embedded` or `embedded:/path`; None where nobody said."""
     lock_timeout: int = 200
@@ -32,15 +33,22 @@ class Settings:
     idle_timeout: int = 600_000
     """`OURSCHOOL_IDLE_TIMEOUT`, ms: a migrator that went silent inside a transaction is ended by the server."""
 
+    @property
+    def ini(self) -> Path:
+        """The alembic.ini of the revisions: in `folder`, or else what was installed with this package."""
+        here = self.folder / "alembic.ini"
+        return here if here.exists() else project.folder() / "alembic.ini"
+
 
 def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings of the project in `folder`.
+    """Read the settings of the project in `folder`; of what was installed as a package, in the present folder.
 
     `database_url` (an option of the command line) wins over the environment, the environment over `.env`.
     A `.env` is taken as written: `$` and `%` in a password stand for themselves.
     Raises UsageError for a number that is none.
     """
     process = os.environ if environ is None else environ
+    folder = Path.cwd() if folder == project.INSTALLED else folder
     file = dotenv_values(folder / ".env", interpolate=False, encoding="utf-8")
     known = {name: value for name, value in file.items() if value is not None} | dict(process)
     return Settings(

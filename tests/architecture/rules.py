@@ -14,7 +14,7 @@ LAYERS = (
     {"database"},
     {"embedded"},
     {"settings"},
-    {"errors"},
+    {"errors", "project"},
 )
 """From the top: a module imports from its own layer and from those below. `models` stands beside them."""
 MAY_IMPORT_MODELS = frozenset({"operate.seed", "operate.check"})

@@ -1,59 +1,65 @@
 """The command `ourschool`: parse, call, print; the work is done elsewhere."""
 
-import subprocess
+import importlib
 import sys
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Any
 
-import sqlalchemy as sa
 import typer
+from typer.core import TyperGroup
 
-from ourschool import clients, database, settings
-from ourschool.cli.lint import lint_revisions
-from ourschool.cli.seed import seed_school
 from ourschool.errors import OurSchoolError
 
+PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+COMMANDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "ensure": ("ensure:ensure", {}),
+    "new": ("revisions:new", {}),
+    "prove": ("revisions:prove", {}),
+    "check": ("revisions:check", {}),
+    "seed": ("seed:seed_school", {}),
+    "lint": ("lint:lint_revisions", {}),
+    "psql": ("programs:psql", {"context_settings": PASS_THROUGH}),
+    "pg_dump": ("programs:pg_dump", {"context_settings": PASS_THROUGH}),
+    "alembic": ("programs:alembic", {"context_settings": PASS_THROUGH}),
+}
+"""Each command's module and function in this package, in the order of `--help`; a Typer for a family of commands."""
+
+
+class Lazily(TyperGroup):
+    """Imports the module of the one command that was asked for: `ourschool ensure` stands before every start."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as Click calls it
+        """In the order of the table above."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """The command, or None for a name that is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        (place, options), app = COMMANDS[cmd_name], typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        module, _, function = place.partition(":")
+        found = getattr(importlib.import_module(f"ourschool.cli.{module}"), function)
+        if isinstance(found, typer.Typer):
+            command = typer.main.get_command(found)
+        else:
+            app.command(cmd_name, **options)(found)
+            command = typer.main.get_command(app)
+        command.name = cmd_name
+        return command
+
+
 app = typer.Typer(
+    cls=Lazily,
     help="The database of a school, kept right for years.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="Wins over DATABASE_URL and .env.")]
-
 
 @app.callback()
 def ourschool() -> None:
     """Migrations are run with python -m alembic; this command has what Alembic has no word for."""
-
-
-@app.command(context_settings=PASS_THROUGH)
-def psql(context: typer.Context, database_url: DatabaseUrl = None) -> None:
-    """Open psql on the database: ourschool psql -c 'select * from alembic_version'."""
-    _run("psql", context.args, database_url)
-
-
-@app.command("pg_dump", context_settings=PASS_THROUGH)
-def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
-    """Dump the database: ourschool pg_dump --file backup.sql."""
-    _run("pg_dump", context.args, database_url)
-
-
-app.command("lint")(lint_revisions)
-app.command("seed")(seed_school)
-
-
-def _run(program: str, arguments: list[str], database_url: str | None) -> None:
-    project = settings.load(Path.cwd(), database_url=database_url)
-    url = database.url_of(project)
-    try:
-        binary = clients.program(program, clients.server_major(url))
-    except sa.exc.DBAPIError as fault:
-        raise database.explain(fault, url) from fault
-    done = subprocess.run([str(binary), *arguments], env=database.libpq_environment(url), check=False)
-    raise typer.Exit(done.returncode)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ourschool import database, settings
+from ourschool.cli.options import AsJson, DatabaseUrl
 from ourschool.operate.lint import report
 from ourschool.operate.lint.history import lint
 
@@ -14,8 +15,8 @@ def lint_revisions(
     revisions: Annotated[
         list[str] | None, typer.Argument(metavar="[REVISION]...", help="Ids, head, or ranges a:b; all without.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    database_url: Annotated[str | None, typer.Option("--database-url", help="Wins over DATABASE_URL and .env.")] = None,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Run revisions on a scratch database and tell what in them would stall users, lose data or not run twice."""
     project = settings.load(Path.cwd(), database_url=database_url)

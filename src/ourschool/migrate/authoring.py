@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
@@ -9,6 +10,7 @@ from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from ourschool import project
 from ourschool.errors import CheckFailed
 from ourschool.migrate import comparison, refusals
 from ourschool.migrate.autogenerate.directives import Changes
@@ -30,6 +32,16 @@ def needs_no_database(config: Config) -> bool:
 def fitting_ids(script: ScriptDirectory) -> None:
     """Refuse to print SQL for an id that `alembic_version` cannot hold: psql would find out when it is applied."""
     refusals.too_long(revision.revision for revision in script.walk_revisions())
+
+
+def names_in_order(script: ScriptDirectory) -> None:
+    """Warn where the head's file is not the last by name: `ensure_current` takes the last one for the head."""
+    heads, last = script.get_heads(), project.newest(Path(script.versions))
+    if last is not None and len(heads) == 1 and heads[0] != last:
+        log.warning(
+            "The file of %s, the head, has an earlier time in its name than that of %s. Rename it to a later one: "
+            "applications that start would take %s for the head.", heads[0], last, last,
+        )  # fmt: skip
 
 
 def before_a_file(config: Config, script: ScriptDirectory) -> None:
@@ -114,6 +126,7 @@ def _autogenerates(config: Config) -> bool:
 
 
 def _command(config: Config) -> str | None:
-    """The typed command; None where a program called Alembic's functions."""
+    """The typed command; where a program called Alembic's functions, what it says of itself, or None."""
     chosen = getattr(config.cmd_opts, "cmd", None)
-    return chosen[0].__name__ if chosen else None
+    said: str | None = config.attributes.get("command")
+    return chosen[0].__name__ if chosen else said

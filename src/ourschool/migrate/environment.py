@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate import faults, journal, refusals, waiting
+from ourschool.migrate import authoring, faults, journal, refusals, waiting
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.plan import Plan, Step
 from ourschool.migrate.session import APPLICATION, backend_pid, renew, server_settings, worker
@@ -197,6 +197,7 @@ class Run:
         refusals.too_long(revision for step in steps for revision in step.to_revisions_no_deps)
         if not self._writes(context):
             return
+        authoring.names_in_order(script)
         if not steps:
             log.info("Nothing to do: the database is at %s.", " and ".join(heads) or "base")
             return

@@ -71,7 +71,7 @@ def _run(url: URL, statement: sql.Composed | sql.SQL) -> None:
 
 def _elsewhere(url: URL) -> URL:
     try:
-        return _embedded(_major(url))
+        return temporary_server(_major(url))
     except embedded.EmbeddedMissing as missing:
         role = psycopg.sql.Identifier(url.username or "current_user").as_string()
         raise UsageError(
@@ -89,7 +89,7 @@ def _major(url: URL) -> int:
 
 
 @lru_cache(maxsize=4)
-def _embedded(major: int) -> URL:
+def temporary_server(major: int = embedded.NEWEST) -> URL:
     """One embedded server for as long as this process lives; its folder goes after it (atexit runs backwards)."""
     folder = Path(tempfile.mkdtemp(prefix="ourschool-scratch-"))
     folder.chmod(0o755)

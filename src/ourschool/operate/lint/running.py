@@ -158,7 +158,7 @@ class Scratch:
         return self.surroundings.around(self._versions, self._engine)
 
     def _config(self) -> Config:
-        return Config(str(self._settings.folder / "alembic.ini"))
+        return Config(str(self._settings.ini))
 
     def _script(self, revision: str) -> Script:
         found = self.script.get_revision(revision)

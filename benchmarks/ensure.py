@@ -1,0 +1,113 @@
+"""What an application waits for at its start where nothing is to do: `ensure_current` and `ourschool ensure`.
+
+In process against the bare round trip, with our history and with one of 1,000 revisions; as a whole process against
+`alembic upgrade head`. Flask-Migrate's `upgrade()` is Alembic's `command.upgrade` in process, which stands for it.
+"""
+
+import io
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from psycopg import Connection
+from rich.console import Console
+
+from benchmarks import stock_project
+from benchmarks.measure import in_turn, show
+from ourschool import ensure_current, project
+from ourschool.operate.look import VERSIONS
+from tests.support.databases import ROOT, Database, fresh
+from tests.support.servers import running
+
+ROUNDS = 500
+
+
+def main() -> None:
+    """Print both tables."""
+    with tempfile.TemporaryDirectory() as folder, running(18) as server, fresh(server) as database:
+        database.alembic("upgrade", "head")
+        stock = stock_project.make(Path(folder))
+        _in_process(database, stock, Path(folder))
+        rows = [
+            in_turn(
+                "ourschool ensure",
+                lambda: _run(database, ROOT, "ourschool", "ensure"),
+                lambda: _run(database, stock, "alembic", "upgrade", "head"),
+                rounds=15,
+                bound=0.6,
+            )
+        ]
+    show("Whole process, nothing to do, PostgreSQL 18", "alembic upgrade head", rows)
+
+
+def _in_process(database: Database, stock: Path, folder: Path) -> None:
+    console = Console(width=100)
+    engine = sa.create_engine(database.url)
+    with engine.connect() as connection:
+        ours, bare = _medians(connection)
+        with _thousand_revisions(folder):
+            many, _ = _medians(connection)
+    config = Config(str(stock / "alembic.ini"), stdout=io.StringIO())
+    os.environ["DATABASE_URL"] = database.url.render_as_string(hide_password=False)  # the stock env.py reads it
+    logging.disable(logging.INFO)
+    taken = []
+    for _ in range(10):
+        started = time.perf_counter()
+        command.upgrade(config, "head")
+        taken.append(time.perf_counter() - started)
+    console.print(
+        f"ensure_current, connection open: {ours * 1000:.3f} ms, {(ours - bare) * 1000:.3f} ms over the bare round "
+        f"trip (allowed 0.5); with 1,000 revisions {(many - bare) * 1000:.3f} ms over it; Alembic's command.upgrade in "
+        f"process {median(taken) * 1000:.0f} ms, {median(taken) / ours:.0f} times as long"
+    )
+
+
+def _medians(connection: sa.Connection) -> tuple[float, float]:
+    """Of ensure_current, and of its one statement alone on the same connection; seconds."""
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, Connection)
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        ensure_current(connection)
+        taken[0].append(time.perf_counter() - started)
+        driver.autocommit = True
+        started = time.perf_counter()
+        driver.execute(VERSIONS).fetchall()
+        taken[1].append(time.perf_counter() - started)
+        driver.autocommit = False
+    return median(taken[0]), median(taken[1])
+
+
+@contextmanager
+def _thousand_revisions(folder: Path) -> Iterator[None]:
+    """Let the package find its revisions where 1,000 older ones lie beside them."""
+    there = ROOT / "alembic" / "versions"
+    versions = folder / "many" / "alembic" / "versions"
+    versions.mkdir(parents=True)
+    for path in there.glob("*.py"):
+        (versions / path.name).write_bytes(path.read_bytes())
+    for nth in range(1000):
+        (versions / f"2020_01_01_{nth:04d}-{nth:012x}_one_of_many.py").touch()
+    kept, project.INSTALLED = project.INSTALLED, folder / "many"
+    package, project.PACKAGE = project.PACKAGE, folder / "none" / "none" / "none"
+    try:
+        yield
+    finally:
+        project.INSTALLED, project.PACKAGE = kept, package
+
+
+def _run(database: Database, folder: Path, *command: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", *command], cwd=folder, env=database.environment(), check=True, capture_output=True
+    )

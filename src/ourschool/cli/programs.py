@@ -1,0 +1,39 @@
+"""`ourschool psql`, `ourschool pg_dump` and `ourschool alembic`: other people's programs, told which database."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import sqlalchemy as sa
+import typer
+
+from ourschool import clients, database, settings
+from ourschool.cli.options import DatabaseUrl
+
+
+def psql(context: typer.Context, database_url: DatabaseUrl = None) -> None:
+    """Open psql on the database: ourschool psql -c 'select * from alembic_version'."""
+    _run("psql", context.args, database_url)
+
+
+def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
+    """Dump the database: ourschool pg_dump --file backup.sql."""
+    _run("pg_dump", context.args, database_url)
+
+
+def alembic(context: typer.Context) -> None:
+    """Alembic on the revisions here, or those installed with this package: ourschool alembic upgrade head."""
+    project = settings.load(Path.cwd())
+    command = [sys.executable, "-m", "alembic", "-c", str(project.ini), *context.args]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+def _run(program: str, arguments: list[str], database_url: str | None) -> None:
+    project = settings.load(Path.cwd(), database_url=database_url)
+    url = database.url_of(project)
+    try:
+        binary = clients.program(program, clients.server_major(url))
+    except sa.exc.DBAPIError as fault:
+        raise database.explain(fault, url) from fault
+    done = subprocess.run([str(binary), *arguments], env=database.libpq_environment(url), check=False)
+    raise typer.Exit(done.returncode)

@@ -1,0 +1,42 @@
+"""Alembic's own commands on a database of our choice, in this process: env.py, and all that it guarantees, included."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL
+
+from ourschool import database
+from ourschool.errors import CheckFailed
+from ourschool.migrate.session import server_settings
+from ourschool.settings import Settings
+
+
+@contextmanager
+def configured(settings: Settings, url: URL, *, application_name: str = "ourschool") -> Iterator[Config]:
+    """A configuration whose commands work on `url` over one connection, which is closed at the end."""
+    engine = database.engine_for(url, application_name=application_name, options=server_settings(settings))
+    with engine.connect() as connection:
+        config = Config(str(settings.ini), stdout=io.StringIO())
+        config.attributes["connection"] = connection
+        yield config
+
+
+def drift(config: Config) -> tuple[str, ...]:
+    """What sets the database, which must be at head, apart from the models: a line for each deviation."""
+    config.attributes["command"] = "check"
+    try:
+        command.check(config)
+    except CheckFailed as fault:
+        return tuple(fault.message.split("\n  ")[1:])
+    finally:
+        del config.attributes["command"]
+    return ()
+
+
+def script(settings: Settings) -> ScriptDirectory:
+    """The revisions."""
+    return ScriptDirectory.from_config(Config(str(settings.ini), stdout=io.StringIO()))
