@@ -32,6 +32,8 @@ class Settings:
     """`OURSCHOOL_STATEMENT_TIMEOUT`, ms; 0 is none: a long revision is not a fault."""
     idle_timeout: int = 600_000
     """`OURSCHOOL_IDLE_TIMEOUT`, ms: a migrator that went silent inside a transaction is ended by the server."""
+    development: bool = False
+    """`OURSCHOOL_DEVELOPMENT=yes`: this database may be emptied by `ourschool reset`."""
 
     @property
     def ini(self) -> Path:
@@ -60,6 +62,7 @@ def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str,
         migrator_deadline=_number(known, "OURSCHOOL_MIGRATOR_DEADLINE", Settings.migrator_deadline),
         statement_timeout=int(_number(known, "OURSCHOOL_STATEMENT_TIMEOUT", Settings.statement_timeout)),
         idle_timeout=int(_number(known, "OURSCHOOL_IDLE_TIMEOUT", Settings.idle_timeout)),
+        development=known.get("OURSCHOOL_DEVELOPMENT", "").strip().lower() in {"yes", "true", "1"},
     )
 
 

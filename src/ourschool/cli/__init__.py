@@ -16,6 +16,8 @@ COMMANDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "new": ("revisions:new", {}),
     "prove": ("revisions:prove", {}),
     "check": ("revisions:check", {}),
+    "admin": ("admin:app", {}),
+    "reset": ("reset:reset", {}),
     "seed": ("seed:seed_school", {}),
     "lint": ("lint:lint_revisions", {}),
     "psql": ("programs:psql", {"context_settings": PASS_THROUGH}),

@@ -1,0 +1,63 @@
+"""`ourschool admin`: create, reset-password, unlock."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.engine import URL
+
+from ourschool import database, settings
+from ourschool.cli.options import DatabaseUrl
+from ourschool.operate import admin
+
+app = typer.Typer(help="Administrators: make the first, set a password anew, unlock.", no_args_is_help=True)
+
+Login = Annotated[str, typer.Argument(help="Email or username.")]
+VARIABLE = "ADMIN_PASSWORD"
+
+
+@app.command()
+def create(
+    email: Annotated[str, typer.Option(help="Where mail reaches them.")] = "admin@school.invalid",
+    username: Annotated[str, typer.Option(help="What they sign in with.")] = "admin",
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make an administrator, unless there: ADMIN_PASSWORD=… ourschool admin create --email head@school.example.
+
+    Without ADMIN_PASSWORD a random password is shown, once.
+    """
+    account = admin.create(_url(database_url), admin.Person(email, username), _password())
+    if account.changed:
+        typer.echo(f"Administrator {account.username} was made.")
+        _show(account)
+    else:
+        typer.echo(f"Administrator {account.username} is there already; nothing was changed.")
+
+
+@app.command("reset-password")
+def reset_password(login: Login, database_url: DatabaseUrl = None) -> None:
+    """Set a password anew, unlock, and end all sessions: ADMIN_PASSWORD=… ourschool admin reset-password admin."""
+    account = admin.reset_password(_url(database_url), login, _password())
+    typer.echo(f"{account.username} has another password; their sessions have ended.")
+    _show(account)
+
+
+@app.command()
+def unlock(login: Login, database_url: DatabaseUrl = None) -> None:
+    """Open an account that failed logins have locked: ourschool admin unlock m.jones."""
+    account = admin.unlock(_url(database_url), login)
+    typer.echo(f"{account.username} {'was locked and is open now' if account.changed else 'was not locked'}.")
+
+
+def _show(account: admin.Account) -> None:
+    if account.password is not None:
+        typer.echo(f"Password, shown this once: {account.password}")
+
+
+def _password() -> str | None:
+    return os.environ.get(VARIABLE) or None
+
+
+def _url(database_url: str | None) -> URL:
+    return database.url_of(settings.load(Path.cwd(), database_url=database_url))
