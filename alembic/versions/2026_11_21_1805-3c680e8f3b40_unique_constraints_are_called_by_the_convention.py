@@ -26,9 +26,11 @@ NAMES = {
 
 def upgrade() -> None:
     for table, (old, new) in NAMES.items():
+        # lint: renaming-object no statement needs the name: ON CONFLICT finds it by its columns as well
         op.execute(f"alter table {table} rename constraint {old} to {new}")
 
 
 def downgrade() -> None:
     for table, (old, new) in NAMES.items():
+        # lint: renaming-object no statement needs the name: ON CONFLICT finds it by its columns as well
         op.execute(f"alter table {table} rename constraint {new} to {old}")

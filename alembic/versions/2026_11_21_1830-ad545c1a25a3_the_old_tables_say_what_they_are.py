@@ -83,7 +83,6 @@ COLUMNS = {
     "journal_entries": {
         "author_id": "who wrote it, often the student",
         "entry_date": "the moment it is about",
-        "win": "what went well",
     },
 }
 
