@@ -111,7 +111,7 @@ create function only_the_ledger() returns trigger
 language plpgsql
 as $$
 begin
-    -- the ledger's trigger, and the deletion of the student, come through another trigger
+    -- the ledger's trigger, and the deletion of the student, come through another trigger: WHEN lets them pass
     if pg_trigger_depth() < 2 and coalesce(current_setting('ourschool.retiring', true), '') <> 'on' then
         raise exception 'The balance follows the ledger: % of % is refused', tg_op, tg_table_name
             using errcode = 'restrict_violation',
@@ -127,7 +127,7 @@ $$
 ONLY_THE_LEDGER_TRIGGERS = (
     """
 create trigger student_points_only_the_ledger before insert or update or delete on student_points
-for each row execute function only_the_ledger()
+for each row when (pg_trigger_depth() = 0) execute function only_the_ledger()
 """,
     """
 create trigger student_points_never_truncated before truncate on student_points
