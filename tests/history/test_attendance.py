@@ -3,7 +3,7 @@
 import pytest
 
 from tests.history.conftest import Stop
-from tests.history.schools import CHAIN, at, catalogue, downgrade, upgrade
+from tests.history.schools import CHAIN, at, catalogue, columns, downgrade, upgrade
 from tests.history.small import PERSON, contents
 from tests.support.databases import Database
 
@@ -57,7 +57,7 @@ def before(at_revision: Stop) -> Database:
 def test_the_last_changed_stays_up_down_and_up(before: Database) -> None:
     there, rows = catalogue(before), contents(before)
     upgrade(before, REVISION)
-    stayed = dict(before.rows("select date::text, notes from attendance_records where student_id = 1"))  # type: ignore[arg-type]
+    stayed = columns(before, "select date::text, notes from attendance_records where student_id = 1")
     assert stayed == {day: str(stays) for day, (_, stays) in DAYS.items()}
     assert before.value("select count(*) from attendance_records where student_id = 2") == len(DAYS)
     kept = before.rows(f"select date::text, notes from {KEPT} order by 1, 2")
