@@ -147,10 +147,8 @@ def downgrade() -> None:
     for table in OWNERS:
         op.restore_rows(table)
     for table, column, referent in OTHERS:
-        # lint: backfill-in-one-statement only rows whose key pointed to nothing and is that of a row again
         # lint: loses-data what is deleted from what was kept has just been given back, in the same statement
         op.execute(GIVE_BACK.format(table=table, column=column, referent=referent, kept=KEPT))
-    # lint: loses-data the table is dropped only where it is empty
     op.execute(FORGET)
 
 

@@ -176,8 +176,8 @@ def downgrade() -> None:
     op.execute("drop trigger if exists student_assignments_graded on student_assignments")
     op.execute("drop trigger if exists student_assignments_regraded on student_assignments")
     op.execute("drop function if exists keep_graded_at()")
-    for name in ("submission_method", "artifacts", "graded_at"):
-        op.retire_column(TABLE, name)
+    for column in ("submission_method", "artifacts", "graded_at"):
+        op.retire_column(TABLE, column)
     # lint: backfill-in-one-statement only the few rows that broke a rule
     # lint: loses-data what is deleted from what was kept has just been given back; the table goes where it is empty
     op.execute(GIVE_BACK)

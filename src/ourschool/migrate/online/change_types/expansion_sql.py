@@ -18,6 +18,7 @@ select t.tgname::text as name,
  where t.tgrelid = :table
    and not t.tgisinternal
    and t.tgname like '%\\_\\_changing\\_%'
+ order by t.tgname
 """
 # Before, for each row; tgtype has a bit for each: 1 row, 2 before, 4 insert, 16 update.
 OTHERS = """
