@@ -51,12 +51,12 @@ select id, student_id, template_id, due_date
         MUCH,
     ),
     Read(
-        "recently graded", "student_assignments", ("graded_",),
+        "recently graded", "student_assignments", ("graded_at",),
         """
 select id, student_id, template_id, points_earned
   from student_assignments
- where graded_date is not null
- order by graded_date desc
+ where graded_at is not null
+ order by graded_at desc
  limit %s
 """,
         "select 50",
@@ -87,7 +87,19 @@ select date, status, notes
         "select student_id, joined_on, joined_on + 90 from enrollments",
     ),
     Read(
-        "the ledger, a page", "point_transactions", ("student_id, created_at DESC, id DESC",),
+        "the ledger, a page", "point_transactions", ("(created_at DESC, id DESC)",),
+        """
+select id, student_id, amount, type, source, created_at
+  from point_transactions
+ where (created_at, id) < (%s, %s)
+ order by created_at desc, id desc
+ limit 50
+""",
+        "select created_at, id from point_transactions",
+        MUCH,
+    ),
+    Read(
+        "a student's ledger", "point_transactions", ("student_id, created_at DESC, id DESC",),
         """
 select id, amount, type, source, created_at
   from point_transactions
@@ -100,7 +112,7 @@ select id, amount, type, source, created_at
         MUCH,
     ),
     Read(
-        "points by type and source", "point_transactions", ("student_id",),
+        "points by type and source", "point_transactions", ("(student_id, type, source)",),
         "select type, source, sum(amount) from point_transactions where student_id = %s group by type, source",
         STUDENTS_NOW,
         MUCH,
