@@ -110,6 +110,7 @@ def test_a_broken_chain_is_found(versions: Path) -> None:
 
 def head_of(versions: Path) -> str:
     files = [rules.assigned(path) for path in versions.glob("*.py")]
-    parents = {str(file["down_revision"]) for file in files}
+    named = [file["down_revision"] for file in files]
+    parents = {str(parent) for each in named for parent in (each if isinstance(each, tuple) else (each,))}
     (head,) = {str(file["revision"]) for file in files} - parents - {"c" * 33}
     return head

@@ -23,7 +23,7 @@ def template_with_rows(newest: Server) -> Iterator[str]:
         made.alembic("upgrade", BASELINE)
         made.execute("drop table alembic_version, migration_journal")
         with made.connect() as connection:
-            rows.fill(connection)
+            rows.fill(connection, rows.Size(conflicts=False))
         yield str(made.url.database)
 
 

@@ -168,7 +168,7 @@ def test_the_way_out_of_an_unknown_revision_works(existing: Database) -> None:
         (("upgrade", "nonesuch"), "There is no revision 'nonesuch' in alembic/versions."),
         (("stamp", "nonesuch"), "There is no revision 'nonesuch' in alembic/versions."),
         (("upgrade", "+99"), "+99 goes further than there are revisions from where the database stands."),
-        (("downgrade", "-99"), "-99 goes further than there are revisions from where the database stands."),
+        (("downgrade", "-99"), "So many steps lead past a merge, where it is not said which of the lines is meant."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -27,11 +27,16 @@ def test_current_check_heads_is_0_at_head_and_1_before_it(at_head: Database) -> 
     assert "ourschool: The database is not at the newest revision.\n→ python -m alembic upgrade head" in said
 
 
+def revision(line: str) -> str:
+    """The revision of a line of `history`."""
+    return line.split(" -> ")[1].split(",", maxsplit=1)[0].split(" ", maxsplit=1)[0]
+
+
 @pytest.mark.promise("O1")
 def test_history_lists_all_from_head_to_base_without_a_database(scratch: Database) -> None:
     down = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere"}
     lines = scratch.alembic("history", env=down).stdout.splitlines()
-    assert [line.split(",")[0].removesuffix(" (head)").split(" -> ")[1] for line in lines] == list(reversed(CHAIN))
+    assert [revision(line) for line in lines] == list(reversed(CHAIN))
     assert lines[-1] == f"<base> -> {BASELINE}, initial baseline from existing database"
 
 
@@ -39,15 +44,15 @@ def test_history_marks_the_current_revision_and_waits_for_nobody(at_head: Databa
     with at_head.connect() as other:
         other.execute("lock table alembic_version in row exclusive mode")
         lines = at_head.alembic("history", "--indicate-current").stdout.splitlines()
-    assert lines[0].startswith(f"{CHAIN[-2]} -> {HEAD} (head) (current), ")
+    assert lines[0].startswith(f"{CHAIN[-2]} -> {HEAD} (")
+    assert " (head) (current), " in lines[0]
 
 
 @pytest.mark.promise("E2")
 def test_what_is_pending_is_listed_by_one_command(scratch: Database) -> None:
     scratch.alembic("upgrade", CHAIN[1])
     lines = scratch.alembic("history", "-r", "current:head").stdout.splitlines()
-    listed = [line.split(" -> ")[1].split(",")[0].removesuffix(" (head)") for line in lines]
-    assert listed == list(reversed(CHAIN[1:]))
+    assert [revision(line) for line in lines] == list(reversed(CHAIN[1:]))
 
 
 @pytest.mark.promise("E2")
@@ -62,8 +67,11 @@ def test_show_prints_one_revision_and_history_verbose_all(scratch: Database) -> 
 
 @pytest.mark.promise("T3")
 def test_heads_and_branches(scratch: Database) -> None:
-    assert scratch.alembic("heads").stdout == f"{HEAD} (head)\n"
-    assert scratch.alembic("branches").stdout == ""
+    (head,) = scratch.alembic("heads").stdout.splitlines()
+    assert head in {f"{HEAD} (fees, exams) (head)", f"{HEAD} (exams, fees) (head)"}
+    branches = scratch.alembic("branches").stdout
+    assert branches.startswith("683d2e072479 (branchpoint)\n")
+    assert ("-> c408593ea583 (fees)" in branches, "-> ae00ebd96580 (exams)" in branches) == (True, True)
 
 
 @pytest.mark.promise("T5", "C6")

@@ -103,8 +103,9 @@ def test_the_message_of_a_merge_is_questioned_too(scratch: Database, project: Pa
 def test_two_heads_are_refused_and_the_merge_that_is_named_joins_them(at_head: Database, project: Path) -> None:
     write(project, "hersone", upgrade="op.execute('create table hers (id integer)')")
     write(project, "hisone", upgrade="op.execute('create table his (id integer)')")
-    assert at_head.alembic("heads", cwd=project).stdout == "hersone (head)\nhisone (head)\n"
-    assert at_head.alembic("branches", cwd=project).stdout.startswith(f"{HEAD} (branchpoint)\n")
+    heads = at_head.alembic("heads", cwd=project).stdout.splitlines()
+    assert [line.split(" ")[0] for line in heads] == ["hersone", "hisone"]
+    assert at_head.alembic("branches", cwd=project).stdout.startswith(f"{HEAD} (")
 
     said = at_head.alembic("upgrade", "head", cwd=project, status=2).stderr
     command = 'python -m alembic merge heads -m "merge hersone and hisone"'

@@ -62,16 +62,17 @@ def test_a_second_upgrade_does_nothing_and_says_so(at_head: Database) -> None:
 def test_rows_survive_the_way_up_and_down(existing: Database) -> None:
     tables = tuple(rows.TABLES)
 
-    def counts() -> list[object]:
-        return [existing.value(f"select count(*) from {table}") for table in tables]
+    def counts() -> dict[str, object]:
+        return {table: existing.value(f"select count(*) from {table}") for table in tables}
 
     before = counts()
     existing.alembic("stamp", BASELINE)
     existing.alembic("upgrade", "head")
-    assert counts() == before
+    moved = {"attendance_records", "lesson_assignments"}  # some are set aside; templates' own lessons are added
+    assert {table for table, count in counts().items() if count != before[table]} == moved
     existing.alembic("downgrade", BASELINE)
     assert counts() == before
-    assert all(before)
+    assert all(before.values())
 
 
 @pytest.mark.promise("O11")

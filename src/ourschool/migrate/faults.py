@@ -84,6 +84,9 @@ def _command(fault: CommandError) -> OurSchoolError:
     if relative:
         text = f"{relative[1]} goes further than there are revisions from where the database stands"
         remedy = "python -m alembic current shows where it stands, history what is before and after."
+    elif text.startswith("Ambiguous walk"):
+        text = "So many steps lead past a merge, where it is not said which of the lines is meant"
+        remedy = "python -m alembic history lists the revisions: name one of them instead of a number of steps."
     elif isinstance(cause, ResolutionError) and str(cause).startswith("Multiple revisions"):
         text = str(cause)
     elif isinstance(cause, ResolutionError) and text.startswith("Can't locate"):

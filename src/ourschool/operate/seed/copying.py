@@ -19,13 +19,6 @@ CHUNK = 20_000
 """Rows of one table before all are sent: enough for COPY to pay, few enough to stay out of the way of memory."""
 AHEAD = 2
 """Chunks that may wait for the server while more are made."""
-BEING_ADDED = frozenset({
-    "assignment_templates.created_by_name", "assignment_templates.is_library", "grade_history.changed_by_name",
-    "journal_entries.author_name", "student_assignments.artifacts", "student_assignments.assigned_by_name",
-    "student_assignments.graded_at", "student_assignments.graded_by_name", "student_assignments.submission_method",
-    "student_term_grades.finalized_at", "student_term_grades.finalized_by_name", "terms.created_by_name",
-})  # fmt: skip
-"""Columns that the models may not have yet."""
 
 
 def row(model: type[models.Base], /, **values: Any) -> tuple[type[models.Base], Row]:
@@ -90,7 +83,7 @@ class Copier:
 
 def filled(table: sa.Table, values: Row) -> tuple[str, ...]:
     """The columns of the table that such a row fills; raises ValueError where row and model do not fit."""
-    unknown = [name for name in values if name not in table.columns and f"{table.name}.{name}" not in BEING_ADDED]
+    unknown = [name for name in values if name not in table.columns]
     missing = [
         column.name
         for column in table.columns
