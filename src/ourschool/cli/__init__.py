@@ -9,6 +9,8 @@ import sqlalchemy as sa
 import typer
 
 from ourschool import clients, database, settings
+from ourschool.cli.adopt import adopt_database
+from ourschool.cli.identify import identify_database
 from ourschool.cli.lint import lint_revisions
 from ourschool.errors import OurSchoolError
 
@@ -40,6 +42,8 @@ def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
     _run("pg_dump", context.args, database_url)
 
 
+app.command("adopt")(adopt_database)
+app.command("identify")(identify_database)
 app.command("lint")(lint_revisions)
 
 
