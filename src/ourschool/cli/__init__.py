@@ -10,8 +10,10 @@ import typer
 
 from ourschool import clients, database, settings
 from ourschool.cli.adopt import adopt_database
+from ourschool.cli.history import show_history
 from ourschool.cli.identify import identify_database
 from ourschool.cli.lint import lint_revisions
+from ourschool.cli.status import show_status
 from ourschool.errors import OurSchoolError
 
 app = typer.Typer(
@@ -43,8 +45,10 @@ def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
 
 
 app.command("adopt")(adopt_database)
+app.command("history")(show_history)
 app.command("identify")(identify_database)
 app.command("lint")(lint_revisions)
+app.command("status")(show_status)
 
 
 def _run(program: str, arguments: list[str], database_url: str | None) -> None:

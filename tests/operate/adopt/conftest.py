@@ -12,12 +12,6 @@ from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One cache folder for the tests: never that of the person who runs them."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
 @pytest.fixture(scope="session")
 def adoptable(newest: Server) -> Iterator[str]:
     with fresh(newest) as made:

@@ -36,7 +36,8 @@ SINGLES = (
            'column users.first_name: expected collation none, found "C"'),
     Single("nullable", "alter table users alter last_name drop not null",
            "column users.last_name: expected not null, found null"),
-    Single("not nullable", "update users set is_active = true where is_active is null; alter table users alter is_active set not null",
+    Single("not nullable", "update users set is_active = true where is_active is null; "
+           "alter table users alter is_active set not null",
            "column users.is_active: expected null, found not null"),
     Single("a default", "alter table users alter is_active set default true",
            "column users.is_active: expected default none, found true"),

@@ -35,7 +35,7 @@ class Kept:
     def read(self, revision: str) -> str | None:
         """The kept text; None where there is none that is whole."""
         try:
-            return gzip.decompress(self._file(revision).read_bytes()).decode()
+            return gzip.decompress(self._file(revision).read_bytes()).decode() or None  # an empty file is whole to gzip
         except (OSError, EOFError, zlib.error, UnicodeDecodeError):
             return None
 
