@@ -9,15 +9,15 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 
-PATIENCE = {"lock_timeout": "3000"}
-"""How long (ms) a look queues behind somebody who holds a table: who comes after queues behind the look."""
+PATIENCE = 5000
+"""How long (ms) a look queues behind somebody who holds a table."""
 
 
 @contextmanager
-def look(url: URL, application_name: str) -> Iterator[Connection]:
+def look(url: URL, application_name: str, patience: int = PATIENCE) -> Iterator[Connection]:
     """A connection whose faults are told in our words. Raises ConnectFailed and what `database.explain` makes."""
     try:
-        engine = database.engine_for(url, application_name=application_name, options=PATIENCE)
+        engine = database.engine_for(url, application_name=application_name, options={"lock_timeout": str(patience)})
         with engine.connect() as connection:
             yield connection
     except sa.exc.DBAPIError as fault:

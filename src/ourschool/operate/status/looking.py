@@ -21,6 +21,9 @@ from ourschool.schema.difference import compare
 from ourschool.schema.snapshot import take
 from ourschool.settings import Settings
 
+PATIENCE = 700
+"""How long (ms) to queue for a table that somebody holds: that one cannot be looked at is an answer, too."""
+
 
 class State(StrEnum):
     """Where a database is, seen from the files."""
@@ -72,7 +75,7 @@ def status(settings: Settings, url: URL) -> Status:
     """
     script = ScriptDirectory.from_config(built.configuration(settings.folder))
     history = built.history(script)
-    with look(url, "ourschool status") as connection:
+    with look(url, "ourschool status", PATIENCE) as connection:
         server = str(connection.exec_driver_sql("show server_version").scalar_one()).partition(" ")[0]
         migrating = lock.holder(connection) or lock.holder(connection, lock.WORKER)
         at = heads(connection)
