@@ -1,5 +1,6 @@
 """`ourschool adopt`: take over a database that Alembic does not know."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -84,10 +85,8 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
         )
     says = f"The database deviates from revision {outcome.revision} in {many(len(outcome.findings), 'place')}, "
     if outcome.repair is not None:
-        remedy = (
-            f"Read {outcome.repair}, back up, then: python -m ourschool psql -f {outcome.repair} && "
-            f"python -m ourschool adopt{again}."
-        )
+        file = shlex.quote(str(outcome.repair))
+        remedy = f"Read {file}, back up, then: python -m ourschool psql -f {file} && python -m ourschool adopt{again}."
     else:
         remedy = f"To have the repair written for you to read: python -m ourschool adopt{again} --repair {REPAIR}."
     if outcome.only_beyond and outcome.revision == BASELINE:

@@ -84,8 +84,7 @@ def adopt(
         return Adoption(target, before, (), stamped=True)
     outcome = Adoption(target, before, findings, stamped=False, repair=repair)
     if repair is not None and not outcome.foreign:
-        again = "" if revision is None else f" {target}"
-        heading = file.HEAD.format(database=url.database, revision=target, file=repair, again=again)
+        heading = file.heading(str(url.database), target, repair, again=revision is not None)
         file.write(repair, file.text(heading, findings, decided=decided))
     return outcome
 

@@ -1,6 +1,7 @@
 """The repair as a file for psql: one transaction, to be read before it is run."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +24,16 @@ COMMENTED = """\
 -- What follows needs a decision and is commented out. For each of them: delete the two dashes before its statements, or
 -- leave it, and see it named again. What is only beyond the baseline may stay: python -m alembic stamp lets it.
 """
+
+
+def heading(database: str, revision: str, path: Path, *, again: bool) -> str:
+    """What the file says of itself; `again` where the revision has to be named to adopt again."""
+    return HEAD.format(
+        database=_one_line(database),
+        revision=revision,
+        file=_one_line(shlex.quote(str(path))),
+        again=f" {revision}" if again else "",
+    )
 
 
 def text(heading: str, findings: Sequence[Finding], *, decided: bool) -> str:
