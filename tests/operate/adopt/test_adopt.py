@@ -44,7 +44,7 @@ def test_a_single_deviation_is_refused_named_and_repaired(existing: Database, tm
     existing.psql("-f", str(file))
     if not {"drop table", "drop date_of_birth"} & set(pieces(single.sql)):
         now = contents(existing)
-        assert kept(now, ours) or kept(now, before)
+        assert kept(now, before if single.name in OTHER_WORDS else ours)
     again = adopted(existing)
     assert again.findings == (), file.read_text()
     assert again.stamped
@@ -78,6 +78,8 @@ def test_many_deviations_at_once_on_every_server(database: Database, tmp_path: P
     assert kept(contents(database), {name: values for name, values in there.items() if name != "terms.term_type"})
 
 
+OTHER_WORDS = frozenset({"an aware time", "another word for a label"})
+"""Whose values read otherwise in between, and as before again when they are repaired."""
 TWO_LINES = frozenset({"an identity", "a sequence of another type", "an unlogged table"})
 
 
