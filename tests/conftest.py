@@ -12,6 +12,14 @@ from tests.support.servers import Server, programs, running
 MAJORS = [pytest.param(major, id=f"pg{major}") for major in (18, 16, 15) if programs(major)]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache folder of the tests' own: never that of the person who runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
+
+
 @pytest.fixture(scope="session", params=MAJORS)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """PostgreSQL 18, 16 and, where the machine has it, 15."""

@@ -189,6 +189,11 @@ def _parameters(url: URL) -> dict[str, str]:
     return {name: str(value) for name, value in parameters.items()}
 
 
+def described(url: URL) -> str:
+    """Database and server in words, for a person: never the password."""
+    return f"{url.database or '?'} at {_server(url)}"
+
+
 def _server(url: URL) -> str:
     """Host and port as libpq would take them; a folder is that of the server's socket."""
     parameters = _parameters(url)

@@ -172,7 +172,7 @@ def test_tables_but_no_revision(existing: Database) -> None:
         assert complaint(existing.alembic(*command, status=3)) == (
             "The database has tables (assignment_templates, attendance_records, grade_history, journal_entries, "
             "lesson_assignments and 7 more) but no revision: migrating over them would fail half-way or worse.\n"
-            "→ Back up, then prove it equal to the baseline and stamp it: python -m alembic stamp cd0edd614cc5. "
+            "→ Back up, then prove it equal to the baseline and stamp it: python -m ourschool adopt. "
             "MIGRATIONS.md, 'An existing database', has the whole road."
         )
     assert existing.value("select to_regclass('migration_journal')") is None

@@ -12,6 +12,10 @@ from ourschool.errors import OurSchoolError
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 COMMANDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "adopt": ("adopt:adopt_database", {}),
+    "identify": ("identify:identify_database", {}),
+    "status": ("status:show_status", {}),
+    "history": ("history:show_history", {}),
     "ensure": ("ensure:ensure", {}),
     "new": ("revisions:new", {}),
     "prove": ("revisions:prove", {}),

@@ -4,5 +4,7 @@ from typing import Annotated
 
 import typer
 
-DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="Wins over DATABASE_URL and .env.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+DatabaseUrl = Annotated[
+    str | None, typer.Option("--database-url", metavar="URL", help="Wins over DATABASE_URL and .env.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for a program.")]

@@ -128,9 +128,15 @@ class Run:
             raise database.explain(fault, self.url) from fault
 
     def applied(self, *, ctx: MigrationContext, **_: Any) -> None:
-        """Journal a step that is done, in its own transaction: Alembic's `on_version_apply`."""
+        """Journal a step that is done, in its own transaction: Alembic's `on_version_apply`.
+
+        `config.attributes["applied"]` is told of it in the same transaction: connection and revision.
+        """
         entry = self.plan.entry() if self.plan else None
         if entry is not None and ctx.connection is not None and not ctx.as_sql:
+            tell = self.config.attributes.get("applied")
+            if tell is not None:
+                tell(ctx.connection, entry.revision)
             if self._journalled is None or self._journalled == entry.revision:
                 journal.ensure(ctx.connection)  # a step before this one has committed the table otherwise
             self._journalled = entry.revision

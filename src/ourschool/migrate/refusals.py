@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate.plan import Step
+from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.deviations import Difference
 from ourschool.schema.difference import compare
 from ourschool.schema.scratch import catalogue_of
@@ -47,8 +48,7 @@ def unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
                 f"The database says it is at revision {head!r}, which no file in {_versions(script)} has: it was "
                 "migrated by a newer or another version of this code, or somebody edited alembic_version.",
                 "Install the version of ourschool that has the revision, or restore the backup made before it ran. "
-                f"Where you know which revision the tables equal: python -m alembic stamp --purge {BASELINE} "
-                "(refused where they do not equal the baseline).",
+                "python -m ourschool identify tells which revision the tables equal, and what to do then.",
             )
 
 
@@ -61,7 +61,7 @@ def unversioned_with_tables(connection: Connection, heads: Collection[str], step
         shown = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
         raise RefusedError(
             f"The database has tables ({shown}) but no revision: migrating over them would fail half-way or worse.",
-            f"Back up, then prove it equal to the baseline and stamp it: python -m alembic stamp {BASELINE}. "
+            "Back up, then prove it equal to the baseline and stamp it: python -m ourschool adopt. "
             "MIGRATIONS.md, 'An existing database', has the whole road.",
         )
 
@@ -80,13 +80,18 @@ def not_the_baseline(context: MigrationContext, script: ScriptDirectory) -> Diff
     """What sets this database apart from the baseline: built by its own revision in a schema that is rolled back."""
     connection = context.connection
     assert connection is not None
+    return compare(baseline(connection, script), take(connection))
+
+
+def baseline(connection: Connection, script: ScriptDirectory) -> Catalogue:
+    """The catalogue of the baseline, built in a schema that is rolled back; nothing of the real one is touched."""
 
     def build(scratch: Connection) -> None:
         module = script.get_revision(BASELINE).module
         with Operations.context(MigrationContext.configure(scratch)):
             module.upgrade()
 
-    return compare(catalogue_of(connection, build), take(connection))
+    return catalogue_of(connection, build)
 
 
 def _versions(script: ScriptDirectory) -> Path:

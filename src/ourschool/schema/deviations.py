@@ -1,7 +1,7 @@
 """One way in which a database differs from what was expected, as a line for a person and as data for a program."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import takewhile
 
@@ -21,6 +21,15 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Sides:
+    """The thing itself as each side has it, None where that side lacks it, and the table that it hangs on."""
+
+    expected: object | None
+    found: object | None
+    table: str | None = None
+
+
+@dataclass(frozen=True)
 class Deviation:
     """One deviation. `attribute` is set where the thing is there and one of its attributes differs."""
 
@@ -29,6 +38,8 @@ class Deviation:
     attribute: str | None
     expected: str | None
     found: str | None
+    sides: Sides = field(default=Sides(None, None), compare=False, repr=False)
+    """For who wants to repair it; no part of what it says."""
 
     def __str__(self) -> str:
         return " ".join(self._text().split())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from ourschool.schema.catalogue import Catalogue, Owner, Sequence
-from ourschool.schema.deviations import Deviation, Difference, Kind
+from ourschool.schema.deviations import Deviation, Difference, Kind, Sides
 from ourschool.schema.relations import Column, Constraint, Index, Relation
 
 _PARTS = frozenset({"columns", "constraints", "indexes", "triggers", "policies"})
@@ -54,20 +54,21 @@ def _relation(expected: Relation | None, found: Relation | None) -> Iterator[Dev
         yield from _compared(expected, found, _relation_label)
         return
     if expected.kind != found.kind:
-        yield Deviation(Kind.DIFFERENT, _relation_label(expected), "kind", expected.kind, found.kind)
+        sides = Sides(expected, found)
+        yield Deviation(Kind.DIFFERENT, _relation_label(expected), "kind", expected.kind, found.kind, sides)
         return
     yield from _compared(expected, found, _relation_label, skip=_PARTS)
     table = _quoted(expected.name)
     if expected.definition == found.definition:  # of a view: its columns follow from its query
-        yield from _each(expected.columns, found.columns, lambda column: f"column {table}.{_quoted(column.name)}")
+        yield from _each(
+            expected.columns, found.columns, lambda column: f"column {table}.{_quoted(column.name)}", expected.name
+        )
     constraints, renamed = _named_alike(expected.constraints, found.constraints)
-    yield from (_rename(f"constraint {_quoted(old)} on {table}", old, new) for old, new in renamed)
-    yield from _each(
-        expected.constraints, constraints, lambda constraint: f"constraint {_quoted(constraint.name)} on {table}"
-    )
+    yield from (_rename("constraint", expected.name, *pair) for pair in renamed)
+    yield from _each(expected.constraints, constraints, _on("constraint", table), expected.name)
     yield from _indexes(table, expected, found)
-    yield from _each(expected.triggers, found.triggers, lambda trigger: f"trigger {_quoted(trigger.name)} on {table}")
-    yield from _each(expected.policies, found.policies, lambda policy: f"policy {_quoted(policy.name)} on {table}")
+    yield from _each(expected.triggers, found.triggers, _on("trigger", table), expected.name)
+    yield from _each(expected.policies, found.policies, _on("policy", table), expected.name)
 
 
 def _indexes(table: str, expected: Relation, found: Relation) -> Iterator[Deviation]:
@@ -77,8 +78,8 @@ def _indexes(table: str, expected: Relation, found: Relation) -> Iterator[Deviat
     told = {index.name for index in (*expected.indexes, *found.indexes) if index.constraint in blamed}
     ours, theirs = ([i for i in relation.indexes if i.name not in told] for relation in (expected, found))
     indexes, renamed = _named_alike(ours, theirs)
-    yield from (_rename(f"index {_quoted(old)} on {table}", old, new) for old, new in renamed)
-    yield from _each(ours, indexes, lambda index: f"index {_quoted(index.name)} on {table}")
+    yield from (_rename("index", expected.name, *pair) for pair in renamed)
+    yield from _each(ours, indexes, _on("index", table), expected.name)
 
 
 def _sequences(expected: Catalogue, found: Catalogue) -> Iterator[Deviation]:
@@ -104,8 +105,8 @@ def _columns(catalogue: Catalogue) -> dict[Owner, Column]:
 
 def _named_alike(
     expected: Collection[_Shaped], found: Collection[_Shaped]
-) -> tuple[list[_Shaped], list[tuple[str, str]]]:
-    """`found` with the expected names where only the name differs, and these names: expected, found."""
+) -> tuple[list[_Shaped], list[tuple[_Shaped, _Shaped]]]:
+    """`found` with the expected names where only the name differs, and these pairs: expected, found."""
     wanted, there = {one.name for one in expected}, {other.name for other in found}
     lost = {one.shape: one for one in expected if one.name not in there}
     alike, renamed = [], []
@@ -115,17 +116,24 @@ def _named_alike(
             alike.append(other)
         else:
             alike.append(dataclasses.replace(other, name=one.name, definition=one.definition))
-            renamed.append((one.name, other.name))
+            renamed.append((one, other))
     return alike, renamed
 
 
-def _rename(what: str, old: str, new: str) -> Deviation:
-    return Deviation(Kind.DIFFERENT, what, "name", _quoted(old), _quoted(new))
+def _rename(what: str, table: str, one: _Shaped, other: _Shaped) -> Deviation:
+    label = _on(what, _quoted(table))(one)
+    return Deviation(Kind.DIFFERENT, label, "name", _quoted(one.name), _quoted(other.name), Sides(one, other, table))
 
 
-def _each(expected: Iterable[_P], found: Iterable[_P], label: Callable[[_P], str]) -> Iterator[Deviation]:
+def _on(what: str, table: str) -> Callable[[_Part], str]:
+    return lambda part: f"{what} {_quoted(part.name)} on {table}"
+
+
+def _each(
+    expected: Iterable[_P], found: Iterable[_P], label: Callable[[_P], str], table: str | None = None
+) -> Iterator[Deviation]:
     for pair in _pairs(expected, found):
-        yield from _compared(*pair, label)
+        yield from _compared(*pair, label, table=table)
 
 
 def _pairs(expected: Iterable[_P], found: Iterable[_P]) -> Iterator[tuple[_P | None, _P | None]]:
@@ -135,20 +143,27 @@ def _pairs(expected: Iterable[_P], found: Iterable[_P]) -> Iterator[tuple[_P | N
 
 
 def _compared(
-    expected: _P | None, found: _P | None, label: Callable[[_P], str], skip: Collection[str] = ()
+    expected: _P | None,
+    found: _P | None,
+    label: Callable[[_P], str],
+    *,
+    skip: Collection[str] = (),
+    table: str | None = None,
 ) -> Iterator[Deviation]:
     """One deviation for a thing that one side lacks, else one for each attribute that differs."""
+    sides = Sides(expected, found, table)
     if expected is None or found is None:
         if expected is not None:
-            yield Deviation(Kind.MISSING, label(expected), None, expected.summary, None)
+            yield Deviation(Kind.MISSING, label(expected), None, expected.summary, None, sides)
         if found is not None:
-            yield Deviation(Kind.UNEXPECTED, label(found), None, None, found.summary)
+            yield Deviation(Kind.UNEXPECTED, label(found), None, None, found.summary, sides)
         return
     for attribute in (field.name for field in dataclasses.fields(expected) if field.name not in skip):
         one, other = getattr(expected, attribute), getattr(found, attribute)
         if one != other:
             words = attribute.replace("_", " ")
-            yield Deviation(Kind.DIFFERENT, label(expected), words, _shown(words, one), _shown(words, other))
+            shown = _shown(words, one), _shown(words, other)
+            yield Deviation(Kind.DIFFERENT, label(expected), words, *shown, sides)
 
 
 def _shown(words: str, value: object) -> str | None:

@@ -43,10 +43,19 @@ def take(connection: sa.Connection, schema: str = "public", ignore: frozenset[st
     as they were. Waits while somebody holds a table exclusively, no longer than the caller's lock_timeout.
     Raises sqlalchemy.exc.DBAPIError.
     """
+    return read(text(connection, schema, ignore))
+
+
+def text(connection: sa.Connection, schema: str = "public", ignore: frozenset[str] = BOOKKEEPING) -> str:
+    """What `take` has from the server, as JSON that can be kept; `read` makes the catalogue of it."""
     with _traceless(connection):
         connection.execute(_SETTINGS, {"schema": schema})
-        text = connection.execute(_CATALOGUE, {"schema": schema, "ignore": sorted(ignore)}).scalar_one()
-    return catalogue_of(json.loads(text))
+        return str(connection.execute(_CATALOGUE, {"schema": schema, "ignore": sorted(ignore)}).scalar_one())
+
+
+def read(kept: str) -> Catalogue:
+    """The catalogue of what `text` returned."""
+    return catalogue_of(json.loads(kept))
 
 
 @contextmanager

@@ -1,0 +1,40 @@
+"""Text that stands in 80 columns: paragraphs with a hanging indent, times and durations in words."""
+
+import datetime as dt
+from textwrap import wrap
+
+WIDTH = 80
+
+
+def paragraph(text: str, first: str = "", then: str = "") -> str:
+    """`text` broken at 80 columns, `first` before its first line and `then` before the others.
+
+    What is longer than a line, such as a name or a command, is not broken: it has to be pasted.
+    """
+    lines = wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines) or first.rstrip()
+
+
+def many(count: int, thing: str) -> str:
+    """`count` of the thing: 1 row, 2 rows."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """How long, in the unit that fits: 0.31 s, 12 s, 4 min, 2.5 h, 3 days."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172_800:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86_400:.0f} days"
+
+
+def moment(when: dt.datetime) -> str:
+    """A time in UTC."""
+    return when.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")

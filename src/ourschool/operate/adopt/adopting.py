@@ -1,0 +1,117 @@
+"""`adopt`: a database comes under Alembic where it is proven to equal a revision, and only there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy.engine import URL, Connection
+
+from ourschool import database
+from ourschool.errors import RefusedError, UsageError
+from ourschool.migrate import faults, refusals
+from ourschool.migrate.refusals import BASELINE
+from ourschool.migrate.session import APPLICATION, server_settings
+from ourschool.operate.adopt import file
+from ourschool.operate.adopt.findings import Finding, Group
+from ourschool.operate.adopt.judging import judge
+from ourschool.operate.expected import built
+from ourschool.operate.looking import heads, look
+from ourschool.schema.catalogue import Catalogue
+from ourschool.schema.difference import compare
+from ourschool.schema.snapshot import take
+from ourschool.settings import Settings
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """How it went: stamped where there are no findings; `before` is what `alembic_version` said."""
+
+    revision: str
+    before: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    stamped: bool
+    repair: Path | None = None
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it is another database altogether."""
+        return bool(self.findings) and all(each.repair.group is Group.FOREIGN for each in self.findings)
+
+    @property
+    def only_beyond(self) -> bool:
+        """Whether it has all that is expected, and something more."""
+        return all(each.deviation.expected is None and each.deviation.attribute is None for each in self.findings)
+
+
+def adopt(
+    settings: Settings,
+    url: URL,
+    revision: str | None = None,
+    *,
+    repair: Path | None = None,
+    decided: bool = False,
+) -> Adoption:
+    """Stamp the database of `url` with `revision`, the baseline if None, where it equals that to the last comment.
+
+    Else nothing is stamped, and the SQL that makes up for what differs is written to `repair`; with `decided` what
+    needs a decision stands there ready to run. Raises RefusedError for an empty database, and without a `revision`
+    for one that Alembic knows; UsageError for a revision that no file has; what a stamp raises.
+    """
+    config = built.configuration(settings.folder)
+    script = ScriptDirectory.from_config(config)
+    target = _revision(script, revision or BASELINE).revision
+    with look(url, "ourschool adopt") as connection:
+        before = heads(connection)
+        if before and revision is None:
+            raise RefusedError(
+                f"Alembic knows this database already: it is at {' and '.join(before)}.",
+                "python -m ourschool status shows how it stands, identify which revision it really equals. "
+                "To prove it equal to a revision and stamp it with that: python -m ourschool adopt <revision>.",
+            )
+        found = take(connection)
+        if not found.relations:
+            raise RefusedError(
+                "The database has no tables: there is nothing to adopt.", "python -m alembic upgrade head builds them."
+            )
+        expected = _expected(settings, url, connection, script, target)
+        difference = compare(expected, found)
+        findings = tuple(judge(expected, found, difference, connection))
+    if not findings:
+        _stamp(config, settings, url, target, before)
+        return Adoption(target, before, (), stamped=True)
+    outcome = Adoption(target, before, findings, stamped=False, repair=repair)
+    if repair is not None and not outcome.foreign:
+        heading = file.heading(str(url.database), target, repair, again=revision is not None)
+        file.write(repair, file.text(heading, findings, decided=decided))
+    return outcome
+
+
+def _revision(script: ScriptDirectory, wanted: str) -> Script:
+    try:
+        found = script.get_revision(wanted)
+    except CommandError as fault:
+        raise faults.understood(fault, None) from fault
+    if found is None:
+        raise UsageError(f"{wanted!r} is no revision.", "python -m alembic history lists them.")
+    return found
+
+
+def _expected(
+    settings: Settings, url: URL, connection: Connection, script: ScriptDirectory, revision: str
+) -> Catalogue:
+    """The baseline is one transaction and needs no database of its own; a later revision may work in parts."""
+    if revision == BASELINE:
+        return refusals.baseline(connection, script)
+    return built.catalogue(settings, url, revision)
+
+
+def _stamp(config: Config, settings: Settings, url: URL, revision: str, before: tuple[str, ...]) -> None:
+    """Through Alembic's own command, so that lock, journal and refusals hold."""
+    if before == (revision,):
+        return
+    engine = database.engine_for(url, application_name=APPLICATION, options=server_settings(settings))
+    config.attributes["connection"] = engine
+    command.stamp(config, revision, purge=bool(before))

@@ -1,0 +1,168 @@
+"""From deviations to findings: which group each belongs to, and the SQL that makes up for it."""
+
+from dataclasses import replace
+
+from sqlalchemy.engine import Connection
+
+from ourschool.migrate.autogenerate.definitions import mentions
+from ourschool.operate.adopt import kinds, sequences, tables
+from ourschool.operate.adopt.columns import Columns
+from ourschool.operate.adopt.constraints import Constraints
+from ourschool.operate.adopt.counting import Rows
+from ourschool.operate.adopt.findings import Finding, Group, Repair, decision
+from ourschool.schema.catalogue import Catalogue, Domain, EnumType, Function, Sequence
+from ourschool.schema.deviations import Deviation, Difference
+from ourschool.schema.relations import Column, Constraint, Index, Policy, Relation, Trigger
+
+FOREIGN = Repair(Group.FOREIGN, "it has little more than its name in common with ours")
+
+
+def judge(expected: Catalogue, found: Catalogue, difference: Difference, connection: Connection) -> list[Finding]:
+    """A finding for each deviation. Reads rows of the database of `connection`, and changes nothing.
+
+    Where fewer than half of the tables are ours, it is another database, and every finding says so.
+    """
+    ours = {relation.name for relation in expected.tables}
+    strangers = _strangers(expected, found)
+    there = {relation.name for relation in found.tables} & ours - strangers
+    if len(there) * 2 < len(ours):
+        return [Finding(each, FOREIGN) for each in difference.deviations]
+    judgement = _Judgement(expected, found, Rows(connection), strangers)
+    return _after_decisions([Finding(each, judgement.repair(each)) for each in difference.deviations])
+
+
+def _strangers(expected: Catalogue, found: Catalogue) -> set[str]:
+    """Tables of our names that have fewer than half of our columns."""
+    there = {relation.name: {column.name for column in relation.columns} for relation in found.relations}
+    return {
+        relation.name
+        for relation in expected.tables
+        if relation.name in there
+        and len(there[relation.name] & {column.name for column in relation.columns}) * 2 < len(relation.columns)
+    }
+
+
+def _after_decisions(findings: list[Finding]) -> list[Finding]:
+    """What hangs on a column that somebody has to decide about waits for that."""
+    open_columns = [
+        (one.deviation.sides.table, one.deviation.sides.expected.name)
+        for one in findings
+        if isinstance(one.deviation.sides.expected, Column) and one.repair.group is not Group.HARMLESS
+    ]
+
+    def waits(one: Finding) -> Finding:
+        thing = one.deviation.sides.expected
+        if one.repair.group is not Group.HARMLESS or not isinstance(thing, Constraint | Index):
+            return one
+        names = [name for table, name in open_columns
+                 if table == one.deviation.sides.table and mentions(thing.definition, name)]  # fmt: skip
+        if not names:
+            return one
+        return replace(one, repair=replace(
+            one.repair, group=Group.DECISION, note=f"after the decision about {' and '.join(names)}"))  # fmt: skip
+
+    return [waits(one) for one in findings]
+
+
+class _Judgement:
+    def __init__(self, expected: Catalogue, found: Catalogue, rows: Rows, strangers: set[str]) -> None:
+        self._expected = expected
+        self._found = found
+        self._rows = rows
+        self._strangers = strangers
+        self._columns = Columns(expected, found, rows)
+        self._constraints = Constraints(found, rows)
+
+    def repair(self, deviation: Deviation) -> Repair:
+        """How this deviation is made up for."""
+        sides = deviation.sides
+        new, old, table = sides.expected, sides.found, sides.table or ""
+        thing = new if new is not None else old
+        if table in self._strangers or (isinstance(thing, Relation) and thing.name in self._strangers):
+            return FOREIGN
+        attribute = deviation.attribute or ""
+        if isinstance(thing, Relation):
+            return self._relation(attribute, new, old)
+        if isinstance(thing, Column):
+            return self._column(table, attribute, new, old)
+        if isinstance(thing, Constraint | Index):
+            return self._constraint(table, attribute, new, old)
+        if isinstance(thing, EnumType):
+            return self._enum(attribute, new, old)
+        return self._rest(table, deviation.attribute, new, old)
+
+    def _relation(self, attribute: str, new: object, old: object) -> Repair:
+        if not isinstance(new, Relation):
+            assert isinstance(old, Relation)
+            return tables.unexpected(old)
+        if not isinstance(old, Relation):
+            return tables.missing(new, self._expected)
+        return tables.differs(attribute, new, old)
+
+    def _column(self, table: str, attribute: str, new: object, old: object) -> Repair:
+        if not isinstance(new, Column):
+            assert isinstance(old, Column)
+            return self._columns.unexpected(table, old)
+        return self._columns.differs(table, attribute, new, old) if isinstance(old, Column) else (
+            self._columns.missing(table, new)
+        )  # fmt: skip
+
+    def _constraint(self, table: str, attribute: str, new: object, old: object) -> Repair:
+        made = self._constraints
+        if isinstance(new, Constraint):
+            if isinstance(old, Constraint):
+                return made.constraint_differs(table, attribute, new, old)
+            return made.constraint_missing(table, new)
+        if isinstance(old, Constraint):
+            return made.constraint_unexpected(table, old)
+        if isinstance(new, Index):
+            return made.index_differs(table, attribute, new, old) if isinstance(old, Index) else (
+                made.index_missing(table, new)
+            )  # fmt: skip
+        assert isinstance(old, Index)
+        return made.index_unexpected(old)
+
+    def _enum(self, attribute: str, new: object, old: object) -> Repair:
+        if not isinstance(new, EnumType):
+            assert isinstance(old, EnumType)
+            return tables.aside("type", old.name)
+        if not isinstance(old, EnumType):
+            return kinds.enum_missing(new)
+        return kinds.enum_differs(attribute, new, old, self._found, self._rows)
+
+    def _rest(self, table: str, attribute: str | None, new: object, old: object) -> Repair:
+        match new, old:
+            case (Trigger(), _) | (_, Trigger()):
+                return self._trigger(table, attribute or "", new, old)
+            case (Policy(), _) | (_, Policy()):
+                return kinds.policy(table, old if new is None and isinstance(old, Policy) else None)
+            case (Sequence(), _) | (_, Sequence()):
+                return self._sequence(attribute or "", new, old)
+            case (Function(), _) | (_, Function()):
+                return self._function(attribute, new, old)
+            case None, Domain():
+                return tables.aside("domain", old.name)
+        return decision("no statement can make up for this and keep every value; ask who changed it")
+
+    @staticmethod
+    def _function(attribute: str | None, new: object, old: object) -> Repair:
+        if not isinstance(new, Function):
+            assert isinstance(old, Function)
+            return tables.aside(old.kind.removeprefix("window "), old.name)
+        return kinds.function(attribute, new)
+
+    @staticmethod
+    def _sequence(attribute: str, new: object, old: object) -> Repair:
+        if not isinstance(new, Sequence):
+            assert isinstance(old, Sequence)
+            return tables.aside("sequence", old.name)
+        return sequences.differs(attribute, new, old) if isinstance(old, Sequence) else sequences.missing(new)
+
+    @staticmethod
+    def _trigger(table: str, attribute: str, new: object, old: object) -> Repair:
+        if not isinstance(new, Trigger):
+            assert isinstance(old, Trigger)
+            return kinds.trigger_unexpected(table, old)
+        return kinds.trigger_differs(table, attribute, new, old) if isinstance(old, Trigger) else (
+            kinds.trigger_missing(new)
+        )  # fmt: skip

@@ -1,0 +1,84 @@
+"""The catalogue of every revision: the history run once in a scratch database and looked at after each step."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy.engine import URL, Connection
+
+from ourschool import database
+from ourschool.errors import UsageError
+from ourschool.migrate import faults
+from ourschool.migrate.session import server_settings
+from ourschool.operate.expected.kept import Kept
+from ourschool.operate.scratch import scratch_database
+from ourschool.schema import snapshot
+from ourschool.schema.catalogue import Catalogue
+from ourschool.settings import Settings
+
+APPLICATION = "ourschool identify"
+
+
+def configuration(folder: Path) -> Config:
+    """Alembic's configuration of the project in `folder`. Raises UsageError where there is none."""
+    file = folder / "alembic.ini"
+    if not file.exists():
+        raise UsageError(
+            f"There is no alembic.ini in {folder}.", "Run the command in the project's folder, where alembic.ini is."
+        )
+    return Config(str(file))
+
+
+def history(script: ScriptDirectory) -> list[Script]:
+    """Every revision, the oldest first. Raises UsageError for a file that cannot be read."""
+    try:
+        return list(script.walk_revisions("base", "heads"))[::-1]
+    except Exception as fault:
+        raise faults.understood(fault, None) from fault
+
+
+def catalogues(settings: Settings, url: URL, *, keep: bool = True) -> Mapping[str, Catalogue]:
+    """The catalogue of every revision, oldest first.
+
+    Built in a scratch database beside the one of `url`, which is not touched; with `keep` taken from, and put into,
+    the user's cache folder. Raises what a migration raises, and UsageError where there is no room for a scratch
+    database.
+    """
+    return {revision: snapshot.read(text) for revision, text in _texts(settings, url, keep=keep).items()}
+
+
+def catalogue(settings: Settings, url: URL, revision: str) -> Catalogue:
+    """The catalogue of one revision, as `catalogues` has it."""
+    script = ScriptDirectory.from_config(configuration(settings.folder))
+    known = Kept(history(script)).read(revision)
+    return snapshot.read(known if known is not None else _texts(settings, url)[revision])
+
+
+def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]:
+    config = configuration(settings.folder)
+    revisions = history(ScriptDirectory.from_config(config))
+    kept = Kept(revisions)
+    found = {each.revision: kept.read(each.revision) if keep else None for each in revisions}
+    known = {revision: text for revision, text in found.items() if text is not None}
+    if len(known) < len(found):
+        known = _build(config, settings, url)
+        if keep:
+            for revision, text in known.items():
+                kept.write(revision, text)
+    return known
+
+
+def _build(config: Config, settings: Settings, url: URL) -> dict[str, str]:
+    seen: dict[str, str] = {}
+
+    def look(connection: Connection, revision: str) -> None:
+        seen[revision] = snapshot.text(connection)
+
+    with scratch_database(url, purpose="identify") as scratch:
+        options = server_settings(settings) | {"synchronous_commit": "off"}
+        config.attributes["connection"] = database.engine_for(scratch, application_name=APPLICATION, options=options)
+        config.attributes["applied"] = look
+        command.upgrade(config, "heads")
+    return seen

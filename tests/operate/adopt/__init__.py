@@ -1,0 +1,1 @@
+"""Tests of taking over, and of telling what a database is."""

@@ -1,0 +1,1 @@
+"""Tests of how a database stands, as the operator reads it."""
