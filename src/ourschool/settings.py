@@ -31,6 +31,13 @@ class Settings:
     """`OURSCHOOL_STATEMENT_TIMEOUT`, ms; 0 is none: a long revision is not a fault."""
     idle_timeout: int = 600_000
     """`OURSCHOOL_IDLE_TIMEOUT`, ms: a migrator that went silent inside a transaction is ended by the server."""
+    backups: Path = Path("backups")
+    """`OURSCHOOL_BACKUPS`: the folder that backups are kept in; a relative one is taken from `folder`."""
+
+    @property
+    def backup_folder(self) -> Path:
+        """The folder of the backups, absolute."""
+        return (self.folder / self.backups.expanduser()).absolute()
 
 
 def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -52,6 +59,7 @@ def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str,
         migrator_deadline=_number(known, "OURSCHOOL_MIGRATOR_DEADLINE", Settings.migrator_deadline),
         statement_timeout=int(_number(known, "OURSCHOOL_STATEMENT_TIMEOUT", Settings.statement_timeout)),
         idle_timeout=int(_number(known, "OURSCHOOL_IDLE_TIMEOUT", Settings.idle_timeout)),
+        backups=Path(known.get("OURSCHOOL_BACKUPS", "").strip() or Settings.backups),
     )
 
 

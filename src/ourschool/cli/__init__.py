@@ -9,7 +9,9 @@ import sqlalchemy as sa
 import typer
 
 from ourschool import clients, database, settings
+from ourschool.cli.backup import app as backup_app
 from ourschool.cli.lint import lint_revisions
+from ourschool.cli.restore import restore_backup
 from ourschool.errors import OurSchoolError
 
 app = typer.Typer(
@@ -41,6 +43,8 @@ def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
 
 
 app.command("lint")(lint_revisions)
+app.add_typer(backup_app, name="backup")
+app.command("restore")(restore_backup)
 
 
 def _run(program: str, arguments: list[str], database_url: str | None) -> None:
