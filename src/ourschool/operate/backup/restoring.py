@@ -1,6 +1,5 @@
 """A restore: beside the old database, proven against the manifest, and only then swapped in."""
 
-import datetime as dt
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
@@ -170,7 +169,7 @@ def _comment(backup: Backup) -> str:
 def _make(admin: Connection, task: _Task) -> tuple[Aside, list[str]]:
     """Restore into a new database beside the one of the URL and prove it; dropped where that fails."""
     made = task.backup.manifest
-    making = swapping.name_for(task.name, Kind.RESTORING, dt.datetime.now(dt.UTC))
+    making = swapping.free_name(admin, task.name, Kind.RESTORING)
     present = properties.read(admin, task.name)
     try:
         notes = _filled(admin, task, making, present or made.properties.elsewhere(servers.rights(admin).role))

@@ -83,6 +83,12 @@ def _told(meaning: OurSchoolError) -> OurSchoolError:
 
 @contextmanager
 def beside(url: URL) -> Iterator[Connection]:
+    """`connect_beside` for a block, whose faults of the driver are explained."""
+    with connect_beside(url) as connection, explained(url):
+        yield connection
+
+
+def connect_beside(url: URL) -> Connection:
     """A connection in AUTOCOMMIT to another database of the same server, from where that of `url` can be renamed.
 
     Raises ConnectFailed where no other database lets the role in.
@@ -93,13 +99,9 @@ def beside(url: URL) -> Iterator[Connection]:
             continue
         engine = database.engine_for(at(url, name), application_name=APPLICATION)
         try:
-            connection = engine.connect()
+            return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         except sa.exc.DBAPIError as fault:
             first = first or fault
-            continue
-        with connection.execution_options(isolation_level="AUTOCOMMIT"), explained(url):
-            yield connection
-            return
     assert first is not None
     raise _told(database.explain(first, url)) from first
 

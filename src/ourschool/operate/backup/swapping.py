@@ -61,6 +61,14 @@ def name_for(database: str, kind: Kind, now: dt.datetime) -> str:
     return f"{_stem(database)}_{kind}_{now.strftime(TIME)}"
 
 
+def free_name(admin: Connection, database: str, kind: Kind) -> str:
+    """Such a name that no database has; two in one second get two names."""
+    now = dt.datetime.now(dt.UTC)
+    while properties.read(admin, name_for(database, kind, now)) is not None:
+        now += dt.timedelta(seconds=1)
+    return name_for(database, kind, now)
+
+
 def aside(url: URL) -> list[Aside]:
     """What restores of the database of `url` have set beside it, by name."""
     with servers.beside(url) as admin:
@@ -146,7 +154,7 @@ def exchange(admin: Connection, url: URL, new: Aside, *, disconnect: bool, comme
     if not disconnect:
         nobody_in(admin, database)
         nobody_in(admin, new.name)
-    old = name_for(database, Kind.BEFORE, dt.datetime.now(dt.UTC)) if held is not None else None
+    old = free_name(admin, database, Kind.BEFORE) if held is not None else None
     statements = [_rename(database, old)] if old is not None else []
     statements.append(_rename(new.name, database))
     if new.kind is Kind.RESTORED:
@@ -163,10 +171,9 @@ def exchange(admin: Connection, url: URL, new: Aside, *, disconnect: bool, comme
 
 def rename(admin: Connection, name: str, kind: Kind, database: str, comment: str) -> Aside:
     """Give a database beside `database` its next name, and say what it is."""
-    since = dt.datetime.now(dt.UTC)
-    new = name_for(database, kind, since)
+    new = free_name(admin, database, kind)
     servers.run_together(admin, [_rename(name, new), properties.comment(new, comment)])
-    return Aside(new, kind, since, 0, comment)
+    return Aside(new, kind, dt.datetime.now(dt.UTC), 0, comment)
 
 
 @contextmanager
@@ -193,7 +200,7 @@ def _ending_sessions(url: URL, databases: list[str]) -> Iterator[None]:
     if not databases:
         yield
         return
-    with servers.beside(url) as connection:
+    with servers.connect_beside(url) as connection:  # faults are for who renames to understand
         for each in databases:
             servers.disconnect(connection, each)
         thread = threading.Thread(target=run, args=(connection,), name="ourschool-disconnect", daemon=True)
