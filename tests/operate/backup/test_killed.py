@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ourschool.operate.backup import Backup, aside, backups
+from ourschool.operate.backup import Backup, aside, backups, drop_old, swap_in, verify_files
 from ourschool.operate.backup.stored import listing
 from ourschool.settings import Settings
 from tests.operate.backup.schools import databases_like, harm, ourschool, start, state_of
@@ -44,7 +44,7 @@ def backup_survives(school: Database, project: Path, settings: Settings, kills: 
         done = len(found.backups)
         assert found.damaged == ()
         for each in found.backups:
-            ourschool(school, project, "backup", "verify", each.name, "--files-only")
+            verify_files(each)
     ourschool(school, project, "backup")
     assert len(backups(settings.backup_folder)) == done + 1
 
@@ -60,11 +60,11 @@ def restore_survives(school: Database, project: Path, made: Backup, kills: int) 
     swapped = 0
     for nth in range(kills):
         (old, *_) = [each.name for each in aside(school.url) if each.kind == "before"]
-        ourschool(school, project, "restore", "--swap-in", old, "--yes")
+        swap_in(school.url, old, disconnect=True)
         assert state_of(school) == harmed
         kept = [each for each in databases_like(school) if "_before_" in each]
         for name in kept:
-            ourschool(school, project, "restore", "--drop-old", name, "--yes")
+            drop_old(school.url, name)
         kill(school, project, whole * (0.2 + 0.8 * (nth + chance.random()) / kills), "restore", made.name, "--yes")
         there = state_of(school)
         assert there in (harmed, restored)
@@ -80,12 +80,12 @@ def restore_survives(school: Database, project: Path, made: Backup, kills: int) 
 
 @pytest.mark.promise("A6")
 def test_backup(school: Database, project: Path, settings: Settings) -> None:
-    backup_survives(school, project, settings, 6)
+    backup_survives(school, project, settings, 3)
 
 
 @pytest.mark.promise("A6")
 def test_restore(school: Database, project: Path, made: Backup) -> None:
-    restore_survives(school, project, made, 6)
+    restore_survives(school, project, made, 3)
 
 
 @pytest.mark.long
@@ -102,7 +102,7 @@ def test_a_backend_killed_in_the_middle_of_a_restore_in_place(school: Database, 
     harm(school)
     before = state_of(school)
     for moment in (0.6, 0.9, 1.2, 1.5):
-        status = kill(school, project, moment, "restore", made.name, "--in-place", "--yes")
+        status = kill(school, project, moment, "restore", made.name, "--in-place", "--yes", "--disconnect")
         assert status in (0, -signal.SIGKILL)
         if status == 0:
             break

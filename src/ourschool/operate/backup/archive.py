@@ -134,7 +134,7 @@ def play(connection: Connection, binary: Path, backup: Backup, options: list[str
             script.kill()
             script.communicate()
         if script.returncode:
-            raise tools.failed(binary, complaint, None, "Everything was rolled back; nothing was changed.")
+            raise tools.failed(script, complaint, None, "Everything was rolled back; nothing was changed.")
 
 
 def has_large_objects(listing: str) -> bool:

@@ -62,7 +62,7 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
                 say(f"Dumping {row.name} with {jobs} job{'s' if jobs > 1 else ''} into {partial}")
                 dumping = tools.start(binary, _arguments(settings, partial, row.snapshot, jobs), url)
                 draft = _beside(dumping, lambda: _describe(source, url, row, started))
-                _wait(dumping, binary, url, settings.backup_folder)
+                _wait(dumping, url, settings.backup_folder)
                 say("Reading it back")
                 made = _seal(partial, replace(draft, tool=tools.version(binary), jobs=jobs))
             except BaseException as fault:
@@ -99,7 +99,7 @@ def _beside(dumping: subprocess.Popen[bytes], describe: Callable[[], Manifest]) 
         raise
 
 
-def _wait(dumping: subprocess.Popen[bytes], binary: Path, url: URL, folder: Path) -> None:
+def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path) -> None:
     try:
         _, complaint = dumping.communicate()
     except BaseException:
@@ -108,7 +108,7 @@ def _wait(dumping: subprocess.Popen[bytes], binary: Path, url: URL, folder: Path
         raise
     if dumping.returncode:
         raise tools.failed(
-            binary, complaint, url,
+            dumping, complaint, url,
             f"There is no new backup in {folder}; nothing was changed. Mend what it names and run the same command "
             "again (OURSCHOOL_BACKUPS sets another folder).",
         )  # fmt: skip
@@ -165,11 +165,12 @@ def _seal(partial: Path, draft: Manifest) -> Backup:
 def readable(dump: Path, tool: int) -> str:
     """What pg_restore lists of a dump that pg_dump of version `tool` made. Raises RefusedError where it cannot."""
     binary = tools.program("pg_restore", tool)
-    done = subprocess.run([str(binary), "--list", str(dump)], capture_output=True, check=False)
-    if done.returncode:
-        fault = tools.failed(binary, done.stderr, None, "Take another backup: ourschool backup list shows them.")
+    listing = tools.start(binary, ["--list", str(dump)])
+    told, complaint = listing.communicate()
+    if listing.returncode:
+        fault = tools.failed(listing, complaint, None, "Take another backup: ourschool backup list shows them.")
         raise RefusedError(f"The dump {dump} cannot be read. {fault.message}", fault.remedy)
-    return done.stdout.decode("utf-8", "replace")
+    return told.decode("utf-8", "replace")
 
 
 def _unwritable(folder: Path, fault: OSError) -> FailedError:

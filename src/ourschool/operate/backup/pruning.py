@@ -27,7 +27,8 @@ class Rule:
 
     def __post_init__(self) -> None:
         """Raise UsageError for a rule that keeps nothing."""
-        if min(self.newest, self.daily, self.weekly, self.monthly) < 0 or self == Rule():
+        wanted = (self.newest, self.daily, self.weekly, self.monthly)
+        if min(wanted) < 0 or max(wanted) == 0:
             raise UsageError(
                 "The rule would keep no backup at all.",
                 "Say what to keep: ourschool backup prune --keep 7, or --daily 7 --weekly 5 --monthly 12.",

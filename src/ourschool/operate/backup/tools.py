@@ -1,6 +1,7 @@
 """pg_dump and pg_restore as they are run here: the password in the environment, their complaints as our errors."""
 
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from ourschool.errors import FailedError, OurSchoolError
 from ourschool.migrate.faults import without_password
 from ourschool.operate.backup.servers import APPLICATION, name_of
 
-FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large|could not extend file", re.IGNORECASE)
+FULL = re.compile(
+    r"No space left on device|Disk quota exceeded|File too large|could not extend file|SIGXFSZ", re.IGNORECASE
+)
 
 
 def program(name: str, at_least: int) -> Path:
@@ -50,14 +53,17 @@ def connection_string(url: URL) -> str:
     return psycopg.conninfo.make_conninfo(dbname=name_of(url))
 
 
-def failed(binary: Path, complaint: bytes, url: URL | None, remedy: str) -> OurSchoolError:
-    """What the program's complaint means: its last lines, no password, and the remedy."""
+def failed(run: "subprocess.Popen[bytes]", complaint: bytes, url: URL | None, remedy: str) -> OurSchoolError:
+    """What the complaint of a program that ended badly means: its first error, no password, and the remedy."""
     text = complaint.decode("utf-8", "replace")
+    name = Path(str(run.args[0] if isinstance(run.args, list) else run.args)).name
+    if run.returncode < 0:
+        text += f"\nerror: it was ended by {signal.Signals(-run.returncode).name}"
     if url is not None:
         text = without_password(text, url)
     lines = [line.strip() for line in text.splitlines() if line.strip() and "warning: errors ignored" not in line]
     errors = [line for line in lines if "error" in line.lower()] or lines
-    said = re.sub(r"^\S*pg_(dump|restore): (error: )?", "", errors[0]) if errors else "it did not say why"
+    said = re.sub(r"^\S*pg_(dump|restore): (error: )?|^error: ", "", errors[0]) if errors else "it did not say why"
     if FULL.search(text):
         remedy = f"The disk is full or a limit is reached: make room there and run the same command again. {remedy}"
-    return FailedError(f"{binary.name} failed: {said[:400].rstrip('.')}.", remedy)
+    return FailedError(f"{name} failed: {said[:400].rstrip('.')}.", remedy)
