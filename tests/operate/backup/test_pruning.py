@@ -14,6 +14,13 @@ from ourschool.settings import Settings
 NOON = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 
 
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    return folder
+
+
 def at(folder: Path, like: Backup, moment: dt.datetime, database: str = "school", server: str = "a:5432") -> Backup:
     """A backup as it would have been made then."""
     made = replace(like.manifest, started_at=moment, finished_at=moment, database=database, server=server)
@@ -41,43 +48,43 @@ def days(folder: Path, made: Backup, count: int) -> list[Backup]:
         (Rule(newest=1, weekly=2, monthly=2), [0, 6, 21]),
     ],
 )
-def test_a_rule_keeps_what_it_names(tmp_path: Path, made: Backup, rule: Rule, kept: list[int]) -> None:
-    all_of_them = days(tmp_path, made, 60)
+def test_a_rule_keeps_what_it_names(shelf: Path, made: Backup, rule: Rule, kept: list[int]) -> None:
+    all_of_them = days(shelf, made, 60)
     expected = sorted(all_of_them[-1 - number].name for number in kept)
-    rehearsed = prune(tmp_path, rule, rehearse=True)
-    assert len(backups(tmp_path)) == 60
-    done = prune(tmp_path, rule)
+    rehearsed = prune(shelf, rule, rehearse=True)
+    assert len(backups(shelf)) == 60
+    done = prune(shelf, rule)
     assert done == rehearsed
-    assert sorted(path.name for path in tmp_path.iterdir()) == expected == sorted(each.name for each in done.kept)
+    assert sorted(path.name for path in shelf.iterdir()) == expected == sorted(each.name for each in done.kept)
 
 
-def test_each_database_of_each_server_has_its_own(tmp_path: Path, made: Backup) -> None:
+def test_each_database_of_each_server_has_its_own(shelf: Path, made: Backup) -> None:
     for database, server in (("school", "a:5432"), ("school", "b:5432"), ("other", "a:5432")):
         for number in range(3):
-            at(tmp_path, made, NOON - dt.timedelta(days=number), database, server)
-    done = prune(tmp_path, Rule(newest=1))
+            at(shelf, made, NOON - dt.timedelta(days=number), database, server)
+    done = prune(shelf, Rule(newest=1))
     assert len(done.kept) == 3
-    assert {(each.manifest.database, each.manifest.server) for each in backups(tmp_path)} == {
+    assert {(each.manifest.database, each.manifest.server) for each in backups(shelf)} == {
         ("school", "a:5432"),
         ("school", "b:5432"),
         ("other", "a:5432"),
     }
 
 
-def test_what_is_no_backup_stays_and_what_was_cut_off_goes(tmp_path: Path, made: Backup) -> None:
-    days(tmp_path, made, 2)
-    (tmp_path / "note.txt").write_text("mine")
-    (tmp_path / "damaged").mkdir()
+def test_what_is_no_backup_stays_and_what_was_cut_off_goes(shelf: Path, made: Backup) -> None:
+    days(shelf, made, 2)
+    (shelf / "note.txt").write_text("mine")
+    (shelf / "damaged").mkdir()
     for name in ("old.partial", "new.partial", "half.deleting"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "toc.dat").write_text("x")
+        (shelf / name).mkdir()
+        (shelf / name / "toc.dat").write_text("x")
     long_ago = (NOON - dt.timedelta(days=30)).timestamp()
-    for path in (tmp_path / "old.partial" / "toc.dat", tmp_path / "old.partial"):
+    for path in (shelf / "old.partial" / "toc.dat", shelf / "old.partial"):
         os.utime(path, (long_ago, long_ago))
-    prune(tmp_path, Rule(newest=5))
-    assert {"note.txt", "damaged", "new.partial"} <= {path.name for path in tmp_path.iterdir()}
-    assert not {"old.partial", "half.deleting"} & {path.name for path in tmp_path.iterdir()}
-    assert len(backups(tmp_path)) == 2
+    prune(shelf, Rule(newest=5))
+    assert {"note.txt", "damaged", "new.partial"} <= {path.name for path in shelf.iterdir()}
+    assert not {"old.partial", "half.deleting"} & {path.name for path in shelf.iterdir()}
+    assert len(backups(shelf)) == 2
 
 
 @pytest.mark.parametrize("rule", [{}, {"newest": -1}, {"newest": 3, "daily": -1}])

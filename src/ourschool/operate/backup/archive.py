@@ -81,7 +81,7 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
         raise
     if restoring.returncode:
         raise tools.failed(
-            binary,
+            restoring,
             complaint,
             url,
             "Mend what it names and run the same command again; the old database was not touched.",

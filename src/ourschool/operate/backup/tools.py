@@ -13,9 +13,7 @@ from ourschool.errors import FailedError, OurSchoolError
 from ourschool.migrate.faults import without_password
 from ourschool.operate.backup.servers import APPLICATION, name_of
 
-FULL = re.compile(
-    r"No space left on device|Disk quota exceeded|File too large|could not extend file|SIGXFSZ", re.IGNORECASE
-)
+FULL = re.compile(r"No space left|quota exceeded|File too large|could not extend file|SIGXFSZ", re.IGNORECASE)
 
 
 def program(name: str, at_least: int) -> Path:
