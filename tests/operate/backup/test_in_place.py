@@ -117,7 +117,7 @@ def test_roles_that_are_not_there_are_told(school: Database, settings: Settings)
     with school.server.connect() as admin:
         for name in databases_like(school):
             admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-        admin.execute(f"drop role {owner}, {reader}")  # type: ignore[arg-type]
+        admin.execute(f"drop role {owner}, {reader}")
     done = restore(settings, school.url, made)
     assert [each.partition(":")[0] for each in done.notes] == [
         "Owners were not restored",

@@ -22,9 +22,9 @@ def test_a_restore_brings_everything_back(school_anywhere: Database, settings: S
     school, url = school_anywhere, school_anywhere.url
     name = str(url.database)
     with school.server.connect() as admin:
-        admin.execute(f"alter database {name} set search_path = public, retired")  # type: ignore[arg-type]
-        admin.execute(f"comment on database {name} is 'the school''s'")  # type: ignore[arg-type]
-        admin.execute(f"revoke temporary on database {name} from public")  # type: ignore[arg-type]
+        admin.execute(f"alter database {name} set search_path = public, retired")
+        admin.execute(f"comment on database {name} is 'the school''s'")
+        admin.execute(f"revoke temporary on database {name} from public")
     before = state_of(school)
     made = backup(settings, url)
     proven = verify(url, made)
@@ -124,7 +124,7 @@ def test_where_there_is_no_database_any_more(settings: Settings, school: Databas
     """The disaster that backups are for."""
     before = state_of(school)
     with school.server.connect() as admin:
-        admin.execute(f"drop database {school.url.database}")  # type: ignore[arg-type]
+        admin.execute(f"drop database {school.url.database}")
     done = restore(settings, school.url, made)
     assert done.kept is None
     assert state_of(school) == before
@@ -134,7 +134,7 @@ def test_where_there_is_no_database_any_more(settings: Settings, school: Databas
 def test_a_name_of_awkward_characters(settings: Settings, school: Database) -> None:
     name = 'a "Schule"/ü=x ' + "lang" * 10
     with school.server.connect() as admin:
-        admin.execute(f"""create database "{name.replace('"', '""')}" template {school.url.database}""")  # type: ignore[arg-type]
+        admin.execute(f"""create database "{name.replace('"', '""')}" template {school.url.database}""")
     there = Database(school.server, school.url.set(database=name))
     try:
         before = state_of(there)
@@ -147,4 +147,4 @@ def test_a_name_of_awkward_characters(settings: Settings, school: Database) -> N
         drop_old(there.url, done.kept)
     finally:
         with school.server.connect() as admin:
-            admin.execute(f"""drop database "{name.replace('"', '""')}" with (force)""")  # type: ignore[arg-type]
+            admin.execute(f"""drop database "{name.replace('"', '""')}" with (force)""")
