@@ -69,7 +69,8 @@ class _Task:
     def faults(self, name: str) -> list[str]:
         """In what the database `name` of this server differs from the manifest."""
         self.say(f"Comparing {name} with the manifest")
-        return list(unequal(self.backup.manifest, contents.contents_of(servers.at(self.url, name), self.jobs)))
+        found = contents.contents_of(servers.at(self.url, name), self.jobs, analyze=True)
+        return list(unequal(self.backup.manifest, found))
 
 
 @dataclass(frozen=True)
@@ -192,11 +193,7 @@ def _filled(admin: Connection, task: _Task, name: str, wanted: Properties) -> li
     task.say(f"Restoring into {name} with {task.jobs} job{'s' if task.jobs > 1 else ''}")
     lost = properties.create(admin, name, wanted)
     new = servers.at(task.url, name)
-    notes = [f"Not restored: {each}." for each in lost] + archive.restore_into(new, task.backup, task.jobs)
-    engine = database.engine_for(new, application_name=servers.APPLICATION)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("analyze"))  # or the first hours would be slow: statistics are in no dump
-    return notes
+    return [f"Not restored: {each}." for each in lost] + archive.restore_into(new, task.backup, task.jobs)
 
 
 def _into(task: _Task, into: str, way: _Way) -> Restored:
