@@ -15,7 +15,8 @@ def test_equal_by_checksum(school: Database, settings: Settings) -> None:
     for nth in range(3):
         school.execute(
             f"create table marks_{nth} (id bigint primary key, pupil integer not null, mark numeric, remark text)",
-            f"insert into marks_{nth} select n, n % 5000, n % 60 / 10.0, md5(n::text) from generate_series(1, 3400000) n",
+            f"insert into marks_{nth} select n, n % 5000, n % 60 / 10.0, md5(n::text) "
+            "from generate_series(1, 3400000) n",
             f"create index on marks_{nth} (pupil)",
         )
     before = [school.rows(SUM.format(f"marks_{nth}")) for nth in range(3)]
