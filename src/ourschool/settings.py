@@ -32,6 +32,8 @@ class Settings:
     """`OURSCHOOL_STATEMENT_TIMEOUT`, ms; 0 is none: a long revision is not a fault."""
     idle_timeout: int = 600_000
     """`OURSCHOOL_IDLE_TIMEOUT`, ms: a migrator that went silent inside a transaction is ended by the server."""
+    backups: Path = Path("backups")
+    """`OURSCHOOL_BACKUPS`: the folder that backups are kept in; a relative one is taken from `folder`."""
     development: bool = False
     """`OURSCHOOL_DEVELOPMENT=yes`: this database may be emptied by `ourschool reset`."""
 
@@ -40,6 +42,11 @@ class Settings:
         """The alembic.ini of the revisions: in `folder`, or else what was installed with this package."""
         here = self.folder / "alembic.ini"
         return here if here.exists() else project.folder() / "alembic.ini"
+
+    @property
+    def backup_folder(self) -> Path:
+        """The folder of the backups, absolute."""
+        return (self.folder / self.backups.expanduser()).absolute()
 
 
 def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -63,6 +70,7 @@ def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str,
         statement_timeout=int(_number(known, "OURSCHOOL_STATEMENT_TIMEOUT", Settings.statement_timeout)),
         idle_timeout=int(_number(known, "OURSCHOOL_IDLE_TIMEOUT", Settings.idle_timeout)),
         development=known.get("OURSCHOOL_DEVELOPMENT", "").strip().lower() in {"yes", "true", "1"},
+        backups=Path(known.get("OURSCHOOL_BACKUPS", "").strip() or Settings.backups),
     )
 
 

@@ -16,6 +16,8 @@ COMMANDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "identify": ("identify:identify_database", {}),
     "status": ("status:show_status", {}),
     "history": ("history:show_history", {}),
+    "backup": ("backup:app", {}),
+    "restore": ("restore:restore_backup", {}),
     "ensure": ("ensure:ensure", {}),
     "new": ("revisions:new", {}),
     "prove": ("revisions:prove", {}),

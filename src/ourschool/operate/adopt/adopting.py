@@ -60,7 +60,7 @@ def adopt(
     needs a decision stands there ready to run. Raises RefusedError for an empty database, and without a `revision`
     for one that Alembic knows; UsageError for a revision that no file has; what a stamp raises.
     """
-    config = built.configuration(settings.folder)
+    config = Config(str(settings.ini))
     script = ScriptDirectory.from_config(config)
     target = _revision(script, revision or BASELINE).revision
     with look(url, "ourschool adopt") as connection:

@@ -1,7 +1,6 @@
 """The catalogue of every revision: the history run once in a scratch database and looked at after each step."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
@@ -9,7 +8,6 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
-from ourschool.errors import UsageError
 from ourschool.migrate import faults
 from ourschool.migrate.session import server_settings
 from ourschool.operate.expected.kept import Kept
@@ -19,16 +17,6 @@ from ourschool.schema.catalogue import Catalogue
 from ourschool.settings import Settings
 
 APPLICATION = "ourschool identify"
-
-
-def configuration(folder: Path) -> Config:
-    """Alembic's configuration of the project in `folder`. Raises UsageError where there is none."""
-    file = folder / "alembic.ini"
-    if not file.exists():
-        raise UsageError(
-            f"There is no alembic.ini in {folder}.", "Run the command in the project's folder, where alembic.ini is."
-        )
-    return Config(str(file))
 
 
 def history(script: ScriptDirectory) -> list[Script]:
@@ -51,13 +39,13 @@ def catalogues(settings: Settings, url: URL, *, keep: bool = True) -> Mapping[st
 
 def catalogue(settings: Settings, url: URL, revision: str) -> Catalogue:
     """The catalogue of one revision, as `catalogues` has it."""
-    script = ScriptDirectory.from_config(configuration(settings.folder))
+    script = ScriptDirectory.from_config(Config(str(settings.ini)))
     known = Kept(history(script)).read(revision)
     return snapshot.read(known if known is not None else _texts(settings, url)[revision])
 
 
 def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]:
-    config = configuration(settings.folder)
+    config = Config(str(settings.ini))
     revisions = history(ScriptDirectory.from_config(config))
     kept = Kept(revisions)
     found = {each.revision: kept.read(each.revision) if keep else None for each in revisions}

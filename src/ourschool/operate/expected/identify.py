@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 
@@ -47,7 +48,7 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
     `keep` lets the built catalogues be taken from, and put into, the user's cache folder. Raises ConnectFailed, what a
     migration raises, and UsageError where there is no room for a scratch database.
     """
-    script = ScriptDirectory.from_config(built.configuration(settings.folder))
+    script = ScriptDirectory.from_config(Config(str(settings.ini)))
     messages = {each.revision: each.doc or "" for each in built.history(script)}
     with look(url, built.APPLICATION) as connection:
         says, found = heads(connection), take(connection)

@@ -2,15 +2,8 @@
 
 import datetime as dt
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
-
-from dotenv import dotenv_values
-
-from ourschool.settings import Settings
-
-VARIABLE = "OURSCHOOL_BACKUPS"
 
 
 @dataclass(frozen=True)
@@ -25,12 +18,6 @@ class LastBackup:
     def age(self) -> float:
         """Seconds since it was finished."""
         return (dt.datetime.now(dt.UTC) - self.finished_at).total_seconds()
-
-
-def folder(settings: Settings) -> Path:
-    """Where backups are: OURSCHOOL_BACKUPS of the environment or of .env, else `backups` in the project."""
-    file = dotenv_values(settings.folder / ".env", interpolate=False, encoding="utf-8")
-    return settings.folder / (os.environ.get(VARIABLE) or file.get(VARIABLE) or "backups")
 
 
 def last_backup(where: Path, database: str | None) -> LastBackup | None:

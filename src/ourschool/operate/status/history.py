@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 
@@ -26,7 +27,7 @@ class Chapter:
 
 def history(settings: Settings, url: URL) -> list[Chapter]:
     """The newest revision first, then what the journal has beside the files'. Raises as `status` does."""
-    script = ScriptDirectory.from_config(built.configuration(settings.folder))
+    script = ScriptDirectory.from_config(Config(str(settings.ini)))
     revisions = built.history(script)
     with look(url, "ourschool history") as connection:
         at = heads(connection)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import sqlalchemy as sa
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
@@ -73,7 +74,7 @@ def status(settings: Settings, url: URL) -> Status:
     What the database should be at its revision is built in a scratch database, the first time. Raises ConnectFailed,
     and UsageError for files that cannot be read.
     """
-    script = ScriptDirectory.from_config(built.configuration(settings.folder))
+    script = ScriptDirectory.from_config(Config(str(settings.ini)))
     history = built.history(script)
     with look(url, "ourschool status", PATIENCE) as connection:
         server = str(connection.exec_driver_sql("show server_version").scalar_one()).partition(" ")[0]
@@ -89,7 +90,7 @@ def status(settings: Settings, url: URL) -> Status:
         drift = _drift(settings, url, at[0], found)
     return Status(
         server, state, at, known, tuple(pending(each, took) for each in known.pending), drift, migrating, health,
-        backups.last_backup(backups.folder(settings), url.database), found,
+        backups.last_backup(settings.backup_folder, url.database), found,
     )  # fmt: skip
 
 

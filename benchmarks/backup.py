@@ -1,0 +1,101 @@
+"""Backup and restore, manifest, counts and proof included, against pg_dump and pg_restore with the same options."""
+
+import subprocess
+import tempfile
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+from psycopg import sql
+
+from benchmarks.measure import Comparison, in_turn, show
+from ourschool import database as ours
+from ourschool.operate.backup import Backup, How, aside, backup, drop_old, restore
+from ourschool.settings import Settings
+from tests.existing.rows import Size
+from tests.history.schools import make_existing
+from tests.support.databases import Database, fresh
+from tests.support.servers import Server, running
+
+ROUNDS = 3
+JOBS = 4
+SIZE = Size.of(student_assignments=500_000, attendance_records=500_000)
+BIG = 10_000_000
+BOUND = 1.1
+
+
+def main() -> None:
+    """Print the tables: a school of a million rows, and ten million rows in three tables."""
+    with running(18, "fsync = on", "max_wal_size = 4GB", "shared_buffers = 256MB") as server:
+        for what, fill in (("1 million rows", _school), ("10 million rows", _rows)):
+            with tempfile.TemporaryDirectory() as folder, fresh(server) as database:
+                fill(database)
+                database.execute("vacuum analyze", "checkpoint")
+                rows = _compare(database, Path(folder))
+            show(f"{what}, {JOBS} jobs, PostgreSQL 18", "pg_dump, pg_restore", rows)
+
+
+def _school(database: Database) -> None:
+    make_existing(database, SIZE)
+    database.alembic("upgrade", "head")
+
+
+def _rows(database: Database) -> None:
+    for nth in range(3):
+        database.execute(
+            f"create table marks_{nth} (id bigint primary key, pupil integer not null, mark numeric, remark text)",
+            f"insert into marks_{nth} select n, n % 5000, n % 60 / 10.0, md5(n::text) "
+            f"from generate_series(1, {BIG // 3}) n",
+            f"create index on marks_{nth} (pupil)",
+        )
+
+
+def _compare(database: Database, folder: Path) -> list[Comparison]:
+    settings = Settings(folder)
+    made: list[Backup] = []
+    dump = folder / "theirs"
+
+    def our_backup() -> None:
+        made.append(backup(settings, database.url, jobs=JOBS))
+        for old in made[:-1]:
+            subprocess.run(["rm", "-rf", old.path], check=True)
+        del made[:-1]
+
+    def their_backup() -> None:
+        subprocess.run(["rm", "-rf", dump], check=True)
+        _run(database, "pg_dump", "--format=directory", f"--jobs={JOBS}", f"--file={dump}")
+
+    rows = [in_turn("backup", our_backup, their_backup, rounds=ROUNDS, bound=BOUND)]
+    twin = Database(database.server, database.url.set(database=f"twin_{uuid.uuid4().hex[:8]}"))
+
+    def our_restore() -> None:
+        restore(settings, twin.url, made[0], How(jobs=JOBS))
+
+    def their_restore() -> None:
+        name = sql.Identifier(str(twin.url.database) + "_theirs")
+        with database.server.connect() as admin:
+            admin.execute(sql.SQL("drop database if exists {}").format(name))
+            admin.execute(sql.SQL("create database {} template template0").format(name))
+        there = replace(twin, url=twin.url.set(database=f"{twin.url.database}_theirs"))
+        _run(there, "pg_restore", f"--jobs={JOBS}", "--exit-on-error", f"--dbname={there.url.database}", str(dump))
+
+    def our_restore_cleared() -> None:
+        our_restore()
+        for old in aside(twin.url):
+            drop_old(twin.url, old.name)
+
+    rows.append(
+        in_turn("restore and proof, swapped in", our_restore_cleared, their_restore, rounds=ROUNDS, bound=BOUND)
+    )
+    _forget(database.server, twin)
+    return rows
+
+
+def _forget(server: Server, twin: Database) -> None:
+    with server.connect() as admin:
+        for name in (str(twin.url.database), f"{twin.url.database}_theirs"):
+            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def _run(database: Database, program: str, *arguments: str) -> None:
+    subprocess.run([database.server.bin / program, *arguments], env=ours.libpq_environment(database.url), check=True)

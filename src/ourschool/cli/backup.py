@@ -1,0 +1,159 @@
+"""`ourschool backup`, `backup list`, `backup verify`, `backup prune`: backups that prove themselves."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ourschool import database, settings
+from ourschool.cli.telling import telling
+from ourschool.operate.backup import Backup, Rule, backup, find, prune, stored, verify, verify_files
+from ourschool.operate.backup.servers import name_of
+
+app = typer.Typer(invoke_without_command=True)
+
+DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="Wins over DATABASE_URL and .env.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Connections at once; 4 at most without.")]
+
+
+@app.callback()
+def make(context: typer.Context, jobs: Jobs = None, as_json: Json = False, database_url: DatabaseUrl = None) -> None:
+    """Back up the database while the school goes on: ourschool backup.
+
+    A backup is a folder under OURSCHOOL_BACKUPS (./backups): the dump and a manifest of what it holds. It counts once
+    it was read back. ourschool backup --jobs 2; ourschool backup list.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    project = settings.load(Path.cwd(), database_url=database_url)
+    with telling() as say:
+        made = backup(project, database.url_of(project), jobs=jobs, say=say)
+    typer.echo(json.dumps(as_object(made), indent=2) if as_json else made.path)
+
+
+@app.command("list")
+def list_backups(as_json: Json = False) -> None:
+    """List the backups, oldest first: ourschool backup list --json."""
+    project = settings.load(Path.cwd())
+    found = stored.listing(project.backup_folder)
+    damaged = [{"name": path.name, "path": str(path), "fault": fault.message} for path, fault in found.damaged]
+    if as_json:
+        objects = [as_object(each) for each in found.backups]
+        partial = [str(path) for path in found.partial]
+        typer.echo(json.dumps({"backups": objects, "damaged": damaged, "partial": partial}, indent=2))
+    else:
+        for line in _lines(found.backups, project.backup_folder):
+            typer.echo(line)
+        for path in found.partial:
+            typer.echo(f"not finished: {path.name} (being made, or cut off; it does not count)")
+        for each in damaged:
+            typer.echo(f"damaged: {each['fault']}")
+    raise typer.Exit(1 if damaged else 0)
+
+
+@app.command("verify")
+def verify_backup(
+    wanted: Annotated[
+        str, typer.Argument(metavar="[BACKUP]", help="A name of the list, a folder, or latest.")
+    ] = "latest",
+    files_only: Annotated[bool, typer.Option("--files-only", help="Only read it back; needs no server.")] = False,
+    jobs: Jobs = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Restore a backup into a scratch database and compare: ourschool backup verify latest."""
+    project = settings.load(Path.cwd(), database_url=database_url)
+    if files_only:
+        chosen = find(project.backup_folder, wanted)
+        verify_files(chosen, jobs)
+        typer.echo(f"{chosen.name}: every file is as it was written.")
+        return
+    url = database.url_of(project)
+    chosen = find(project.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
+    with telling() as say:
+        proven = verify(url, chosen, jobs=jobs, say=say)
+    for note in proven.notes:
+        typer.echo(note, err=True)
+    typer.echo(f"{chosen.name}: restores to {proven.rows:,} rows in {proven.tables} tables, equal to its manifest.")
+
+
+@app.command("prune")
+def prune_backups(
+    keep: Annotated[int, typer.Option("--keep", min=0, help="So many of the newest.")] = 0,
+    daily: Annotated[int, typer.Option("--daily", min=0, help="The last one of each of so many days.")] = 0,
+    weekly: Annotated[int, typer.Option("--weekly", min=0, help="The last one of each of so many weeks.")] = 0,
+    monthly: Annotated[int, typer.Option("--monthly", min=0, help="The last one of each of so many months.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+) -> None:
+    """Delete old backups: ourschool backup prune --keep 3 --daily 7 --weekly 5 --monthly 12.
+
+    What any of the options names is kept, for each database by itself.
+    """
+    project = settings.load(Path.cwd())
+    done = prune(project.backup_folder, Rule(keep, daily, weekly, monthly), rehearse=dry_run)
+    word = "would delete" if dry_run else "deleted"
+    for name in [*(each.name for each in done.deleted), *(path.name for path in done.partial)]:
+        typer.echo(f"{word} {name}")
+    typer.echo(f"{len(done.kept)} kept, {len(done.deleted)} {'to delete' if dry_run else 'deleted'}.")
+
+
+def as_object(each: Backup) -> dict[str, Any]:
+    """A backup for a program."""
+    made = each.manifest
+    return {
+        "name": each.name,
+        "path": str(each.path),
+        "database": made.database,
+        "server": made.server,
+        "server_version": made.server_version,
+        "revision": made.revision,
+        "fingerprint": made.fingerprint,
+        "rows": made.total_rows,
+        "tables": len(made.rows),
+        "bytes": made.size,
+        "started_at": made.started_at.isoformat(),
+        "finished_at": made.finished_at.isoformat(),
+        "age_seconds": int(each.age.total_seconds()),
+    }
+
+
+def size(number: int) -> str:
+    """Bytes for a person."""
+    amount = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def _lines(backups: tuple[Backup, ...], folder: Path) -> list[str]:
+    if not backups:
+        return [f"No backup in {folder}. Make one: ourschool backup"]
+    cells = [
+        (
+            each.name,
+            each.manifest.revision or "none",
+            f"{each.manifest.total_rows:,}",
+            size(each.manifest.size),
+            _age(each),
+        )
+        for each in backups
+    ]
+    head = ("backup", "revision", "rows", "size", "age")
+    widths = [max(len(row[column]) for row in [head, *cells]) for column in range(len(head))]
+    return [
+        "  ".join(
+            text.ljust(width) if column < 2 else text.rjust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in [head, *cells]
+    ]
+
+
+def _age(each: Backup) -> str:
+    minutes = int(each.age.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"

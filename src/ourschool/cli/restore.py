@@ -1,0 +1,135 @@
+"""`ourschool restore`: a backup in the place of the database, and what becomes of the old one."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ourschool import database, settings
+from ourschool.cli.backup import DatabaseUrl, Jobs, Json, size
+from ourschool.cli.telling import telling
+from ourschool.errors import UsageError
+from ourschool.operate.backup import Backup, How, Restored, aside, drop_old, find, restore, restoring, swap_in
+from ourschool.operate.backup.servers import name_of
+from ourschool.settings import Settings
+
+
+def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
+    wanted: Annotated[
+        str | None, typer.Argument(metavar="[BACKUP]", help="A name of the list, a folder, or latest.")
+    ] = None,
+    into: Annotated[
+        str | None, typer.Option("--into", metavar="NAME", help="A new database beside; nothing is swapped.")
+    ] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Inside the old database, in one transaction.")] = False,
+    disconnect: Annotated[bool, typer.Option("--disconnect", help="End the sessions of others.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    old: Annotated[bool, typer.Option("--old", help="List what restores have set aside.")] = False,
+    swap: Annotated[
+        str | None, typer.Option("--swap-in", metavar="NAME", help="Put one of these in the place.")
+    ] = None,
+    drop: Annotated[str | None, typer.Option("--drop-old", metavar="NAME", help="Drop one of these.")] = None,
+    as_json: Json = False,
+    jobs: Jobs = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Put a backup in the place of the database: ourschool restore latest.
+
+    It is restored beside the old database and proven equal to its manifest; then the two change names. The old one is
+    kept as NAME_before_TIME: ourschool restore --swap-in NAME_before_TIME takes it back, --drop-old deletes it.
+    """
+    if sum(each not in (None, False) for each in (wanted, old, swap, drop)) != 1:
+        raise UsageError(
+            "restore wants one of these: a backup, --old, --swap-in NAME, --drop-old NAME.",
+            "ourschool backup list shows the backups; ourschool restore latest takes the newest.",
+        )
+    project = settings.load(Path.cwd(), database_url=database_url)
+    url = database.url_of(project)
+    name = name_of(url)
+    if old:
+        _list(project, as_json=as_json)
+    elif swap is not None:
+        _ask(f"Put {swap} in the place of {name}?", yes=yes)
+        kept = swap_in(url, swap, disconnect=disconnect)
+        typer.echo(f"{swap} is {name} now." + _kept(kept))
+    elif drop is not None:
+        _ask(f"Drop {drop} with all that is in it?", yes=yes)
+        drop_old(url, drop, disconnect=disconnect)
+        typer.echo(f"{drop} is gone.")
+    elif wanted is not None:
+        chosen = find(project.backup_folder, wanted, name if wanted == "latest" else None)
+        if into is None:
+            _ask(_plan(project, chosen, in_place=in_place), yes=yes)
+        with telling() as say:
+            done = restore(project, url, chosen, How(into, in_place, disconnect, jobs), say=say)
+        _report(done, as_json=as_json)
+
+
+def _plan(project: Settings, chosen: Backup, *, in_place: bool) -> str:
+    url = database.url_of(project)
+    made = chosen.manifest
+    how = (
+        "Inside the database, in one transaction, after a backup of what is there."
+        if in_place or restoring.is_inside(url)
+        else "Beside the database, which is kept under another name."
+    )
+    return (
+        f"Restore {chosen.name} ({made.total_rows:,} rows, revision {made.revision or 'none'}) in the place of "
+        f"{name_of(url)}?\nWhat was written since {made.started_at:%Y-%m-%d %H:%M} UTC will not be in it. {how}\nGo on?"
+    )
+
+
+def _report(done: Restored, *, as_json: bool) -> None:
+    if as_json:
+        told = {
+            "database": done.database,
+            "backup": done.backup.name,
+            "kept": done.kept,
+            "saved": done.saved.name if done.saved else None,
+            "notes": list(done.notes),
+        }
+        typer.echo(json.dumps(told, indent=2))
+        return
+    made = done.backup.manifest
+    for note in done.notes:
+        typer.echo(note, err=True)
+    typer.echo(
+        f"{done.database} holds {done.backup.name} now: {made.total_rows:,} rows in {len(made.rows)} tables, equal to "
+        f"its manifest, at revision {made.revision or 'none'}." + _kept(done.kept)
+    )
+    if done.saved is not None:
+        typer.echo(f"What was there before is in the backup {done.saved.name}.")
+
+
+def _kept(name: str | None) -> str:
+    if name is None:
+        return ""
+    return f"\nThe old one is kept as {name}. When it is not needed any more:\n  ourschool restore --drop-old {name}"
+
+
+def _list(project: Settings, *, as_json: bool) -> None:
+    found = aside(database.url_of(project))
+    if as_json:
+        typer.echo(
+            json.dumps(
+                [{"name": e.name, "kind": str(e.kind), "since": e.since.isoformat(), "bytes": e.size} for e in found],
+                indent=2,
+            )
+        )
+        return
+    for each in found:
+        typer.echo(f"{each.name}  {size(each.size)}")
+    if not found:
+        typer.echo("No restore has set anything aside.")
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("restore asks before it does this, and nobody is there to answer.", "Add --yes.")
+    if not typer.confirm(question):
+        typer.echo("Nothing was changed.")
+        raise typer.Exit(0)

@@ -1,0 +1,184 @@
+"""A dump into a database: by pg_restore with several jobs, or over one connection inside one transaction."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection
+
+from ourschool import database
+from ourschool.errors import FailedError, RefusedError
+from ourschool.migrate.faults import primary
+from ourschool.operate.backup import servers, tools
+from ourschool.operate.backup.manifest import Manifest
+from ourschool.operate.backup.stored import Backup
+
+CHUNK = 1 << 20
+TRANSACTION_TIMEOUT = 17
+"""Since this version the programs set a setting that older servers do not know, and stumble over that."""
+SECTIONS = ("pre-data", "data", "post-data")
+
+MISSING = sa.text("""
+    select name
+      from unnest(cast(:names as text[])) as wanted (name)
+      left join pg_roles on rolname = name
+     where rolname is null
+     order by name
+""")
+MAY_NOT_BE = sa.text("""
+    select rolname
+      from pg_roles
+     where rolname = any(cast(:names as text[]))
+       and not pg_has_role(current_user, oid, 'MEMBER')
+     order by rolname
+""")
+
+
+def reader(made: Manifest, server_major: int = 0) -> int:
+    """The oldest pg_restore that can read the dump and speak to the server."""
+    return max(tools.major(made.tool), server_major)
+
+
+def not_newer(backup: Backup, server_major: int) -> None:
+    """Refuse a dump from a newer server than the one that is to hold it: PostgreSQL promises nothing for that way."""
+    theirs = backup.manifest.server_major
+    if theirs > server_major:
+        raise RefusedError(
+            f"{backup.name} is from PostgreSQL {theirs}, and this server is {server_major}: a dump from a newer server "
+            "cannot be relied on.",
+            f"Restore it on PostgreSQL {theirs} or newer, or take a backup that was made on {server_major}.",
+        )
+
+
+def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
+    """Restore into the empty database of `url`; what could not be had there is returned, in words.
+
+    Raises RefusedError for a dump from a newer server, FailedError where pg_restore fails: the database holds a part
+    then, and is of no use.
+    """
+    engine = database.engine_for(url, application_name=servers.APPLICATION)
+    with engine.connect() as connection:
+        held = servers.rights(connection)
+        not_newer(backup, held.major)
+        options, notes = left_out(connection, backup.manifest)
+    binary = tools.program("pg_restore", reader(backup.manifest, held.major))
+    if tools.major(tools.version(binary)) >= TRANSACTION_TIMEOUT > held.major:
+        with engine.begin() as connection:
+            play(connection, binary, backup, options)
+        return notes
+    arguments = [
+        *options, f"--jobs={jobs}", "--exit-on-error", "--no-password",
+        f"--dbname={tools.connection_string(url)}", str(backup.dump),
+    ]  # fmt: skip
+    restoring = tools.start(binary, arguments, url)
+    try:
+        _, complaint = restoring.communicate()
+    except BaseException:
+        restoring.kill()
+        restoring.communicate()
+        raise
+    if restoring.returncode:
+        raise tools.failed(
+            restoring,
+            complaint,
+            url,
+            "Mend what it names and run the same command again; the old database was not touched.",
+        )
+    return notes
+
+
+def left_out(connection: Connection, made: Manifest) -> tuple[list[str], list[str]]:
+    """What pg_restore must leave out here, as its options, and what that means, in words.
+
+    A role is the server's and not the database's. Where one is missing, or may not be given things by us, everything
+    belongs to who restores; privileges are of no use without their owners.
+    """
+    options, notes = [], []
+    gone = connection.execute(MISSING, {"names": list(made.owners)}).scalars().all()
+    barred = connection.execute(MAY_NOT_BE, {"names": list(made.owners)}).scalars().all()
+    if gone or barred:
+        options.append("--no-owner")
+        why = f"there is no role {', '.join(gone)} here" if gone else f"this role may not act for {', '.join(barred)}"
+        notes.append(f"Owners were not restored: {why}. Everything belongs to who restored it.")
+    unknown = connection.execute(MISSING, {"names": list(made.grantees)}).scalars().all()
+    if unknown:
+        options.append("--no-privileges")
+        notes.append(
+            f"Privileges were not restored: there is no role {', '.join(unknown)} here. Create it and restore again, "
+            "or grant what it needs."
+        )
+    return options, notes
+
+
+def play(connection: Connection, binary: Path, backup: Backup, options: list[str]) -> None:
+    """Restore over `connection`, inside its transaction: nothing of it stays where that is rolled back.
+
+    Raises FailedError where a statement fails or pg_restore does, RefusedError where the dump commits by itself.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    for section in SECTIONS:
+        script = tools.start(binary, [*options, f"--section={section}", "--file=-", str(backup.dump)])
+        assert script.stdout is not None
+        try:
+            _data(driver, script.stdout) if section == "data" else _statements(driver, script.stdout.read())
+            _, complaint = script.communicate()
+        except psycopg.Error as fault:
+            raise FailedError(
+                f"{backup.name} could not be restored: {primary(sa.exc.DBAPIError(None, None, fault))}.",
+                "Everything was rolled back. Mend what it names and run the same command again.",
+            ) from fault
+        finally:
+            script.kill()
+            script.communicate()
+        if script.returncode:
+            raise tools.failed(script, complaint, None, "Everything was rolled back; nothing was changed.")
+
+
+def has_large_objects(listing: str) -> bool:
+    """Whether a dump holds large objects, whose part of the script commits by itself."""
+    return any(" BLOB" in line for line in listing.splitlines() if not line.startswith(";"))
+
+
+def _statements(driver: psycopg.Connection, script: bytes) -> None:
+    kept = b"\n".join(line for line in script.split(b"\n") if not _foreign(line))
+    if kept.strip():
+        driver.execute(kept)
+
+
+def _foreign(line: bytes) -> bool:
+    """psql's own commands, which guard a script against what it may hold, and what older servers do not know."""
+    return line.startswith((b"\\restrict ", b"\\unrestrict ")) or line == b"SET transaction_timeout = 0;"
+
+
+def _data(driver: psycopg.Connection, script: IO[bytes]) -> None:
+    """The section of the rows: statements, and after each COPY its rows up to a line of backslash and full stop."""
+    waiting: list[bytes] = []
+    for line in script:
+        if line.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n"):
+            _statements(driver, b"".join(waiting))
+            waiting = []
+            with driver.cursor().copy(line.rstrip(b";\n")) as copy:
+                for rows in _rows(script):
+                    copy.write(rows)
+        else:
+            waiting.append(line)
+    _statements(driver, b"".join(waiting))
+
+
+def _rows(script: IO[bytes]) -> Iterator[bytes]:
+    """The lines up to the one that ends them, many at a time."""
+    held: list[bytes] = []
+    size = 0
+    for line in script:
+        if line == b"\\.\n":
+            yield b"".join(held)
+            return
+        held.append(line)
+        size += len(line)
+        if size >= CHUNK:
+            yield b"".join(held)
+            held, size = [], 0
+    raise FailedError("pg_restore ended in the middle of a table.", "Everything was rolled back; nothing was changed.")

@@ -1,0 +1,141 @@
+"""What a database holds, in numbers that a restored one is held to: rows of each table, fingerprint; and its roles."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection
+
+from ourschool import database
+from ourschool.operate.backup.servers import APPLICATION
+from ourschool.schema.fingerprint import fingerprint, fingerprints
+
+# What an extension brought is not dumped, and neither is what a foreign server holds.
+TABLES = sa.text("""
+    select format('%I.%I', nspname, relname) as name,
+           pg_relation_size(c.oid) as size
+      from pg_class c
+      join pg_namespace n on n.oid = relnamespace
+     where relkind = 'r'
+       and nspname !~ '^pg_'
+       and nspname <> 'information_schema'
+       and not exists (
+           select from pg_depend d
+            where classid = 'pg_class'::regclass
+              and objid = c.oid
+              and deptype = 'e'
+       )
+     order by nspname collate "C", relname collate "C"
+""")
+OWNERS = sa.text("""
+    select pg_get_userbyid(owner) as name
+      from (
+           select relowner, relnamespace from pg_class
+           union
+           select proowner, pronamespace from pg_proc
+           union
+           select typowner, typnamespace from pg_type
+           union
+           select nspowner, oid from pg_namespace where nspname <> 'public'
+           ) as thing (owner, space)
+      join pg_namespace n on n.oid = space
+     where nspname !~ '^pg_'
+       and nspname <> 'information_schema'
+    union
+    select pg_get_userbyid(refobjid)
+      from pg_shdepend
+     where dbid = (select oid from pg_database where datname = current_database())
+       and refclassid = 'pg_authid'::regclass
+       and deptype = 'o'
+     order by name
+""")
+GRANTEES = sa.text("""
+    select distinct pg_get_userbyid(refobjid) as name
+      from pg_shdepend
+     where dbid = (select oid from pg_database where datname = current_database())
+       and refclassid = 'pg_authid'::regclass
+       and deptype = 'a'
+     order by name
+""")
+REVISION = sa.text("select string_agg(version_num, ',' order by version_num) from alembic_version")
+HAS_REVISION = sa.text("select to_regclass('alembic_version') is not null")
+# A role's or a database's own limits must not cut a long count or the wait for pg_dump.
+UNLIMITED = sa.text("""
+    select set_config(name, '0', false)
+      from pg_settings
+     where name in ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout',
+                    'idle_session_timeout')
+""")
+
+
+LARGE = 1 << 20
+"""Bytes from which a table is worth a connection of its own."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a database held at one moment."""
+
+    rows: dict[str, int]
+    schemas: dict[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the whole database."""
+        return fingerprint(self.schemas)
+
+
+def unlimited(connection: Connection) -> None:
+    """Let this session take its time; to be called before its transaction begins or as its first statement."""
+    connection.execute(UNLIMITED)
+    connection.exec_driver_sql("set row_security = off")  # an error rather than a part of the rows
+
+
+def contents(connection: Connection) -> Contents:
+    """Rows and fingerprints as the transaction of `connection` sees them. Raises DBAPIError."""
+    return Contents({name: _count(connection, name) for name, _ in connection.execute(TABLES).all()},
+                    fingerprints(connection))  # fmt: skip
+
+
+def contents_of(url: URL, jobs: int, *, analyze: bool = False) -> Contents:
+    """The same of a database that nobody writes to, by several connections at once, largest table first.
+
+    With `analyze` the planner's statistics are gathered on the way: they are in no dump, and without them the first
+    hours of a restored database would be slow.
+    """
+    engine = database.engine_for(url, application_name=APPLICATION)
+
+    def count(names: list[str]) -> dict[str, int]:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            unlimited(connection)
+            if analyze and names:
+                connection.exec_driver_sql(f"analyze {', '.join(names)}")
+            return {name: _count(connection, name) for name in names}
+
+    with engine.connect() as connection, ThreadPoolExecutor(max_workers=jobs) as threads:
+        unlimited(connection)
+        sizes = {row.name: row.size for row in connection.execute(TABLES)}
+        large = sorted((name for name, size in sizes.items() if size >= LARGE), key=lambda each: -sizes[each])
+        small = [name for name in sizes if name not in set(large)]
+        counting = [threads.submit(count, names) for names in (*([name] for name in large), small)]
+        schemas = fingerprints(connection)
+        rows = {name: number for future in counting for name, number in future.result().items()}
+    return Contents({name: rows[name] for name in sizes}, schemas)
+
+
+def _count(connection: Connection, table: str) -> int:
+    return int(connection.exec_driver_sql(f"select count(*) from {table}").scalar_one())  # noqa: S608  # quoted by %I
+
+
+def revision(connection: Connection) -> str | None:
+    """What `alembic_version` says; None without it."""
+    if not connection.execute(HAS_REVISION).scalar_one():
+        return None
+    found: str | None = connection.execute(REVISION).scalar_one()
+    return found
+
+
+def roles(connection: Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The roles that own something, and those that were granted something."""
+    owners, grantees = (connection.execute(query).scalars().all() for query in (OWNERS, GRANTEES))
+    return tuple(owners), tuple(grantees)

@@ -1,0 +1,180 @@
+"""A backup: pg_dump of one snapshot, its rows counted in the same snapshot, proven readable before it counts."""
+
+import datetime as dt
+import importlib.metadata
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection
+
+from ourschool import database
+from ourschool.errors import FailedError, RefusedError, UsageError
+from ourschool.operate.backup import contents, manifest, properties, servers, stored, tools
+from ourschool.operate.backup.manifest import File, Manifest
+from ourschool.operate.backup.stored import Backup
+from ourschool.settings import Settings
+
+log = logging.getLogger("ourschool.backup")
+
+Say = Callable[[str], None]
+"""Takes a line on how far the work is."""
+
+SNAPSHOT = sa.text("""
+    select pg_export_snapshot() as snapshot,
+           current_database() as name,
+           current_setting('server_version_num')::integer as version
+""")
+
+
+def default_jobs() -> int:
+    """As many connections as processors, four at most: a school's server has other things to do."""
+    return max(1, min(4, os.cpu_count() or 1))
+
+
+def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = log.info) -> Backup:
+    """Back up the database of `url` into the folder of `settings`; nobody who works in it is stopped.
+
+    Owners and privileges are in the dump, and the roles they speak of in the manifest; whether they can be had again
+    is decided where it is restored. Raises UsageError without a pg_dump that is new enough, FailedError where pg_dump
+    fails or the disk is full; what was written is removed then.
+    """
+    jobs = wanted(jobs)
+    with servers.explained(url):
+        engine = database.engine_for(url, application_name=servers.APPLICATION)
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as source:
+            contents.unlimited(source)
+            row = source.execute(SNAPSHOT).one()
+            started = dt.datetime.now(dt.UTC)
+            binary = tools.program("pg_dump", row.version // 10_000)
+            try:
+                partial = stored.begin(settings.backup_folder, row.name, started)
+            except OSError as fault:
+                raise _unwritable(settings.backup_folder, fault) from fault
+            try:
+                say(f"Dumping {row.name} with {jobs} job{'s' if jobs > 1 else ''} into {partial}")
+                dumping = tools.start(binary, _arguments(settings, partial, row.snapshot, jobs), url)
+                draft = _beside(dumping, lambda: _describe(source, url, row, started))
+                _wait(dumping, url, settings.backup_folder)
+                say("Reading it back")
+                made = _seal(partial, replace(draft, tool=tools.version(binary), jobs=jobs))
+            except BaseException as fault:
+                shutil.rmtree(partial, ignore_errors=True)
+                if isinstance(fault, OSError):
+                    raise _unwritable(settings.backup_folder, fault) from fault
+                raise
+    say(f"Backed up {made.manifest.total_rows:,} rows of {len(made.manifest.rows)} tables as {made.name}")
+    return made
+
+
+def wanted(jobs: int | None) -> int:
+    """The number that was asked for, else the default. Raises UsageError for none."""
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"{jobs} jobs are too few.", "Give --jobs 1 or more.")
+    return jobs or default_jobs()
+
+
+def _arguments(settings: Settings, partial: Path, snapshot: str, jobs: int) -> list[str]:
+    return [
+        "--format=directory", f"--jobs={jobs}", f"--snapshot={snapshot}", f"--file={partial / stored.DUMP}",
+        # it asks for a lock that only who changes a table stands against, and must not queue for it for ever
+        f"--lock-wait-timeout={int(settings.lock_deadline * 1000)}", "--no-password",
+    ]  # fmt: skip
+
+
+def _beside(dumping: subprocess.Popen[bytes], describe: Callable[[], Manifest]) -> Manifest:
+    """Describe the snapshot while pg_dump reads it; a pg_dump that is no longer needed is ended."""
+    try:
+        return describe()
+    except BaseException:
+        dumping.kill()
+        dumping.communicate()
+        raise
+
+
+def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path) -> None:
+    try:
+        _, complaint = dumping.communicate()
+    except BaseException:
+        dumping.kill()
+        dumping.communicate()
+        raise
+    if dumping.returncode:
+        raise tools.failed(
+            dumping, complaint, url,
+            f"There is no new backup in {folder}; nothing was changed. Mend what it names and run the same command "
+            "again (OURSCHOOL_BACKUPS sets another folder).",
+        )  # fmt: skip
+
+
+def _describe(source: Connection, url: URL, row: sa.Row[Any], started: dt.datetime) -> Manifest:
+    """The manifest without the tool and its files: what the snapshot holds."""
+    held = contents.contents(source)
+    owners, grantees = contents.roles(source)
+    of_database = properties.read(source, row.name)
+    assert of_database is not None  # we are connected to it
+    return Manifest(
+        database=row.name,
+        server=servers.place_of(url),
+        server_version=row.version,
+        tool="",
+        package=importlib.metadata.version("ourschool"),
+        revision=contents.revision(source),
+        fingerprint=held.fingerprint,
+        schemas=held.schemas,
+        rows=held.rows,
+        owners=owners,
+        grantees=grantees,
+        properties=of_database,
+        jobs=1,
+        started_at=started,
+        finished_at=started,
+        files={},
+    )
+
+
+def _seal(partial: Path, draft: Manifest) -> Backup:
+    """Prove the dump readable, write its manifest, and give it the name under which it counts."""
+    dump = partial / stored.DUMP
+    for path in dump.iterdir():
+        path.chmod(0o600)
+    dump.chmod(0o700)
+    readable(dump, tools.major(draft.tool))
+    paths = sorted(path for path in dump.rglob("*") if path.is_file())
+    with ThreadPoolExecutor(max_workers=draft.jobs) as threads:
+        digests = threads.map(manifest.sha256, paths)
+        files = {
+            path.relative_to(partial).as_posix(): File(path.stat().st_size, digest)
+            for path, digest in zip(paths, digests, strict=True)
+        }
+    whole = replace(draft, files=files, finished_at=dt.datetime.now(dt.UTC))
+    with os.fdopen(os.open(partial / manifest.NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(manifest.text_of(whole).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    return Backup(stored.finish(partial), whole)
+
+
+def readable(dump: Path, tool: int) -> str:
+    """What pg_restore lists of a dump that pg_dump of version `tool` made. Raises RefusedError where it cannot."""
+    binary = tools.program("pg_restore", tool)
+    listing = tools.start(binary, ["--list", str(dump)])
+    told, complaint = listing.communicate()
+    if listing.returncode:
+        fault = tools.failed(listing, complaint, None, "Take another backup: ourschool backup list shows them.")
+        raise RefusedError(f"The dump {dump} cannot be read. {fault.message}", fault.remedy)
+    return told.decode("utf-8", "replace")
+
+
+def _unwritable(folder: Path, fault: OSError) -> FailedError:
+    return FailedError(
+        f"The backup could not be written to {folder}: {fault.strerror or fault}.",
+        "Make room there or set OURSCHOOL_BACKUPS to a folder that this user may write; nothing was changed.",
+    )

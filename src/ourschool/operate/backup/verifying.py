@@ -1,0 +1,101 @@
+"""Is a backup what its manifest says? By its files, and by a database restored from it for a trial."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from ourschool.errors import CheckFailed, RefusedError
+from ourschool.operate.backup import archive, contents, manifest, servers, stored
+from ourschool.operate.backup.contents import Contents
+from ourschool.operate.backup.dumping import Say, default_jobs, readable
+from ourschool.operate.backup.manifest import Manifest
+from ourschool.operate.backup.stored import Backup
+from ourschool.operate.scratch import scratch_database
+
+log = logging.getLogger("ourschool.backup")
+
+OTHER_BACKUP = "Take another backup: ourschool backup list shows what there is."
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A backup that was restored and found equal; `notes` say what of it could not be had on that server."""
+
+    backup: Backup
+    tables: int
+    rows: int
+    notes: tuple[str, ...]
+
+
+def verify(url: URL, backup: Backup, *, jobs: int | None = None, say: Say = log.info) -> Verified:
+    """Restore `backup` into a scratch database beside the one of `url` and compare it with its manifest.
+
+    Raises RefusedError for a damaged backup or one of a newer server, CheckFailed for one that restores to something
+    else, FailedError where pg_restore fails.
+    """
+    jobs = jobs or default_jobs()
+    say(f"Reading {backup.name}")
+    verify_files(backup, jobs)
+    with scratch_database(url, purpose="verify") as trial, servers.explained(trial):
+        say("Restoring it into a scratch database")
+        notes = archive.restore_into(trial, backup, jobs)
+        say("Counting")
+        faults = list(unequal(backup.manifest, contents.contents_of(trial, jobs)))
+    if faults:
+        raise CheckFailed(f"{backup.name} restores to something else: {'; '.join(faults)}.", OTHER_BACKUP)
+    return Verified(backup, len(backup.manifest.rows), backup.manifest.total_rows, tuple(notes))
+
+
+def verify_files(backup: Backup, jobs: int | None = None) -> None:
+    """Whether each file is there, whole and unchanged, and pg_restore can read the dump; needs no server.
+
+    Raises RefusedError that names the file.
+    """
+    expected = backup.manifest.files
+    present = {path.relative_to(backup.path).as_posix() for path in backup.dump.rglob("*") if path.is_file()}
+    for name in sorted(expected.keys() - present):
+        raise _damaged(backup, name, "is missing")
+    for name in sorted(present - expected.keys()):
+        raise _damaged(backup, name, "is not part of it")
+    for name, file in expected.items():
+        size = (backup.path / name).stat().st_size
+        if size != file.size:
+            raise _damaged(backup, name, f"has {size:,} bytes instead of {file.size:,}")
+    with ThreadPoolExecutor(max_workers=jobs or default_jobs()) as threads:
+        for name, digest in zip(expected, threads.map(_digest, (backup.path / name for name in expected)), strict=True):
+            if digest != expected[name].sha256:
+                raise _damaged(backup, name, "is not as it was written")
+    readable(backup.dump, archive.reader(backup.manifest))
+
+
+def unequal(wanted: Manifest, found: Contents) -> Iterator[str]:
+    """What a restored database holds that is not what the manifest says, in words."""
+    for table in sorted(wanted.rows.keys() | found.rows.keys()):
+        expected, there = wanted.rows.get(table), found.rows.get(table)
+        if expected is None:
+            yield f"table {table} is there, and was not dumped"
+        elif there is None:
+            yield f"table {table} is missing"
+        elif there != expected:
+            yield f"table {table} has {there:,} rows instead of {expected:,}"
+    for schema in sorted(wanted.schemas.keys() | found.schemas.keys()):
+        if wanted.schemas.get(schema) != found.schemas.get(schema):
+            yield f"schema {schema} has another fingerprint"
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return manifest.sha256(path)
+    except OSError:  # unreadable is as good as changed
+        return None
+
+
+def _damaged(backup: Backup, name: str, how: str) -> RefusedError:
+    where = name.removeprefix(f"{stored.DUMP}/")
+    return RefusedError(
+        f"The backup {backup.name} is damaged: {where} {how}. Nothing was restored from it.", OTHER_BACKUP
+    )
