@@ -1,0 +1,115 @@
+"""`ourschool upgrade`, `rollback` and `purge`: they tell what they would do, ask, and back up first."""
+
+import datetime as dt
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from ourschool.cli.asked import project
+from ourschool.cli.options import DatabaseUrl
+from ourschool.cli.telling import telling
+from ourschool.errors import RefusedError
+from ourschool.operate import change
+from ourschool.operate.change.upgrading import Done, Plan
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: for scripts.")]
+
+
+def upgrade(
+    target: Annotated[str, typer.Argument(help="How far: head, or a revision.")] = "head",
+    yes: Yes = False,
+    no_backup: Annotated[bool, typer.Option("--no-backup", help="You have backed up by other means.")] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Show what is pending, ask, back up, apply, verify; stop at the first failure: ourschool upgrade."""
+    settings, url = project(database_url)
+    plan = change.plan(settings, url, target, with_backup=not no_backup)
+    if not plan.pending:
+        typer.echo(f"Nothing to do: {plan.database} is at {' and '.join(plan.at)}.")
+        return
+    _show(plan)
+    _ask(f"Apply {len(plan.pending)} revisions to {plan.database}?", yes=yes)
+    _log()
+    with telling() as say:
+        done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say)
+    _summary(done)
+
+
+def rollback(
+    target: Annotated[str, typer.Argument(help="-1, a revision, or base.")],
+    yes: Yes = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Count what going back costs, ask (twice where it costs something), back up, go back: ourschool rollback -1."""
+    settings, url = project(database_url)
+    cost = change.cost(settings, url, target)
+    typer.echo(f"{cost.database} goes back from {cost.at} to {cost.target}, {len(cost.steps)} revisions:")
+    for step in cost.steps:
+        typer.echo(f"  {step}")
+    typer.echo("It costs nothing." if not cost.losses else "Set aside in schema retired, and out of sight:")
+    for loss in cost.losses:
+        typer.echo(f"  {loss}")
+    _ask(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
+    if cost.losses:
+        _ask("The application will not see what is listed above. Are you certain?", yes=yes)
+    _log()
+    with telling() as say:
+        done = change.roll_back(settings, url, cost, say=say)
+    _summary(done)
+
+
+def purge(
+    older_than: Annotated[int, typer.Option("--older-than", min=0, metavar="DAYS", help="Days since set aside.")] = 365,
+    yes: Yes = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Delete what revisions set aside long ago, after a backup: ourschool purge --older-than 730."""
+    settings, url = project(database_url)
+    found = change.doomed(url, dt.timedelta(days=older_than))
+    if not found:
+        typer.echo(f"Nothing was set aside more than {older_than} days ago.")
+        return
+    for each in found:
+        typer.echo(f"  {each}")
+    _ask(f"Delete these {len(found)} for ever? The way back of their revisions will not find them.", yes=yes)
+    with telling() as say:
+        made = change.purge(settings, url, found, say=say)
+    typer.echo(f"Deleted {len(found)}. The backup from before: {made.path}")
+
+
+def _show(plan: Plan) -> None:
+    typer.echo(f"{plan.database} stands at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
+    for each in plan.pending:
+        took = "" if each.took is None else f", took {each.took:.1f} s before"
+        typer.echo(f"  {each.revision}  {each.message} ({'online' if each.online else 'one transaction'}{took})")
+    for warning in plan.warnings:
+        typer.echo(f"  ! {warning}")
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        raise RefusedError("You did not say yes, and nothing was changed.", "Say yes, or give --yes in a script.")
+
+
+def _log() -> None:
+    """Alembic's progress, a line for each revision, on stderr."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for name in ("ourschool.migrate", "alembic.runtime.migration"):
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+def _summary(done: Done) -> None:
+    rows = sum(done.after.there.values())
+    retired = sum(done.after.retired.values()) - sum(done.before.retired.values())
+    typer.echo(f"Done: at {done.revision} in {done.seconds:.1f} s.")
+    typer.echo(f"Rows: {sum(done.before.there.values())} before, {rows} now, {max(retired, 0)} set aside.")
+    if done.backup is not None:
+        typer.echo(f"Backup from before: {done.backup.path}")

@@ -1,0 +1,58 @@
+"""What is looked at before a change: who migrates or holds a transaction, and whether a backup has room."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection
+
+from ourschool.errors import RefusedError
+from ourschool.migrate import lock
+from ourschool.operate.looking import look
+from ourschool.settings import Settings
+
+LONG_SECONDS = 60
+"""A transaction that is older holds up what waits for its table, and every index that is built concurrently."""
+
+LONG_ONES = sa.text("""
+    select pid,
+           coalesce(nullif(application_name, ''), 'without a name') as application,
+           usename as role,
+           extract(epoch from clock_timestamp() - xact_start)::integer as seconds
+      from pg_stat_activity
+     where datname = current_database()
+       and pid <> pg_backend_pid()
+       and xact_start < clock_timestamp() - make_interval(secs => :least)
+     order by xact_start
+""")
+
+
+def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
+    """Sentences on what will make the change wait. Raises RefusedError where the disk has no room for the backup."""
+    with look(url, "ourschool preflight") as connection:
+        if with_backup:
+            _room(settings.backup_folder, connection)
+        return list(_in_the_way(connection))
+
+
+def _in_the_way(connection: Connection) -> Iterator[str]:
+    holder = lock.holder(connection)
+    if holder:
+        yield f"Another migration of this database runs and will be waited for: {holder}."
+    for row in connection.execute(LONG_ONES, {"least": LONG_SECONDS}):
+        yield (
+            f"pid {row.pid} (application {row.application}, role {row.role}) has had a transaction open for "
+            f"{row.seconds} s: what it holds is waited for."
+        )
+
+
+def _room(folder: Path, connection: Connection) -> None:
+    size = int(connection.execute(sa.text("select pg_database_size(current_database())")).scalar_one())
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if free < size:
+        raise RefusedError(
+            f"The database has {size / 1e9:.1f} GB and {there} only {free / 1e9:.1f} GB free: its backup may not fit.",
+            "Make room, set OURSCHOOL_BACKUPS to another disk, or back up by other means and say --no-backup.",
+        )
