@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.runs import Run, advisory_locks
-from tests.history.schools import BASELINE, CHAIN, HEAD, at, catalogue, counted, journal, make_existing
+from tests.history.schools import BASELINE, CHAIN, HEAD, STEADY, at, catalogue, counted, journal, make_existing
 from tests.support.databases import Database, fresh
 
 EIGHT = 8
@@ -30,11 +30,11 @@ def test_on_an_empty_database(database: Database) -> None:
 @pytest.mark.promise("A7")
 def test_on_an_existing_database(database: Database) -> None:
     make_existing(database)
-    rows = counted(database)
+    rows = counted(database, STEADY)
     one_did_the_work(eight_at_once(database))
     assert journal(database) == [("stamp", BASELINE)] + [("upgrade", revision) for revision in CHAIN[1:]]
     assert journal(database, "failed") == []
-    assert (at(database), advisory_locks(database), counted(database)) == ([HEAD], [], rows)
+    assert (at(database), advisory_locks(database), counted(database, STEADY)) == ([HEAD], [], rows)
     with fresh(database.server) as empty:
         empty.alembic("upgrade", "head")
         assert catalogue(database) == catalogue(empty)

@@ -12,6 +12,7 @@ from tests.history.schools import (
     BASELINE,
     CHAIN,
     HEAD,
+    STEADY,
     at,
     catalogue,
     counted,
@@ -24,11 +25,6 @@ from tests.history.schools import (
 from tests.support.databases import Database, fresh
 
 WITH_BEYOND = Size(conflicts=False, beyond=True)
-STEADY = tuple(table for table in TABLES if table not in {"lesson_assignments", "attendance_records"})
-"""Tables whose rows no revision adds to or sets aside; of the others, tests/history/test_lessons.py and
-test_attendance.py count each row."""
-
-
 RETIRED = "select distinct table_name::text from retired.things"
 
 

@@ -17,7 +17,7 @@ from tests.support.databases import Database
 FIRST, LAST = "d7a91c34e0b2", "84b1f60ce27d"
 BEFORE = CHAIN[CHAIN.index(FIRST) - 1]
 STATES = ("not_started", "in_progress", "submitted", "graded", "overdue", "excused")
-SIZE = Size.of(student_assignments=6_000, attendance_records=6_000)
+SIZE = Size.of(student_assignments=6_000, attendance_records=6_000, conflicts=False)
 BOUND = 0.4
 """lock_timeout and 200 ms, in seconds."""
 

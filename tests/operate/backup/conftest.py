@@ -19,7 +19,7 @@ from tests.support.servers import Server
 def template_school(server: Server) -> Iterator[str]:
     """On each of the servers, to be cloned."""
     with fresh(server) as made:
-        make_existing(made, Size.of(student_assignments=3000, attendance_records=3000))
+        make_existing(made, Size.of(student_assignments=3000, attendance_records=3000, conflicts=False))
         made.alembic("upgrade", "head")
         made.execute(*OWN)
         yield str(made.url.database)
@@ -29,7 +29,7 @@ def template_school(server: Server) -> Iterator[str]:
 def template_newest(newest: Server) -> Iterator[str]:
     """The same on PostgreSQL 18 alone."""
     with fresh(newest) as made:
-        make_existing(made, Size.of(student_assignments=3000, attendance_records=3000))
+        make_existing(made, Size.of(student_assignments=3000, attendance_records=3000, conflicts=False))
         made.alembic("upgrade", "head")
         made.execute(*OWN)
         yield str(made.url.database)
