@@ -21,6 +21,7 @@ declare
     place record;
     plain text;
     kept name;
+    keys text;
     triggers text[];
 begin
     create temporary table ourschool_type (wanted {type}) on commit drop;
@@ -85,8 +86,13 @@ RECORD = """
       ) as readable
      where oid = target
     returning readable_as into plain;
-    execute format('create view retired.%I with (security_invoker = true) as select ctid as ctid, %I as %I from %s',
-                   plain, kept, {column}, target);
+    select coalesce(string_agg(format('%I', attname), ', ' order by array_position(conkey, attnum)), 'ctid as ctid')
+      into keys
+      from pg_constraint
+      join pg_attribute on attrelid = conrelid and attnum = any (conkey)
+     where conrelid = target and contype = 'p';
+    execute format('create view retired.%I with (security_invoker = true) as select %s, %I as %I from %s',
+                   plain, keys, kept, {column}, target);
 """
 NOTHING = """jsonb_build_object('relation', target, 'default', null, 'not_null', false, 'not_null_name', null,
            'not_null_valid', true, 'constraints', '[]'::jsonb, 'indexes', '[]'::jsonb, 'triggers', '[]'::jsonb,
