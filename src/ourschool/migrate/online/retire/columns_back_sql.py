@@ -34,7 +34,7 @@ begin
         end if;
         for each in
             select constraints from jsonb_array_elements(hung -> 'constraints') as constraints
-             where (constraints ->> 'valid')::boolean
+             where constraints ->> 'kind' in ('c', 'f') and (constraints ->> 'valid')::boolean
         loop
             execute format('alter table %s validate constraint %I', each ->> 'table', each ->> 'name');
         end loop;
