@@ -17,12 +17,15 @@ select quote_ident(relname)
    and relname not in ('alembic_version', 'migration_journal')
  order by 1
 """
-# Without what is retired, and without times of now, which differ between two runs.
+# Without what is retired, and without random ids and times of now, which differ between two runs.
+NUMBERED = ("assignment_time_entries", "lesson_assignments")
+"""Tables whose rows are made in the order in which others stand on the disk: an id says nothing there."""
 CONTENT = """
 select jsonb_object_agg(held.name, held.value order by held.name)
   from {0} as one
  cross join lateral jsonb_each(to_jsonb(one)) as held (name, value)
  where not starts_with(held.name, '__retired_')
+   and held.name not in ('{1}', 'external_id')
    and case
            when held.value #>> '{{}}' ~ '^\\d{{4}}-\\d\\d-\\d\\dT'
            then (held.value #>> '{{}}')::timestamptz < now() - interval '1 hour'
@@ -70,7 +73,8 @@ def test_the_sql_of_a_range_does_to_rows_what_the_upgrade_does(existing: Databas
         assert differences(online, existing) == ()
         assert leftovers(existing) == leftovers(online)
         for (table,) in online.rows(TABLES):
-            assert existing.rows(CONTENT.format(table)) == online.rows(CONTENT.format(table)), table
+            content = CONTENT.format(table, "id" if table in NUMBERED else "")
+            assert existing.rows(content) == online.rows(content), table
         aside = "select what, table_name, column_name, revision, stands_as from retired.things order by 4, 2, 3"
         assert existing.rows(aside) == online.rows(aside)
         moved = "select rows, stands_as from retired.things where what = 'rows' order by 2"
@@ -102,10 +106,11 @@ def test_the_sql_of_a_downgrade_goes_back_and_that_of_the_upgrade_up_again(at_he
     scratch.alembic("upgrade", "head")
     assert differences(scratch, at_head) == ()
 
-    for database in (at_head, scratch):
-        database.psql(stdin=database.alembic("downgrade", f"{HEAD}:base", "--sql").stdout)
-    assert catalogue(at_head).tables == ()
-    assert leftovers(at_head) == leftovers(scratch)
+    with fresh(scratch.server, template=str(scratch.url.database)) as online:
+        online.alembic("downgrade", "base")
+        scratch.psql(stdin=scratch.alembic("downgrade", f"{HEAD}:base", "--sql").stdout)
+        assert catalogue(scratch) == catalogue(online)
+        assert leftovers(scratch) == leftovers(online)
 
 
 @pytest.mark.promise("T2")

@@ -14,6 +14,8 @@ TELL = """
 -- The type of {columns} in {table}: run by psql this stops everybody who uses the table while it is rewritten, and the
 -- way back computes the old values anew. python -m alembic upgrade does it beside the users' work.
 """
+OFTEN = 9
+"""How often psql may go one way or the other: each time keeps a column, which only Alembic takes back."""
 # A constant default goes the way of the values, as it does online; any other has to fit the new type by itself.
 BLOCK = """
 declare
@@ -111,7 +113,7 @@ def print_block(steps: Steps, table: str, wanted: Mapping[str, Wanted]) -> None:
             revision=steps.revision,
             direction=steps.direction,
             nothing=sql.SQL(NOTHING),
-            views=things.names(f"{table}_{column}_{steps.revision}"),
+            views=things.names(f"{table}_{column}_{steps.revision}", most=OFTEN),
         )
         body = sql.SQL(BLOCK).format(
             table=sql.SQL("{}::regclass").format(sql.Identifier(table).as_string()),
@@ -121,7 +123,7 @@ def print_block(steps: Steps, table: str, wanted: Mapping[str, Wanted]) -> None:
             type_text=asked.type,
             using=asked.using,
             alias=sql.Identifier(table).as_string(),
-            kept=things.names(f"{PREFIX}{steps.revision}_{column}"),
+            kept=things.names(f"{PREFIX}{steps.revision}_{column}", most=OFTEN),
             record=record,
         )
         steps.execute(things.block(body))
