@@ -93,7 +93,7 @@ def test_the_sql_of_single_steps_can_be_run_one_after_the_other(scratch: Databas
 
 
 @pytest.mark.promise("T2")
-def test_the_sql_of_a_downgrade_goes_back_and_that_of_the_upgrade_up_again(at_head: Database, scratch: Database) -> None:
+def test_the_sql_of_a_downgrade_goes_back_and_up_again(at_head: Database, scratch: Database) -> None:
     head = catalogue(at_head)
     sql = at_head.alembic("downgrade", f"{HEAD}:{BASELINE}", "--sql").stdout
     assert catalogue(at_head) == head
