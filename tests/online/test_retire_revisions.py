@@ -138,6 +138,66 @@ def test_printed_as_sql_that_psql_runs(scratch: Database, chain: Path) -> None:
     assert database.rows(MARKS_ROWS)[:-1] == marks
 
 
+COLUMN = (
+    "alter table marks alter subject set default 'Art', alter subject set not null",
+    "comment on constraint marks_subject_key on marks is 'one each'",
+    "comment on index ix_marks_subject is 'whatever its case'",
+    "create function told() returns trigger language plpgsql as 'begin return new; end'",
+    "create trigger told after update of subject on marks for each row execute function told()",
+    "alter table marks disable trigger told",
+    "alter table marks add constraint marks_pair unique (subject, id) deferrable initially deferred",
+    "alter table marks add constraint marks_short check (length(subject) < 3) not valid",
+    "create table subjects (mark_id bigint, subject text,"
+    " foreign key (subject, mark_id) references marks (subject, id))",
+)
+
+
+@pytest.mark.promise("T2")
+@pytest.mark.parametrize("begun", [False, True], ids=["plain", "begun online"])
+def test_a_column_comes_back_by_printed_sql(database: Database, project: Path, begun: bool) -> None:
+    made = "\n".join(f"op.execute({statement!r})" for statement in (*MARKS, *MORE, *COLUMN))
+    write(empty(project), "one", None, made)
+    write(project, "two", "one", 'op.retire_column("marks", "subject")', 'op.restore_column("marks", "subject")')
+    database.alembic("upgrade", "one", cwd=project)
+    before, marks = catalogue(database), database.rows(MARKS_ROWS)
+    down = database.alembic("downgrade", "two:one", "--sql", cwd=project).stdout
+    assert "-- Column subject of marks: taken back where retired.things has it" in down
+    for nth in range(2):
+        database.psql(stdin=database.alembic("upgrade", "one:two", "--sql", cwd=project).stdout)
+        database.execute(f"insert into marks (id, pupil_id, points) values ({1000 + nth}, 1, 5)")
+        if begun:
+            database.execute("create index ix_marks_subject on marks (lower(__retired_two_subject))")
+        database.psql(stdin=down)
+        assert_equal(before, catalogue(database))
+        assert database.value("select to_regnamespace('retired')") is None
+        assert database.rows(f"{MARKS_ROWS} limit {len(marks)}") == marks
+        assert database.value(f"select subject from marks where id = {1000 + nth}") == "Art"
+    database.psql(stdin=database.alembic("upgrade", "one:two", "--sql", cwd=project).stdout)
+    database.execute("update retired.things set revision = 'other'")
+    database.psql(stdin=down)
+    assert database.value("select count(*) from retired.things") == 1  # of another revision: not ours to take back
+
+
+@pytest.mark.promise("T2")
+def test_rows_are_set_aside_by_printed_sql_only_where_there_are_any(scratch: Database, project: Path) -> None:
+    made = "\n".join(f"op.execute({statement!r})" for statement in (*MARKS, "alter table marks add reason text"))
+    write(empty(project), "one", None, made)
+    up = 'op.retire_rows("marks", "points > 98", reason="too good")'
+    write(project, "two", "one", up, 'op.restore_rows("marks")')
+    scratch.alembic("upgrade", "one", cwd=project)
+    marks = "select id, points, reason from marks order by id"
+    there = scratch.rows(marks)
+    scratch.psql(stdin=scratch.alembic("upgrade", "one:two", "--sql", cwd=project).stdout)
+    assert scratch.rows("select id, reason, retired_reason from retired.marks_rows_two order by id") == [
+        (99, None, "too good"), (100, None, "too good")]  # fmt: skip
+    assert scratch.rows("select stands_as, rows from retired.things") == [("marks_rows_two", 2)]
+    scratch.alembic("downgrade", "one", cwd=project)
+    assert scratch.rows(marks) == there
+    scratch.execute("delete from marks where points > 98")
+    scratch.psql(stdin=scratch.alembic("upgrade", "one:two", "--sql", cwd=project).stdout)
+    assert scratch.value("select to_regnamespace('retired')") is None
+
+
 HOLDING = [
     ("select from marks", "two"),
     ("select from replies", "two"),

@@ -19,15 +19,21 @@ begin
     if exists (select from pg_attribute where attrelid = {table_text}::regclass and attname = {column_text}
                and attidentity = '') then
         lock table {table} in access exclusive mode;
-        select greatest(coalesce(max({column}), 0), coalesce(pg_sequence_last_value(sequence::regclass), 0)) + 1
-          into next from {table};
-        alter table {table} alter column {column} drop default;
+{next}        alter table {table} alter column {column} drop default;
         execute coalesce('drop sequence ' || sequence, '');
         alter table {table} alter column {column} add generated {generated} as identity{options};
         perform setval(pg_get_serial_sequence({table_text}, {column_text}), next, false);
     end if;
 end
 $$
+"""
+# A number that was drawn and rolled back, or set and not drawn yet, counts; where keys were set by hand, the next is
+# above them.
+NEXT = """
+        select coalesce(max({column}), 0) + 1 into next from {table};
+        if sequence is not null then
+            execute 'select greatest($1, last_value + is_called::integer) from ' || sequence into next using next;
+        end if;
 """
 FROM_IDENTITY = """
 do $$
@@ -38,8 +44,7 @@ begin
     if exists (select from pg_attribute where attrelid = {table_text}::regclass and attname = {column_text}
                and attidentity <> '') then
         lock table {table} in access exclusive mode;
-        next := coalesce(pg_sequence_last_value(sequence::regclass), 0) + 1;
-        alter table {table} alter column {column} drop identity;
+{next}        alter table {table} alter column {column} drop identity;
 {serial}    end if;
 end
 $$
@@ -94,7 +99,8 @@ def owned_by(way: Way, table: str, column: str) -> Sequence | None:
 
 
 def _filled(template: str, table: str, column: Column, **more: str) -> str:
+    next_ = NEXT.removeprefix("\n").format(table=quoted(table), column=quoted(column.name))
     return template.format(
-        table=quoted(table), table_text=text(quoted(table)),
+        next=next_, table=quoted(table), table_text=text(quoted(table)),
         column=quoted(column.name), column_text=text(column.name), **more,
     )  # fmt: skip

@@ -95,8 +95,7 @@ def set_aside_by(steps: Steps, what: str, table: str, column: str | None = None,
     With `back` what its other direction retired and this one may take back; else what this one has already retired.
     Outside a revision there are no directions, and both are asked for alike.
     """
-    other = {"upgrade": "downgrade", "downgrade": "upgrade"}
-    direction = other.get(steps.direction, steps.direction) if back else steps.direction
+    direction = other_direction(steps) if back else steps.direction
     if not steps.look(f"select 1 where to_regclass('{SCHEMA}.things') is not null"):
         return []
     rows = steps.look(
@@ -116,6 +115,11 @@ def set_aside_by(steps: Steps, what: str, table: str, column: str | None = None,
         direction=direction,
     )
     return [_thing(row) for row in rows]
+
+
+def other_direction(steps: Steps) -> str:
+    """What takes back what this direction sets aside; outside a revision the same."""
+    return {"upgrade": "downgrade", "downgrade": "upgrade"}.get(steps.direction, steps.direction)
 
 
 def names(full: str, *, most: int = 3) -> list[str]:

@@ -14,6 +14,8 @@ TELL = """
 -- The type of {columns} in {table}: run by psql this stops everybody who uses the table while it is rewritten, and the
 -- way back computes the old values anew. python -m alembic upgrade does it beside the users' work.
 """
+OFTEN = 9
+"""How often psql may go one way or the other: each time keeps a column, which only Alembic takes back."""
 # A constant default goes the way of the values, as it does online; any other has to fit the new type by itself.
 BLOCK = """
 declare
@@ -21,6 +23,7 @@ declare
     place record;
     plain text;
     kept name;
+    keys text;
     triggers text[];
 begin
     create temporary table ourschool_type (wanted {type}) on commit drop;
@@ -85,8 +88,13 @@ RECORD = """
       ) as readable
      where oid = target
     returning readable_as into plain;
-    execute format('create view retired.%I with (security_invoker = true) as select ctid as ctid, %I as %I from %s',
-                   plain, kept, {column}, target);
+    select coalesce(string_agg(format('%I', attname), ', ' order by array_position(conkey, attnum)), 'ctid as ctid')
+      into keys
+      from pg_constraint
+      join pg_attribute on attrelid = conrelid and attnum = any (conkey)
+     where conrelid = target and contype = 'p';
+    execute format('create view retired.%I with (security_invoker = true) as select %s, %I as %I from %s',
+                   plain, keys, kept, {column}, target);
 """
 NOTHING = """jsonb_build_object('relation', target, 'default', null, 'not_null', false, 'not_null_name', null,
            'not_null_valid', true, 'constraints', '[]'::jsonb, 'indexes', '[]'::jsonb, 'triggers', '[]'::jsonb,
@@ -105,7 +113,7 @@ def print_block(steps: Steps, table: str, wanted: Mapping[str, Wanted]) -> None:
             revision=steps.revision,
             direction=steps.direction,
             nothing=sql.SQL(NOTHING),
-            views=things.names(f"{table}_{column}_{steps.revision}"),
+            views=things.names(f"{table}_{column}_{steps.revision}", most=OFTEN),
         )
         body = sql.SQL(BLOCK).format(
             table=sql.SQL("{}::regclass").format(sql.Identifier(table).as_string()),
@@ -115,7 +123,7 @@ def print_block(steps: Steps, table: str, wanted: Mapping[str, Wanted]) -> None:
             type_text=asked.type,
             using=asked.using,
             alias=sql.Identifier(table).as_string(),
-            kept=things.names(f"{PREFIX}{steps.revision}_{column}"),
+            kept=things.names(f"{PREFIX}{steps.revision}_{column}", most=OFTEN),
             record=record,
         )
         steps.execute(things.block(body))

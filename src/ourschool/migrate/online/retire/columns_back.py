@@ -9,6 +9,7 @@ from ourschool.migrate.online import things
 from ourschool.migrate.online.constraints import nullability
 from ourschool.migrate.online.retire import columns, dependents
 from ourschool.migrate.online.retire.batches import stretches
+from ourschool.migrate.online.retire.columns_back_sql import BACK, TAKE_BACK, TELL
 from ourschool.migrate.online.retire.found import broken
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import Thing
@@ -23,7 +24,11 @@ def restore(steps: Steps, table: str, column: str) -> bool:
 
     Raises RefusedError, with nothing changed, where the name is taken, something that hung on the column cannot be made
     again, or rows that came meanwhile do not fit; the sentence counts them and shows how to find them.
+    Offline it is printed as one block, and nobody knows whether the column will be there: False.
     """
+    if steps.offline:
+        _print(steps, table, column)
+        return False
     thing = columns.retired(steps, table, column, back=True)
     if thing is not None:
         if not thing.coming_back:
@@ -111,3 +116,11 @@ def _fill(steps: Steps, thing: Thing, table: sql.Identifier, column: sql.Identif
         total += filled
     if total:
         log.info("%s rows of %s came while %s was retired, and have its default now.", total, thing.table, thing.column)
+
+
+def _print(steps: Steps, table: str, column: str) -> None:
+    names = {"table": table, "column": column, "revision": steps.revision}
+    steps.context.impl.static_output(TELL.format(**names).strip())
+    back = sql.SQL(BACK).format(table=table, column=column, refused=things.REFUSED)
+    other = things.other_direction(steps)
+    steps.together(things.block(sql.SQL(TAKE_BACK).format(**names, direction=other, back=back)))

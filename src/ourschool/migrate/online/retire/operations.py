@@ -151,8 +151,6 @@ def _retire_column(operations: Operations, op: RetireColumnOp) -> None:
 @Operations.implementation_for(RestoreColumnOp)
 def _restore_column(operations: Operations, op: RestoreColumnOp) -> bool:
     with Steps(operations) as steps:
-        if _offline(steps, f"restore_column: column {op.table_name}.{op.column_name}"):
-            return False
         return columns_back.restore(steps, op.table_name, op.column_name)
 
 

@@ -202,7 +202,7 @@ def _rows(many: int) -> str:
 
 
 def _print(steps: Steps, table: str, where: str, reason: str | None) -> None:
-    """The same as one block that psql runs: all rows in one transaction."""
+    """The same as one block that psql runs: all rows in one transaction, and nothing where no row is meant."""
     place = things.within(f"{table}_rows_{steps.revision}")
     body = sql.SQL(OFFLINE).format(
         relation=sql.Identifier(table).as_string(),
@@ -215,5 +215,6 @@ def _print(steps: Steps, table: str, where: str, reason: str | None) -> None:
         reason=reason,
         wrong=things.WRONG_USE,
         refused=things.REFUSED,
+        set_up=sql.SQL("".join(f"{statement};\n" for statement in things.SET_UP)),
     )
-    steps.together(*things.SET_UP, things.block(body))
+    steps.together(things.block(body))

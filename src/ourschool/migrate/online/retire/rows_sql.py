@@ -31,12 +31,16 @@ RECORD = sql.SQL("""
 OFFLINE = """
 declare
     target constant regclass := to_regclass({relation});
-    many bigint;
+    many bigint; anybody boolean; extra jsonb;
     one record;
 begin
     if target is null then
         raise exception using errcode = {wrong}, message = format('There is no table %I to retire rows of.', {table}),
             hint = 'Correct the name in the revision; psql shows the tables with \\d.';
+    end if;
+    execute format('select exists (select from %s where %s)', target, {where}) into anybody;
+    if not anybody then
+        return;
     end if;
     for one in
         select conname, conrelid::regclass as child,
@@ -56,18 +60,30 @@ begin
                 hint = 'Retire those first. Nothing was changed.';
         end if;
     end loop;
+    {set_up}
+    select jsonb_object_agg(wanted, free) into extra
+      from unnest(array['reason', 'retired_at']) as wanted
+     cross join lateral (
+         select name
+           from unnest(array[wanted, 'retired_' || wanted, '__' || wanted]) with ordinality as choice (name, nth)
+          where not exists (select from pg_attribute where attrelid = target and attname = name and not attisdropped)
+          order by nth
+          limit 1
+     ) as choice (free);
     execute format('create table if not exists %s as '
-                   'select t.*, null::text as reason, null::timestamptz as retired_at from %s t with no data',
-                   {place}, target);
+                   'select t.*, null::text as %I, null::timestamptz as %I from %s t with no data',
+                   {place}, extra ->> 'reason', extra ->> 'retired_at', target);
     execute format('with gone as (delete from %s where %s returning *) '
                    'insert into %s select gone.*, %L, now() from gone', target, {where}, {place}, {reason});
+    execute format('select count(*) from %s', {place}) into many;
     insert into retired.things (what, schema_name, table_name, revision, direction, stands_as, readable_as, rows, bytes,
                                 definitions)
-    select 'rows', nspname, {table}, {revision}, {direction}, {name}, {name}, null, null,
-           '{{"done": [], "extra": {{"reason": "reason", "retired_at": "retired_at"}}}}'
+    select 'rows', nspname, {table}, {revision}, {direction}, {name}, {name}, many, pg_total_relation_size({place}),
+           jsonb_build_object('done', '[]'::jsonb, 'extra', extra)
       from pg_class
       join pg_namespace on pg_namespace.oid = relnamespace
      where pg_class.oid = target
-        on conflict do nothing;
+        on conflict (schema_name, stands_as, table_name) do update
+       set rows = excluded.rows, bytes = excluded.bytes;
 end
 """
