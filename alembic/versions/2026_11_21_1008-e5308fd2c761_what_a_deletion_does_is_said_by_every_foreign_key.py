@@ -80,6 +80,8 @@ $$
 def upgrade() -> None:
     for table, column, referent, action in POLICY:
         replace(table, column, referent, action)
+    if not op.get_context().as_sql:  # it says CASCADE already, unless damage has taken the key away
+        replace("attendance_records", "student_id", "users", "CASCADE")
 
 
 def downgrade() -> None:

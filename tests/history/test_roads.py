@@ -7,7 +7,7 @@ import pytest
 
 from ourschool import database as ours
 from ourschool.schema.difference import compare
-from tests.existing.rows import TABLES, Size, checksums
+from tests.existing.rows import Size, checksums
 from tests.history.schools import (
     BASELINE,
     CHAIN,
