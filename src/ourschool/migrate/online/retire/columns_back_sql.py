@@ -97,7 +97,8 @@ BACK = """
                 end if;
             end loop;
             for each in
-                select constraints from jsonb_array_elements(hung -> 'constraints') with ordinality as x (constraints, nth)
+                select constraints
+                  from jsonb_array_elements(hung -> 'constraints') with ordinality as x (constraints, nth)
                  order by constraints ->> 'kind' = 'f', nth
             loop
                 execute format('alter table %s add constraint %I %s', each ->> 'table', each ->> 'name',
