@@ -20,7 +20,16 @@ def left_behind(database: Database) -> list[object]:
 
 
 @pytest.mark.promise("A11")
-def test_the_whole_history_passes(database: Database) -> None:
+def test_the_whole_history_passes(scratch: Database) -> None:
+    _passes(scratch)
+
+
+@pytest.mark.long
+def test_the_whole_history_passes_on_every_server(database: Database) -> None:
+    _passes(database)
+
+
+def _passes(database: Database) -> None:
     report = lint(settings.load(ROOT, environ={}), database.url)
     assert [(each.file.name, each.line, each.rule, each.why) for each in report.findings] == []
     assert report.revisions == CHAIN

@@ -177,7 +177,7 @@ def _calls(file: Path | None) -> tuple[tuple[Span, ...], bool] | None:
         at = _resolved(frame.f_code.co_filename)
         if at == file:
             spans.append(_span(frame))
-        elif not spans and at.parent == ONLINE:
+        elif not spans and at.is_relative_to(ONLINE):
             is_online = True
         frame = frame.f_back
     return (tuple(spans), is_online) if spans else None
