@@ -13,7 +13,6 @@ from alembic import command
 from alembic.config import Config
 
 from ourschool import settings
-from ourschool.models import metadata as school
 from ourschool.operate.lint.history import lint
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.difference import compare
@@ -22,6 +21,7 @@ from ourschool.schema.snapshot import take
 from tests.migrate.autogenerate.cases import DDL, Case, add
 from tests.migrate.autogenerate.other_cases import OTHER_CASES
 from tests.migrate.autogenerate.table_cases import TABLE_CASES
+from tests.migrate.autogenerate.twelve import metadata as school
 from tests.support.databases import ROOT, Database
 
 MODELS = "from ourschool.models import metadata"
@@ -33,6 +33,8 @@ STORED = Case(
     add("lessons", sa.Column("doubled", sa.Integer, sa.Computed("lesson_order * 2", persisted=True))),
 )
 """One that no operation can be written for."""
+LAST = "2026_11_21_0959"
+"""The history ends here, where its models are those of `twelve`."""
 WHICH = "CHANGED_MODELS"
 """The variable that names the case and its stage, for the process that writes the revision."""
 TABLES = """
@@ -85,6 +87,9 @@ class Author:
         env = project / "alembic" / "env.py"
         text = env.read_text()
         assert MODELS in text
+        for path in self._files():
+            if path.name > LAST:
+                path.unlink()
         env.write_text(text.replace(MODELS, CHANGED))
 
     def write(self, stage: str = "after") -> Path | None:
