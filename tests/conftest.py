@@ -1,6 +1,7 @@
 """Fixtures for every test: a server of each version, a fresh database, a copy of the project."""
 
 import shutil
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,18 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
         yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs on every server does so in the long form; else on 18 and, test by test in turn, on 16 or 15."""
+    if len(MAJORS) < 3:
+        return
+    for item in items:
+        major = getattr(item, "callspec", None) and item.callspec.params.get("server")  # type: ignore[attr-defined]
+        turn = 16 if zlib.crc32(item.nodeid.partition("[")[0].encode()) % 2 else 15
+        if major in {16, 15} and major != turn and "long" not in item.keywords:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session", params=MAJORS)

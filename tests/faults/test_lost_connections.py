@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.runs import Run, advisory_locks, building, holding, invalid, revision, worker
-from tests.history.schools import HEAD, at, catalogue, counted, journal, make_existing, upgrade
+from tests.history.schools import HEAD, STEADY, at, catalogue, counted, journal, make_existing, upgrade
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server, running
 
@@ -36,7 +36,7 @@ def building_an_index(database: Database) -> Database:
 
 
 def test_the_workers_connection_inside_an_index_build(building_an_index: Database) -> None:
-    database, rows = building_an_index, counted(building_an_index)
+    database, rows = building_an_index, counted(building_an_index, STEADY)
     with holding(database, "lock table student_assignments in row exclusive mode"):
         run = Run(database, "upgrade", "head")
         pid = run.reaches(lambda: building(database), "an index build")
@@ -48,7 +48,7 @@ def test_the_workers_connection_inside_an_index_build(building_an_index: Databas
     assert journal(database, "failed") == [("upgrade", HEAD)]
 
     database.alembic("upgrade", "head")
-    assert (at(database), invalid(database), counted(database)) == ([HEAD], [], rows)
+    assert (at(database), invalid(database), counted(database, STEADY)) == ([HEAD], [], rows)
     with fresh(database.server) as empty:
         empty.alembic("upgrade", "head")
         assert catalogue(database) == catalogue(empty)
@@ -105,7 +105,7 @@ def test_the_workers_connection_inside_a_transaction(scratch: Database, project:
 def test_the_server_is_started_anew(project: Path, mode: str) -> None:
     with running(18) as server, fresh(server) as database:
         make_existing(database)
-        rows = counted(database)
+        rows = counted(database, STEADY)
         revision(project, "slow", HEAD, SLOW)
         database.execute("create table slow ()")
         run = Run(database, "upgrade", "head", cwd=project)
@@ -117,9 +117,9 @@ def test_the_server_is_started_anew(project: Path, mode: str) -> None:
         said = one_sentence(run.ends(4))
         assert "slow failed. The " in said
         database.execute("drop table slow")
-        assert (at(database), counted(database)) == ([HEAD], rows)
+        assert (at(database), counted(database, STEADY)) == ([HEAD], rows)
         database.alembic("upgrade", "head", cwd=project)
-        assert (at(database), counted(database)) == (["slow"], rows)
+        assert (at(database), counted(database, STEADY)) == (["slow"], rows)
         assert advisory_locks(database) == []
 
 
