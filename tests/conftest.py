@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         major = getattr(item, "callspec", None) and item.callspec.params.get("server")  # type: ignore[attr-defined]
         turn = 16 if zlib.crc32(item.nodeid.partition("[")[0].encode()) % 2 else 15
-        if major in {16, 15} and major != turn and "long" not in item.keywords:
+        if major in {16, 15} and major != turn and not {"long", "every_server"} & set(item.keywords):
             item.add_marker(pytest.mark.long)
 
 

@@ -33,6 +33,7 @@ def contents(database: Database) -> dict[str, str]:
         return checksums(connection)
 
 
+@pytest.mark.every_server
 @pytest.mark.promise("O8", "T1", "T4", "T6", "C1")
 def test_the_existing_and_the_empty_database_come_out_equal(database: Database) -> None:
     counts = make_existing(database, WITH_BEYOND, stamped=False)

@@ -92,6 +92,7 @@ def test_killed_before_each_statement(scratch: Database, project: Path, change: 
     _killed_before_each_statement(scratch, chain(project, change))
 
 
+@pytest.mark.every_server
 def test_killed_before_each_statement_on_the_way_through_a_check(database: Database, project: Path) -> None:
     if database.server.major == 16:  # native since 18; 15 is as 16
         _killed_before_each_statement(database, chain(project, CHANGES["not null"]))

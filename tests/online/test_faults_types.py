@@ -91,6 +91,7 @@ def assert_right(database: Database, clients: Clients, rows: int) -> None:
     assert database.value(f"select count(*) from ledger where id <= {rows} and receipt is distinct from {written}") == 0
 
 
+@pytest.mark.every_server
 @pytest.mark.parametrize(("major", "direction"), [(18, "upgrade"), (18, "downgrade"), (16, "upgrade")])
 def test_killed_before_some_statements(database: Database, project: Path, major: int, direction: str) -> None:
     if database.server.major != major:
@@ -144,6 +145,7 @@ def test_killed_twice_then_finished(scratch: Database, project: Path) -> None:
     assert scratch.value("select count(*) from ledger where receipt = '0' || id") == 2000
 
 
+@pytest.mark.every_server
 @pytest.mark.parametrize("cut", [kill_client, end_backend])
 def test_cut_off_in_the_middle_while_eight_write(database: Database, project: Path, cut: Cut) -> None:
     if (database.server.major, cut) not in {(18, kill_client), (16, end_backend)}:
