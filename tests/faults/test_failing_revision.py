@@ -14,7 +14,7 @@ from tests.support.databases import Database
 PASSWORD = "s%cret@:/#? ü"
 
 GOOD = 'op.create_table("good", sa.Column("id", sa.Integer(), primary_key=True))'
-DDL = 'op.add_column("users", sa.Column("half", sa.Text(), server_default="x"))\nop.drop_index("ix_users_email")'
+DDL = 'op.add_column("users", sa.Column("half", sa.Text(), server_default="x"))\nop.drop_index("ix_users_lower_email")'
 DIVIDES = 'op.execute("update users set first_name = (1 / (id - id))::text")'
 RAISES = 'raise RuntimeError("the author says no")'
 STATEMENT = "update users set first_name = (1 / (id - id))::text"

@@ -49,9 +49,9 @@ ASSIGNED = (
 ATTENDED = "insert into attendance_records (student_id, date, status) values (3, '2025-01-01', '{status}')"
 TERM_GRADED = (
     "insert into terms (id, name, start_date, end_date, academic_year, created_by) "
-    "values (1, 'T', '2024-09-01', '2025-01-31', '2024-2025', 2)",
-    "insert into term_subjects (id, term_id, subject_id) values (1, 1, 1)",
-    "insert into student_term_grades (id, student_id, term_subject_id) values (1, 3, 1)",
+    "values (901, 'T', '2024-09-01', '2025-01-31', '2024-2025', 2)",
+    "insert into term_subjects (id, term_id, subject_id) values (901, 901, 1)",
+    "insert into student_term_grades (id, student_id, term_subject_id) values (901, 3, 901)",
 )
 ASSIGNMENT = "update student_assignments set {change}"
 GRADE = "update student_term_grades set {change}"

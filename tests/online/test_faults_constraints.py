@@ -59,6 +59,13 @@ CHANGES = {
         'op.drop_constraint_online("marks_key", "marks")',
     ),
     "not null": Change('op.set_not_null_online("marks", "points")', 'op.drop_not_null_online("marks", "points")'),
+    "backfill": Change(
+        'op.add_column("marks", sa.Column("seen", sa.Boolean()), if_not_exists=True); '
+        'op.alter_column("marks", "seen", server_default=sa.true()); '
+        'op.backfill("marks", {"seen": "true"}, "seen is null"); '
+        'op.set_not_null_online("marks", "seen")',
+        'op.drop_column("marks", "seen", if_exists=True)',
+    ),
 }
 VALUES = {
     "pupil_id": lambda chance: chance.randint(1, 10),

@@ -44,7 +44,11 @@ def test_an_unknown_revision_is_put_right_where_it_is_proven(scratch: Database) 
 @pytest.mark.promise("T8")
 def test_the_nearest_and_what_differs(scratch: Database, tmp_path: Path) -> None:
     scratch.alembic("upgrade", "head")
-    scratch.execute("alter table users add nickname text", "drop index ix_users_email", "drop table alembic_version")
+    scratch.execute(
+        "alter table users add nickname text", "drop index ix_users_lower_email", "drop table alembic_version"
+    )
+        "alter table users add nickname text", "drop index ix_users_lower_email", "drop table alembic_version"
+    )
     done = ourschool(scratch, "identify", status=1)
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"Nearest  {HEAD}  ")

@@ -142,7 +142,7 @@ def test_the_last_backup_and_its_age(current: Database, tmp_path: Path) -> None:
 
 def test_tables_and_columns_on_request(current: Database) -> None:
     done = ourschool(current, "status", "--tables")
-    assert "\nterms\n  academic_year  character varying not null\n" in done.stdout
+    assert "\nterms\n  academic_year" in done.stdout
     assert too_wide(done.stdout) == []
 
 
