@@ -47,8 +47,6 @@ def test_the_nearest_and_what_differs(scratch: Database, tmp_path: Path) -> None
     scratch.execute(
         "alter table users add nickname text", "drop index ix_users_lower_email", "drop table alembic_version"
     )
-        "alter table users add nickname text", "drop index ix_users_lower_email", "drop table alembic_version"
-    )
     done = ourschool(scratch, "identify", status=1)
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"Nearest  {HEAD}  ")
