@@ -27,8 +27,8 @@ WRONG = {
         "disabled trigger", 'trigger "It\'s 100%" on users is disabled',
     ),
     "foreign keys that are off": (
-        "alter table terms disable trigger all",
-        "disabled trigger", "nothing holds term",
+        "alter table lesson_assignments disable trigger all",
+        "disabled trigger", "nothing holds lesson_assignments",
     ),
     "a sequence behind its column": (
         TERM, "sequence behind", "sequence users_id_seq would give 1, but users.id has 70 already",
