@@ -50,7 +50,7 @@ def test_the_nearest_and_what_differs(scratch: Database, tmp_path: Path) -> None
     done = ourschool(scratch, "identify", status=1)
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"Nearest  {HEAD}  ")
-    assert "2 deviations" in " ".join(lines[:2])
+    assert "2 deviations" in " ".join(" ".join(lines[:2]).split())
     assert "  column users.nickname: unexpected (found text null)" in lines
     assert too_wide(done.stdout) == []
     file = tmp_path / "repair.sql"
