@@ -22,6 +22,7 @@ select i.indexrelid::regclass::text as relation,
   join pg_class x on x.oid = i.indexrelid and starts_with(x.relname, '__changing_')
   join pg_attribute a on a.attrelid = i.indexrelid and a.attname = any (:names)
  where i.indrelid = :table
+ order by 1, 2
 """
 
 

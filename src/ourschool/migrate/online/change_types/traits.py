@@ -127,7 +127,7 @@ def read(steps: Steps, conversion: Conversion) -> tuple[Traits, ...]:
             row.sequence,
             row.options_of_identity,
         )
-        for row in rows
+        for row in sorted(rows, key=lambda row: str(row.column))  # the same statements in the same order everywhere
     )
 
 
