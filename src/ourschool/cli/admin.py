@@ -1,13 +1,12 @@
 """`ourschool admin`: create, reset-password, unlock."""
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy.engine import URL
 
-from ourschool import database, settings
+from ourschool.cli.asked import project
 from ourschool.cli.options import DatabaseUrl
 from ourschool.operate import admin
 
@@ -60,4 +59,4 @@ def _password() -> str | None:
 
 
 def _url(database_url: str | None) -> URL:
-    return database.url_of(settings.load(Path.cwd(), database_url=database_url))
+    return project(database_url)[1]

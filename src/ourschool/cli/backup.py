@@ -1,25 +1,24 @@
 """`ourschool backup`, `backup list`, `backup verify`, `backup prune`: backups that prove themselves."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ourschool import database, settings
+from ourschool import settings
+from ourschool.cli.asked import print_json, project
+from ourschool.cli.options import AsJson, DatabaseUrl
 from ourschool.cli.telling import telling
 from ourschool.operate.backup import Backup, Rule, backup, find, prune, stored, verify, verify_files
 from ourschool.operate.backup.servers import name_of
 
 app = typer.Typer(invoke_without_command=True)
 
-DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="Wins over DATABASE_URL and .env.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Connections at once; 4 at most without.")]
 
 
 @app.callback()
-def make(context: typer.Context, jobs: Jobs = None, as_json: Json = False, database_url: DatabaseUrl = None) -> None:
+def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
     """Back up the database while the school goes on: ourschool backup.
 
     A backup is a folder under OURSCHOOL_BACKUPS (./backups): the dump and a manifest of what it holds. It counts once
@@ -27,24 +26,27 @@ def make(context: typer.Context, jobs: Jobs = None, as_json: Json = False, datab
     """
     if context.invoked_subcommand is not None:
         return
-    project = settings.load(Path.cwd(), database_url=database_url)
+    chosen, url = project(database_url)
     with telling() as say:
-        made = backup(project, database.url_of(project), jobs=jobs, say=say)
-    typer.echo(json.dumps(as_object(made), indent=2) if as_json else made.path)
+        made = backup(chosen, url, jobs=jobs, say=say)
+    if as_json:
+        print_json(as_object(made))
+    else:
+        typer.echo(made.path)
 
 
 @app.command("list")
-def list_backups(as_json: Json = False) -> None:
+def list_backups(as_json: AsJson = False) -> None:
     """List the backups, oldest first: ourschool backup list --json."""
-    project = settings.load(Path.cwd())
-    found = stored.listing(project.backup_folder)
+    folder = settings.load(Path.cwd()).backup_folder  # needs no database
+    found = stored.listing(folder)
     damaged = [{"name": path.name, "path": str(path), "fault": fault.message} for path, fault in found.damaged]
     if as_json:
         objects = [as_object(each) for each in found.backups]
         partial = [str(path) for path in found.partial]
-        typer.echo(json.dumps({"backups": objects, "damaged": damaged, "partial": partial}, indent=2))
+        print_json({"backups": objects, "damaged": damaged, "partial": partial})
     else:
-        for line in _lines(found.backups, project.backup_folder):
+        for line in _lines(found.backups, folder):
             typer.echo(line)
         for path in found.partial:
             typer.echo(f"not finished: {path.name} (being made, or cut off; it does not count)")
@@ -63,14 +65,13 @@ def verify_backup(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Restore a backup into a scratch database and compare: ourschool backup verify latest."""
-    project = settings.load(Path.cwd(), database_url=database_url)
     if files_only:
-        chosen = find(project.backup_folder, wanted)
+        chosen = find(settings.load(Path.cwd()).backup_folder, wanted)
         verify_files(chosen, jobs)
         typer.echo(f"{chosen.name}: every file is as it was written.")
         return
-    url = database.url_of(project)
-    chosen = find(project.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
+    loaded, url = project(database_url)
+    chosen = find(loaded.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
     with telling() as say:
         proven = verify(url, chosen, jobs=jobs, say=say)
     for note in proven.notes:
@@ -90,8 +91,8 @@ def prune_backups(
 
     What any of the options names is kept, for each database by itself.
     """
-    project = settings.load(Path.cwd())
-    done = prune(project.backup_folder, Rule(keep, daily, weekly, monthly), rehearse=dry_run)
+    folder = settings.load(Path.cwd()).backup_folder  # needs no database
+    done = prune(folder, Rule(keep, daily, weekly, monthly), rehearse=dry_run)
     word = "would delete" if dry_run else "deleted"
     for name in [*(each.name for each in done.deleted), *(path.name for path in done.partial)]:
         typer.echo(f"{word} {name}")

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 import typer
 
 from ourschool import clients, database, settings
+from ourschool.cli.asked import project
 from ourschool.cli.options import DatabaseUrl
 
 
@@ -23,14 +24,12 @@ def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
 
 def alembic(context: typer.Context) -> None:
     """Alembic on the revisions here, or those installed with this package: ourschool alembic upgrade head."""
-    project = settings.load(Path.cwd())
-    command = [sys.executable, "-m", "alembic", "-c", str(project.ini), *context.args]
+    command = [sys.executable, "-m", "alembic", "-c", str(settings.load(Path.cwd()).ini), *context.args]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 
 def _run(program: str, arguments: list[str], database_url: str | None) -> None:
-    project = settings.load(Path.cwd(), database_url=database_url)
-    url = database.url_of(project)
+    _, url = project(database_url)
     try:
         binary = clients.program(program, clients.server_major(url))
     except sa.exc.DBAPIError as fault:

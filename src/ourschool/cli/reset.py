@@ -1,11 +1,10 @@
 """`ourschool reset`: a development database as on the first day."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ourschool import database, settings
+from ourschool.cli.asked import project
 from ourschool.cli.options import DatabaseUrl
 from ourschool.operate import reset as resets
 from ourschool.operate import seed
@@ -18,7 +17,6 @@ def reset(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Down to base, up to head, a small school: ourschool reset. Only where the database is one for development."""
-    project = settings.load(Path.cwd(), database_url=database_url)
     plan = seed.Plan(students, years, random_seed, seed.LAST_DAY)
-    made = resets.reset(project, database.url_of(project), plan)
+    made = resets.reset(*project(database_url), plan)
     typer.echo(f"Reset: {sum(made.values()):,} rows in {len(made)} tables.")

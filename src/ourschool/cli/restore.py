@@ -1,14 +1,14 @@
 """`ourschool restore`: a backup in the place of the database, and what becomes of the old one."""
 
-import json
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ourschool import database, settings
-from ourschool.cli.backup import DatabaseUrl, Jobs, Json, size
+from ourschool import database
+from ourschool.cli.asked import print_json, project
+from ourschool.cli.backup import Jobs, size
+from ourschool.cli.options import AsJson, DatabaseUrl
 from ourschool.cli.telling import telling
 from ourschool.errors import UsageError
 from ourschool.operate.backup import Backup, How, Restored, aside, drop_old, find, restore, restoring, swap_in
@@ -31,7 +31,7 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
         str | None, typer.Option("--swap-in", metavar="NAME", help="Put one of these in the place.")
     ] = None,
     drop: Annotated[str | None, typer.Option("--drop-old", metavar="NAME", help="Drop one of these.")] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
     jobs: Jobs = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -45,11 +45,10 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
             "restore wants one of these: a backup, --old, --swap-in NAME, --drop-old NAME.",
             "ourschool backup list shows the backups; ourschool restore latest takes the newest.",
         )
-    project = settings.load(Path.cwd(), database_url=database_url)
-    url = database.url_of(project)
+    loaded, url = project(database_url)
     name = name_of(url)
     if old:
-        _list(project, as_json=as_json)
+        _list(loaded, as_json=as_json)
     elif swap is not None:
         _ask(f"Put {swap} in the place of {name}?", yes=yes)
         kept = swap_in(url, swap, disconnect=disconnect)
@@ -59,16 +58,21 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
         drop_old(url, drop, disconnect=disconnect)
         typer.echo(f"{drop} is gone.")
     elif wanted is not None:
-        chosen = find(project.backup_folder, wanted, name if wanted == "latest" else None)
-        if into is None:
-            _ask(_plan(project, chosen, in_place=in_place), yes=yes)
-        with telling() as say:
-            done = restore(project, url, chosen, How(into, in_place, disconnect, jobs), say=say)
-        _report(done, as_json=as_json)
+        chosen = find(loaded.backup_folder, wanted, name if wanted == "latest" else None)
+        how = How(into, in_place, disconnect, jobs)
+        _restore(loaded, chosen, how, yes=yes, as_json=as_json)
 
 
-def _plan(project: Settings, chosen: Backup, *, in_place: bool) -> str:
-    url = database.url_of(project)
+def _restore(loaded: Settings, chosen: Backup, how: How, *, yes: bool, as_json: bool) -> None:
+    if how.into is None:
+        _ask(_plan(loaded, chosen, in_place=how.inside), yes=yes)
+    with telling() as say:
+        done = restore(loaded, database.url_of(loaded), chosen, how, say=say)
+    _report(done, as_json=as_json)
+
+
+def _plan(loaded: Settings, chosen: Backup, *, in_place: bool) -> str:
+    url = database.url_of(loaded)
     made = chosen.manifest
     how = (
         "Inside the database, in one transaction, after a backup of what is there."
@@ -90,7 +94,7 @@ def _report(done: Restored, *, as_json: bool) -> None:
             "saved": done.saved.name if done.saved else None,
             "notes": list(done.notes),
         }
-        typer.echo(json.dumps(told, indent=2))
+        print_json(told)
         return
     made = done.backup.manifest
     for note in done.notes:
@@ -109,14 +113,11 @@ def _kept(name: str | None) -> str:
     return f"\nThe old one is kept as {name}. When it is not needed any more:\n  ourschool restore --drop-old {name}"
 
 
-def _list(project: Settings, *, as_json: bool) -> None:
-    found = aside(database.url_of(project))
+def _list(loaded: Settings, *, as_json: bool) -> None:
+    found = aside(database.url_of(loaded))
     if as_json:
-        typer.echo(
-            json.dumps(
-                [{"name": e.name, "kind": str(e.kind), "since": e.since.isoformat(), "bytes": e.size} for e in found],
-                indent=2,
-            )
+        print_json(
+            [{"name": e.name, "kind": str(e.kind), "since": e.since.isoformat(), "bytes": e.size} for e in found]
         )
         return
     for each in found:

@@ -1,13 +1,11 @@
 """`ourschool new`, `ourschool prove`, `ourschool check`: what the author of a revision asks."""
 
-import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ourschool import database, settings
+from ourschool.cli.asked import print_json, project
 from ourschool.cli.options import AsJson, DatabaseUrl
 from ourschool.operate import alembic_here, released
 from ourschool.operate import check as checks
@@ -20,13 +18,12 @@ def new(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Write a revision from the models, and prove it: ourschool new "add avatar_url to users"."""
-    project = settings.load(Path.cwd(), database_url=database_url)
-    url = database.url_of(project)
-    written = proofs.write(project, url, message)
+    settings, url = project(database_url)
+    written = proofs.write(settings, url, message)
     if written is None:
         typer.echo("null" if as_json else "Models and revisions agree: no file was written.")
         return
-    _show(proofs.prove(project, url, written.revision), as_json=as_json)
+    _show(proofs.prove(settings, url, written.revision), as_json=as_json)
 
 
 def prove(
@@ -35,8 +32,7 @@ def prove(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Try a revision up, down and up, look for drift, and lint it: ourschool prove head."""
-    project = settings.load(Path.cwd(), database_url=database_url)
-    _show(proofs.prove(project, database.url_of(project), revision), as_json=as_json)
+    _show(proofs.prove(*project(database_url), revision), as_json=as_json)
 
 
 def check(
@@ -45,20 +41,20 @@ def check(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Check the project as CI does; exit 1 where something is found: ourschool check."""
-    project = settings.load(Path.cwd(), database_url=database_url)
+    settings, url = project(database_url)
     outcomes = []
-    for outcome in checks.check(project, database.url_of(project)):
+    for outcome in checks.check(settings, url):
         outcomes.append(outcome)
         if not as_json:
             typer.echo(f"{'found' if outcome.problems else 'ok':<6}{outcome.name}")
             for problem in outcome.problems:
                 typer.echo(f"      {problem}")
     if as_json:
-        typer.echo(json.dumps([asdict(outcome) for outcome in outcomes], indent=2, ensure_ascii=False))
+        print_json([asdict(outcome) for outcome in outcomes])
     if any(outcome.problems for outcome in outcomes):
         raise typer.Exit(1)
     if release:
-        new_ones = released.add(project, alembic_here.script(project))
+        new_ones = released.add(settings, alembic_here.script(settings))
         typer.echo(f"Released: {', '.join(new_ones) or 'nothing that was not before'}.", err=as_json)
 
 
@@ -66,7 +62,7 @@ def _show(proof: proofs.Proof, *, as_json: bool) -> None:
     if as_json:
         told = asdict(proof) | {"file": str(proof.file), "holds": proof.holds}
         del told["findings"]
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        print_json(told)
     else:
         typer.echo(f"{proof.file}")
         for step in proof.steps:

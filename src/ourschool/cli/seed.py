@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import psycopg
@@ -14,7 +13,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ourschool import database, settings
+from ourschool import database
+from ourschool.cli.asked import project
+from ourschool.cli.options import DatabaseUrl
 from ourschool.operate import seed
 
 LINE_EVERY = 1_000_000
@@ -28,11 +29,11 @@ def seed_school(
     last_day: Annotated[
         dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="The day up to which everything is known.")
     ] = dt.datetime.combine(seed.LAST_DAY, dt.time()),  # noqa: B008  # a constant
-    database_url: Annotated[str | None, typer.Option("--database-url", help="Wins over DATABASE_URL and .env.")] = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Fill an empty database at head with a made-up school: ourschool seed --students 200 --years 2."""
     plan = seed.Plan(students, years, random_seed, last_day.date())
-    url = database.url_of(settings.load(Path.cwd(), database_url=database_url))
+    _, url = project(database_url)
     engine = database.engine_for(url, application_name="ourschool seed")
     started = time.monotonic()
     try:
