@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from tests.existing.rows import Size
 from tests.history.schools import BASELINE, HEAD, at, counted, make_existing, upgrade
+from tests.support import typed
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server
 
@@ -33,15 +32,11 @@ def head(template: Database) -> Iterator[Database]:
 
 
 def ourschool(
-    database: Database, folder: Path, *arguments: str, says: str | None = None, status: int = 0, cwd: Path = ROOT
+    database: Database, folder: Path, *arguments: str, says: str = "", status: int = 0, cwd: Path = ROOT
 ) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "ourschool", *arguments],
-        cwd=cwd, env=database.environment({"OURSCHOOL_BACKUPS": str(folder)}), input=says or "",
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    """All that is shown of the command, whose backups go to `folder`."""
+    env = {"OURSCHOOL_BACKUPS": str(folder)}
+    done = typed.ourschool(database, *arguments, says=says, status=status, cwd=cwd, env=env)
     return done.stdout + done.stderr
 
 

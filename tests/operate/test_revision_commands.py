@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.history.schools import CHAIN, HEAD
 from tests.support.databases import ROOT, Database
+from tests.support.typed import ourschool
 
 CATEGORIES = """
 sa.Table(
@@ -19,18 +18,6 @@ sa.Table(
 )
 """
 AVATAR = 'metadata.tables["users"].append_column(sa.Column("avatar_url", sa.Text(), comment="Where the picture is"))'
-
-
-def ourschool(
-    database: Database, project: Path, *arguments: str, status: int = 0
-) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(
-        [sys.executable, "-m", "ourschool", *arguments],
-        cwd=project, env=database.environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def models(project: Path, *changes: str) -> None:
@@ -54,7 +41,7 @@ def test_each_change_becomes_a_proven_revision(scratch: Database, project: Path)
     models(project, changed)
     for message in ("add categories", "longer names of categories", "add avatar_url to users"):
         before = versions(project)
-        done = ourschool(scratch, project, "new", message)
+        done = ourschool(scratch, "new", message, cwd=project)
         (file,) = versions(project) - before
         assert message.replace(" ", "_") in file
         for step in ("up (", "down (", "up again (", "no drift from the models (", "lint ("):
@@ -68,7 +55,7 @@ def test_each_change_becomes_a_proven_revision(scratch: Database, project: Path)
 @pytest.mark.promise("A2", "O2")
 def test_no_file_where_nothing_changed(scratch: Database, project: Path) -> None:
     before = versions(project)
-    done = ourschool(scratch, project, "new", "nothing to see")
+    done = ourschool(scratch, "new", "nothing to see", cwd=project)
     assert done.stdout == "Models and revisions agree: no file was written.\n"
     assert versions(project) == before
 
@@ -77,7 +64,7 @@ def test_no_file_where_nothing_changed(scratch: Database, project: Path) -> None
 def test_what_only_its_author_can_fill_in_is_not_proven(scratch: Database, project: Path) -> None:
     models(project, 'metadata.tables["users"].append_column(sa.Column("house", sa.Text(), nullable=False))')
     before = versions(project)
-    done = ourschool(scratch, project, "new", "add house to users", status=1)
+    done = ourschool(scratch, "new", "add house to users", status=1, cwd=project)
     (file,) = versions(project) - before
     assert "  wrong up (" in done.stdout
     assert "Not proven: mend the file, then ourschool prove" in done.stdout
@@ -85,7 +72,7 @@ def test_what_only_its_author_can_fill_in_is_not_proven(scratch: Database, proje
     text = path.read_text("utf-8")
     assert "op.fill_in(" in text
     revision = file.split("-")[1].split("_")[0]
-    told = json.loads(ourschool(scratch, project, "prove", revision, "--json", status=1).stdout)
+    told = json.loads(ourschool(scratch, "prove", revision, "--json", status=1, cwd=project).stdout)
     assert (told["revision"], told["holds"], len(told["steps"])) == (revision, False, 1)
 
 
@@ -102,12 +89,12 @@ def test_a_revision_that_does_not_hold_is_told(scratch: Database, project: Path,
         f'down_revision = "{HEAD}"\n'
         f"branch_labels = None\ndepends_on = None\n\n\ndef upgrade():\n    {body}\n\n\ndef downgrade():\n    pass\n"
     )
-    done = ourschool(scratch, project, "prove", "aaaa", status=1)
+    done = ourschool(scratch, "prove", "aaaa", status=1, cwd=project)
     assert wrong in done.stdout
 
 
 def test_there_is_no_such_revision(scratch: Database, project: Path) -> None:
-    assert "There is no revision 'nope'" in ourschool(scratch, project, "prove", "nope", status=2).stderr
+    assert "There is no revision 'nope'" in ourschool(scratch, "prove", "nope", status=2, cwd=project).stderr
 
 
 def released(project: Path) -> list[str]:
@@ -118,7 +105,7 @@ def released(project: Path) -> list[str]:
 
 @pytest.mark.promise("C9", "T3", "T7")
 def test_check_of_the_project_itself(scratch: Database) -> None:
-    done = ourschool(scratch, ROOT, "check", "--json")
+    done = ourschool(scratch, "check", "--json", cwd=ROOT)
     outcomes = json.loads(done.stdout)
     assert [outcome["problems"] for outcome in outcomes] == [[]] * 6
 
@@ -134,7 +121,7 @@ def test_check_finds_what_is_wrong(scratch: Database, project: Path) -> None:
     changed.write_text(changed.read_text("utf-8") + "\n", "utf-8")
     (project / "MIGRATIONS.md").write_text((ROOT / "MIGRATIONS.md").read_text("utf-8").replace(f"`{HEAD}`", "-"))
     models(project, AVATAR)
-    done = ourschool(scratch, project, "check", status=1)
+    done = ourschool(scratch, "check", status=1, cwd=project)
     assert f"{CHAIN[0]} was released and its file changed since" in done.stdout
     assert "gone was released and is gone" in done.stdout
     assert f"{CHAIN[1]} ran here on " in done.stdout
@@ -147,7 +134,7 @@ def test_check_finds_a_broken_history(scratch: Database, project: Path) -> None:
     (project / "alembic" / "versions" / "2099_01_01_0000-aaaa_another.py").write_text(
         f'"""another"""\nrevision = "aaaa"\ndown_revision = "{CHAIN[-2]}"\nbranch_labels = None\ndepends_on = None\n'
     )
-    done = ourschool(scratch, project, "check", status=1)
+    done = ourschool(scratch, "check", status=1, cwd=project)
     assert f"2 heads: {', '.join(sorted(['aaaa', HEAD]))}." in done.stdout
     assert "lint" not in done.stdout, "what needs a sound history is left out"
 
@@ -155,9 +142,9 @@ def test_check_finds_a_broken_history(scratch: Database, project: Path) -> None:
 @pytest.mark.promise("C9")
 def test_what_is_released_is_listed(scratch: Database, project: Path) -> None:
     (project / "alembic" / "released.txt").write_text("\n".join(released(project)[:-1]) + "\n")
-    done = ourschool(scratch, project, "check", "--release")
+    done = ourschool(scratch, "check", "--release", cwd=project)
     assert f"Released: {HEAD}." in done.stdout
     lines = (project / "alembic" / "released.txt").read_text("utf-8").splitlines()
     assert [line.split()[0] for line in lines if not line.startswith("#")] == list(CHAIN)
-    assert "nothing that was not before" in ourschool(scratch, project, "check", "--release").stdout
+    assert "nothing that was not before" in ourschool(scratch, "check", "--release", cwd=project).stdout
     assert scratch.rows("select 1 from pg_class where relname = 'alembic_version'") == []

@@ -8,12 +8,20 @@ from tests.support.databases import ROOT, Database
 
 
 def ourschool(
-    database: Database, *arguments: str, status: int = 0, cwd: Path = ROOT, env: dict[str, str] | None = None
+    database: Database,
+    *arguments: str,
+    status: int = 0,
+    says: str = "",
+    cwd: Path = ROOT,
+    env: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m ourschool …` to its end; asserts on its exit status and that no traceback was shown."""
+    """`python -m ourschool …` to its end, answered with what the person `says`; asserts on its exit status.
+
+    A traceback is never shown.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "ourschool", *arguments],
-        cwd=cwd, env=database.environment(env), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        cwd=cwd, env=database.environment(env), input=says, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == status, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
