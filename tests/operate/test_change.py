@@ -45,7 +45,10 @@ def backups(folder: Path) -> list[str]:
 
 
 @pytest.mark.promise("A4", "E8", "E12", "E10", "O12")
-def test_upgrade_shows_asks_backs_up_applies_and_verifies(scratch: Database, tmp_path: Path) -> None:
+def test_upgrade_shows_asks_backs_up_applies_and_verifies(
+    scratch: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # what it builds for the first time is no business of theirs
     make_existing(scratch, SMALL)
     before = counted(scratch)
     said = ourschool(scratch, tmp_path / "b", "upgrade", says="n\n", status=3)

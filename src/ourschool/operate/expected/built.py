@@ -1,6 +1,8 @@
 """The catalogue of every revision: the history run once in a scratch database and looked at after each step."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from alembic import command
 from alembic.config import Config
@@ -68,5 +70,20 @@ def _build(config: Config, settings: Settings, url: URL) -> dict[str, str]:
         options = server_settings(settings) | {"synchronous_commit": "off"}
         config.attributes["connection"] = database.engine_for(scratch, application_name=APPLICATION, options=options)
         config.attributes["applied"] = look
-        command.upgrade(config, "heads")
+        with _unheard():
+            command.upgrade(config, "heads")
     return seen
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Who reads "Running upgrade" would think that it is their own database."""
+    loggers = [logging.getLogger(name) for name in ("ourschool.migrate", "alembic.runtime.migration")]
+    levels = [each.level for each in loggers]
+    try:
+        for each in loggers:
+            each.setLevel(logging.WARNING)
+        yield
+    finally:
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)

@@ -42,11 +42,11 @@ def lint(settings: Settings, url: URL, wanted: Sequence[str] = ()) -> Report:
         chosen = _chosen(script, wanted) if wanted else set(history)
         last = max((number for number, revision in enumerate(history) if revision in chosen), default=-1)
         seen: dict[str, list[Seen]] = {}
-        for revision in history[: last + 1]:
-            if revision in chosen:
-                seen[revision] = course.look(revision)
+        for asked_about, stretch in itertools.groupby(history[: last + 1], key=chosen.__contains__):
+            if asked_about:
+                seen |= {revision: course.look(revision) for revision in stretch}
             else:
-                course.bring(revision)
+                course.bring(list(stretch))
         version = course.here.version()
     recordings = [each.recording for both in seen.values() for each in both]
     theirs, unread = squawk.findings(recordings, version)

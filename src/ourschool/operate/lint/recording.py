@@ -117,6 +117,10 @@ class Recorder:
         self._clear()
         self._file = file.resolve()
 
+    def rest(self) -> None:
+        """Listen to nothing until `begin`."""
+        self._file = None
+
     def recording(self, revision: str, direction: str) -> Recording:
         """What was recorded since `begin`."""
         assert self._file is not None
@@ -126,6 +130,8 @@ class Recorder:
     def _before(
         self, connection: Connection, _cursor: object, text: str, parameters: Any, _context: object, many: bool
     ) -> None:
+        if self._file is None:
+            return
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         if driver.info.transaction_status == IDLE:
@@ -168,16 +174,16 @@ def _as_sent(driver: psycopg.Connection[Any], text: str, parameters: Mapping[str
     return sql.without_comments(full)
 
 
-def _calls(file: Path | None) -> tuple[tuple[Span, ...], bool] | None:
+def _calls(file: Path) -> tuple[tuple[Span, ...], bool] | None:
     """The calls of the revision file on the stack, innermost first; whether an online operation stands between."""
     spans: list[Span] = []
     is_online = False
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  # documented, and the one way to the line that asked
     while frame is not None:
-        at = _resolved(frame.f_code.co_filename)
+        at, of_ours = _resolved(frame.f_code.co_filename)
         if at == file:
             spans.append(_span(frame))
-        elif not spans and at.is_relative_to(ONLINE):
+        elif not spans and of_ours:
             is_online = True
         frame = frame.f_back
     return (tuple(spans), is_online) if spans else None
@@ -191,5 +197,7 @@ def _span(frame: FrameType) -> Span:
 
 
 @lru_cache(maxsize=4096)
-def _resolved(name: str) -> Path:
-    return Path(os.path.realpath(name))
+def _resolved(name: str) -> tuple[Path, bool]:
+    """The file, and whether it is one of the online operations'."""
+    path = Path(os.path.realpath(name))
+    return path, path.is_relative_to(ONLINE)

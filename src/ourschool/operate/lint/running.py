@@ -90,6 +90,7 @@ class Scratch:
 
     def bring(self, revisions: Iterable[str]) -> None:
         """Upgrade through `revisions`, unrecorded."""
+        self._recorder.rest()
         steps = [self._step(revision, upgrade=True) for revision in revisions]
         if steps:
             self._run(steps)
