@@ -17,6 +17,11 @@ Done = TypeVar("Done")
 Statement = str | sql.Composable | sa.Executable
 """Text without parameters, composed identifiers, or SQLAlchemy's own; never a formatted string with a name in it."""
 
+REPLACE_LOCK_TIMEOUT = """
+  with present as materialized (select current_setting('lock_timeout') as before)
+select before, set_config('lock_timeout', :new, false)
+  from present
+"""
 PATIENT = "60s"
 """lock_timeout of what waits without stopping anybody, as a concurrent index build does for older transactions."""
 
@@ -90,11 +95,14 @@ class Steps:
 
         Never longer than the operator's own deadline, after which a lock that was not to be had ends the revision.
         """
-        before = None if self.offline else self.look("select current_setting('lock_timeout')")[0][0]
         run = None if self.offline else self.context.opts.get("run")
         if run is not None and run.settings.lock_deadline < float(lock_timeout.removesuffix("s")):
             lock_timeout = f"{max(int(run.settings.lock_deadline * 1000), 1)}ms"
-        self._execute(sql.SQL("set lock_timeout = {}").format(lock_timeout))
+        before = None
+        if self.offline:
+            self._execute(sql.SQL("set lock_timeout = {}").format(lock_timeout))
+        else:
+            before = self.look(REPLACE_LOCK_TIMEOUT, new=lock_timeout)[0].before
         try:
             yield
         finally:
@@ -139,8 +147,10 @@ class Steps:
     def _execute(self, statement: Statement, values: dict[str, Any] | None = None) -> "sa.CursorResult[Any] | None":
         if isinstance(statement, sql.Composable):
             statement = statement.as_string()
+        if isinstance(statement, str) and not values and not self.offline:
+            # as it is: a colon in it or a per cent sign is no parameter, and there is nothing to compile
+            return self.connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
         if isinstance(statement, str):
-            # a colon in a literal or a cast is none of SQLAlchemy's parameters, unless values were given
             statement = sa.text(statement if values else statement.replace(":", r"\:"))
         if self.offline:
             self.context.impl._exec(statement.bindparams(**values) if values else statement)  # type: ignore[attr-defined]  # noqa: SLF001

@@ -125,6 +125,8 @@ def _run(steps: Steps, op: BackfillOp) -> None:
     table.needs(op.values)
     fill = Fill(steps, table, keys.of(steps, table, op.key), op)
     fill.check()
+    if not fill.left():
+        return
     with Progress(f"Backfill of {table.name} ({', '.join(op.values)})", batches.about(steps, table)) as progress:
         for _ in range(PASSES):
             batches.Walk(steps, table, fill.key, fill.batch, progress).run()

@@ -76,6 +76,7 @@ select a.attname::text,
  where a.attrelid = :table
    and a.attname = any (:names)
 """
+WITH_GENERATED = "select from pg_attribute where attrelid = :table and attgenerated <> '' limit 1"
 GENERATED = """
 select a.attname::text as name
   from pg_depend d
@@ -143,15 +144,10 @@ def scratch(steps: Steps) -> Iterator[None]:
 
 def _types(steps: Steps, table: Table, wanted: Mapping[str, Wanted]) -> dict[str, tuple[str, str | None]]:
     """What PostgreSQL calls the wanted types, with a collation of the column's own where one stands in the type."""
-    for column, asked in wanted.items():
+    for nth, (column, asked) in enumerate(wanted.items()):
+        statement = "alter table ourschool_type add {} {}" if nth else "create temporary table ourschool_type ({} {})"
         with asked_right(f"the type {asked.type!r} for {table.name}.{column}"):
-            steps.execute(
-                sql.SQL("create temporary table ourschool_type (wanted {})").format(sql.SQL(asked.type))
-                if column == next(iter(wanted))
-                else sql.SQL("alter table ourschool_type add {} {}").format(_new(column), sql.SQL(asked.type))
-            )
-        if column == next(iter(wanted)):
-            steps.execute(sql.SQL("alter table ourschool_type rename wanted to {}").format(_new(column)))
+            steps.execute(sql.SQL(statement).format(_new(column), sql.SQL(asked.type)))
     names = {within(f"new {column}"): column for column in wanted}
     rows = steps.look(COLUMNS, table="pg_temp.ourschool_type", names=list(names))
     return {names[row.name]: (row.type, row.collation) for row in rows}
@@ -169,39 +165,44 @@ def _refuse_hindrances(steps: Steps, table: Table, columns: list[str]) -> None:
 def _try_expressions(
     steps: Steps, table: Table, wanted: Mapping[str, Wanted], types: Mapping[str, tuple[str, str | None]]
 ) -> None:
-    """Let PostgreSQL read both expressions of each column on empty copies of the table before and after."""
-    like = sql.SQL("create temporary table {} (like {})")
-    for name in ("ourschool_before", "ourschool_after"):
-        steps.execute(like.format(sql.Identifier(name), table.identifier))
-    for column in wanted:
-        kind = sql.SQL(types[column][0])
-        steps.execute(sql.SQL("alter table ourschool_before add {} {}").format(_new(column), kind))
-        steps.execute(
-            sql.SQL("alter table ourschool_after rename {} to {}").format(sql.Identifier(column), _new(column))
-        )
-        steps.execute(sql.SQL("alter table ourschool_after add {} {}").format(sql.Identifier(column), kind))
+    """Let PostgreSQL plan both ways of each column: what it assigns to what, without a row.
+
+    The WHERE refuses what an UPDATE would: aggregates, windows, functions that return sets.
+    """
+    try_it = sql.SQL("explain insert into {} ({}) overriding system value select {} from {} where {} is not null")
+    after = sql.SQL("(select {}) as {}").format(
+        sql.SQL(", ").join(
+            sql.SQL("null::{} as {}").format(sql.SQL(types[name][0]), sql.Identifier(name))
+            if name in wanted
+            else sql.SQL("(null::{}).{}").format(table.identifier, sql.Identifier(name))
+            for name in table.columns
+        ),
+        table.identifier,
+    )
+    with_generated = steps.look(WITH_GENERATED, table=table.oid)
     for column, asked in wanted.items():
-        for copy, how, expression in (
-            ("ourschool_before", "to", asked.using),
-            ("ourschool_after", "back from", asked.back),
-        ):
-            with asked_right(f"the way of {table.name}.{column} {how} {types[column][0]}, {expression!r}"):
-                steps.execute(
-                    sql.SQL("explain update {} as {} set {} = {}").format(
-                        sql.Identifier(copy), table.identifier, _new(column), given(expression)
-                    )
-                )
-        steps.execute(
-            sql.SQL("create or replace temporary view ourschool_used as select {}::text as used from {}").format(
-                given(asked.using), table.identifier
-            )
+        to, back = given(asked.using), given(asked.back)
+        with asked_right(f"the way of {table.name}.{column} to {types[column][0]}, {asked.using!r}"):
+            type_ = sql.Identifier("pg_temp", "ourschool_type")
+            steps.execute(try_it.format(type_, _new(column), to, table.identifier, to))
+        with asked_right(f"the way of {table.name}.{column} back from {types[column][0]}, {asked.back!r}"):
+            steps.execute(try_it.format(table.identifier, sql.Identifier(column), back, after, back))
+        if with_generated:
+            _refuse_generated(steps, table, column, asked)
+
+
+def _refuse_generated(steps: Steps, table: Table, column: str, asked: Wanted) -> None:
+    steps.execute(
+        sql.SQL("create or replace temporary view ourschool_used as select {}::text as used from {}").format(
+            given(asked.using), table.identifier
         )
-        for row in steps.look(GENERATED, table=table.oid):
-            raise RefusedError(
-                f"The type of {table.name}.{column} cannot be changed online by {asked.using!r}: it reads the "
-                f"generated column {row.name}, which has no value yet when a trigger looks.",
-                f"Write that column's expression in its place; {NOTHING}",
-            )
+    )
+    for row in steps.look(GENERATED, table=table.oid):
+        raise RefusedError(
+            f"The type of {table.name}.{column} cannot be changed online by {asked.using!r}: it reads the "
+            f"generated column {row.name}, which has no value yet when a trigger looks.",
+            f"Write that column's expression in its place; {NOTHING}",
+        )
 
 
 def _new(column: str) -> sql.Identifier:

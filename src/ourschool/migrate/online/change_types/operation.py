@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeEngine
 from ourschool.errors import OurSchoolError, RefusedError, UsageError
 from ourschool.migrate.online import keys, tables
 from ourschool.migrate.online.backfill import batches
-from ourschool.migrate.online.change_types import dependents, look, offline, rebuilding, traits, unfit
+from ourschool.migrate.online.change_types import at_once, dependents, look, offline, rebuilding, traits, unfit
 from ourschool.migrate.online.change_types.conversion import Conversion
 from ourschool.migrate.online.change_types.expansion import Expansion
 from ourschool.migrate.online.change_types.look import Wanted
@@ -108,9 +108,11 @@ def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
 
 def _run(steps: Steps, table: Table, conversion: Conversion) -> None:
     key = keys.of(steps, table)
+    carried = traits.read(steps, conversion)
+    if at_once.done(steps, conversion, carried):
+        return
     found = dependents.read(steps, conversion)
     rebuilding.rehearse(steps, conversion, found)
-    carried = traits.read(steps, conversion)
     expansion = Expansion(steps, conversion)
     if not expansion.stands():
         unfit.refuse_rows(steps, conversion)
