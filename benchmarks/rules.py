@@ -5,6 +5,7 @@ Each statement is a transaction that is on disk before the next, as on a school'
 STUDENTS in the environment sets the size of the school (2,000).
 """
 
+import datetime as dt
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ def _attendance(students: list[int]) -> Iterator[tuple[object, ...]]:
     """A register a day, from a day on that no other row has."""
     for day in itertools.count():
         for student in students:
-            yield student, f"{2100 + day // 360}-{1 + day % 360 // 30:02}-{1 + day % 28:02}", "present"
+            yield student, dt.date(2100, 1, 1) + dt.timedelta(day), "present"
 
 
 def _points(students: list[int]) -> Iterator[tuple[object, ...]]:
