@@ -24,6 +24,8 @@ from ourschool.settings import Settings
 
 log = logging.getLogger("ourschool.backup")
 
+WITH_STATISTICS = 180_000
+"""Since this version a dump can have what the planner knows of its rows; without it that is gathered anew after."""
 Say = Callable[[str], None]
 """Takes a line on how far the work is."""
 
@@ -60,7 +62,10 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
                 raise _unwritable(settings.backup_folder, fault) from fault
             try:
                 say(f"Dumping {row.name} with {jobs} job{'s' if jobs > 1 else ''} into {partial}")
-                dumping = tools.start(binary, _arguments(settings, partial, row.snapshot, jobs), url)
+                arguments = _arguments(settings, partial, row.snapshot, jobs)
+                if row.version >= WITH_STATISTICS:
+                    arguments.append("--statistics")
+                dumping = tools.start(binary, arguments, url)
                 draft = _beside(dumping, lambda: _describe(source, url, row, started))
                 _wait(dumping, url, settings.backup_folder)
                 say("Reading it back")

@@ -69,8 +69,9 @@ class _Task:
     def faults(self, name: str) -> list[str]:
         """In what the database `name` of this server differs from the manifest."""
         self.say(f"Comparing {name} with the manifest")
-        found = contents.contents_of(servers.at(self.url, name), self.jobs, analyze=True)
-        return list(unequal(self.backup.manifest, found))
+        made = self.backup.manifest
+        found = contents.contents_of(servers.at(self.url, name), self.jobs, expected=made.rows)
+        return list(unequal(made, found))
 
 
 @dataclass(frozen=True)
