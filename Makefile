@@ -21,7 +21,7 @@ psql: .venv/ready .env ## open psql on the database
 	@$(BIN)/python -m ourschool psql
 
 test: .venv/ready ## run the tests on real servers
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: .venv/ready ## ruff and mypy
 	$(BIN)/ruff check .

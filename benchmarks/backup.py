@@ -19,7 +19,7 @@ from tests.support.servers import Server, running
 
 ROUNDS = 3
 JOBS = 4
-SIZE = Size.of(student_assignments=500_000, attendance_records=500_000)
+SIZE = Size.of(student_assignments=500_000, attendance_records=500_000, conflicts=False)
 BIG = 10_000_000
 BOUND = 1.1
 

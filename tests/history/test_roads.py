@@ -87,7 +87,16 @@ class Way:
 
 
 @pytest.mark.promise("E4", "C4", "O4")
-def test_the_chain_one_revision_at_a_time_up_down_and_up_with_rows_that_come(database: Database) -> None:
+def test_the_chain_one_revision_at_a_time_up_down_and_up_with_rows_that_come(scratch: Database) -> None:
+    walk(scratch)
+
+
+@pytest.mark.long
+def test_the_chain_on_every_server(database: Database) -> None:
+    walk(database)
+
+
+def walk(database: Database) -> None:
     make_existing(database, WITH_BEYOND)
     way, listed = Way(database), database.value("select count(*) from lesson_assignments")
     way.arrivals.arrive(database)
