@@ -10,12 +10,12 @@ from psycopg import sql
 
 from benchmarks.measure import Comparison, in_turn, show
 from ourschool import database as ours
-from ourschool.operate.backup import Backup, How, aside, backup, drop_old, restore
+from ourschool.operate.backup import Backup, How, backup, restore
 from ourschool.settings import Settings
 from tests.existing.rows import Size
 from tests.history.schools import make_existing
 from tests.support.databases import Database, fresh
-from tests.support.servers import Server, running
+from tests.support.servers import running
 
 ROUNDS = 3
 JOBS = 4
@@ -67,34 +67,37 @@ def _compare(database: Database, folder: Path) -> list[Comparison]:
 
     rows = [in_turn("backup", our_backup, their_backup, rounds=ROUNDS, bound=BOUND)]
     twin = Database(database.server, database.url.set(database=f"twin_{uuid.uuid4().hex[:8]}"))
+    theirs = replace(twin, url=twin.url.set(database=f"{twin.url.database}_theirs"))
 
     def our_restore() -> None:
         restore(settings, twin.url, made[0], How(jobs=JOBS))
 
     def their_restore() -> None:
-        name = sql.Identifier(str(twin.url.database) + "_theirs")
+        name = str(theirs.url.database)
         with database.server.connect() as admin:
-            admin.execute(sql.SQL("drop database if exists {}").format(name))
-            admin.execute(sql.SQL("create database {} template template0").format(name))
-        there = replace(twin, url=twin.url.set(database=f"{twin.url.database}_theirs"))
-        _run(there, "pg_restore", f"--jobs={JOBS}", "--exit-on-error", f"--dbname={there.url.database}", str(dump))
+            admin.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+        _run(theirs, "pg_restore", f"--jobs={JOBS}", "--exit-on-error", f"--dbname={name}", str(dump))
 
-    def our_restore_cleared() -> None:
-        our_restore()
-        for old in aside(twin.url):
-            drop_old(twin.url, old.name)
+    def clear() -> None:
+        """Dropping a database waits until all of the server is on the disk, what the other side wrote as well."""
+        for each in (twin, theirs):
+            _forget(each)
 
     rows.append(
-        in_turn("restore and proof, swapped in", our_restore_cleared, their_restore, rounds=ROUNDS, bound=BOUND)
+        in_turn(
+            "restore and proof, swapped in", our_restore, their_restore, rounds=ROUNDS + 2, bound=BOUND, before=clear
+        )
     )
-    _forget(database.server, twin)
+    clear()
     return rows
 
 
-def _forget(server: Server, twin: Database) -> None:
-    with server.connect() as admin:
-        for name in (str(twin.url.database), f"{twin.url.database}_theirs"):
-            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+def _forget(database: Database) -> None:
+    with database.server.connect() as admin:
+        admin.execute(
+            sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(str(database.url.database)))
+        )
+        admin.execute("checkpoint")
 
 
 def _run(database: Database, program: str, *arguments: str) -> None:

@@ -26,12 +26,15 @@ class Comparison:
         return self.ours / self.theirs
 
 
-def in_turn(what: str, ours: Work, theirs: Work, *, rounds: int, bound: float) -> Comparison:
-    """Run both `rounds` times, one after the other, the first round unmeasured."""
+def in_turn(  # noqa: PLR0913  # two things to do, and how
+    what: str, ours: Work, theirs: Work, *, rounds: int, bound: float, before: Work = lambda: None
+) -> Comparison:
+    """Run both `rounds` times, one after the other, the first round unmeasured, and never what comes `before` each."""
     taken: tuple[list[float], list[float]] = ([], [])
     for turn in range(rounds + 1):
         order = (0, 1) if turn % 2 else (1, 0)
         for side in order:
+            before()
             started = time.perf_counter()
             (ours, theirs)[side]()
             if turn:
