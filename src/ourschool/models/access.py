@@ -4,9 +4,9 @@ import datetime as dt
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Base, BigKey, CreatedAt, Items, Moment, On, Text, items
+from ourschool.models.base import Base, BigKey, CreatedAt, Items, Moment, On, Text, items, refers_to
 from ourschool.models.people import User
 
 
@@ -32,7 +32,7 @@ class UserSession(Base):
     expires_at: Mapped[dt.datetime] = mapped_column(server_default=sa.text("now() + interval '30 days'"))
     revoked_at: Mapped[dt.datetime | None] = mapped_column(comment="signed out or thrown out; NULL: live")
 
-    user: Mapped[User] = relationship(back_populates="sessions", lazy="raise")
+    user: Mapped[User] = refers_to("sessions")
 
 
 class ApiKey(Base):
@@ -59,4 +59,4 @@ class ApiKey(Base):
     expires_at: Mapped[dt.datetime | None] = mapped_column(comment="NULL: never")
     last_used_at: Mapped[dt.datetime | None]
 
-    user: Mapped[User] = relationship(back_populates="api_keys", lazy="raise")
+    user: Mapped[User] = refers_to("api_keys")

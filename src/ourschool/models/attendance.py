@@ -6,7 +6,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Base, CreatedAt, Key, Stored, Text, UpdatedAt, one_of
+from ourschool.models.base import Base, CreatedAt, Key, Stored, Text, UpdatedAt, one_of, refers_to
+from ourschool.models.people import User
 
 
 class AttendanceStatus(StrEnum):
@@ -35,3 +36,5 @@ class AttendanceRecord(Base):
     notes: Mapped[Text | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
+
+    student: Mapped[User] = refers_to("attendance", student_id)

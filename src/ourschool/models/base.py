@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship
 
 NAMING = {
     "pk": "%(table_name)s_pkey",
@@ -79,6 +79,16 @@ Items = Annotated[list[Any], mapped_column(postgresql.JSONB(), server_default=sa
 Moment = Annotated[dt.datetime, mapped_column(server_default=sa.func.now())]
 CreatedAt = Annotated[dt.datetime, mapped_column(server_default=sa.func.now())]
 UpdatedAt = Annotated[dt.datetime, mapped_column(server_default=sa.func.now(), onupdate=sa.func.now())]
+
+
+def refers_to(back_populates: str, column: Any = None) -> Any:
+    """The row that `column` names. Never loaded unasked: a careless loop would ask for each row by itself."""
+    return relationship(back_populates=back_populates, foreign_keys=None if column is None else [column], lazy="raise")
+
+
+def referred_by(back_populates: str, column: str | None = None) -> Any:
+    """The rows of `column` that name this one, never loaded unasked; what its deletion does the database knows."""
+    return relationship(back_populates=back_populates, foreign_keys=column, lazy="raise", passive_deletes="all")
 
 
 def items(column: str) -> sa.CheckConstraint:

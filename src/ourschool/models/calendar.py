@@ -5,14 +5,28 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Base, BigKey, CreatedAt, Key, Off, On, Stored, Text, UpdatedAt, one_of
+from ourschool.models.base import (
+    Base,
+    BigKey,
+    CreatedAt,
+    Key,
+    Off,
+    On,
+    Stored,
+    Text,
+    UpdatedAt,
+    one_of,
+    referred_by,
+    refers_to,
+)
 from ourschool.models.guards import goes_with, name_kept
 from ourschool.models.people import StudentProfile, User
 
 if TYPE_CHECKING:
     from ourschool.models.communication import Notification, Resource
+    from ourschool.models.curriculum import TermSubject
     from ourschool.models.exams import Test
 
 
@@ -62,6 +76,9 @@ class Term(Base):
     created_by: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
     created_by_name: Mapped[Text | None] = mapped_column(comment="kept when the user is deleted")
 
+    subjects: Mapped[list["TermSubject"]] = referred_by("term", "TermSubject.term_id")
+    creator: Mapped[User | None] = refers_to("terms_created", created_by)
+
 
 class SchoolClass(Base):
     """A class of one school year."""
@@ -87,20 +104,12 @@ class SchoolClass(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    class_teacher: Mapped[User | None] = relationship(back_populates="classes", lazy="raise")
-    profiles: Mapped[list[StudentProfile]] = relationship(
-        back_populates="school_class", lazy="raise", passive_deletes="all"
-    )
-    enrollments: Mapped[list["Enrollment"]] = relationship(
-        back_populates="school_class", lazy="raise", passive_deletes="all"
-    )
-    tests: Mapped[list["Test"]] = relationship(back_populates="school_class", lazy="raise", passive_deletes="all")
-    notifications: Mapped[list["Notification"]] = relationship(
-        back_populates="school_class", lazy="raise", passive_deletes="all"
-    )
-    resources: Mapped[list["Resource"]] = relationship(
-        back_populates="school_class", lazy="raise", passive_deletes="all"
-    )
+    class_teacher: Mapped[User | None] = refers_to("classes")
+    profiles: Mapped[list[StudentProfile]] = referred_by("school_class")
+    enrollments: Mapped[list["Enrollment"]] = referred_by("school_class")
+    tests: Mapped[list["Test"]] = referred_by("school_class")
+    notifications: Mapped[list["Notification"]] = referred_by("school_class")
+    resources: Mapped[list["Resource"]] = referred_by("school_class")
 
 
 class Enrollment(Base):
@@ -128,8 +137,8 @@ class Enrollment(Base):
     left_on: Mapped[dt.date | None] = mapped_column(comment="the last day; NULL: still there")
     created_at: Mapped[CreatedAt]
 
-    student: Mapped[User] = relationship(back_populates="enrollments", lazy="raise")
-    school_class: Mapped[SchoolClass] = relationship(back_populates="enrollments", lazy="raise")
+    student: Mapped[User] = refers_to("enrollments")
+    school_class: Mapped[SchoolClass] = refers_to("enrollments")
 
 
 goes_with(Term, *name_kept("terms", "created_by"))

@@ -4,9 +4,21 @@ import datetime as dt
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Base, BigKey, CreatedAt, Moment, Off, Stored, Text, UpdatedAt, one_of
+from ourschool.models.base import (
+    Base,
+    BigKey,
+    CreatedAt,
+    Moment,
+    Off,
+    Stored,
+    Text,
+    UpdatedAt,
+    one_of,
+    referred_by,
+    refers_to,
+)
 from ourschool.models.calendar import SchoolClass
 from ourschool.models.guards import goes_with, name_kept
 from ourschool.models.people import User
@@ -47,11 +59,10 @@ class Notification(Base):
     created_at: Mapped[CreatedAt]
     expires_at: Mapped[dt.datetime | None] = mapped_column(comment="not shown after this; NULL: always shown")
 
-    school_class: Mapped[SchoolClass | None] = relationship(back_populates="notifications", lazy="raise")
-    user: Mapped[User | None] = relationship(back_populates="notifications", foreign_keys=[user_id], lazy="raise")
-    reads: Mapped[list["NotificationRead"]] = relationship(
-        back_populates="notification", lazy="raise", passive_deletes="all"
-    )
+    school_class: Mapped[SchoolClass | None] = refers_to("notifications")
+    user: Mapped[User | None] = refers_to("notifications", user_id)
+    reads: Mapped[list["NotificationRead"]] = referred_by("notification")
+    sender: Mapped[User | None] = refers_to("notifications_sent", sent_by)
 
 
 class NotificationRead(Base):
@@ -69,8 +80,8 @@ class NotificationRead(Base):
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
     read_at: Mapped[Moment]
 
-    notification: Mapped[Notification] = relationship(back_populates="reads", lazy="raise")
-    user: Mapped[User] = relationship(back_populates="notification_reads", lazy="raise")
+    notification: Mapped[Notification] = refers_to("reads")
+    user: Mapped[User] = refers_to("notification_reads")
 
 
 class Resource(Base):
@@ -100,7 +111,8 @@ class Resource(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    school_class: Mapped[SchoolClass | None] = relationship(back_populates="resources", lazy="raise")
+    school_class: Mapped[SchoolClass | None] = refers_to("resources")
+    uploader: Mapped[User | None] = refers_to("resources_uploaded", uploaded_by)
 
 
 goes_with(Notification, *name_kept("notifications", "sent_by"))

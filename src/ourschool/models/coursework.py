@@ -3,9 +3,10 @@
 import datetime as dt
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from ourschool.models.base import (
     Base,
@@ -19,8 +20,15 @@ from ourschool.models.base import (
     finite,
     items,
     one_of,
+    referred_by,
+    refers_to,
 )
+from ourschool.models.curriculum import AssignmentTemplate
 from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.people import User
+
+if TYPE_CHECKING:
+    from ourschool.models.grades import GradeHistory
 
 KEEP_GRADED_AT = """
 create function keep_graded_at() returns trigger
@@ -128,9 +136,12 @@ class StudentAssignment(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    time_entries: Mapped[list["AssignmentTimeEntry"]] = relationship(
-        back_populates="assignment", lazy="raise", passive_deletes="all"
-    )
+    time_entries: Mapped[list["AssignmentTimeEntry"]] = referred_by("assignment")
+    grade_history: Mapped[list["GradeHistory"]] = referred_by("assignment", "GradeHistory.assignment_id")
+    template: Mapped[AssignmentTemplate] = refers_to("student_assignments", template_id)
+    student: Mapped[User] = refers_to("assignments", student_id)
+    assigner: Mapped[User | None] = refers_to("assignments_given", assigned_by)
+    grader: Mapped[User | None] = refers_to("assignments_graded", graded_by)
 
 
 class AssignmentTimeEntry(Base):
@@ -150,7 +161,7 @@ class AssignmentTimeEntry(Base):
     note: Mapped[Text | None]
     created_at: Mapped[CreatedAt]
 
-    assignment: Mapped[StudentAssignment] = relationship(back_populates="time_entries", lazy="raise")
+    assignment: Mapped[StudentAssignment] = refers_to("time_entries")
 
 
 goes_with(

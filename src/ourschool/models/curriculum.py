@@ -6,13 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Key, Off, Text, UpdatedAt, finite
+from ourschool.models.base import (
+    Amount,
+    Base,
+    BigKey,
+    CreatedAt,
+    Key,
+    Off,
+    Text,
+    UpdatedAt,
+    finite,
+    referred_by,
+    refers_to,
+)
+from ourschool.models.calendar import Term
 from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.people import User
 
 if TYPE_CHECKING:
+    from ourschool.models.coursework import StudentAssignment
     from ourschool.models.exams import Test
+    from ourschool.models.grades import StudentTermGrade
 
 
 class AssignmentType(Base):
@@ -34,9 +50,7 @@ class AssignmentType(Base):
     )
     created_at: Mapped[CreatedAt]
 
-    templates: Mapped[list["AssignmentTemplate"]] = relationship(
-        back_populates="type", lazy="raise", passive_deletes="all", passive_updates=True
-    )
+    templates: Mapped[list["AssignmentTemplate"]] = referred_by("type")
 
 
 class Subject(Base):
@@ -55,7 +69,9 @@ class Subject(Base):
     color: Mapped[str] = mapped_column(server_default=sa.text("'#3B82F6'"), comment="in timetables, like #3B82F6")
     created_at: Mapped[CreatedAt]
 
-    tests: Mapped[list["Test"]] = relationship(back_populates="subject", lazy="raise", passive_deletes="all")
+    tests: Mapped[list["Test"]] = referred_by("subject")
+    templates: Mapped[list["AssignmentTemplate"]] = referred_by("subject", "AssignmentTemplate.subject_id")
+    terms: Mapped[list["TermSubject"]] = referred_by("subject")
 
 
 class TermSubject(Base):
@@ -79,7 +95,9 @@ class TermSubject(Base):
     teacher_notes: Mapped[Text | None]
     created_at: Mapped[CreatedAt]
 
-    subject: Mapped[Subject] = relationship(lazy="raise")
+    subject: Mapped[Subject] = refers_to("terms")
+    grades: Mapped[list["StudentTermGrade"]] = referred_by("term_subject", "StudentTermGrade.term_subject_id")
+    term: Mapped[Term] = refers_to("subjects", term_id)
 
 
 class AssignmentTemplate(Base):
@@ -120,10 +138,11 @@ class AssignmentTemplate(Base):
     )
     is_library: Mapped[Off] = mapped_column(comment="kept in the school's library for every teacher to take from")
 
-    type: Mapped[AssignmentType] = relationship(back_populates="templates", lazy="raise")
-    lessons: Mapped[list["LessonAssignment"]] = relationship(
-        back_populates="assignment_template", lazy="raise", passive_deletes="all"
-    )
+    type: Mapped[AssignmentType] = refers_to("templates")
+    lessons: Mapped[list["LessonAssignment"]] = referred_by("assignment_template")
+    subject: Mapped[Subject] = refers_to("templates", subject_id)
+    creator: Mapped[User | None] = refers_to("templates_created", created_by)
+    student_assignments: Mapped[list["StudentAssignment"]] = referred_by("template", "StudentAssignment.template_id")
 
 
 class Lesson(Base):
@@ -150,9 +169,7 @@ class Lesson(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    assignments: Mapped[list["LessonAssignment"]] = relationship(
-        back_populates="lesson", lazy="raise", passive_deletes="all"
-    )
+    assignments: Mapped[list["LessonAssignment"]] = referred_by("lesson")
 
 
 class LessonAssignment(Base):
@@ -179,8 +196,8 @@ class LessonAssignment(Base):
     custom_max_points: Mapped[int | None] = mapped_column(comment="in place of the template's, for this lesson")
     created_at: Mapped[CreatedAt]
 
-    lesson: Mapped[Lesson] = relationship(back_populates="assignments", lazy="raise")
-    assignment_template: Mapped[AssignmentTemplate] = relationship(back_populates="lessons", lazy="raise")
+    lesson: Mapped[Lesson] = refers_to("assignments")
+    assignment_template: Mapped[AssignmentTemplate] = refers_to("lessons")
 
 
 goes_with(AssignmentTemplate, *name_kept("assignment_templates", "created_by"))

@@ -3,9 +3,9 @@
 import datetime as dt
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Text, UpdatedAt, finite
+from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Text, UpdatedAt, finite, referred_by, refers_to
 from ourschool.models.calendar import SchoolClass
 from ourschool.models.curriculum import Subject
 from ourschool.models.guards import goes_with, name_kept
@@ -62,9 +62,10 @@ class Test(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    subject: Mapped[Subject | None] = relationship(back_populates="tests", lazy="raise")
-    school_class: Mapped[SchoolClass | None] = relationship(back_populates="tests", lazy="raise")
-    marks: Mapped[list["Mark"]] = relationship(back_populates="test", lazy="raise", passive_deletes="all")
+    subject: Mapped[Subject | None] = refers_to("tests")
+    school_class: Mapped[SchoolClass | None] = refers_to("tests")
+    marks: Mapped[list["Mark"]] = referred_by("test")
+    creator: Mapped[User | None] = refers_to("tests_created", created_by)
 
 
 class Mark(Base):
@@ -95,8 +96,9 @@ class Mark(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    test: Mapped[Test] = relationship(back_populates="marks", lazy="raise")
-    student: Mapped[User] = relationship(back_populates="marks", foreign_keys=[student_id], lazy="raise")
+    test: Mapped[Test] = refers_to("marks")
+    student: Mapped[User] = refers_to("marks", student_id)
+    marker: Mapped[User | None] = refers_to("marks_given", marked_by)
 
 
 goes_with(Test, *name_kept("tests", "created_by"))

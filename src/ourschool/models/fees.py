@@ -4,9 +4,21 @@ import datetime as dt
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Base, BigKey, CreatedAt, Money, Stored, Text, UpdatedAt, finite, one_of
+from ourschool.models.base import (
+    Base,
+    BigKey,
+    CreatedAt,
+    Money,
+    Stored,
+    Text,
+    UpdatedAt,
+    finite,
+    one_of,
+    referred_by,
+    refers_to,
+)
 from ourschool.models.guards import goes_with, name_kept
 from ourschool.models.people import User
 
@@ -52,8 +64,8 @@ class Fee(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    student: Mapped[User] = relationship(back_populates="fees", lazy="raise")
-    payments: Mapped[list["Payment"]] = relationship(back_populates="fee", lazy="raise", passive_deletes="all")
+    student: Mapped[User] = refers_to("fees")
+    payments: Mapped[list["Payment"]] = referred_by("fee")
 
 
 class Payment(Base):
@@ -87,7 +99,8 @@ class Payment(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    fee: Mapped[Fee] = relationship(back_populates="payments", lazy="raise")
+    fee: Mapped[Fee] = refers_to("payments")
+    confirmer: Mapped[User | None] = refers_to("payments_confirmed", confirmed_by)
 
 
 goes_with(Payment, *name_kept("payments", "confirmed_by"))

@@ -4,10 +4,13 @@ import datetime as dt
 from decimal import Decimal
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Base, CreatedAt, Key, Text, UpdatedAt, finite
+from ourschool.models.base import Base, CreatedAt, Key, Text, UpdatedAt, finite, referred_by, refers_to
+from ourschool.models.coursework import StudentAssignment
+from ourschool.models.curriculum import TermSubject
 from ourschool.models.guards import appended_only, goes_with, name_kept
+from ourschool.models.people import User
 
 NUMBERS = (
     "current_points_earned",
@@ -93,9 +96,10 @@ class StudentTermGrade(Base):
         comment="when the current values were worked out; NULL: never"
     )
 
-    history: Mapped[list["GradeHistory"]] = relationship(
-        back_populates="student_term_grade", lazy="raise", passive_deletes="all"
-    )
+    history: Mapped[list["GradeHistory"]] = referred_by("student_term_grade")
+    student: Mapped[User] = refers_to("term_grades", student_id)
+    term_subject: Mapped[TermSubject] = refers_to("grades", term_subject_id)
+    finalizer: Mapped[User | None] = refers_to("term_grades_finalized", finalized_by)
 
 
 class GradeHistory(Base):
@@ -122,7 +126,9 @@ class GradeHistory(Base):
         sa.ForeignKey("student_assignments.id", ondelete="SET NULL"), comment="whose grading changed it; NULL: not said"
     )
 
-    student_term_grade: Mapped[StudentTermGrade] = relationship(back_populates="history", lazy="raise")
+    student_term_grade: Mapped[StudentTermGrade] = refers_to("history")
+    assignment: Mapped[StudentAssignment | None] = refers_to("grade_history", assignment_id)
+    changer: Mapped[User | None] = refers_to("grades_changed", changed_by)
 
 
 goes_with(

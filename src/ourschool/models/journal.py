@@ -4,7 +4,7 @@ import datetime as dt
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from ourschool.models.base import (
     Amount,
@@ -20,8 +20,11 @@ from ourschool.models.base import (
     finite,
     items,
     one_of,
+    referred_by,
+    refers_to,
 )
 from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.people import User
 
 
 class Mood(StrEnum):
@@ -70,7 +73,9 @@ class JournalEntry(Base):
         server_default=sa.text("0"), comment="shown beside the entry; the ledger is point_transactions"
     )
 
-    replies: Mapped[list["JournalReply"]] = relationship(back_populates="entry", lazy="raise", passive_deletes="all")
+    replies: Mapped[list["JournalReply"]] = referred_by("entry")
+    student: Mapped[User] = refers_to("journal_entries", student_id)
+    author: Mapped[User | None] = refers_to("journal_entries_written", author_id)
 
 
 class JournalReply(Base):
@@ -91,7 +96,8 @@ class JournalReply(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    entry: Mapped[JournalEntry] = relationship(back_populates="replies", lazy="raise")
+    entry: Mapped[JournalEntry] = refers_to("replies")
+    author: Mapped[User | None] = refers_to("journal_replies", author_id)
 
 
 goes_with(JournalEntry, *name_kept("journal_entries", "author_id"))

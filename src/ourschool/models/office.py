@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Base, BigKey, CreatedAt, Moment, Off, Stored, Text, UpdatedAt, one_of
+from ourschool.models.base import Base, BigKey, CreatedAt, Moment, Off, Stored, Text, UpdatedAt, one_of, refers_to
 from ourschool.models.guards import appended_only, goes_before_all, goes_with, name_kept
 from ourschool.models.people import User
 
@@ -116,7 +116,8 @@ class WithdrawalRequest(Base):
     processed_by: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
     processed_by_name: Mapped[Text | None] = mapped_column(comment="kept when the user is deleted")
 
-    student: Mapped[User] = relationship(back_populates="withdrawal_requests", foreign_keys=[student_id], lazy="raise")
+    student: Mapped[User] = refers_to("withdrawal_requests", student_id)
+    processor: Mapped[User | None] = refers_to("withdrawal_requests_processed", processed_by)
 
 
 class SystemSetting(Base):
@@ -150,6 +151,8 @@ class SystemSetting(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
+    updater: Mapped[User | None] = refers_to("settings_updated", updated_by)
+
 
 class SettingChange(Base):
     """One change of one setting, recorded by the database."""
@@ -174,6 +177,8 @@ class SettingChange(Base):
     database_user: Mapped[Text] = mapped_column(server_default=sa.text("session_user"))
     changed_at: Mapped[dt.datetime] = mapped_column(server_default=sa.text("clock_timestamp()"))
 
+    changer: Mapped[User | None] = refers_to("settings_changed", changed_by)
+
 
 class AuditEntry(Base):
     """Something that somebody did."""
@@ -197,6 +202,8 @@ class AuditEntry(Base):
     after: Mapped[dict[str, Any] | None] = mapped_column(postgresql.JSONB(none_as_null=True))
     request_id: Mapped[Text | None] = mapped_column(comment="joins what one request of the application did")
     address: Mapped[str | None] = mapped_column(postgresql.INET(), comment="where the request came from")
+
+    actor: Mapped[User | None] = refers_to("audit_entries", actor_id)
 
 
 goes_before_all(IS_JSON)

@@ -18,15 +18,22 @@ from ourschool.models.base import (
     Text,
     UpdatedAt,
     one_of,
+    referred_by,
+    refers_to,
 )
 
 if TYPE_CHECKING:
     from ourschool.models.access import ApiKey, UserSession
-    from ourschool.models.calendar import Enrollment, SchoolClass
-    from ourschool.models.communication import Notification, NotificationRead
-    from ourschool.models.exams import Mark
-    from ourschool.models.fees import Fee
-    from ourschool.models.office import WithdrawalRequest
+    from ourschool.models.attendance import AttendanceRecord
+    from ourschool.models.calendar import Enrollment, SchoolClass, Term
+    from ourschool.models.communication import Notification, NotificationRead, Resource
+    from ourschool.models.coursework import StudentAssignment
+    from ourschool.models.curriculum import AssignmentTemplate
+    from ourschool.models.exams import Mark, Test
+    from ourschool.models.fees import Fee, Payment
+    from ourschool.models.grades import GradeHistory, StudentTermGrade
+    from ourschool.models.journal import JournalEntry, JournalReply
+    from ourschool.models.office import AuditEntry, SettingChange, SystemSetting, WithdrawalRequest
     from ourschool.models.points import PointTransaction, StudentPoints
     from ourschool.models.shop import ShopRedemption
 
@@ -108,43 +115,46 @@ class User(Base):
     )
 
     parent: Mapped["User | None"] = relationship(remote_side="User.id", back_populates="children", lazy="raise")
-    children: Mapped[list["User"]] = relationship(back_populates="parent", lazy="raise", passive_deletes="all")
-    profile: Mapped["StudentProfile | None"] = relationship(
-        back_populates="student", lazy="raise", passive_deletes="all"
-    )
-    wards: Mapped[list["Guardianship"]] = relationship(
-        back_populates="guardian", foreign_keys="Guardianship.guardian_id", lazy="raise", passive_deletes="all"
-    )
-    guardians: Mapped[list["Guardianship"]] = relationship(
-        back_populates="student", foreign_keys="Guardianship.student_id", lazy="raise", passive_deletes="all"
-    )
-    sessions: Mapped[list["UserSession"]] = relationship(back_populates="user", lazy="raise", passive_deletes="all")
-    api_keys: Mapped[list["ApiKey"]] = relationship(back_populates="user", lazy="raise", passive_deletes="all")
-    enrollments: Mapped[list["Enrollment"]] = relationship(
-        back_populates="student", lazy="raise", passive_deletes="all"
-    )
-    classes: Mapped[list["SchoolClass"]] = relationship(
-        back_populates="class_teacher", lazy="raise", passive_deletes="all"
-    )
-    fees: Mapped[list["Fee"]] = relationship(back_populates="student", lazy="raise", passive_deletes="all")
-    notifications: Mapped[list["Notification"]] = relationship(
-        back_populates="user", foreign_keys="Notification.user_id", lazy="raise", passive_deletes="all"
-    )
-    notification_reads: Mapped[list["NotificationRead"]] = relationship(
-        back_populates="user", lazy="raise", passive_deletes="all"
-    )
-    marks: Mapped[list["Mark"]] = relationship(
-        back_populates="student", foreign_keys="Mark.student_id", lazy="raise", passive_deletes="all"
-    )
-    points: Mapped["StudentPoints | None"] = relationship(back_populates="student", lazy="raise", passive_deletes="all")
-    point_transactions: Mapped[list["PointTransaction"]] = relationship(
-        back_populates="student", foreign_keys="PointTransaction.student_id", lazy="raise", passive_deletes="all"
-    )
-    redemptions: Mapped[list["ShopRedemption"]] = relationship(
-        back_populates="student", foreign_keys="ShopRedemption.student_id", lazy="raise", passive_deletes="all"
-    )
-    withdrawal_requests: Mapped[list["WithdrawalRequest"]] = relationship(
-        back_populates="student", foreign_keys="WithdrawalRequest.student_id", lazy="raise", passive_deletes="all"
+    children: Mapped[list["User"]] = referred_by("parent")
+    profile: Mapped["StudentProfile | None"] = referred_by("student")
+    wards: Mapped[list["Guardianship"]] = referred_by("guardian", "Guardianship.guardian_id")
+    guardians: Mapped[list["Guardianship"]] = referred_by("student", "Guardianship.student_id")
+    sessions: Mapped[list["UserSession"]] = referred_by("user")
+    api_keys: Mapped[list["ApiKey"]] = referred_by("user")
+    enrollments: Mapped[list["Enrollment"]] = referred_by("student")
+    classes: Mapped[list["SchoolClass"]] = referred_by("class_teacher")
+    fees: Mapped[list["Fee"]] = referred_by("student")
+    notifications: Mapped[list["Notification"]] = referred_by("user", "Notification.user_id")
+    notification_reads: Mapped[list["NotificationRead"]] = referred_by("user")
+    marks: Mapped[list["Mark"]] = referred_by("student", "Mark.student_id")
+    points: Mapped["StudentPoints | None"] = referred_by("student")
+    point_transactions: Mapped[list["PointTransaction"]] = referred_by("student", "PointTransaction.student_id")
+    redemptions: Mapped[list["ShopRedemption"]] = referred_by("student", "ShopRedemption.student_id")
+    withdrawal_requests: Mapped[list["WithdrawalRequest"]] = referred_by("student", "WithdrawalRequest.student_id")
+    templates_created: Mapped[list["AssignmentTemplate"]] = referred_by("creator", "AssignmentTemplate.created_by")
+    attendance: Mapped[list["AttendanceRecord"]] = referred_by("student", "AttendanceRecord.student_id")
+    audit_entries: Mapped[list["AuditEntry"]] = referred_by("actor", "AuditEntry.actor_id")
+    grades_changed: Mapped[list["GradeHistory"]] = referred_by("changer", "GradeHistory.changed_by")
+    journal_entries: Mapped[list["JournalEntry"]] = referred_by("student", "JournalEntry.student_id")
+    journal_entries_written: Mapped[list["JournalEntry"]] = referred_by("author", "JournalEntry.author_id")
+    journal_replies: Mapped[list["JournalReply"]] = referred_by("author", "JournalReply.author_id")
+    marks_given: Mapped[list["Mark"]] = referred_by("marker", "Mark.marked_by")
+    notifications_sent: Mapped[list["Notification"]] = referred_by("sender", "Notification.sent_by")
+    payments_confirmed: Mapped[list["Payment"]] = referred_by("confirmer", "Payment.confirmed_by")
+    points_awarded: Mapped[list["PointTransaction"]] = referred_by("awarder", "PointTransaction.awarded_by")
+    resources_uploaded: Mapped[list["Resource"]] = referred_by("uploader", "Resource.uploaded_by")
+    settings_changed: Mapped[list["SettingChange"]] = referred_by("changer", "SettingChange.changed_by")
+    redemptions_processed: Mapped[list["ShopRedemption"]] = referred_by("processor", "ShopRedemption.processed_by")
+    assignments: Mapped[list["StudentAssignment"]] = referred_by("student", "StudentAssignment.student_id")
+    assignments_given: Mapped[list["StudentAssignment"]] = referred_by("assigner", "StudentAssignment.assigned_by")
+    assignments_graded: Mapped[list["StudentAssignment"]] = referred_by("grader", "StudentAssignment.graded_by")
+    term_grades: Mapped[list["StudentTermGrade"]] = referred_by("student", "StudentTermGrade.student_id")
+    term_grades_finalized: Mapped[list["StudentTermGrade"]] = referred_by("finalizer", "StudentTermGrade.finalized_by")
+    settings_updated: Mapped[list["SystemSetting"]] = referred_by("updater", "SystemSetting.updated_by")
+    terms_created: Mapped[list["Term"]] = referred_by("creator", "Term.created_by")
+    tests_created: Mapped[list["Test"]] = referred_by("creator", "Test.created_by")
+    withdrawal_requests_processed: Mapped[list["WithdrawalRequest"]] = referred_by(
+        "processor", "WithdrawalRequest.processed_by"
     )
 
 
@@ -185,8 +195,8 @@ class StudentProfile(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    student: Mapped[User] = relationship(back_populates="profile", lazy="raise")
-    school_class: Mapped["SchoolClass | None"] = relationship(back_populates="profiles", lazy="raise")
+    student: Mapped[User] = refers_to("profile")
+    school_class: Mapped["SchoolClass | None"] = refers_to("profiles")
 
 
 class Guardianship(Base):
@@ -213,5 +223,5 @@ class Guardianship(Base):
     is_primary: Mapped[Off] = mapped_column(comment="whom the school calls first; at most one a student")
     created_at: Mapped[CreatedAt]
 
-    guardian: Mapped[User] = relationship(back_populates="wards", foreign_keys=[guardian_id], lazy="raise")
-    student: Mapped[User] = relationship(back_populates="guardians", foreign_keys=[student_id], lazy="raise")
+    guardian: Mapped[User] = refers_to("wards", guardian_id)
+    student: Mapped[User] = refers_to("guardians", student_id)

@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Amount, Base, BigKey, Moment, Stored, Text, one_of
+from ourschool.models.base import Amount, Base, BigKey, Moment, Stored, Text, one_of, referred_by, refers_to
 from ourschool.models.guards import appended_only, goes_with, name_kept
 from ourschool.models.people import User
 
@@ -150,7 +150,7 @@ class StudentPoints(Base):
     balance: Mapped[Amount] = mapped_column(server_default=sa.text("0"), comment="the sum of the ledger's amounts")
     updated_at: Mapped[Moment]
 
-    student: Mapped[User] = relationship(back_populates="points", lazy="raise")
+    student: Mapped[User] = refers_to("points")
 
 
 class PointTransaction(Base):
@@ -186,16 +186,12 @@ class PointTransaction(Base):
     awarded_by_name: Mapped[Text | None] = mapped_column(comment="kept when the user is deleted")
     created_at: Mapped[Moment]
 
-    student: Mapped[User] = relationship(back_populates="point_transactions", foreign_keys=[student_id], lazy="raise")
-    redemption: Mapped["ShopRedemption | None"] = relationship(
-        back_populates="transaction", foreign_keys="ShopRedemption.transaction_id", lazy="raise", passive_deletes="all"
+    student: Mapped[User] = refers_to("point_transactions", student_id)
+    redemption: Mapped["ShopRedemption | None"] = referred_by("transaction", "ShopRedemption.transaction_id")
+    refunded_redemption: Mapped["ShopRedemption | None"] = referred_by(
+        "refund_transaction", "ShopRedemption.refund_transaction_id"
     )
-    refunded_redemption: Mapped["ShopRedemption | None"] = relationship(
-        back_populates="refund_transaction",
-        foreign_keys="ShopRedemption.refund_transaction_id",
-        lazy="raise",
-        passive_deletes="all",
-    )
+    awarder: Mapped[User | None] = refers_to("points_awarded", awarded_by)
 
 
 goes_with(StudentPoints, ONLY_THE_LEDGER, *ONLY_THE_LEDGER_TRIGGERS)

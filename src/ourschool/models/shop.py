@@ -4,9 +4,23 @@ import datetime as dt
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Moment, On, Stored, Text, UpdatedAt, finite, one_of
+from ourschool.models.base import (
+    Amount,
+    Base,
+    BigKey,
+    CreatedAt,
+    Moment,
+    On,
+    Stored,
+    Text,
+    UpdatedAt,
+    finite,
+    one_of,
+    referred_by,
+    refers_to,
+)
 from ourschool.models.guards import goes_with, name_kept
 from ourschool.models.people import User
 from ourschool.models.points import PointTransaction
@@ -58,9 +72,7 @@ class ShopItem(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    redemptions: Mapped[list["ShopRedemption"]] = relationship(
-        back_populates="item", lazy="raise", passive_deletes="all"
-    )
+    redemptions: Mapped[list["ShopRedemption"]] = referred_by("item")
 
 
 class ShopRedemption(Base):
@@ -99,14 +111,11 @@ class ShopRedemption(Base):
     )
     processed_by_name: Mapped[Text | None] = mapped_column(comment="kept when the user is deleted")
 
-    student: Mapped[User] = relationship(back_populates="redemptions", foreign_keys=[student_id], lazy="raise")
-    item: Mapped[ShopItem] = relationship(back_populates="redemptions", lazy="raise")
-    transaction: Mapped[PointTransaction | None] = relationship(
-        back_populates="redemption", foreign_keys=[transaction_id], lazy="raise"
-    )
-    refund_transaction: Mapped[PointTransaction | None] = relationship(
-        back_populates="refunded_redemption", foreign_keys=[refund_transaction_id], lazy="raise"
-    )
+    student: Mapped[User] = refers_to("redemptions", student_id)
+    item: Mapped[ShopItem] = refers_to("redemptions")
+    transaction: Mapped[PointTransaction | None] = refers_to("redemption", transaction_id)
+    refund_transaction: Mapped[PointTransaction | None] = refers_to("refunded_redemption", refund_transaction_id)
+    processor: Mapped[User | None] = refers_to("redemptions_processed", processed_by)
 
 
 goes_with(ShopRedemption, AS_IT_WAS, AS_IT_WAS_TRIGGER, *name_kept("shop_redemptions", "processed_by"))
