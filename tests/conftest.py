@@ -61,6 +61,20 @@ def scratch(newest: Server) -> Iterator[Database]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def template_at_head(newest: Server) -> Iterator[str]:
+    with fresh(newest) as made:
+        made.alembic("upgrade", "head")
+        yield str(made.url.database)
+
+
+@pytest.fixture
+def at_head(newest: Server, template_at_head: str) -> Iterator[Database]:
+    """A database at head, without rows, on PostgreSQL 18."""
+    with fresh(newest, template=template_at_head) as made:
+        yield made
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what Alembic reads and writes, for tests that add revisions."""

@@ -1,15 +1,17 @@
 """In containers, over TCP and with a password, as a school's server is reached: the same roads, the same head."""
 
 import os
+import re
 import subprocess
+import uuid
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.faults.runs import Run, advisory_locks
+from tests.faults.runs import Run, advisory_locks, until
 from tests.history.schools import BASELINE, CHAIN, HEAD, STEADY, at, catalogue, counted, journal, make_existing
-from tests.support.databases import Database, fresh
+from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server, programs
 
 PASSWORD = "p%40:/#?w'd\u00fc"
@@ -80,3 +82,79 @@ def test_a_wrong_password_is_one_sentence(database: Database) -> None:
     done = database.alembic("-x", f"database_url={wrong}", "current", status=4)
     assert "does not know the role 'school' with this password" in done.stderr
     assert "not-it" not in done.stderr
+
+
+CONTAINERFILE = (ROOT / "deploy" / "Containerfile").read_text("utf-8")
+BASE = re.findall(r"^ARG BASE=(?:docker.io/library/)?(.+)$", CONTAINERFILE, re.MULTILINE)[0]
+SERVER = """
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(42))
+print(os.getpid(), os.getuid(), flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[str]:
+    """The image of deploy/Containerfile, on its own base or on one that this machine has in its place."""
+    base = os.environ.get("OURSCHOOL_TEST_BASE", BASE)
+    reason = missing(base)
+    if reason:
+        pytest.skip(reason)
+    name = f"ourschool-test-{uuid.uuid4().hex[:8]}"
+    docker("build", "--quiet", "--file", "deploy/Containerfile", "--build-arg", f"BASE={base}", "--tag", name, ".")
+    yield name
+    docker("image", "rm", "--force", name)
+
+
+def docker(*words: str, status: int = 0, url: str = "") -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(
+        ["docker", *words], cwd=ROOT, env=os.environ | {"DATABASE_URL": url, "DOCKER_BUILDKIT": "0"},
+        capture_output=True, text=True, check=False, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+RUN = ("run", "--rm", "--network=host", "--env=DATABASE_URL")
+
+
+@pytest.mark.promise("E7")
+def test_the_image_migrates_and_then_is_the_server_as_a_user_of_its_own(image: str, database: Database) -> None:
+    url = database.url.render_as_string(hide_password=False)
+    name = f"school-{uuid.uuid4().hex[:8]}"
+    docker(
+        "run",
+        "--detach",
+        "--name",
+        name,
+        "--network=host",
+        "--env=DATABASE_URL",
+        image,
+        "python",
+        "-c",
+        SERVER,
+        url=url,
+    )
+    try:
+        until(lambda: docker("logs", name).stdout, "the server in the container")
+        assert docker("logs", name).stdout == "1 10001\n", "process 1, so that a stop reaches it"
+        assert at(database) == [HEAD]
+        docker("stop", name)
+        assert docker("inspect", "--format={{.State.ExitCode}}", name).stdout == "42\n"
+        assert PASSWORD not in docker("logs", name).stderr
+    finally:
+        docker("rm", "--force", name)
+
+
+@pytest.mark.promise("E7", "E11")
+def test_the_image_backs_up_and_starts_nothing_without_a_database(image: str, database: Database) -> None:
+    database.alembic("upgrade", "head")
+    url = database.url.render_as_string(hide_password=False)
+    made = docker(*RUN, "--entrypoint=python", image, "-m", "ourschool", "backup", url=url)
+    assert made.stdout.startswith(f"/backups/{database.url.database}-")
+    gone = "postgresql://school:hunter2@127.0.0.1:1/school"
+    failed = docker(*RUN, image, "python", "-c", SERVER, url=gone, status=4)
+    assert failed.stdout == ""
+    assert "No PostgreSQL answers" in failed.stderr
+    assert "hunter2" not in failed.stderr

@@ -11,13 +11,6 @@ from tests.support.servers import Server
 
 
 @pytest.fixture(scope="session")
-def template_at_head(newest: Server) -> Iterator[str]:
-    with fresh(newest) as made:
-        made.alembic("upgrade", "head")
-        yield str(made.url.database)
-
-
-@pytest.fixture(scope="session")
 def template_with_rows(newest: Server) -> Iterator[str]:
     with fresh(newest) as made:
         made.alembic("upgrade", BASELINE)
@@ -25,13 +18,6 @@ def template_with_rows(newest: Server) -> Iterator[str]:
         with made.connect() as connection:
             rows.fill(connection, rows.Size(conflicts=False))
         yield str(made.url.database)
-
-
-@pytest.fixture
-def at_head(newest: Server, template_at_head: str) -> Iterator[Database]:
-    """A database at head, without rows, on PostgreSQL 18."""
-    with fresh(newest, template=template_at_head) as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The chain as it is in the files, and revisions that a test adds to a copy of it."""
 
+import hashlib
 import re
 import textwrap
 from pathlib import Path
@@ -45,6 +46,12 @@ def downgrade() -> None:
 def versions(project: Path) -> set[str]:
     """The names of the revision files of `project`."""
     return {path.name for path in (project / "alembic" / "versions").glob("*.py")}
+
+
+def released(project: Path) -> list[str]:
+    """The lines of a list of released revisions that has every one, oldest first."""
+    files = {path.name.split("-")[1].split("_")[0]: path for path in (project / "alembic" / "versions").glob("*.py")}
+    return [f"{revision} {hashlib.sha256(files[revision].read_bytes()).hexdigest()}" for revision in CHAIN]
 
 
 def write(

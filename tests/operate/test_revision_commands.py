@@ -1,11 +1,11 @@
 """`ourschool new`, `prove` and `check`, as an author types them in a project whose models changed."""
 
-import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
+from tests.commands.revisions import released
 from tests.history.schools import CHAIN, HEAD
 from tests.support.databases import ROOT, Database
 from tests.support.typed import ourschool
@@ -95,12 +95,6 @@ def test_a_revision_that_does_not_hold_is_told(scratch: Database, project: Path,
 
 def test_there_is_no_such_revision(scratch: Database, project: Path) -> None:
     assert "There is no revision 'nope'" in ourschool(scratch, "prove", "nope", status=2, cwd=project).stderr
-
-
-def released(project: Path) -> list[str]:
-    """The lines of a list that has every revision, oldest first."""
-    files = {path.name.split("-")[1].split("_")[0]: path for path in (project / "alembic" / "versions").glob("*.py")}
-    return [f"{revision} {hashlib.sha256(files[revision].read_bytes()).hexdigest()}" for revision in CHAIN]
 
 
 @pytest.mark.promise("C9", "T3", "T7")

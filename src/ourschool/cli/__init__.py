@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from ourschool.errors import OurSchoolError
 
-PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 COMMANDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "adopt": ("adopt:adopt_database", {}),
     "identify": ("identify:identify_database", {}),
@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "lint": ("lint:lint_revisions", {}),
     "psql": ("programs:psql", {"context_settings": PASS_THROUGH}),
     "pg_dump": ("programs:pg_dump", {"context_settings": PASS_THROUGH}),
-    "alembic": ("programs:alembic", {"context_settings": PASS_THROUGH}),
+    "alembic": ("programs:alembic", {"context_settings": PASS_THROUGH | {"allow_interspersed_args": False}}),
 }
 """Each command's module and function in this package, in the order of `--help`; a Typer for a family of commands."""
 
@@ -61,7 +61,7 @@ class Lazily(TyperGroup):
 
 app = typer.Typer(
     cls=Lazily,
-    help="The database of a school, kept right for years.",
+    help="The database of a school, kept right for years.\n\nExample: ourschool status",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -10,7 +10,11 @@ from ourschool.cli.asked import project
 from ourschool.cli.options import DatabaseUrl
 from ourschool.operate import admin
 
-app = typer.Typer(help="Administrators: make the first, set a password anew, unlock.", no_args_is_help=True)
+app = typer.Typer(
+    help="Administrators: make the first, set a password anew, unlock.\n\nExample: ourschool admin create",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 Login = Annotated[str, typer.Argument(help="Email or username.")]
 VARIABLE = "ADMIN_PASSWORD"
@@ -22,9 +26,11 @@ def create(
     username: Annotated[str, typer.Option(help="What they sign in with.")] = "admin",
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Make an administrator, unless there: ADMIN_PASSWORD=… ourschool admin create --email head@school.example.
+    """Make an administrator, unless there.
 
-    Without ADMIN_PASSWORD a random password is shown, once.
+    Example: ourschool admin create --email head@school.example
+
+    The password is that of the variable ADMIN_PASSWORD, or else a random one that is shown once.
     """
     account = admin.create(_url(database_url), admin.Person(email, username), _password())
     if account.changed:
@@ -36,7 +42,12 @@ def create(
 
 @app.command("reset-password")
 def reset_password(login: Login, database_url: DatabaseUrl = None) -> None:
-    """Set a password anew, unlock, and end all sessions: ADMIN_PASSWORD=… ourschool admin reset-password admin."""
+    """Set a password anew, unlock, and end all sessions.
+
+    Example: ourschool admin reset-password admin
+
+    The password is that of the variable ADMIN_PASSWORD, or else a random one that is shown once.
+    """
     account = admin.reset_password(_url(database_url), login, _password())
     typer.echo(f"{account.username} has another password; their sessions have ended.")
     _show(account)
@@ -44,7 +55,10 @@ def reset_password(login: Login, database_url: DatabaseUrl = None) -> None:
 
 @app.command()
 def unlock(login: Login, database_url: DatabaseUrl = None) -> None:
-    """Open an account that failed logins have locked: ourschool admin unlock m.jones."""
+    """Open an account that failed logins have locked.
+
+    Example: ourschool admin unlock m.jones
+    """
     account = admin.unlock(_url(database_url), login)
     typer.echo(f"{account.username} {'was locked and is open now' if account.changed else 'was not locked'}.")
 

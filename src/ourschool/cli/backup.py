@@ -9,20 +9,23 @@ from ourschool import settings
 from ourschool.cli.asked import print_json, project
 from ourschool.cli.options import AsJson, DatabaseUrl
 from ourschool.cli.telling import telling
+from ourschool.cli.text import paragraph
 from ourschool.operate.backup import Backup, Rule, backup, find, prune, stored, verify, verify_files
 from ourschool.operate.backup.servers import name_of
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True, add_completion=False)
 
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Connections at once; 4 at most without.")]
 
 
 @app.callback()
 def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
-    """Back up the database while the school goes on: ourschool backup.
+    """Back up the database while the school goes on.
+
+    Example: ourschool backup --jobs 2
 
     A backup is a folder under OURSCHOOL_BACKUPS (./backups): the dump and a manifest of what it holds. It counts once
-    it was read back. ourschool backup --jobs 2; ourschool backup list.
+    it was read back.
     """
     if context.invoked_subcommand is not None:
         return
@@ -37,7 +40,10 @@ def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, dat
 
 @app.command("list")
 def list_backups(as_json: AsJson = False) -> None:
-    """List the backups, oldest first: ourschool backup list --json."""
+    """List the backups, oldest first.
+
+    Example: ourschool backup list --json
+    """
     folder = settings.load(Path.cwd()).backup_folder  # needs no database
     found = stored.listing(folder)
     damaged = [{"name": path.name, "path": str(path), "fault": fault.message} for path, fault in found.damaged]
@@ -62,21 +68,32 @@ def verify_backup(
     ] = "latest",
     files_only: Annotated[bool, typer.Option("--files-only", help="Only read it back; needs no server.")] = False,
     jobs: Jobs = None,
+    as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Restore a backup into a scratch database and compare: ourschool backup verify latest."""
+    """Restore a backup into a scratch database and compare.
+
+    Example: ourschool backup verify latest
+    """
     if files_only:
         chosen = find(settings.load(Path.cwd()).backup_folder, wanted)
         verify_files(chosen, jobs)
-        typer.echo(f"{chosen.name}: every file is as it was written.")
+        if as_json:
+            print_json(as_object(chosen) | {"restored": False, "notes": []})
+        else:
+            typer.echo(f"{chosen.name}: every file is as it was written.")
         return
     loaded, url = project(database_url)
     chosen = find(loaded.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
     with telling() as say:
         proven = verify(url, chosen, jobs=jobs, say=say)
+    if as_json:
+        print_json(as_object(chosen) | {"restored": True, "notes": list(proven.notes)})
+        return
     for note in proven.notes:
         typer.echo(note, err=True)
-    typer.echo(f"{chosen.name}: restores to {proven.rows:,} rows in {proven.tables} tables, equal to its manifest.")
+    found = f"{proven.rows:,} rows in {proven.tables} tables"
+    typer.echo(paragraph(f"{chosen.name}: restores to {found}, equal to its manifest.", "", "  "))
 
 
 @app.command("prune")
@@ -87,7 +104,9 @@ def prune_backups(
     monthly: Annotated[int, typer.Option("--monthly", min=0, help="The last one of each of so many months.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
 ) -> None:
-    """Delete old backups: ourschool backup prune --keep 3 --daily 7 --weekly 5 --monthly 12.
+    """Delete old backups.
+
+    Example: ourschool backup prune --keep 3 --daily 7 --weekly 5 --monthly 12
 
     What any of the options names is kept, for each database by itself.
     """

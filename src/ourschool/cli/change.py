@@ -10,6 +10,7 @@ import typer
 from ourschool.cli.asked import project
 from ourschool.cli.options import DatabaseUrl
 from ourschool.cli.telling import telling
+from ourschool.cli.text import paragraph
 from ourschool.errors import RefusedError
 from ourschool.operate import change
 from ourschool.operate.change.upgrading import Done, Plan
@@ -23,7 +24,10 @@ def upgrade(
     no_backup: Annotated[bool, typer.Option("--no-backup", help="You have backed up by other means.")] = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Show what is pending, ask, back up, apply, verify; stop at the first failure: ourschool upgrade."""
+    """Show what is pending, ask, back up, apply, verify; stop at the first failure.
+
+    Example: ourschool upgrade
+    """
     settings, url = project(database_url)
     plan = change.plan(settings, url, target, with_backup=not no_backup)
     if not plan.pending:
@@ -42,7 +46,10 @@ def rollback(
     yes: Yes = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Count what going back costs, ask (twice where it costs something), back up, go back: ourschool rollback -1."""
+    """Count what going back costs, ask (twice where it costs something), back up, go back.
+
+    Example: ourschool rollback -1
+    """
     settings, url = project(database_url)
     cost = change.cost(settings, url, target)
     typer.echo(f"{cost.database} goes back from {cost.at} to {cost.target}, {len(cost.steps)} revisions:")
@@ -65,7 +72,10 @@ def purge(
     yes: Yes = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Delete what revisions set aside long ago, after a backup: ourschool purge --older-than 730."""
+    """Delete what revisions set aside long ago, after a backup.
+
+    Example: ourschool purge --older-than 730
+    """
     settings, url = project(database_url)
     found = change.doomed(url, dt.timedelta(days=older_than))
     if not found:
@@ -76,7 +86,7 @@ def purge(
     _ask(f"Delete these {len(found)} for ever? The way back of their revisions will not find them.", yes=yes)
     with telling() as say:
         made = change.purge(settings, url, found, say=say)
-    typer.echo(f"Deleted {len(found)}. The backup from before: {made.path}")
+    typer.echo(paragraph(f"Deleted {len(found)}. The backup from before: {made.path}", "", "  "))
 
 
 def _show(plan: Plan) -> None:
@@ -112,4 +122,4 @@ def _summary(done: Done) -> None:
     typer.echo(f"Done: at {done.revision} in {done.seconds:.1f} s.")
     typer.echo(f"Rows: {sum(done.before.there.values())} before, {rows} now, {max(retired, 0)} set aside.")
     if done.backup is not None:
-        typer.echo(f"Backup from before: {done.backup.path}")
+        typer.echo(paragraph(f"Backup from before: {done.backup.path}", "", "  "))

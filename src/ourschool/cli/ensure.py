@@ -20,7 +20,7 @@ def ensure(
 ) -> None:
     """Bring the database up to date, or say that it is; anything else is an exit status that stops a start script.
 
-    ourschool ensure && exec gunicorn school:app
+    Example: ourschool ensure && exec gunicorn school:app
     """
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
     for name in ("ourschool", "alembic.runtime.migration"):

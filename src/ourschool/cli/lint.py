@@ -17,7 +17,10 @@ def lint_revisions(
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Run revisions on a scratch database and tell what in them would stall users, lose data or not run twice."""
+    """Run revisions on a scratch database and tell what in them would stall users, lose data or not run twice.
+
+    Example: ourschool lint head
+    """
     found = lint(*project(database_url), revisions or ())
     typer.echo(report.as_json(found) if as_json else report.as_text(found))
     raise typer.Exit(1 if found.findings else 0)

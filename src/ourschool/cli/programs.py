@@ -13,17 +13,26 @@ from ourschool.cli.options import DatabaseUrl
 
 
 def psql(context: typer.Context, database_url: DatabaseUrl = None) -> None:
-    """Open psql on the database: ourschool psql -c 'select * from alembic_version'."""
+    """Open psql on the database; its own options pass through, and -? lists them.
+
+    Example: ourschool psql -c 'select * from alembic_version'
+    """
     _run("psql", context.args, database_url)
 
 
 def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
-    """Dump the database: ourschool pg_dump --file backup.sql."""
+    """Dump the database with the pg_dump that fits; its own options pass through, and -? lists them.
+
+    Example: ourschool pg_dump --file backup.sql
+    """
     _run("pg_dump", context.args, database_url)
 
 
 def alembic(context: typer.Context) -> None:
-    """Alembic on the revisions here, or those installed with this package: ourschool alembic upgrade head."""
+    """Alembic on the revisions here, or those installed with this package; -h lists what it takes.
+
+    Example: ourschool alembic upgrade head
+    """
     command = [sys.executable, "-m", "alembic", "-c", str(settings.load(Path.cwd()).ini), *context.args]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
 

@@ -16,7 +16,10 @@ def reset(
     random_seed: Annotated[int, typer.Option(help="The same number makes the same rows.")] = seed.Plan.random_seed,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Down to base, up to head, a small school: ourschool reset. Only where the database is one for development."""
+    """Down to base, up to head, a small school; only where the database is one for development.
+
+    Example: ourschool reset
+    """
     plan = seed.Plan(students, years, random_seed, seed.LAST_DAY)
     made = resets.reset(*project(database_url), plan)
     typer.echo(f"Reset: {sum(made.values()):,} rows in {len(made)} tables.")

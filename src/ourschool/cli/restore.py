@@ -10,6 +10,7 @@ from ourschool.cli.asked import print_json, project
 from ourschool.cli.backup import Jobs, size
 from ourschool.cli.options import AsJson, DatabaseUrl
 from ourschool.cli.telling import telling
+from ourschool.cli.text import paragraph
 from ourschool.errors import UsageError
 from ourschool.operate.backup import Backup, How, Restored, aside, drop_old, find, restore, restoring, swap_in
 from ourschool.operate.backup.servers import name_of
@@ -35,7 +36,9 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
     jobs: Jobs = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Put a backup in the place of the database: ourschool restore latest.
+    """Put a backup in the place of the database.
+
+    Example: ourschool restore latest
 
     It is restored beside the old database and proven equal to its manifest; then the two change names. The old one is
     kept as NAME_before_TIME: ourschool restore --swap-in NAME_before_TIME takes it back, --drop-old deletes it.
@@ -99,10 +102,11 @@ def _report(done: Restored, *, as_json: bool) -> None:
     made = done.backup.manifest
     for note in done.notes:
         typer.echo(note, err=True)
-    typer.echo(
+    held = (
         f"{done.database} holds {done.backup.name} now: {made.total_rows:,} rows in {len(made.rows)} tables, equal to "
-        f"its manifest, at revision {made.revision or 'none'}." + _kept(done.kept)
+        f"its manifest, at revision {made.revision or 'none'}."
     )
+    typer.echo(paragraph(held, "", "  ") + _kept(done.kept))
     if done.saved is not None:
         typer.echo(f"What was there before is in the backup {done.saved.name}.")
 

@@ -17,7 +17,10 @@ def new(
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Write a revision from the models, and prove it: ourschool new "add avatar_url to users"."""
+    """Write a revision from the models, and prove it.
+
+    Example: ourschool new "add avatar_url to users"
+    """
     settings, url = project(database_url)
     written = proofs.write(settings, url, message)
     if written is None:
@@ -31,7 +34,10 @@ def prove(
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Try a revision up, down and up, look for drift, and lint it: ourschool prove head."""
+    """Try a revision up, down and up, look for drift, and lint it.
+
+    Example: ourschool prove head
+    """
     _show(proofs.prove(*project(database_url), revision), as_json=as_json)
 
 
@@ -40,7 +46,10 @@ def check(
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Check the project as CI does; exit 1 where something is found: ourschool check."""
+    """Check the project as CI does; exit 1 where something is found.
+
+    Example: ourschool check
+    """
     settings, url = project(database_url)
     outcomes = []
     for outcome in checks.check(settings, url):

@@ -31,7 +31,10 @@ def seed_school(
     ] = dt.datetime.combine(seed.LAST_DAY, dt.time()),  # noqa: B008  # a constant
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Fill an empty database at head with a made-up school: ourschool seed --students 200 --years 2."""
+    """Fill an empty database at head with a made-up school.
+
+    Example: ourschool seed --students 200 --years 2
+    """
     plan = seed.Plan(students, years, random_seed, last_day.date())
     _, url = project(database_url)
     engine = database.engine_for(url, application_name="ourschool seed")

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from ourschool.cli.text import paragraph
+
 
 @contextmanager
 def telling() -> Iterator[Callable[[str], None]]:
@@ -16,7 +18,7 @@ def telling() -> Iterator[Callable[[str], None]]:
     with console.status("…") as status:
 
         def say(text: str) -> None:
-            console.print(text)
+            console.print(paragraph(text, "", "  "))
             status.update(f"{text} …")
 
         yield say

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -17,9 +18,16 @@ from ourschool.settings import Settings
 
 @contextmanager
 def configured(settings: Settings, url: URL, *, application_name: str = "ourschool") -> Iterator[Config]:
-    """A configuration whose commands work on `url` over one connection, which is closed at the end."""
+    """A configuration whose commands work on `url` over one connection, which is closed at the end.
+
+    Raises ConnectFailed where there can be none.
+    """
     engine = database.engine_for(url, application_name=application_name, options=server_settings(settings))
-    with engine.connect() as connection:
+    try:
+        opened = engine.connect()
+    except sa.exc.DBAPIError as fault:
+        raise database.explain(fault, url) from fault
+    with opened as connection:
         config = Config(str(settings.ini), stdout=io.StringIO())
         config.attributes["connection"] = connection
         yield config

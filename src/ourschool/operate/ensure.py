@@ -12,7 +12,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from ourschool import project
+from ourschool import database, project
 from ourschool.operate.look import VERSIONS
 
 log = logging.getLogger("ourschool")
@@ -20,6 +20,7 @@ log = logging.getLogger("ourschool")
 WhenBehind = Literal["upgrade", "refuse"]
 ONE_AT_A_TIME = threading.Lock()
 """Alembic's commands keep their state in modules: two threads of one process must not be in them together."""
+UNFIT = "The database does not fit, and the application must not start: %s"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def ensure_current(target: Engine | Connection, *, when_behind: WhenBehind = "up
     processes and threads may call this at once; `when_behind="refuse"` leaves that to a person. An empty database is
     built. Logs to `ourschool`: the beginning, the outcome, a new database, an error.
     Raises RefusedError where the database is ahead of this package, has tables but no revision, or is behind and that
-    is refused; FailedError where a revision failed. The application must not start then.
+    is refused; FailedError where a revision failed or the server cannot be reached. The application must not start
+    then.
     """
     started = time.perf_counter()
     log.info("Checking the database.")
@@ -55,8 +57,13 @@ def ensure_current(target: Engine | Connection, *, when_behind: WhenBehind = "up
                     from ourschool.operate import bring_up  # noqa: PLC0415  # only who needs Alembic waits for it
 
                     ensured = bring_up.to_head(connection, when_behind)
+    except (sa.exc.DBAPIError, psycopg.Error) as fault:
+        wrapped = fault if isinstance(fault, sa.exc.DBAPIError) else sa.exc.DBAPIError(VERSIONS, None, fault)
+        explained = database.explain(wrapped, target.engine.url)
+        log.error(UNFIT, explained)
+        raise explained from fault
     except Exception as fault:
-        log.error("The database does not fit, and the application must not start: %s", fault)
+        log.error(UNFIT, fault)
         raise
     log.info(
         "The database is current at %s (%d were pending, %.3f s).",

@@ -1,0 +1,1 @@
+"""deploy/: the start script runs for real, the examples are read and their commands tried."""
