@@ -15,6 +15,14 @@ ARTIFACTS = tuple(f'["/work/{number}.pdf"]' for number in range(100, 150))
 FIRST_TEST = 27
 """Meetings of a term before its tests."""
 
+NOT_BEGUN: Row = dict.fromkeys(
+    (
+        "started_date", "completed_date", "submitted_date", "points_earned", "percentage_grade", "letter_grade",
+        "graded_date", "graded_at", "graded_by", "graded_by_name", "submission_method", "teacher_feedback",
+    )
+) | {"is_graded": False, "artifacts": "[]"}  # fmt: skip
+"""What nobody has done yet of an assignment."""
+
 
 class Classroom:
     """Makes the rows of the days of all classes."""
@@ -72,27 +80,13 @@ class Classroom:
         due = day + dt.timedelta(days=7)
         extended = due + dt.timedelta(days=7) if chance() < 0.04 else None
         key = self.school.next_id("student_assignments")
-        work: Row = {
+        work: Row = NOT_BEGUN | {
             "id": key,
             "template_id": template,
             "student_id": student.id,
             "assigned_date": day,
             "due_date": due,
             "extended_due_date": extended,
-            "started_date": None,
-            "completed_date": None,
-            "submitted_date": None,
-            "points_earned": None,
-            "percentage_grade": None,
-            "letter_grade": None,
-            "is_graded": False,
-            "graded_date": None,
-            "graded_at": None,
-            "graded_by": None,
-            "graded_by_name": None,
-            "submission_method": None,
-            "artifacts": "[]",
-            "teacher_feedback": None,
             "assigned_by": teacher.id,
             "assigned_by_name": teacher.name,
             "created_at": at(day, 54_000),

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from ourschool import models
-from ourschool.operate.seed.copying import Rows, row
+from ourschool.operate.seed.copying import Row, Rows, row
 from ourschool.operate.seed.curriculum import term_subject_id
 from ourschool.operate.seed.plan import TermDays, at
-from ourschool.operate.seed.school import ClassYear, School, Student
+from ourschool.operate.seed.school import ClassYear, Person, School, Student
 
 LETTERS = ((90, "A"), (80, "B"), (70, "C"), (60, "D"), (0, "F"))
 
@@ -91,17 +91,22 @@ class Grades:
             last_calculated=made,
         )
         if standing.last_assignment is not None and percentage is not None and self.dice.random() < 0.35:
-            teacher = self.school.teacher_of(each, subject)
-            yield row(
-                models.GradeHistory,
-                id=self.school.next_id("grade_history"),
-                student_term_grade_id=key,
-                field_name="current_percentage",
-                old_value=str(round(max(0.0, percentage - self.dice.random() * 5), 2)),
-                new_value=str(percentage),
-                change_reason=self.dice.choice(words),
-                changed_by=teacher.id,
-                changed_by_name=teacher.name,
-                changed_at=made,
-                assignment_id=standing.last_assignment,
-            )
+            yield self._correction(key, self.school.teacher_of(each, subject), percentage, standing, made)
+
+    def _correction(
+        self, grade: int, teacher: Person, percentage: float, standing: Standing, moment: str
+    ) -> tuple[type[models.Base], Row]:
+        """What the grade was before its last assignment."""
+        return row(
+            models.GradeHistory,
+            id=self.school.next_id("grade_history"),
+            student_term_grade_id=grade,
+            field_name="current_percentage",
+            old_value=str(round(max(0.0, percentage - self.dice.random() * 5), 2)),
+            new_value=str(percentage),
+            change_reason=self.dice.choice(self.school.words.sentences),
+            changed_by=teacher.id,
+            changed_by_name=teacher.name,
+            changed_at=moment,
+            assignment_id=standing.last_assignment,
+        )
