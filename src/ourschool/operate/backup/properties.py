@@ -98,6 +98,11 @@ def create(connection: Connection, name: str, wanted: Properties) -> list[str]:
     `connection` is in AUTOCOMMIT. Raises DBAPIError where the database cannot be created.
     """
     connection.exec_driver_sql(_creation(name, wanted).as_string())
+    return apply(connection, name, wanted)
+
+
+def apply(connection: Connection, name: str, wanted: Properties) -> list[str]:
+    """Give the database `name` the settings and privileges of `wanted`; what could not be had is returned, in words."""
     lost = []
     for what, statements in _statements(name, wanted):
         try:
