@@ -17,7 +17,7 @@ from ourschool.cli.telling import telling
 from ourschool.cli.text import WIDTH, duration, paragraph
 from ourschool.errors import CheckFailed, FailedError
 from ourschool.operate.rehearse import kept
-from ourschool.operate.rehearse.outcome import Rehearsal, WayBack
+from ourschool.operate.rehearse.outcome import Held, Rehearsal, WayBack
 from ourschool.operate.rehearse.rehearsing import rehearse
 from ourschool.operate.rehearse.report import as_object, markdown
 from ourschool.operate.rehearse.source import Asked
@@ -115,12 +115,16 @@ def _table(found: Rehearsal) -> Table:
     table.add_column("who waits", no_wrap=True, overflow="ellipsis", max_width=32)
     for ran in found.revisions:
         worst = ran.worst
-        who = f"{'all' if worst.stops.startswith('reads') else 'writers'} of {worst.table}" if worst else ""
+        who = f"{_who(worst)} of {worst.table}" if worst else ""
         wait = seconds(worst.seconds) if worst else ""
         table.add_row(ran.revision, seconds(ran.seconds), f"{ran.rows:,}" if ran.rows else "", wait, who)
     if found.failure is not None:
         table.add_row(found.failure.revision, "failed", "", "", "")
     return table
+
+
+def _who(lock: Held) -> str:
+    return "all" if lock.mode == "ACCESS EXCLUSIVE" else "rows" if lock.rows else "writers"
 
 
 def _back(back: WayBack) -> str:

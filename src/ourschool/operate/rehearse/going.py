@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from ourschool.errors import RefusedError
 from ourschool.migrate import faults
 from ourschool.operate import alembic_here
+from ourschool.operate.rehearse.blocks import LOOK
 from ourschool.operate.rehearse.locks import Watch
 from ourschool.operate.rehearse.measuring import Stand, stand
 from ourschool.operate.rehearse.outcome import Changed, Failure, Ran, Rewritten
@@ -71,7 +72,8 @@ class Ways:
                 raise KeyboardInterrupt from fault
             with suppress(sa.exc.DBAPIError):
                 self._connection.rollback()
-            return Failure(script.revision, faults.understood(fault, None).message, meant=_meant(fault))
+            why = faults.understood(fault, None).message.replace(LOOK, "")
+            return Failure(script.revision, why, meant=_meant(fault))
         self._flush()
         return None
 
@@ -87,7 +89,8 @@ class Ways:
         driver.commit()
 
     def _measured(self, script: Script, before: Stand, after: Stand) -> Ran:
-        held = self._watch.held()
+        changed = _changed(before, after)
+        held = self._watch.held({each.table for each in changed if each.updated or each.deleted})
         took = float(self._beside.execute(TOOK).scalar_one()) - self._looked
         return Ran(
             script.revision,
@@ -95,7 +98,7 @@ class Ways:
             hashlib.sha256(Path(script.path).read_bytes()).hexdigest(),
             max([took, *(each.seconds for each in held)]),  # the journal's line stands before the commit
             held,
-            _changed(before, after),
+            changed,
             _rewritten(before, after),
             after.wal - before.wal,
             after.size,

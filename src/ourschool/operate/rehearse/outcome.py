@@ -24,6 +24,8 @@ class Held:
     """In how many transactions."""
     sampled: bool = False
     """Seen from outside every few milliseconds, because the statement allows no transaction around it."""
+    changes: bool = False
+    """Whether rows that were there were changed under it."""
 
     @property
     def strength(self) -> int:
@@ -32,10 +34,17 @@ class Held:
 
     @property
     def stops(self) -> str:
-        """Who has to wait meanwhile. Rows that are being changed are waited for under any mode."""
+        """Who has to wait meanwhile."""
         if self.mode == "ACCESS EXCLUSIVE":
             return "reads and writes wait"
-        return "writes wait" if self.strength >= MODES.index("SHARE") else "nobody waits"
+        if self.strength >= MODES.index("SHARE"):
+            return "writes wait"
+        return "writes of the same rows wait" if self.rows else "nobody waits"
+
+    @property
+    def rows(self) -> bool:
+        """Whether it is the rows that are waited for and not the table: an UPDATE holds each until its commit."""
+        return self.changes and self.mode == "ROW EXCLUSIVE"
 
     @property
     def stalls(self) -> bool:

@@ -17,12 +17,13 @@ from ourschool.operate.change import accounting
 from ourschool.operate.change.upgrading import reach
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads
-from ourschool.operate.rehearse import judging, values
+from ourschool.operate.rehearse import blocks, judging, values
 from ourschool.operate.rehearse.copying import APPLICATION, alone, copied, place
 from ourschool.operate.rehearse.going import Ways
 from ourschool.operate.rehearse.measuring import stand
 from ourschool.operate.rehearse.outcome import Cost, Failure, Ran, Rehearsal, WayBack
 from ourschool.operate.rehearse.source import Asked, chosen
+from ourschool.operate.rehearse.verdict import seconds
 from ourschool.operate.status.revisions import line
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.difference import compare
@@ -101,6 +102,7 @@ def _opened(settings: Settings, copy: URL, script: ScriptDirectory, say: Say) ->
     ):
         say("Remembering every value")
         kept = values.keep(beside)
+        sampler.execute(blocks.MAKE)
         yield _Copy(Ways(config, script, beside, sampler), beside, kept)
 
 
@@ -135,16 +137,16 @@ class _Rehearsed:
     def _back_and_again(self, before: Catalogue, first: Catalogue, sums: Mapping[str, str]) -> WayBack:
         """Down and up again; `before` is the catalogue before the upgrade, `first` and `sums` are from after it."""
         beside, ways = self._copy.beside, self._copy.ways
-        seconds, failure = ways.go(self._pending[::-1], upgrade=False)
+        down_took, failure = ways.go(self._pending[::-1], upgrade=False)
         if failure is not None:
             if not failure.meant:
                 self.problems.append(f"The way down of {failure.revision} failed on the copy: {failure.why}")
-            return WayBack(seconds, failure)
+            return WayBack(down_took, failure)
         deviations = tuple(map(str, compare(before, take(beside)).deviations))
         down = values.compare(beside, self._copy.kept)
         self.problems += judging.for_good(self.up, down)
         self.problems += [f"The way down leaves another catalogue: {each}" for each in deviations]
-        back = WayBack(seconds, None, deviations, tuple(judging.by_the_way_down(self.up, down)), judging.filled(down))
+        back = WayBack(down_took, None, deviations, tuple(judging.by_the_way_down(self.up, down)), judging.filled(down))
         again, failure = ways.go(self._pending, upgrade=True)
         if failure is not None:
             self.problems.append(f"Revision {failure.revision} failed on its second way up: {failure.why}")
@@ -156,7 +158,7 @@ class _Rehearsed:
 
     def _done(self, ran: Ran) -> None:
         self.ran.append(ran)
-        self._say(f"{len(self.ran)} of {len(self._pending)}: {ran.revision} took {ran.seconds:.2f} s")
+        self._say(f"{len(self.ran)} of {len(self._pending)}: {ran.revision} took {seconds(ran.seconds)}")
 
     def _sum_up(self, size: int) -> None:
         sizes = [size, *(each.size for each in self.ran)]

@@ -9,14 +9,13 @@ from ourschool.operate.rehearse.outcome import Ran, Rehearsal, WayBack
 from ourschool.operate.rehearse.values import Table
 from ourschool.operate.rehearse.verdict import growth, seconds, size, verdict
 
-HOW = (
-    "Times are those of this copy on this server, without users. A lock is counted from the beginning of the "
-    "statement that took it to the commit, as the migrating connection itself saw it; “sampled” ones, of statements "
-    f"that run in no transaction, were looked at every {RESOLUTION * 1000:.0f} ms from outside. Rows that a "
-    "transaction changes are waited for under any lock. Tables that a revision makes itself are left out. Values are "
-    "compared by hash and by the key of their row, numbers as numbers and times as UTC; alembic_version and "
-    "migration_journal are not."
-)
+HOW = f"""\
+Times are those of this copy on this server, without users. A lock is counted from the beginning of the statement that
+took it until its transaction commits, as the migrating connection itself saw it; "sampled" ones, of statements that run
+in no transaction, were looked at every {RESOLUTION * 1000:.0f} ms from outside. Tables that a revision makes itself are
+left out. Values are compared by hash and by the key of their row, numbers as numbers and times as UTC. Of
+alembic_version and migration_journal, and of what schema retired holds, no value is compared; rows set aside there are
+counted."""
 
 
 def as_object(found: Rehearsal) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the copy is made from: the last backup where it is of this database as it stands, else a fresh dump."""
 
+import hashlib
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -34,8 +35,8 @@ def chosen(
 ) -> Iterator[tuple[Backup, Source]]:
     """The backup to restore; `connection` is to the database that is rehearsed for.
 
-    A fresh dump is deleted at the end; of one that was killed `backup prune` takes the remains away. Raises UsageError
-    where there is no such backup, RefusedError for a damaged one or where the disk has no room for a dump.
+    A fresh dump is deleted at the end, and what a killed rehearsal left of one before. Raises UsageError where there is
+    no such backup, RefusedError for a damaged one or where the disk has no room for a dump.
     """
     if asked.backup is not None and asked.fresh:
         raise UsageError("--fresh and --backup are two sources.", "Give one of them.")
@@ -50,7 +51,10 @@ def chosen(
         return
     room(settings.backup_folder, connection)
     prepare(settings.backup_folder)
-    folder = settings.backup_folder / f"rehearsal-{uuid.uuid4().hex[:12]}{PARTIAL}"
+    whose = hashlib.sha256(f"{place_of(url)}/{name_of(url)}".encode()).hexdigest()[:8]
+    for left in settings.backup_folder.glob(f"rehearsal-{whose}-*{PARTIAL}"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = settings.backup_folder / f"rehearsal-{whose}-{uuid.uuid4().hex[:12]}{PARTIAL}"
     try:
         made = backup(replace(settings, backups=folder), url, say=say)
         yield made, Source(made.name, fresh=True, taken_at=made.manifest.started_at, why=why)

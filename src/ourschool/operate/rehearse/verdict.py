@@ -45,11 +45,11 @@ def size(number: int) -> str:
 def growth(found: Rehearsal) -> str:
     """What the disk will see."""
     cost = found.cost
+    grows, most = size(cost.size_after - cost.size_before), size(cost.size_peak - cost.size_before)
     return (
-        f"The database grows by {size(cost.size_after - cost.size_before)}, at most by "
-        f"{size(cost.size_peak - cost.size_before)} between two revisions; the server writes {size(cost.wal)} of WAL, what others "
-        f"wrote meanwhile included; {cost.rows:,} rows are changed, {cost.rows_rewritten:,} are rewritten with their "
-        "tables."
+        f"The database grows by {grows}, at most by {most} between two revisions; the server writes {size(cost.wal)} "
+        f"of WAL, what others wrote meanwhile included; {cost.rows:,} rows are changed, {cost.rows_rewritten:,} are "
+        "rewritten with their tables."
     )
 
 
@@ -57,7 +57,8 @@ def _waiting(found: Rehearsal) -> str:
     if found.worst is None:
         return "nobody waits"
     ran, lock = found.worst
-    return f"nobody waits longer than {seconds(lock.seconds)} ({lock.mode} on {lock.table} in {ran.revision})"
+    what = f"rows of {lock.table}" if lock.rows else f"{lock.mode} on {lock.table}"
+    return f"nobody waits longer than {seconds(lock.seconds)} ({what} in {ran.revision})"
 
 
 def _way_back(found: Rehearsal) -> str:
