@@ -99,7 +99,8 @@ def _show(found: Rehearsal) -> None:
     if back is not None:
         _list("Going down does not bring back:", list(back.lost))
         typer.echo(paragraph(_back(back)))
-    typer.echo(paragraph(growth(found)))
+    if found.revisions:
+        typer.echo(paragraph(growth(found)))
     _list("Of the copy:", list(found.notes))
     _list("To look at before the upgrade:", list(found.problems))
     typer.echo("")

@@ -104,6 +104,14 @@ def test_nothing_pending_is_nothing_to_do(school: Database, project: Path) -> No
     assert not (project / "rehearsals").exists()
 
 
+def test_what_an_upgrade_would_refuse_is_refused(school: Database, project: Path) -> None:
+    school.execute("update alembic_version set version_num = 'fffff0000000'")
+    assert "which no file in" in ourschool(school, "rehearse", cwd=project, status=3).stderr
+    school.execute("drop table alembic_version")
+    assert "python -m ourschool adopt" in ourschool(school, "rehearse", cwd=project, status=3).stderr
+    assert not (project / "rehearsals").exists()
+
+
 def test_the_last_backup_is_taken_where_it_will_do(school: Database, settings: Settings) -> None:
     def source(*asked: object) -> tuple[bool, str]:
         with alone(school.url, lambda _: None) as connection:
@@ -182,8 +190,11 @@ def test_ended_by_hand_nothing_stays_and_killed_the_next_one_clears_up(school: D
             with pytest.raises(RefusedError, match="Another rehearsal"), alone(school.url, lambda _: None):
                 pass
         running.send_signal(how)
-        assert "Traceback" not in running.communicate(timeout=60)[0]
+        said = running.communicate(timeout=60)[0]
+        assert "Traceback" not in said
+        assert "failed on the copy" not in said, "the revision is not to blame"
         assert running.returncode not in {0, None}
+        assert not (project / "rehearsals").exists()
         assert (copies(school), list((project / "backups").iterdir())) == ([], [])
 
     running = started(school, project)

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import psycopg
+from alembic.runtime.migration import MigrationStep
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
+from ourschool.migrate import refusals
 from ourschool.operate import alembic_here
 from ourschool.operate.backup import servers
 from ourschool.operate.backup.dumping import Say
@@ -51,8 +53,7 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
     target, wanted = reach(script, asked.target)
     started = dt.datetime.now(dt.UTC)
     with alone(url, say) as real:
-        at = heads(real)
-        if asked.backup is None and not _pending(script, history, at, wanted):
+        if asked.backup is None and not _pending(real, script, history, wanted):
             return None
         with (
             chosen(settings, url, real, asked, say) as (backup, source),
@@ -60,7 +61,7 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
             _opened(settings, copy.url, script, say) as opened,
         ):
             at = heads(opened.beside)
-            pending = _pending(script, history, at, wanted)
+            pending = _pending(opened.beside, script, history, wanted)
             if not pending:
                 return None
             found = _Rehearsed(opened, pending, say)
@@ -87,9 +88,16 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
 
 
 def _pending(
-    script: ScriptDirectory, history: Sequence[Script], at: tuple[str, ...], wanted: frozenset[str]
+    connection: Connection, script: ScriptDirectory, history: Sequence[Script], wanted: frozenset[str]
 ) -> list[Script]:
-    return [each for each in line(script, history, at).pending if each.revision in wanted]
+    """What is to be done, the oldest first. Raises RefusedError where an upgrade would be refused before it begins."""
+    at = heads(connection)
+    refusals.unknown_revision(script, at)
+    found = [each for each in line(script, history, at).pending if each.revision in wanted]
+    if found:
+        first = MigrationStep.upgrade_from_script(script.revision_map, found[0])
+        refusals.unversioned_with_tables(connection, at, [first])
+    return found
 
 
 @contextmanager

@@ -39,7 +39,8 @@ def _lines(found: Rehearsal) -> Iterator[str]:
     yield f"- The copy: {kind}, taken {found.source.taken_at:%Y-%m-%d %H:%M} UTC ({_cell(found.source.why)})."
     version = found.server_version // 10_000
     yield f"- {found.rows:,} rows, in {found.place}; the original is on {_cell(found.server)}, PostgreSQL {version}."
-    yield f"- {growth(found)}"
+    if found.revisions:
+        yield f"- {growth(found)}"
     yield from (f"- Of the copy: {_cell(note)}" for note in found.notes)
     if found.problems:
         yield "\n## To look at before the upgrade\n"
