@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -66,7 +67,7 @@ class Ways:
 
     def _step(self, script: Script, make: Callable[..., RevisionStep]) -> Failure | None:
         try:
-            alembic_here.run(self._config, self._script, [make(self._script.revision_map, script)])
+            alembic_here.run(self._config, self._script, [self._timed(make(self._script.revision_map, script))])
         except Exception as fault:  # whatever a revision raises
             if _interrupted(fault):
                 raise KeyboardInterrupt from fault
@@ -77,9 +78,20 @@ class Ways:
         self._flush()
         return None
 
+    def _timed(self, step: RevisionStep) -> RevisionStep:
+        """From here on our looking is in the time that the journal will have of it; not what was before."""
+        migrate = step.migration_fn
+
+        def begun(**arguments: Any) -> Any:
+            self._looked = -self._watch.looked
+            return migrate(**arguments)
+
+        step.migration_fn = begun
+        return step
+
     def _applied(self, *_: object) -> None:
         """The journal is about to write how long it took; what of that was our looking is known now."""
-        self._looked = self._watch.looked
+        self._looked += self._watch.looked
 
     def _flush(self) -> None:
         """Have the server count what was done now; else it does so within a second."""
