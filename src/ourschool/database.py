@@ -3,12 +3,14 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.dialects.postgresql.psycopg import dialect
-from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import NullPool
 
 from ourschool.errors import AttentionError, ConnectFailed, FailedError, OurSchoolError, UsageError
@@ -122,6 +124,12 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = 10
     return sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
+
+
+def as_it_is(connection: Connection, statement: str | sql.Composable) -> sa.CursorResult[Any]:
+    """Run a statement without parameters: a per cent sign or a colon in it, as in somebody's quoted name, is itself."""
+    text = statement if isinstance(statement, str) else statement.as_string()
+    return connection.exec_driver_sql(text, execution_options={"no_parameters": True})
 
 
 def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:

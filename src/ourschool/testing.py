@@ -98,4 +98,4 @@ def _database(server: URL, *, template: URL | None = None) -> Iterator[URL]:
 
 def _run(engine: Engine, statement: sql.Composed) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(statement.as_string())
+        database.as_it_is(connection, statement)

@@ -113,6 +113,7 @@ RUNS = (
     ("history", 0),
     ("identify", 0),
     (f"adopt {HEAD}", 0),
+    ("rehearse", 0),
     ("upgrade", 0),
     ("rollback -1 --yes", 0),
     ("ensure", 0),
@@ -139,7 +140,7 @@ RUNS = (
 )
 """A run of every command in this order on one database, and how it ends; early revisions, head takes half a minute."""
 READING = (
-    "status --tables --history", "history", "identify", f"adopt {HEAD}", "backup list", "backup verify latest",
+    "status --tables --history", "history", "identify", "rehearse", f"adopt {HEAD}", "backup list", "backup verify latest",
     "backup verify latest --files-only", "restore --old", "prove 3f1c9a7d52e4", "lint cd0edd614cc5", "check",
 )  # fmt: skip
 

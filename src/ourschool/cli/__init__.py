@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "identify": ("identify:identify_database", {}),
     "status": ("status:show_status", {}),
     "history": ("history:show_history", {}),
+    "rehearse": ("rehearse:rehearse_upgrade", {}),
     "upgrade": ("change:upgrade", {}),
     "rollback": ("change:rollback", {"context_settings": {"ignore_unknown_options": True}}),
     "purge": ("change:purge", {}),

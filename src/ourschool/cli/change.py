@@ -93,7 +93,10 @@ def _show(plan: Plan) -> None:
     typer.echo(f"{plan.database} stands at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
     for each in plan.pending:
         took = "" if each.took is None else f", took {each.took:.1f} s before"
-        typer.echo(f"  {each.revision}  {each.message} ({'online' if each.online else 'one transaction'}{took})")
+        rehearsed = each.rehearsed
+        there = f", took {rehearsed.seconds:.1f} s in the rehearsal of {rehearsed.on}" if rehearsed else ""
+        how = "online" if each.online else "one transaction"
+        typer.echo(f"  {each.revision}  {each.message} ({how}{took}{there})")
     for warning in plan.warnings:
         typer.echo(f"  ! {warning}")
 

@@ -90,7 +90,9 @@ def _pending(each: Pending) -> Iterator[str]:
         yield paragraph(each.why, "      ", "      ")
     how = "online: in steps that stop nobody" if each.online else "in one transaction"
     took = f"; took {duration(each.took)} when it ran here before" if each.took is not None else ""
-    yield paragraph(f"{how}{took}", "      ", "      ")
+    rehearsed = each.rehearsed
+    there = f"; took {duration(rehearsed.seconds)} in the rehearsal of {rehearsed.on}" if rehearsed else ""
+    yield paragraph(f"{how}{took}{there}", "      ", "      ")
 
 
 def _drift(found: Status) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """Alembic's own commands on a database of our choice, in this process: env.py, and all that it guarantees, included."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 
@@ -43,6 +45,13 @@ def drift(config: Config) -> tuple[str, ...]:
     finally:
         del config.attributes["command"]
     return ()
+
+
+def run(config: Config, revisions: ScriptDirectory, steps: Sequence[RevisionStep]) -> None:
+    """Run exactly these steps, through env.py as every command. Raises what a migration raises."""
+    target = steps[-1].revision.revision
+    with EnvironmentContext(config, revisions, fn=lambda *_: list(steps), destination_rev=target):
+        revisions.run_env()
 
 
 def script(settings: Settings) -> ScriptDirectory:

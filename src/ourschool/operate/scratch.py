@@ -66,7 +66,7 @@ def _maintenance(url: URL) -> URL:
 def _run(url: URL, statement: sql.Composed | sql.SQL) -> None:
     engine = database.engine_for(url, application_name=APPLICATION)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(statement.as_string())
+        database.as_it_is(connection, statement)
 
 
 def _elsewhere(url: URL) -> URL:

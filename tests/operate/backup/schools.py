@@ -23,8 +23,10 @@ OWN = (
     r"insert into notes (body, file) select E'\\.\n' || n || E'\t\\N\r', decode(md5(n::text), 'hex') "
     "from generate_series(1, 500) n",
     "insert into notes (body) values (null), ('\\.'), ('')",
+    'create table "100 % of: ""it""" (id integer primary key)',
+    'insert into "100 % of: ""it""" values (1), (2)',
 )
-"""Among the notes is what looks like the end of a COPY."""
+"""Among the notes is what looks like the end of a COPY, and a name has what means something elsewhere."""
 
 
 @dataclass(frozen=True)

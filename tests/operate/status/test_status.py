@@ -170,7 +170,7 @@ def test_history_of_a_database_that_never_was_migrated(scratch: Database) -> Non
     assert ourschool(scratch, "history").stdout.count("never run here") == len(CHAIN)
 
 
-@pytest.mark.parametrize("command", ["adopt", "identify", "status", "history"])
+@pytest.mark.parametrize("command", ["adopt", "identify", "status", "history", "rehearse"])
 def test_help_has_an_example_and_stands_in_80_columns(scratch: Database, command: str) -> None:
     told = ourschool(scratch, command, "--help", env={"COLUMNS": "80", "TERM": "dumb"}).stdout
     assert f"Example: ourschool {command}" in told

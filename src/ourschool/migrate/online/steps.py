@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from psycopg import sql
 from sqlalchemy.engine import Connection, Row
 
+from ourschool import database
 from ourschool.errors import UsageError
 from ourschool.migrate import waiting
 
@@ -148,8 +149,7 @@ class Steps:
         if isinstance(statement, sql.Composable):
             statement = statement.as_string()
         if isinstance(statement, str) and not values and not self.offline:
-            # as it is: a colon in it or a per cent sign is no parameter, and there is nothing to compile
-            return self.connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+            return database.as_it_is(self.connection, statement)
         if isinstance(statement, str):
             statement = sa.text(statement if values else statement.replace(":", r"\:"))
         if self.offline:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ourschool.database import as_it_is
 from ourschool.operate.adopt.findings import literal, quoted
 
 
@@ -74,6 +75,6 @@ class Rows:
     def _count(self, query: str) -> int | None:
         try:
             with self._connection.begin_nested():
-                return int(self._connection.exec_driver_sql(query.replace("%", "%%")).scalar_one())
+                return int(as_it_is(self._connection, query).scalar_one())
         except sa.exc.DBAPIError:
             return None

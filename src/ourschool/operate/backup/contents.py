@@ -115,7 +115,7 @@ def contents_of(url: URL, jobs: int, *, expected: Mapping[str, int] | None = Non
             unlimited(connection)
             unknown = [row.name for row in tables if row.unknown] if expected is not None else []
             if unknown:
-                connection.exec_driver_sql(f"analyze {', '.join(unknown)}")
+                database.as_it_is(connection, f"analyze {', '.join(unknown)}")
             return {
                 row.name: row.came if expected and expected.get(row.name) == row.came else _count(connection, row.name)
                 for row in tables
@@ -133,7 +133,7 @@ def contents_of(url: URL, jobs: int, *, expected: Mapping[str, int] | None = Non
 
 
 def _count(connection: Connection, table: str) -> int:
-    return int(connection.exec_driver_sql(f"select count(*) from {table}").scalar_one())  # noqa: S608  # quoted by %I
+    return int(database.as_it_is(connection, f"select count(*) from {table}").scalar_one())  # noqa: S608  # quoted by %I
 
 
 def revision(connection: Connection) -> str | None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
+from ourschool.database import as_it_is
 from ourschool.operate.backup import servers
 
 # Columns that came or went with a version are read through JSON, which leaves out what is not there.
@@ -97,7 +98,12 @@ def create(connection: Connection, name: str, wanted: Properties) -> list[str]:
 
     `connection` is in AUTOCOMMIT. Raises DBAPIError where the database cannot be created.
     """
-    connection.exec_driver_sql(_creation(name, wanted).as_string())
+    as_it_is(connection, _creation(name, wanted))
+    return apply(connection, name, wanted)
+
+
+def apply(connection: Connection, name: str, wanted: Properties) -> list[str]:
+    """Give the database `name` the settings and privileges of `wanted`; what could not be had is returned, in words."""
     lost = []
     for what, statements in _statements(name, wanted):
         try:

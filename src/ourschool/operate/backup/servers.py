@@ -150,7 +150,7 @@ def run_together(admin: Connection, statements: list[sql.Composed]) -> None:
     admin.exec_driver_sql("begin")
     try:
         for statement in statements:
-            admin.exec_driver_sql(statement.as_string())
+            database.as_it_is(admin, statement)
         admin.exec_driver_sql("commit")
     except BaseException:
         if not admin.invalidated:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
+from ourschool.database import as_it_is
 from ourschool.errors import FailedError, RefusedError, UsageError
 from ourschool.operate.backup import properties, servers
 from ourschool.operate.backup.stored import TIME
@@ -119,7 +120,7 @@ def drop_old(url: URL, name: str, *, disconnect: bool = False) -> None:
 
 def drop(admin: Connection, name: str) -> None:
     """Drop a database, and end who is in it."""
-    admin.exec_driver_sql(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)).as_string())
+    as_it_is(admin, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ourschool.database import as_it_is
 from ourschool.schema.snapshot import BOOKKEEPING
 
 TABLES = sa.text("""
@@ -57,4 +58,4 @@ def missing(before: Rows, after: Rows) -> list[str]:
 
 
 def _count(connection: Connection, quoted: str) -> int:
-    return int(connection.exec_driver_sql(f"select count(*) from {quoted}").scalar_one())  # noqa: S608  # by format()
+    return int(as_it_is(connection, f"select count(*) from {quoted}").scalar_one())  # noqa: S608  # by format()

@@ -32,7 +32,7 @@ def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
     """Sentences on what will make the change wait. Raises RefusedError where the disk has no room for the backup."""
     with look(url, "ourschool preflight") as connection:
         if with_backup:
-            _room(settings.backup_folder, connection)
+            room(settings.backup_folder, connection)
         return list(_in_the_way(connection))
 
 
@@ -47,7 +47,8 @@ def _in_the_way(connection: Connection) -> Iterator[str]:
         )
 
 
-def _room(folder: Path, connection: Connection) -> None:
+def room(folder: Path, connection: Connection) -> None:
+    """Raise RefusedError where the disk of `folder` has no room for a backup of the database."""
     size = int(connection.execute(sa.text("select pg_database_size(current_database())")).scalar_one())
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free

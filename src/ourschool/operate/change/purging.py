@@ -8,6 +8,7 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
+from ourschool.database import as_it_is
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.session import backend_pid, server_settings
 from ourschool.operate.backup import Backup, backup
@@ -96,4 +97,4 @@ def _delete(connection: Connection, thing: Doomed) -> None:
 
 
 def _run(connection: Connection, statement: sql.Composed) -> None:
-    connection.exec_driver_sql(statement.as_string().replace("%", "%%"))
+    as_it_is(connection, statement)

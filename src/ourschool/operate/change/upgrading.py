@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from alembic import command
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
@@ -17,6 +18,7 @@ from ourschool.operate.change.accounting import Rows
 from ourschool.operate.change.preflight import preflight
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads, look
+from ourschool.operate.rehearse import kept
 from ourschool.operate.status import journal
 from ourschool.operate.status.revisions import Pending, line, pending
 from ourschool.schema.difference import compare
@@ -54,20 +56,27 @@ def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: boo
     Raises UsageError for a target that is not there, RefusedError where a backup would not fit on the disk.
     """
     script = alembic_here.script(settings)
-    try:
-        found = script.get_revision(target)
-        assert found is not None
-        wanted = {each.revision for each in script.iterate_revisions(found.revision, "base", inclusive=True)}
-    except CommandError as fault:
-        raise faults.understood(fault, None) from fault
+    revision, wanted = reach(script, target)
     with look(url, "ourschool upgrade") as connection:
         at, took = heads(connection), journal.took(connection)
     todo = line(script, built.history(script), at).pending
+    rehearsed = kept.took(settings, url, todo)
     warnings = preflight(settings, url, with_backup=with_backup)
     return Plan(
-        str(url.database), at, found.revision,
-        tuple(pending(each, took) for each in todo if each.revision in wanted), tuple(warnings),
+        str(url.database), at, revision,
+        tuple(pending(each, took, rehearsed) for each in todo if each.revision in wanted), tuple(warnings),
     )  # fmt: skip
+
+
+def reach(script: ScriptDirectory, target: str) -> tuple[str, frozenset[str]]:
+    """The revision that `target` means, and all that are behind it, itself included. Raises UsageError for none."""
+    try:
+        found = script.get_revision(target)
+        assert found is not None
+        behind = script.iterate_revisions(found.revision, "base", inclusive=True)
+        return found.revision, frozenset(each.revision for each in behind)
+    except CommandError as fault:
+        raise faults.understood(fault, None) from fault
 
 
 def upgrade(settings: Settings, url: URL, chosen: Plan, *, with_backup: bool = True, say: Say = lambda _: None) -> Done:

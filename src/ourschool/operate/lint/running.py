@@ -7,7 +7,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationStep, RevisionStep
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL
@@ -16,6 +15,7 @@ from ourschool import database
 from ourschool.errors import OurSchoolError
 from ourschool.migrate import faults
 from ourschool.migrate.session import server_settings
+from ourschool.operate import alembic_here
 from ourschool.operate.lint.recording import CutOff, Recorder, Recording, Statement
 from ourschool.operate.lint.surroundings import Answer, Surroundings
 from ourschool.operate.scratch import scratch_database
@@ -136,7 +136,7 @@ class Scratch:
         with self._engine.connect() as connection:
             tables = connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING)}).scalars().all()
             counts = {
-                table: connection.exec_driver_sql(f"select count(*) from {table}").scalar_one()  # noqa: S608  # quoted by format()
+                table: database.as_it_is(connection, f"select count(*) from {table}").scalar_one()  # noqa: S608  # quoted by format()
                 for table in tables
             }
             return Outcome(take(connection), counts)
@@ -151,9 +151,7 @@ class Scratch:
         config = self._config()
         with self._engine.connect() as connection, self._asked():
             config.attributes["connection"] = connection
-            target = steps[-1].revision.revision
-            with EnvironmentContext(config, self.script, fn=lambda *_: list(steps), destination_rev=target):
-                self.script.run_env()
+            alembic_here.run(config, self.script, steps)
 
     def _asked(self) -> AbstractContextManager[None]:
         return self.surroundings.around(self._versions, self._engine)

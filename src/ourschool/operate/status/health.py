@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ourschool.database import as_it_is
 from ourschool.migrate.online import things
 from ourschool.operate.adopt.findings import literal, quoted
 
@@ -90,7 +91,7 @@ def ailments(connection: Connection) -> list[Ailment]:
 
 
 def _indexes(connection: Connection) -> Iterator[Ailment]:
-    for row in connection.exec_driver_sql(INDEXES.replace("%", "%%")):
+    for row in as_it_is(connection, INDEXES):
         yield Ailment(
             "invalid index",
             f"index {row.name} on {row.of} is INVALID: it slows down every write and no query uses it",
@@ -99,7 +100,7 @@ def _indexes(connection: Connection) -> Iterator[Ailment]:
 
 
 def _constraints(connection: Connection) -> Iterator[Ailment]:
-    for row in connection.exec_driver_sql(CONSTRAINTS.replace("%", "%%")):
+    for row in as_it_is(connection, CONSTRAINTS):
         yield Ailment(
             "unproven constraint",
             f"constraint {row.name} on {row.of} is NOT VALID: older rows may break it",
@@ -108,7 +109,7 @@ def _constraints(connection: Connection) -> Iterator[Ailment]:
 
 
 def _triggers(connection: Connection) -> Iterator[Ailment]:
-    for row in connection.exec_driver_sql(TRIGGERS.replace("%", "%%")):
+    for row in as_it_is(connection, TRIGGERS):
         if row.internal:
             what, which = f"nothing holds {row.names}: the triggers behind on {row.of} are disabled", "all"
         else:

@@ -13,6 +13,7 @@ from ourschool.errors import OurSchoolError
 from ourschool.migrate import lock
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads, look
+from ourschool.operate.rehearse import kept
 from ourschool.operate.status import backups, journal
 from ourschool.operate.status.health import Ailment, ailments
 from ourschool.operate.status.revisions import Line, Pending, line, pending
@@ -88,8 +89,10 @@ def status(settings: Settings, url: URL) -> Status:
     drift = Drift(unseen=unseen)
     if found is not None and len(at) == 1 and not known.unknown:
         drift = _drift(settings, url, at[0], found)
+    rehearsed = kept.took(settings, url, known.pending)
+    todo = tuple(pending(each, took, rehearsed) for each in known.pending)
     return Status(
-        server, state, at, known, tuple(pending(each, took) for each in known.pending), drift, migrating, health,
+        server, state, at, known, todo, drift, migrating, health,
         backups.last_backup(settings.backup_folder, url.database), found,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from alembic.script import Script, ScriptDirectory
 
 from ourschool.migrate.faults import COMMITS_IN_PARTS
+from ourschool.operate.rehearse.kept import Rehearsed
 
 HEADING = re.compile(r"^(Why|Locks|Data|Way back): +(.*?)(?=\n(?:[A-Z][\w ]*: )|\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -24,6 +25,8 @@ class Pending:
     """Whether it works in steps that stop nobody, outside one transaction."""
     took: float | None
     """Seconds, the median of the times that the journal has of it."""
+    rehearsed: Rehearsed | None
+    """How long it took in the last rehearsal."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def line(script: ScriptDirectory, history: Iterable[Script], at: tuple[str, ...]
     )
 
 
-def pending(script: Script, took: Mapping[str, float]) -> Pending:
+def pending(script: Script, took: Mapping[str, float], rehearsed: Mapping[str, Rehearsed]) -> Pending:
     """What is to be known of `script` before it is applied."""
     said = {name: " ".join(text.split()) for name, text in HEADING.findall(script.longdoc or "")}
     source = Path(script.path).read_text("utf-8")
@@ -64,4 +67,5 @@ def pending(script: Script, took: Mapping[str, float]) -> Pending:
         said.get("Locks"),
         bool(COMMITS_IN_PARTS.search(source)),
         took.get(script.revision),
+        rehearsed.get(script.revision),
     )

@@ -1,0 +1,177 @@
+"""The rehearsal: a copy of the real data, the pending revisions on it, up, down and up again, and what it comes to."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import psycopg
+from alembic.runtime.migration import MigrationStep
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy.engine import URL, Connection
+
+from ourschool import database
+from ourschool.migrate import refusals
+from ourschool.operate import alembic_here
+from ourschool.operate.backup import servers
+from ourschool.operate.backup.dumping import Say
+from ourschool.operate.change import accounting
+from ourschool.operate.change.upgrading import reach
+from ourschool.operate.expected import built
+from ourschool.operate.looking import heads
+from ourschool.operate.rehearse import blocks, judging, values
+from ourschool.operate.rehearse.copying import APPLICATION, alone, copied, place
+from ourschool.operate.rehearse.going import Ways
+from ourschool.operate.rehearse.measuring import stand
+from ourschool.operate.rehearse.outcome import Cost, Failure, Ran, Rehearsal, WayBack
+from ourschool.operate.rehearse.source import Asked, chosen
+from ourschool.operate.rehearse.verdict import seconds
+from ourschool.operate.status.revisions import line
+from ourschool.schema.catalogue import Catalogue
+from ourschool.schema.difference import compare
+from ourschool.schema.snapshot import take
+from ourschool.settings import Settings
+
+
+@dataclass
+class _Copy:
+    """The copy at work: `config` goes up and down, `beside` looks at it in between, without a transaction."""
+
+    ways: Ways
+    beside: Connection
+    kept: values.Kept
+
+
+def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehearsal | None:
+    """Rehearse the upgrade of the database of `url` on a copy of it; None where nothing is pending.
+
+    The real database is only read, and nothing of the copy stays, whatever happens. What fails on the copy is no
+    exception, but told in what is returned. Raises what choosing and restoring the source raises.
+    """
+    script = alembic_here.script(settings)
+    history = built.history(script)
+    target, wanted = reach(script, asked.target)
+    started = dt.datetime.now(dt.UTC)
+    with alone(url, say) as real:
+        if asked.backup is None and not _pending(real, script, history, wanted):
+            return None
+        with (
+            chosen(settings, url, real, asked, say) as (backup, source),
+            copied(url, backup, say) as copy,
+            _opened(settings, copy.url, script, say) as opened,
+        ):
+            at = heads(opened.beside)
+            pending = _pending(opened.beside, script, history, wanted)
+            if not pending:
+                return None
+            found = _Rehearsed(opened, pending, say)
+            found.run()
+    return Rehearsal(
+        database=servers.name_of(url),
+        server=servers.place_of(url),
+        server_version=backup.manifest.server_version,
+        at=at,
+        target=target,
+        started_at=started,
+        source=source,
+        place=place(url, copy.url),
+        rows=backup.manifest.total_rows,
+        revisions=tuple(found.ran),
+        pending=len(pending),
+        failure=found.failure,
+        values=found.up,
+        way_back=found.way_back,
+        problems=tuple(found.problems),
+        cost=found.cost,
+        notes=copy.notes,
+    )
+
+
+def _pending(
+    connection: Connection, script: ScriptDirectory, history: Sequence[Script], wanted: frozenset[str]
+) -> list[Script]:
+    """What is to be done, the oldest first. Raises RefusedError where an upgrade would be refused before it begins."""
+    at = heads(connection)
+    refusals.unknown_revision(script, at)
+    found = [each for each in line(script, history, at).pending if each.revision in wanted]
+    if found:
+        first = MigrationStep.upgrade_from_script(script.revision_map, found[0])
+        refusals.unversioned_with_tables(connection, at, [first])
+    return found
+
+
+@contextmanager
+def _opened(settings: Settings, copy: URL, script: ScriptDirectory, say: Say) -> Iterator[_Copy]:
+    engine = database.engine_for(copy, application_name=APPLICATION, options=values.SETTINGS)
+    with (
+        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as beside,
+        psycopg.connect(database.libpq_url(copy), autocommit=True, application_name=APPLICATION) as sampler,
+        alembic_here.configured(settings, copy, application_name="ourschool rehearsal") as config,
+    ):
+        say("Remembering every value")
+        kept = values.keep(beside)
+        sampler.execute(blocks.MAKE)
+        yield _Copy(Ways(config, script, beside, sampler), beside, kept)
+
+
+class _Rehearsed:
+    """One rehearsal on the way; what it has found so far."""
+
+    def __init__(self, copy: _Copy, pending: list[Script], say: Say) -> None:
+        self._copy, self._pending, self._say = copy, pending, say
+        self.ran: list[Ran] = []
+        self.failure: Failure | None = None
+        self.up: tuple[values.Table, ...] = ()
+        self.way_back: WayBack | None = None
+        self.problems: list[str] = []
+        self.cost = Cost(0, 0, 0, 0, 0, 0, 0)
+
+    def run(self) -> None:
+        """Up; and where that went well, down and up again."""
+        beside = self._copy.beside
+        catalogue, rows, before = take(beside), accounting.count(beside), stand(beside)
+        self.failure = self._copy.ways.up(self._pending, self._done)
+        self._sum_up(before.size)
+        if self.failure is not None:
+            self.problems.append(f"Revision {self.failure.revision} failed on the copy: {self.failure.why}")
+            return
+        self._say("Comparing every value")
+        self.up = values.compare(beside, self._copy.kept)
+        self.problems += judging.unaccounted(self.up, rows, accounting.count(beside))
+        first, sums = take(beside), values.sums(beside)
+        self._say(f"Going down {len(self._pending)} revisions, and up again")
+        self.way_back = self._back_and_again(catalogue, first, sums)
+
+    def _back_and_again(self, before: Catalogue, first: Catalogue, sums: Mapping[str, str]) -> WayBack:
+        """Down and up again; `before` is the catalogue before the upgrade, `first` and `sums` are from after it."""
+        beside, ways = self._copy.beside, self._copy.ways
+        down_took, failure = ways.go(self._pending[::-1], upgrade=False)
+        if failure is not None:
+            if not failure.meant:
+                self.problems.append(f"The way down of {failure.revision} failed on the copy: {failure.why}")
+            return WayBack(down_took, failure)
+        deviations = tuple(map(str, compare(before, take(beside)).deviations))
+        down = values.compare(beside, self._copy.kept)
+        self.problems += judging.for_good(self.up, down)
+        self.problems += [f"The way down leaves another catalogue: {each}" for each in deviations]
+        back = WayBack(down_took, None, deviations, tuple(judging.by_the_way_down(self.up, down)), judging.filled(down))
+        again, failure = ways.go(self._pending, upgrade=True)
+        if failure is not None:
+            self.problems.append(f"Revision {failure.revision} failed on its second way up: {failure.why}")
+            return replace(back, again_failure=failure)
+        differs = tuple(map(str, compare(first, take(beside)).deviations))
+        self.problems += [f"The second way up leaves another catalogue: {each}" for each in differs]
+        others = tuple(sorted(name for name, total in values.sums(beside).items() if sums.get(name) != total))
+        return replace(back, again=again, again_deviations=differs, again_differs=others)
+
+    def _done(self, ran: Ran) -> None:
+        self.ran.append(ran)
+        self._say(f"{len(self.ran)} of {len(self._pending)}: {ran.revision} took {seconds(ran.seconds)}")
+
+    def _sum_up(self, size: int) -> None:
+        sizes = [size, *(each.size for each in self.ran)]
+        self.cost = Cost(
+            sum(each.seconds for each in self.ran), size, sizes[-1], max(sizes),
+            sum(each.wal for each in self.ran), sum(each.rows for each in self.ran),
+            sum(table.rows for each in self.ran for table in each.rewritten),
+        )  # fmt: skip
