@@ -140,8 +140,9 @@ RUNS = (
 )
 """A run of every command in this order on one database, and how it ends; early revisions, head takes half a minute."""
 READING = (
-    "status --tables --history", "history", "identify", "rehearse", f"adopt {HEAD}", "backup list", "backup verify latest",
-    "backup verify latest --files-only", "restore --old", "prove 3f1c9a7d52e4", "lint cd0edd614cc5", "check",
+    "status --tables --history", "history", "identify", "rehearse", f"adopt {HEAD}", "backup list",
+    "backup verify latest", "backup verify latest --files-only", "restore --old", "prove 3f1c9a7d52e4",
+    "lint cd0edd614cc5", "check",
 )  # fmt: skip
 
 
