@@ -50,13 +50,13 @@ begin
         return;
     end if;
     select count(*),
-           string_agg(format('%s %L', id, left({column}, 40)), ', ' order by id) filter (where place <= 10)
+           string_agg(format('%s %L', id, left({column}::text, 40)), ', ' order by id) filter (where place <= 10)
       into found, shown
       from (
           select id, {column}, row_number() over (order by id) as place
             from retired.{table}_{column}_c06f5d8137be
-           where btrim({column}) <> ''
-             and read_c06f5d8137be({column}) is null
+           where btrim({column}::text) <> ''
+             and read_c06f5d8137be({column}::text) is null
       ) as unread;
     if found > 0 then
         raise warning '{table}.{column}: % rows had a text that is no JSON and have NULL now; '

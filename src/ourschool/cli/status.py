@@ -21,7 +21,7 @@ INDENT = " " * 10
 SHOWN = 20
 """How many deviations are printed; --json has all."""
 REMEDIES = {
-    State.BEHIND: ("The database is behind", "Back up, then python -m alembic upgrade head."),
+    State.BEHIND: ("The database is behind", "python -m ourschool rehearse tries it on a copy; upgrade does it."),
     State.EMPTY: ("The database is empty", "python -m alembic upgrade head builds it."),
     State.UNVERSIONED: ("The database has tables and no revision", "Back up, then python -m ourschool adopt."),
     State.UNKNOWN: (

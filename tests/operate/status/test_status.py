@@ -39,7 +39,8 @@ def test_behind_it_lists_what_is_pending_and_why(behind: Database) -> None:
     assert f"Pending   {len(CHAIN) - 3} revisions\n  {CHAIN[3]}  server defaults for flags" in done.stdout
     assert "      what the application filled in by itself, the database did not" in done.stdout
     assert "when it ran here before" in done.stdout
-    assert done.stderr == "ourschool: The database is behind.\n→ Back up, then python -m alembic upgrade head.\n"
+    remedy = "python -m ourschool rehearse tries it on a copy; upgrade does it."
+    assert done.stderr == f"ourschool: The database is behind.\n→ {remedy}\n"
     assert too_wide(done.stdout) == []
 
 

@@ -25,6 +25,7 @@ declare
     kept name;
     keys text;
     triggers text[];
+    filled boolean;
 begin
     create temporary table ourschool_type (wanted {type}) on commit drop;
     select a.attnum, format_type(a.atttypid, a.atttypmod) as type, pg_get_expr(e.adbin, e.adrelid) as value,
@@ -39,9 +40,13 @@ begin
         return;
     end if;
     drop table pg_temp.ourschool_type;
+    execute format('lock table %s in access exclusive mode', target);
+    execute format('select exists (select from %s)', target) into filled;
     select name into strict kept from unnest({kept}::text[]) with ordinality as choice (name, nth)
      where not exists (select from pg_attribute where attrelid = target and attname = name) order by nth limit 1;
-    execute format('alter table %s add column %I %s', target, kept, place.type);
+    if filled then
+        execute format('alter table %s add column %I %s', target, kept, place.type);
+    end if;
     select array_agg(format('drop trigger %I on %s', tgname, tgrelid::regclass) order by tgname)
            || array_agg(pg_get_triggerdef(oid) order by tgname)
            || array_agg(format('alter table %s %s trigger %I', tgrelid::regclass, case tgenabled
@@ -56,7 +61,9 @@ begin
     for nth in 1 .. coalesce(cardinality(triggers) / 3, 0) loop
         execute triggers[nth];
     end loop;
-    execute format('update %s set %I = %I', target, kept, {column});
+    if filled then
+        execute format('update %s set %I = %I', target, kept, {column});
+    end if;
     if place.value is not null then
         execute format('alter table %s alter column %I drop default', target, {column});
     end if;
@@ -72,6 +79,9 @@ begin
     for nth in coalesce(cardinality(triggers) / 3, 0) + 1 .. coalesce(cardinality(triggers), 0) loop
         execute triggers[nth];
     end loop;
+    if not filled then
+        return;
+    end if;
     {record}
 end
 """
