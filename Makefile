@@ -21,6 +21,7 @@ psql: .venv/ready .env ## open psql on the database
 	@$(BIN)/python -m ourschool psql
 
 test: .venv/ready ## run the tests on real servers
+	@$(BIN)/python -m compileall -q src alembic tests  # once, also where PYTHONDONTWRITEBYTECODE is set
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: .venv/ready ## ruff and mypy

@@ -1,6 +1,7 @@
 """`python -m benchmarks [name …]`: run the named benchmarks, or all, and print their tables."""
 
 import importlib
+import os
 import pkgutil
 import sys
 
@@ -16,6 +17,9 @@ def main() -> None:
     unknown = [name for name in chosen if name not in known]
     if unknown:
         sys.exit(f"No benchmark {unknown[0]!r}; there are: {', '.join(known)}.")
+    # who sets this compiles every module at every start, and measures that
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     for name in chosen:
         importlib.import_module(f"benchmarks.{name}").main()
 
