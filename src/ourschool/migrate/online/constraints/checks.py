@@ -114,10 +114,13 @@ def add(operations: Operations, op: AddCheckOnlineOp) -> None:
             promises.print_validated(steps, op.table_name, name, body)
             return
         table = tables.find(steps, op.table_name)
-        definition = wanted.constraint(steps, table, name, body)
-        called = f"{name} {definition}"
         breaking = sql.SQL("not ({})").format(sql.SQL(op.condition))
-        promise = Promise(name, definition, body, lambda: broken.rows(steps, table, breaking, called), called)
+        promise = Promise(
+            name,
+            body,
+            count=lambda: broken.rows(steps, table, breaking, f"{name} on {table.name}"),
+            printed=lambda: wanted.constraint(steps, table, name, body),
+        )
         promises.add_validated(steps, table, promise)
 
 

@@ -128,20 +128,20 @@ def add(operations: Operations, op: AddForeignKeyOnlineOp) -> None:
         if steps.offline:
             promises.print_validated(steps, op.source_table, name, body)
             return
-        table, referent = tables.find(steps, op.source_table), tables.find(steps, op.referent_table)
+        table = tables.find(steps, op.source_table)
+        referent = table if op.referent_table == op.source_table else tables.find(steps, op.referent_table)
         table.needs(op.local_cols)
         referent.needs(op.remote_cols)
         orphan = _orphan(op)
-        row = steps.look(WANTED, local=list(op.local_cols), referent=referent.oid, remote=list(op.remote_cols))[0]
-        definition = row.definition + op.options
-        called = f"{name} {definition}"
-        promises.add_validated(
-            steps,
-            table,
-            Promise(
-                name, definition, body, lambda: broken.rows(steps, table, orphan, called), called, referent != table
-            ),
+        columns = {"local": list(op.local_cols), "referent": referent.oid, "remote": list(op.remote_cols)}
+        promise = Promise(
+            name,
+            body,
+            count=lambda: broken.rows(steps, table, orphan, f"{name} on {table.name}"),
+            printed=lambda: str(steps.look(WANTED, **columns)[0].definition) + op.options,
+            second_lock=referent != table,
         )
+        promises.add_validated(steps, table, promise)
 
 
 def _orphan(op: AddForeignKeyOnlineOp) -> sql.Composed:

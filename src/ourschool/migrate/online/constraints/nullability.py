@@ -103,8 +103,13 @@ def _natively(steps: Steps, column: Column) -> None:
 def _through_a_check(steps: Steps, column: Column) -> None:
     """A validated CHECK spares SET NOT NULL the reading of the table, which would be under its lock."""
     name, body = check(column.table.name, column.name)
-    definition = wanted.constraint(steps, column.table, name, body)
-    promise = Promise(name, definition, body, lambda: column.count(steps), column.called)
+    promise = Promise(
+        name,
+        body,
+        count=lambda: column.count(steps),
+        printed=lambda: wanted.constraint(steps, column.table, name, body),
+        also_called=column.called,
+    )
     try:
         promises.add_validated(steps, column.table, promise)
     except RefusedError:

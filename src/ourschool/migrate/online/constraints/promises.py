@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -64,16 +65,32 @@ class Promise:
     """A constraint that is wanted, and how it is looked after on the way."""
 
     name: str
-    definition: str
-    """As PostgreSQL prints it, without NOT VALID."""
     body: sql.Composable
     """What follows its name in SQL."""
     count: Callable[[], Broken | None]
     """Finds the rows that break it."""
-    called: str
-    """What an error calls it."""
+    printed: Callable[[], str]
+    """The definition as PostgreSQL prints it, without NOT VALID; asked for where it has to be compared or told."""
+    also_called: str | None = None
+    """What an error calls it, where that is not its name and definition."""
     second_lock: bool = False
     """Whether it locks another table as well."""
+
+    @cached_property
+    def definition(self) -> str:
+        """The definition, printed once."""
+        return self.printed()
+
+    @property
+    def called(self) -> str:
+        """What an error calls it."""
+        return self.also_called or f"{self.name} {self.definition}"
+
+    def refuse_rows(self, table: Table) -> None:
+        """Raise RefusedError where rows break it."""
+        found = self.count()
+        if found is not None:
+            broken.refuse(found, table, self.called)
 
 
 def add_validated(steps: Steps, table: Table, promise: Promise) -> None:
@@ -87,7 +104,7 @@ def add_validated(steps: Steps, table: Table, promise: Promise) -> None:
         raise tables.taken(promise.name, there.definition, promise.definition)
     if there is not None and there.valid:
         return
-    broken.refuse(promise.count(), table, promise.called)
+    promise.refuse_rows(table)
     parts = {"table": table.identifier, "name": sql.Identifier(promise.name)}
     if there is None:
         add = ADD.format(**parts, body=sql.SQL("{} not valid").format(promise.body))
@@ -99,7 +116,7 @@ def add_validated(steps: Steps, table: Table, promise: Promise) -> None:
     except sa.exc.IntegrityError as fault:
         if there is None:
             briefly(steps, DROP.format(**parts), second_lock=promise.second_lock)
-        broken.refuse(promise.count(), table, promise.called)
+        promise.refuse_rows(table)
         raise broken.passing(table, promise.called) from fault
 
 
