@@ -10,6 +10,7 @@ from ourschool.cli.options import AsJson, DatabaseUrl
 from ourschool.operate import alembic_here, released
 from ourschool.operate import check as checks
 from ourschool.operate import proof as proofs
+from ourschool.operate.expected import built
 
 
 def new(
@@ -63,6 +64,7 @@ def check(
     if any(outcome.problems for outcome in outcomes):
         raise typer.Exit(1)
     if release:
+        built.ship(settings, url)
         new_ones = released.add(settings, alembic_here.script(settings))
         typer.echo(f"Released: {', '.join(new_ones) or 'nothing that was not before'}.", err=as_json)
 

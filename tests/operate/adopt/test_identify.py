@@ -1,16 +1,18 @@
 """identify says which revision a database equals, whatever alembic_version says, or the nearest and what differs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ourschool.operate.expected import built, kept
+from ourschool.operate import alembic_here
+from ourschool.operate.expected import built, kept, shipped
 from ourschool.operate.expected.identify import identify
 from tests.commands.revisions import CHAIN, HEAD, write
 from tests.operate.adopt.conftest import project as settings_of
 from tests.operate.adopt.test_adopt import stamped
-from tests.support.databases import Database
+from tests.support.databases import ROOT, Database
 from tests.support.typed import ourschool, too_wide
 
 
@@ -86,14 +88,33 @@ def test_it_leaves_nothing_behind(scratch: Database) -> None:
     assert (scratch.rows("select oid, relfilenode from pg_class order by 1"), scratch.rows(names)) == before
 
 
+def test_what_is_shipped_is_what_the_revisions_make(database: Database) -> None:
+    """Where this fails, `ourschool check --release` builds the catalogues anew, once what changed them is meant."""
+    settings = settings_of(database)
+    history = built.history(alembic_here.script(settings))
+    assert tuple(shipped.read(ROOT / "alembic", history)) == CHAIN
+    expected = built.catalogues(settings, database.url, keep=False)
+    for revision, found in built.catalogues(settings, database.url).items():
+        assert found == expected[revision], revision
+
+
+def spoiled(file: Path, damage: str) -> None:
+    text = bytearray(file.read_bytes())
+    text[len(text) // 2] ^= 1
+    file.write_bytes({"cut off": bytes(text[:99]), "a byte flipped": bytes(text), "not to be read": b""}[damage])
+
+
 @pytest.mark.parametrize("damage", ["cut off", "a byte flipped", "not to be read"])
-def test_a_kept_catalogue_that_is_damaged_is_built_again(scratch: Database, damage: str) -> None:
-    settings = settings_of(scratch)
+def test_a_kept_or_shipped_catalogue_that_is_damaged_is_built_again(
+    scratch: Database, project: Path, damage: str
+) -> None:
+    write(project, "onemore", upgrade="op.execute('create table canteen (id integer)')")
+    settings = replace(settings_of(scratch), folder=project)
     whole = built.catalogues(settings, scratch.url)
-    for file in kept.folder().glob("*.json.gz"):
-        text = bytearray(file.read_bytes())
-        text[len(text) // 2] ^= 1
-        file.write_bytes({"cut off": bytes(text[:99]), "a byte flipped": bytes(text), "not to be read": b""}[damage])
+    files = [*kept.folder().glob("*.json.gz"), project / "alembic" / shipped.NAME]
+    assert len(files) > 1
+    for file in files:
+        spoiled(file, damage)
     assert built.catalogues(settings, scratch.url) == whole
     assert kept.folder().stat().st_mode & 0o077 == 0
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
@@ -12,6 +13,7 @@ from sqlalchemy.engine import URL, Connection
 from ourschool import database
 from ourschool.migrate import faults
 from ourschool.migrate.session import server_settings
+from ourschool.operate.expected import shipped
 from ourschool.operate.expected.kept import Kept
 from ourschool.operate.scratch import scratch_database
 from ourschool.schema import snapshot
@@ -32,32 +34,46 @@ def history(script: ScriptDirectory) -> list[Script]:
 def catalogues(settings: Settings, url: URL, *, keep: bool = True) -> Mapping[str, Catalogue]:
     """The catalogue of every revision, oldest first.
 
-    Built in a scratch database beside the one of `url`, which is not touched; with `keep` taken from, and put into,
-    the user's cache folder. Raises what a migration raises, and UsageError where there is no room for a scratch
-    database.
+    What is not shipped with the revisions is built in a scratch database beside the one of `url`, which is not touched,
+    and kept in the user's cache folder; without `keep` all are built. Raises what a migration raises, and UsageError
+    where there is no room for a scratch database.
     """
     return {revision: snapshot.read(text) for revision, text in _texts(settings, url, keep=keep).items()}
 
 
 def catalogue(settings: Settings, url: URL, revision: str) -> Catalogue:
     """The catalogue of one revision, as `catalogues` has it."""
-    script = ScriptDirectory.from_config(Config(str(settings.ini)))
-    known = Kept(history(script)).read(revision)
+    revisions = history(ScriptDirectory.from_config(Config(str(settings.ini))))
+    known = shipped.read(_folder(settings), revisions).get(revision) or Kept(revisions).read(revision)
     return snapshot.read(known if known is not None else _texts(settings, url)[revision])
+
+
+def ship(settings: Settings, url: URL) -> None:
+    """Build the catalogue of every revision and put it beside their files, to be released with them."""
+    revisions = history(ScriptDirectory.from_config(Config(str(settings.ini))))
+    shipped.write(_folder(settings), revisions, _texts(settings, url, keep=False))
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.ini.parent / "alembic"
 
 
 def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]:
     config = Config(str(settings.ini))
     revisions = history(ScriptDirectory.from_config(config))
+    if not keep:
+        return _build(config, settings, url)
     kept = Kept(revisions)
-    found = {each.revision: kept.read(each.revision) if keep else None for each in revisions}
-    known = {revision: text for revision, text in found.items() if text is not None}
-    if len(known) < len(found):
-        known = _build(config, settings, url)
-        if keep:
-            for revision, text in known.items():
-                kept.write(revision, text)
-    return known
+    known = shipped.read(_folder(settings), revisions)
+    for each in revisions:
+        text = known.get(each.revision) or kept.read(each.revision)
+        if text is None:
+            built = _build(config, settings, url)
+            for revision in built.keys() - known.keys():
+                kept.write(revision, built[revision])
+            return built
+        known[each.revision] = text
+    return {each.revision: known[each.revision] for each in revisions}
 
 
 def _build(config: Config, settings: Settings, url: URL) -> dict[str, str]:
