@@ -23,6 +23,7 @@ from rich.table import Table
 
 from benchmarks import stock_project
 from benchmarks.load import Felt, clients
+from tests.history.schools import HEAD
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server, running
 
@@ -171,14 +172,13 @@ def _projects(folder: Path) -> tuple[Path, Path]:
 
 
 def _outcome(server: Server, project: Path, body: str, *, reader: bool = False, load: bool = True) -> Outcome:
-    head = "4ad87c1e95b0"
     timed = f"import time; started = time.time(); {body}; print('TOOK', time.time() - started)"
     file = project / "alembic" / "versions" / "bench.py"
-    file.write_text(REVISION.format(what="benchmark", revision="bench", before=head, body=timed))
+    file.write_text(REVISION.format(what="benchmark", revision="bench", before=HEAD, body=timed))
     with fresh(server, template="made") as database:
         database.execute(
             "create table alembic_version (version_num varchar(32) primary key)",
-            f"insert into alembic_version values ('{head}')",
+            f"insert into alembic_version values ('{HEAD}')",
         )
         with clients(database.dsn, ROWS, count=8 * load) as felt, _reading(database, reader):
             time.sleep(1)

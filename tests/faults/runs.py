@@ -32,9 +32,14 @@ class Run:
     """`python -m alembic …` in the background; `said` is what it has written so far, on both outputs."""
 
     def __init__(
-        self, database: Database, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+        self,
+        database: Database,
+        *arguments: str,
+        program: str = "alembic",
+        cwd: Path = ROOT,
+        env: Mapping[str, str] | None = None,
     ) -> None:
-        self.process: subprocess.Popen[str] = database.start(*arguments, cwd=cwd, env=env)
+        self.process: subprocess.Popen[str] = database.start(*arguments, program=program, cwd=cwd, env=env)
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

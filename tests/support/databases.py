@@ -66,10 +66,12 @@ class Database:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "OURSCHOOL_", "DATABASE_URL"))}
         return kept | {"DATABASE_URL": self.url.render_as_string(False)} | dict(extra or {})
 
-    def start(self, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, program: str = "alembic", cwd: Path = ROOT, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
         """`python -m alembic …` in the background, both its outputs in one pipe."""
         return subprocess.Popen(
-            [sys.executable, "-m", "alembic", *arguments],
+            [sys.executable, "-m", program, *arguments],
             cwd=cwd, env=self.environment(env), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
