@@ -8,7 +8,7 @@ import pytest
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate.online import things
 from tests.online.harness import assert_equal, catalogue, operations, run, when
-from tests.online.test_retire_columns import gone, refused
+from tests.online.retiring import gone, refused
 from tests.support.databases import Database
 
 SCHOOL = """

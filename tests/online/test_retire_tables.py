@@ -8,9 +8,9 @@ from alembic.operations import Operations
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate.online import things
 from tests.online.harness import assert_equal, catalogue, operations, run
-from tests.online.test_retire_columns import gone, refused
-from tests.online.test_retire_columns import restore as restore_column
-from tests.online.test_retire_columns import retire as retire_column
+from tests.online.retiring import gone, refused
+from tests.online.retiring import restore as restore_column
+from tests.online.retiring import retire as retire_column
 from tests.support.databases import Database
 
 SCHOOL = """

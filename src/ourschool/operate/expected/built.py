@@ -1,7 +1,7 @@
 """The catalogue of every revision: the history run once in a scratch database and looked at after each step."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, Connection
 from ourschool import database
 from ourschool.migrate import faults
 from ourschool.migrate.session import server_settings
+from ourschool.operate import alembic_here
 from ourschool.operate.expected import shipped
 from ourschool.operate.expected.kept import Kept
 from ourschool.operate.scratch import scratch_database
@@ -41,16 +42,16 @@ def catalogues(settings: Settings, url: URL, *, keep: bool = True) -> Mapping[st
     return {revision: snapshot.read(text) for revision, text in _texts(settings, url, keep=keep).items()}
 
 
-def catalogue(settings: Settings, url: URL, revision: str) -> Catalogue:
-    """The catalogue of one revision, as `catalogues` has it."""
-    revisions = history(ScriptDirectory.from_config(Config(str(settings.ini))))
+def catalogue(settings: Settings, url: URL, revision: str, revisions: Sequence[Script] | None = None) -> Catalogue:
+    """The catalogue of one revision, as `catalogues` has it; `revisions` is the `history`, where it was read before."""
+    revisions = revisions or history(alembic_here.script(settings))
     known = shipped.read(_folder(settings), revisions).get(revision) or Kept(revisions).read(revision)
     return snapshot.read(known if known is not None else _texts(settings, url)[revision])
 
 
 def ship(settings: Settings, url: URL) -> None:
     """Build the catalogue of every revision and put it beside their files, to be released with them."""
-    revisions = history(ScriptDirectory.from_config(Config(str(settings.ini))))
+    revisions = history(alembic_here.script(settings))
     shipped.write(_folder(settings), revisions, _texts(settings, url, keep=False))
 
 
@@ -59,16 +60,15 @@ def _folder(settings: Settings) -> Path:
 
 
 def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]:
-    config = Config(str(settings.ini))
-    revisions = history(ScriptDirectory.from_config(config))
     if not keep:
-        return _build(config, settings, url)
+        return _build(settings, url)
+    revisions = history(alembic_here.script(settings))
     kept = Kept(revisions)
     known = shipped.read(_folder(settings), revisions)
     for each in revisions:
         text = known.get(each.revision) or kept.read(each.revision)
         if text is None:
-            built = _build(config, settings, url)
+            built = _build(settings, url)
             for revision in built.keys() - known.keys():
                 kept.write(revision, built[revision])
             return built
@@ -76,7 +76,8 @@ def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]
     return {each.revision: known[each.revision] for each in revisions}
 
 
-def _build(config: Config, settings: Settings, url: URL) -> dict[str, str]:
+def _build(settings: Settings, url: URL) -> dict[str, str]:
+    config = Config(str(settings.ini))
     seen: dict[str, str] = {}
 
     def look(connection: Connection, revision: str) -> None:

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 
+from ourschool.operate import alembic_here
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads, look
 from ourschool.schema.catalogue import Catalogue
@@ -48,7 +47,7 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
     `keep` lets the built catalogues be taken from, and put into, the user's cache folder. Raises ConnectFailed, what a
     migration raises, and UsageError where there is no room for a scratch database.
     """
-    script = ScriptDirectory.from_config(Config(str(settings.ini)))
+    script = alembic_here.script(settings)
     messages = {each.revision: each.doc or "" for each in built.history(script)}
     with look(url, built.APPLICATION) as connection:
         says, found = heads(connection), take(connection)

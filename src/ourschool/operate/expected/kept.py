@@ -26,11 +26,7 @@ class Kept:
     """
 
     def __init__(self, history: Sequence[Script]) -> None:
-        self._names: dict[str, str] = {}
-        so_far = hashlib.sha256(_sources())
-        for script in history:
-            so_far.update(Path(script.path).read_bytes())
-            self._names[script.revision] = so_far.hexdigest()
+        self._names = checksums(history, _sources())
 
     def read(self, revision: str) -> str | None:
         """The kept text; None where there is none that is whole."""
@@ -52,6 +48,16 @@ class Kept:
 
     def _file(self, revision: str) -> Path:
         return folder() / f"{self._names[revision]}.json.gz"
+
+
+def checksums(history: Sequence[Script], before: bytes = b"") -> dict[str, str]:
+    """For each revision the checksum of `before` and of all files up to its own; `history` has the oldest first."""
+    so_far = hashlib.sha256(before)
+    names = {}
+    for script in history:
+        so_far.update(Path(script.path).read_bytes())
+        names[script.revision] = so_far.hexdigest()
+    return names
 
 
 def folder() -> Path:

@@ -1,11 +1,12 @@
 """Catalogues of released revisions that come with their files: nobody has to build what can never change again."""
 
-import hashlib
 import lzma
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from alembic.script import Script
+
+from ourschool.operate.expected.kept import checksums
 
 NAME = "catalogues.xz"
 """Beside the folder of the revisions: for each the checksum of all files up to it, and its catalogue."""
@@ -20,19 +21,10 @@ def read(folder: Path, history: Sequence[Script]) -> dict[str, str]:
     except (OSError, lzma.LZMAError, UnicodeDecodeError):
         return {}
     held = dict(entry.split(" ", 1) for entry in entries)
-    return {revision: held[name] for revision, name in _names(history).items() if name in held}
+    return {revision: held[name] for revision, name in checksums(history).items() if name in held}
 
 
 def write(folder: Path, history: Sequence[Script], texts: Mapping[str, str]) -> None:
     """Write the catalogue of every revision of `history`."""
-    entries = [f"{name} {texts[revision]}" for revision, name in _names(history).items()]
+    entries = [f"{name} {texts[revision]}" for revision, name in checksums(history).items()]
     (folder / NAME).write_bytes(lzma.compress(END.join(entries).encode()))
-
-
-def _names(history: Sequence[Script]) -> dict[str, str]:
-    so_far = hashlib.sha256()
-    names = {}
-    for script in history:
-        so_far.update(Path(script.path).read_bytes())
-        names[script.revision] = so_far.hexdigest()
-    return names

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 
+from ourschool.operate import alembic_here
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads, look
 from ourschool.operate.status import journal
@@ -27,7 +26,7 @@ class Chapter:
 
 def history(settings: Settings, url: URL) -> list[Chapter]:
     """The newest revision first, then what the journal has beside the files'. Raises as `status` does."""
-    script = ScriptDirectory.from_config(Config(str(settings.ini)))
+    script = alembic_here.script(settings)
     revisions = built.history(script)
     with look(url, "ourschool history") as connection:
         at = heads(connection)

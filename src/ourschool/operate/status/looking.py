@@ -1,16 +1,17 @@
 """`status`: everything an operator asks before and after an upgrade, in one look that changes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import sqlalchemy as sa
-from alembic.config import Config
-from alembic.script import ScriptDirectory
+from alembic.script import Script
 from sqlalchemy.engine import URL, Connection
 
 from ourschool.database import explain
 from ourschool.errors import OurSchoolError
 from ourschool.migrate import lock
+from ourschool.operate import alembic_here
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads, look
 from ourschool.operate.rehearse import kept
@@ -75,7 +76,7 @@ def status(settings: Settings, url: URL) -> Status:
     What the database should be at its revision is built in a scratch database, the first time. Raises ConnectFailed,
     and UsageError for files that cannot be read.
     """
-    script = ScriptDirectory.from_config(Config(str(settings.ini)))
+    script = alembic_here.script(settings)
     history = built.history(script)
     with look(url, "ourschool status", PATIENCE) as connection:
         server = str(connection.exec_driver_sql("show server_version").scalar_one()).partition(" ")[0]
@@ -88,7 +89,7 @@ def status(settings: Settings, url: URL) -> Status:
     state = _state(at, known, found)
     drift = Drift(unseen=unseen)
     if found is not None and len(at) == 1 and not known.unknown:
-        drift = _drift(settings, url, at[0], found)
+        drift = _drift(settings, url, at[0], found, history)
     rehearsed = kept.took(settings, url, known.pending)
     todo = tuple(pending(each, took, rehearsed) for each in known.pending)
     return Status(
@@ -114,9 +115,9 @@ def _state(at: tuple[str, ...], known: Line, found: Catalogue | None) -> State:
     return State.BEHIND if known.pending else State.CURRENT
 
 
-def _drift(settings: Settings, url: URL, revision: str, found: Catalogue) -> Drift:
+def _drift(settings: Settings, url: URL, revision: str, found: Catalogue, history: Sequence[Script]) -> Drift:
     """A database is looked at all the same where there is no room to build its like."""
     try:
-        return Drift(compare(built.catalogue(settings, url, revision), found))
+        return Drift(compare(built.catalogue(settings, url, revision, history), found))
     except OurSchoolError as fault:
         return Drift(unseen=fault.message)
