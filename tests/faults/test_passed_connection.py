@@ -124,6 +124,35 @@ def test_inside_a_transaction_a_revision_that_commits_is_refused(scratch: Databa
     assert (at(scratch), catalogue(scratch), advisory_locks(scratch)) == ([BASELINE], before, [])
 
 
+@pytest.mark.parametrize("used", [False, True], ids=["fresh", "used"])
+def test_a_connection_without_transactions_is_refused(scratch: Database, used: bool) -> None:
+    engine = sa.create_engine(scratch.url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        if used:
+            connection.execute(sa.text("select 1"))
+        with pytest.raises(UsageError, match="in AUTOCOMMIT, where a revision that fails stays half done"):
+            command.upgrade(config(connection), "head")
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        assert driver.autocommit
+        assert advisory_locks(scratch) == []
+    assert scratch.rows("select to_regclass('users'), to_regclass('alembic_version')") == [(None, None)]
+
+
+def test_an_operation_in_an_autocommit_block_of_the_revisions_own_works(
+    scratch: Database, engine: sa.Engine, project: Path
+) -> None:
+    body = """with op.get_context().autocommit_block():
+        op.create_index_online("ix_users_theme", "users", ["theme"])"""
+    revision(project, "blocked", HEAD, body)
+    with engine.connect() as connection:
+        level = connection.get_isolation_level()
+        connection.commit()
+        command.upgrade(config(connection, project), "head")
+        assert connection.get_isolation_level() == level
+    assert at(scratch) == ["blocked"]
+
+
 @pytest.mark.parametrize("begun", [False, True], ids=["outside", "inside"])
 def test_a_failure_reaches_the_program_as_an_exception(
     scratch: Database, engine: sa.Engine, project: Path, begun: bool

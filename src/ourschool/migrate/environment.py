@@ -151,6 +151,7 @@ class Run:
         beside = stack.enter_context(self._beside.connect()).execution_options(isolation_level="AUTOCOMMIT")
         stack.enter_context(only_migrator(beside, self.settings.migrator_deadline, backend_pid(self.connection)))
         pid = stack.enter_context(worker(self.connection, self._wanted))
+        refusals.without_transactions(self.connection)
 
         def once() -> None:
             if plan.current is not None:

@@ -66,6 +66,16 @@ def unversioned_with_tables(connection: Connection, heads: Collection[str], step
         )
 
 
+def without_transactions(connection: Connection) -> None:
+    """Refuse a passed-in connection in AUTOCOMMIT: a revision that fails on it stays half done."""
+    if connection.get_isolation_level() == "AUTOCOMMIT":
+        raise UsageError(
+            "The connection that was passed in is in AUTOCOMMIT, where a revision that fails stays half done.",
+            "Pass one with transactions: from an engine without isolation_level, or after "
+            'connection.execution_options(isolation_level="READ COMMITTED"). Nothing was changed.',
+        )
+
+
 def too_long(revisions: Iterable[str]) -> None:
     """Refuse revision ids that `alembic_version` cannot hold: the step would run and then fail to be recorded."""
     for revision in revisions:
