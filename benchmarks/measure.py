@@ -1,5 +1,6 @@
 """Two ways of doing one thing, measured in turn so that a noisy machine is noisy to both."""
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,16 +31,33 @@ def in_turn(  # noqa: PLR0913  # two things to do, and how
     what: str, ours: Work, theirs: Work, *, rounds: int, bound: float, before: Work = lambda: None
 ) -> Comparison:
     """Run both `rounds` times, one after the other, the first round unmeasured, and never what comes `before` each."""
-    taken: tuple[list[float], list[float]] = ([], [])
+    taken = medians(ours, theirs, rounds=rounds, before=before)
+    return Comparison(what, taken[0], taken[1], bound)
+
+
+def medians(*works: Work, rounds: int, before: Work = lambda: None) -> list[float]:
+    """The median seconds of each, all of them in each round, there and back; see `in_turn`."""
+    taken: list[list[float]] = [[] for _ in works]
     for turn in range(rounds + 1):
-        order = (0, 1) if turn % 2 else (1, 0)
-        for side in order:
+        order = list(range(len(works)))
+        for side in order if turn % 2 else order[::-1]:
             before()
-            started = time.perf_counter()
-            (ours, theirs)[side]()
+            seconds = timed(works[side])
             if turn:
-                taken[side].append(time.perf_counter() - started)
-    return Comparison(what, median(taken[0]), median(taken[1]), bound)
+                taken[side].append(seconds)
+    return [median(each) for each in taken]
+
+
+def timed(work: Work) -> float:
+    """Seconds that `work` takes; as timeit does, without Python's garbage collector, which strikes whom it likes."""
+    gc.collect()
+    gc.disable()
+    try:
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+    finally:
+        gc.enable()
 
 
 def show(title: str, theirs: str, rows: list[Comparison]) -> None:
