@@ -86,8 +86,9 @@ def renew(connection: Connection, settings: Settings, wanted: Mapping[str, str])
 
 
 def _isolation_level(connection: Connection) -> IsolationLevel:
-    """What was last set, as the driver knows it: Alembic asks the server before each online operation, which costs three
-    trips there and back, four hundred times on the way from an empty database.
+    """What was last set, as the driver knows it.
+
+    Alembic asks the server before each online operation: three trips there and back, four hundred times from empty.
     """
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
