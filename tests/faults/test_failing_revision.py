@@ -93,6 +93,16 @@ def test_a_fault_in_python(guarded: Database, project: Path) -> None:
     assert error == [("RuntimeError: the author says no", None)]
 
 
+def test_what_the_author_advises_is_told(guarded: Database, project: Path) -> None:
+    """A RAISE says with its HINT what to do; nobody knows better."""
+    guarded.alembic("upgrade", "head")
+    raises = "do $$ begin raise exception 'Two terms are active' using hint = 'End one of them.'; end $$"
+    revision(project, "broken", HEAD, f'op.execute("{raises}")')
+    done = guarded.alembic("upgrade", "head", cwd=project, status=4)
+    assert "ourschool: upgrade broken failed: Two terms are active. Statement: do $$" in done.stderr
+    assert f"\n→ End one of them. The database stands at {HEAD}, as the last good revision left it." in done.stderr
+
+
 def test_outside_a_transaction_it_says_that_parts_are_there(guarded: Database, project: Path) -> None:
     guarded.alembic("upgrade", "head")
     body = f"""with op.get_context().autocommit_block():

@@ -7,15 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ourschool.cli.asked import project
-from ourschool.cli.options import DatabaseUrl
+from ourschool.cli.asked import ask, project
+from ourschool.cli.options import DatabaseUrl, Yes
 from ourschool.cli.telling import telling
 from ourschool.cli.text import paragraph
-from ourschool.errors import RefusedError
 from ourschool.operate import change
 from ourschool.operate.change.upgrading import Done, Plan
-
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: for scripts.")]
 
 
 def upgrade(
@@ -34,7 +31,7 @@ def upgrade(
         typer.echo(f"Nothing to do: {plan.database} is at {' and '.join(plan.at)}.")
         return
     _show(plan)
-    _ask(f"Apply {len(plan.pending)} revisions to {plan.database}?", yes=yes)
+    ask(f"Apply {len(plan.pending)} revisions to {plan.database}?", yes=yes)
     _log()
     with telling() as say:
         done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say)
@@ -58,9 +55,9 @@ def rollback(
     typer.echo("It costs nothing." if not cost.losses else "Set aside in schema retired, and out of sight:")
     for loss in cost.losses:
         typer.echo(f"  {loss}")
-    _ask(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
+    ask(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
     if cost.losses:
-        _ask("The application will not see what is listed above. Are you certain?", yes=yes)
+        ask("The application will not see what is listed above. Are you certain?", yes=yes)
     _log()
     with telling() as say:
         done = change.roll_back(settings, url, cost, say=say)
@@ -83,7 +80,7 @@ def purge(
         return
     for each in found:
         typer.echo(f"  {each}")
-    _ask(f"Delete these {len(found)} for ever? The way back of their revisions will not find them.", yes=yes)
+    ask(f"Delete these {len(found)} for ever? The way back of their revisions will not find them.", yes=yes)
     with telling() as say:
         made = change.purge(settings, url, found, say=say)
     typer.echo(paragraph(f"Deleted {len(found)}. The backup from before: {made.path}", "", "  "))
@@ -99,17 +96,6 @@ def _show(plan: Plan) -> None:
         typer.echo(f"  {each.revision}  {each.message} ({how}{took}{there})")
     for warning in plan.warnings:
         typer.echo(f"  ! {warning}")
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    try:
-        agreed = typer.confirm(question)
-    except typer.Abort:
-        agreed = False
-    if not agreed:
-        raise RefusedError("You did not say yes, and nothing was changed.", "Say yes, or give --yes in a script.")
 
 
 def _log() -> None:

@@ -1,14 +1,13 @@
 """`ourschool restore`: a backup in the place of the database, and what becomes of the old one."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from ourschool import database
-from ourschool.cli.asked import print_json, project
+from ourschool.cli.asked import ask, print_json, project
 from ourschool.cli.backup import Jobs, size
-from ourschool.cli.options import AsJson, DatabaseUrl
+from ourschool.cli.options import AsJson, DatabaseUrl, Yes
 from ourschool.cli.telling import telling
 from ourschool.cli.text import paragraph
 from ourschool.errors import UsageError
@@ -26,7 +25,7 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
     ] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Inside the old database, in one transaction.")] = False,
     disconnect: Annotated[bool, typer.Option("--disconnect", help="End the sessions of others.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     old: Annotated[bool, typer.Option("--old", help="List what restores have set aside.")] = False,
     swap: Annotated[
         str | None, typer.Option("--swap-in", metavar="NAME", help="Put one of these in the place.")
@@ -53,11 +52,11 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
     if old:
         _list(loaded, as_json=as_json)
     elif swap is not None:
-        _ask(f"Put {swap} in the place of {name}?", yes=yes)
+        ask(f"Put {swap} in the place of {name}?", yes=yes)
         kept = swap_in(url, swap, disconnect=disconnect)
         typer.echo(f"{swap} is {name} now." + _kept(kept))
     elif drop is not None:
-        _ask(f"Drop {drop} with all that is in it?", yes=yes)
+        ask(f"Drop {drop} with all that is in it?", yes=yes)
         drop_old(url, drop, disconnect=disconnect)
         typer.echo(f"{drop} is gone.")
     elif wanted is not None:
@@ -68,7 +67,7 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
 
 def _restore(loaded: Settings, chosen: Backup, how: How, *, yes: bool, as_json: bool) -> None:
     if how.into is None:
-        _ask(_plan(loaded, chosen, in_place=how.inside), yes=yes)
+        ask(_plan(loaded, chosen, in_place=how.inside), yes=yes)
     with telling() as say:
         done = restore(loaded, database.url_of(loaded), chosen, how, say=say)
     _report(done, as_json=as_json)
@@ -128,13 +127,3 @@ def _list(loaded: Settings, *, as_json: bool) -> None:
         typer.echo(f"{each.name}  {size(each.size)}")
     if not found:
         typer.echo("No restore has set anything aside.")
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("restore asks before it does this, and nobody is there to answer.", "Add --yes.")
-    if not typer.confirm(question):
-        typer.echo("Nothing was changed.")
-        raise typer.Exit(0)

@@ -19,7 +19,7 @@ from ourschool import database
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate import authoring, faults, journal, refusals, waiting
 from ourschool.migrate.lock import only_migrator
-from ourschool.migrate.plan import Plan, Step
+from ourschool.migrate.plan import Plan, Step, version_table_later
 from ourschool.migrate.session import APPLICATION, backend_pid, renew, server_settings, worker
 from ourschool.settings import Settings
 
@@ -114,6 +114,7 @@ class Run:
         plan = self.plan = Plan(
             known,
             lambda heads, steps: self._check(context, script, heads, steps),
+            version_table_later(context),
             note="-x force=yes" if self._forced() else None,
         )
         context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001  # stamps' steps are steps too

@@ -153,8 +153,8 @@ def _in_revision(fault: BaseException, entry: Entry, heads: str, url: URL) -> Ou
         if cause.message.startswith("The server refused a statement"):
             return FailedError(
                 f"{what} failed: {primary(fault)}. Statement: {shortened(fault.statement)}",
-                f"{state}. Mend the revision or the data, then run the same command again: it goes on from there. "
-                "Do not downgrade: that would take back a good revision.",
+                f"{_hint(fault)}{state}. Mend the revision or the data, then run the same command again: it goes on "
+                "from there. Do not downgrade: that would take back a good revision.",
             )
         return type(cause)(f"{what} failed. {cause.message}", f"{state}. {cause.remedy}")
     return FailedError(
@@ -169,6 +169,12 @@ def primary(fault: BaseException) -> str:
         diagnosis = getattr(fault.orig, "diag", None)
         return (getattr(diagnosis, "message_primary", None) or str(fault.orig).split("\n", 1)[0]).rstrip(".")
     return f"{type(fault).__name__}: {fault}"
+
+
+def _hint(fault: sa.exc.DBAPIError) -> str:
+    """The server's HINT as a sentence and a space, as a RAISE in a revision gives one; nothing where there is none."""
+    words = (getattr(getattr(fault.orig, "diag", None), "message_hint", None) or "").split()
+    return " ".join(words).rstrip(".") + ". " if words else ""
 
 
 def shortened(statement: str | None, longest: int = 300) -> str:

@@ -18,14 +18,19 @@ Steps = Callable[[Any, MigrationContext], Iterable[Step]]
 class Plan:
     """Stands between Alembic's command and its context: the same steps, each given out until it is done.
 
-    `check` sees the heads and the steps before the first one runs, and raises what it refuses.
+    `check` sees the heads and the steps before the first one runs, and raises what it refuses; then comes `ready`.
     """
 
     def __init__(
-        self, command: Steps, check: Callable[[tuple[str, ...], list[Step]], None], note: str | None = None
+        self,
+        command: Steps,
+        check: Callable[[tuple[str, ...], list[Step]], None],
+        ready: Callable[[], None] = lambda: None,
+        note: str | None = None,
     ) -> None:
         self._command = command
         self._check = check
+        self._ready = ready
         self._left: deque[Step] | None = None
         self._note = note
         self._started = dt.datetime.now(dt.UTC)
@@ -37,6 +42,7 @@ class Plan:
             steps = list(self._command(heads, context))
             self._check(heads, steps)
             self._left = deque(steps)
+        self._ready()
         while self._left:
             if self.current is not self._left[0]:
                 self._started = dt.datetime.now(dt.UTC)
@@ -64,3 +70,21 @@ class Plan:
             file=Path(file) if file else None,
             note=self._note,
         )
+
+
+def version_table_later(context: MigrationContext) -> Callable[[], None]:
+    """Let `context` make alembic_version, or empty it for --purge, only when the returned function is called.
+
+    Alembic does so before it has any step; but what is refused has to leave the database as it was.
+    """
+    ensure, asked = context._ensure_version_table, list[bool]()  # noqa: SLF001  # Alembic has no word for it
+
+    def later(purge: bool = False) -> None:
+        asked.append(purge)
+
+    def now() -> None:
+        while asked:
+            ensure(purge=asked.pop())
+
+    context._ensure_version_table = later  # type: ignore[method-assign]  # noqa: SLF001
+    return now

@@ -78,7 +78,7 @@ def test_one_that_has_tables_but_no_revision_is_not_touched(scratch: Database, e
     scratch.execute("drop table alembic_version")
     with pytest.raises(RefusedError, match=r"has tables .* but no revision"):
         ensure_current(engine)
-    assert at(scratch) == []
+    assert scratch.value("select to_regclass('alembic_version')") is None
 
 
 @pytest.mark.promise("A7")
