@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from psycopg import sql
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.orm import Session
 
 from ourschool import database
 from ourschool.operate.ensure import ensure_current
-from ourschool.operate.scratch import temporary_server
+from ourschool.operate.scratch import held
+from ourschool.operate.temporary import temporary_server
 from ourschool.settings import Settings
 
 VARIABLE = "OURSCHOOL_TEST_DATABASE_URL"
@@ -84,18 +84,7 @@ def ourschool_session(ourschool_connection: Connection) -> Iterator[Session]:
 @contextmanager
 def _database(server: URL, *, template: URL | None = None) -> Iterator[URL]:
     name = f"ourschool_test_{uuid.uuid4().hex[:12]}"
+    made_of = (template.database or "") if template else "template0"
     # a session connects to `postgres`: the template must have nobody in it
-    engine = database.engine_for(server.set(database="postgres"), application_name="ourschool test")
-    create = sql.SQL("create database {} template {} strategy = file_copy").format(
-        sql.Identifier(name), sql.Identifier(template.database or "" if template else "template0")
-    )
-    _run(engine, create)
-    try:
-        yield server.set(database=name)
-    finally:
-        _run(engine, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-
-
-def _run(engine: Engine, statement: sql.Composed) -> None:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        database.as_it_is(connection, statement)
+    with held(server.set(database="postgres"), name, made_of, strategy="file_copy") as url:
+        yield url

@@ -1,5 +1,12 @@
 """A scratch database is empty, or a copy, beside the configured one; it goes away whatever happens."""
 
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -63,3 +70,76 @@ def test_nobody_there_is_told_without_a_password() -> None:
         pass
     assert "geheim" not in str(told.value)
     assert "127.0.0.1" in told.value.message
+
+
+def killed(code: str, *arguments: str) -> str:
+    """What a Python process says until it sleeps; then it is ended with SIGKILL."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{code}\n    print(url, flush=True); time.sleep(600)", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = process.stdout.readline().strip()
+    process.kill()
+    process.communicate()
+    return said
+
+
+def gone(true: Callable[[], bool]) -> bool:
+    """Whether it comes to be so soon: a server needs a moment to see that its client has gone."""
+    deadline = time.monotonic() + 30
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return true()
+
+
+def test_what_a_killed_command_left_goes_with_the_next_and_nothing_else(
+    scratch: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    code = """
+import sys, time
+from ourschool import database
+from ourschool.operate.scratch import scratch_database
+with scratch_database(database.parse(sys.argv[1])) as made:
+    url = made.database"""
+    url = scratch.url.update_query_dict({"application_name": "of the operator"})
+    with scratch_database(url) as alive, scratch_database(scratch.url.set(database="postgres")) as also_alive:
+        left = killed(code, url.render_as_string(hide_password=False))
+        somebodys = f"ourschool_scratch_{'0' * 12}"
+        scratch.execute(f"create database {somebodys}")
+        assert left in names(scratch)
+
+        def swept() -> bool:
+            with scratch_database(scratch.url):
+                return left not in names(scratch)
+
+        assert gone(swept)
+        assert {alive.database, also_alive.database, somebodys} <= names(scratch)
+        scratch.execute(f"drop database {somebodys}")
+    assert f"Dropped {left}, which a command that was killed had left." in caplog.text
+    assert not {alive.database, also_alive.database} & names(scratch)
+
+
+def test_the_server_of_a_killed_process_goes_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    code = """
+import time
+from ourschool.operate.temporary import temporary_server
+if True:
+    url = temporary_server()"""
+    killed(code)
+    (left,) = tmp_path.glob("ourschool-scratch-*")
+    pid = int((left / "data" / "postmaster.pid").read_text().partition("\n")[0])
+    assert psutil.pid_exists(pid), "the wheel's server outlives who started it, else there is nothing to clear"
+    code = """
+import pathlib, sys
+from ourschool.operate.temporary import temporary_server
+temporary_server()
+print(*(path.name for path in pathlib.Path(sys.argv[1]).glob("ourschool-*")))"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    (own,) = done.stdout.split()
+    assert own.startswith("ourschool-scratch-")
+    assert own != left.name
+    assert gone(lambda: not psutil.pid_exists(pid))
+    assert list(tmp_path.glob("ourschool-*")) == []

@@ -1,24 +1,36 @@
 """A database to try things in, on the configured server or else an embedded one, and gone afterwards."""
 
-import atexit
-import shutil
-import tempfile
+import logging
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Connection
 
 from ourschool import database, embedded
 from ourschool.errors import UsageError
+from ourschool.operate.temporary import temporary_server
+
+log = logging.getLogger("ourschool")
 
 APPLICATION = "ourschool scratch"
 NOT_ALLOWED = "42501"
+MARK = "scratch of ourschool: goes with the command that made it"
+"""Comment of every such database. One without it is somebody's own, whatever its name."""
+NOBODYS = sa.text("""
+    select made.datname
+      from pg_database as made
+     where shobj_description(made.oid, 'pg_database') = :mark
+       and pg_has_role(current_user, made.datdba, 'USAGE')
+       and not exists (
+           select
+             from pg_stat_activity as session
+            where session.application_name = :application || ' ' || made.datname
+       )
+""")
 
 
 @contextmanager
@@ -30,21 +42,50 @@ def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None
     Raises UsageError where neither is to be had, ConnectFailed where nothing answers.
     """
     name = f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}"
-    create = sql.SQL("create database {} template {}").format(
-        sql.Identifier(name), sql.Identifier(template or "template0")
-    )
     server = _maintenance(url) if template is None else url.set(database="postgres")
-    try:
-        _run(server, create)
-    except sa.exc.DBAPIError as fault:
-        if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
-            raise database.explain(fault, server) from fault
-        server = _elsewhere(server)
-        _run(server, create)
-    try:
-        yield server.set(database=name)
-    finally:
-        _run(server, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    with ExitStack() as stack:
+        try:
+            scratch = stack.enter_context(held(server, name, template or "template0"))
+        except sa.exc.DBAPIError as fault:
+            if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
+                raise database.explain(fault, server) from fault
+            scratch = stack.enter_context(held(_elsewhere(server), name, template or "template0"))
+        yield scratch
+
+
+@contextmanager
+def held(server: URL, name: str, template: str, strategy: str = "wal_log") -> Iterator[URL]:
+    """Database `name`, a copy of `template`, dropped at the end whoever is in it.
+
+    While it is there, a session of its application name says so to all, in the database that `server` names. One that
+    no session speaks for was left by a command that was killed, and goes with the next that comes by: it may hold every
+    pupil's record. Raises what SQLAlchemy does.
+    """
+    url = server.difference_update_query(["application_name"])
+    engine = database.engine_for(url, application_name=f"{APPLICATION} {name}")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as keeper:
+        keeper.exec_driver_sql("set idle_session_timeout = 0")
+        _drop_nobodys(keeper)
+        create = sql.SQL("create database {} template {} strategy = {}")
+        database.as_it_is(
+            keeper,
+            create.format(sql.Identifier(name), sql.Identifier(template), sql.Literal(strategy)),
+        )
+        try:
+            database.as_it_is(keeper, sql.SQL("comment on database {} is {}").format(sql.Identifier(name), MARK))
+            yield server.set(database=name)
+        finally:
+            _run(server, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def _drop_nobodys(keeper: Connection) -> None:
+    for name in keeper.execute(NOBODYS, {"mark": MARK, "application": APPLICATION}).scalars().all():
+        try:  # without force: who is in it may be what a pooler keeps open of one who works
+            database.as_it_is(keeper, sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
+        except sa.exc.DBAPIError as fault:
+            log.debug("%s was left by a command that was killed, and stays: %s", name, fault.orig)
+        else:
+            log.warning("Dropped %s, which a command that was killed had left.", name)
 
 
 def _maintenance(url: URL) -> URL:
@@ -86,16 +127,3 @@ def _major(url: URL) -> int:
     with engine.connect() as connection:
         number = connection.exec_driver_sql("select current_setting('server_version_num')::integer").scalar_one()
     return int(number) // 10_000
-
-
-@lru_cache(maxsize=4)
-def temporary_server(major: int = embedded.NEWEST) -> URL:
-    """One embedded server for as long as this process lives; its folder goes after it (atexit runs backwards)."""
-    folder = Path(tempfile.mkdtemp(prefix="ourschool-scratch-"))
-    folder.chmod(0o755)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    try:
-        embedded.programs(major)
-    except KeyError:
-        major = embedded.NEWEST
-    return embedded.start(folder / "data", major=major)
