@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from psycopg import sql
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Connection, Row
 
 from ourschool import database
@@ -79,7 +81,7 @@ class Steps:
         """Read the catalogue or rows: `query` has `:name` parameters. Offline there is nothing to see."""
         if self.offline:
             return []
-        return list(self.connection.execute(sa.text(query), values))
+        return list(self.connection.exec_driver_sql(_as_the_driver_has_it(query), values))
 
     def run(self, *statements: Statement, lock_timeout: str | None = None) -> None:
         """Run the statements, each in a transaction of its own, each again and again until it gets its locks.
@@ -163,3 +165,9 @@ class Steps:
             work()
         else:
             waiting.patiently(work, lambda: work, run.watch, run.settings.lock_deadline)
+
+
+@cache
+def _as_the_driver_has_it(query: str) -> str:
+    """`query` with the driver's parameters: the way through SQLAlchemy's compiler costs half as much as a query."""
+    return str(sa.text(query).compile(dialect=PGDialect_psycopg()))  # type: ignore[no-untyped-call]
