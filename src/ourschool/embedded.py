@@ -14,7 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -70,7 +70,8 @@ def stop(folder: Path) -> None:
     pid_file = folder / "postmaster.pid"
     pid = pid_file.read_text().partition("\n")[0] if pid_file.exists() else ""
     if _works_in(folder, pid):
-        psutil.Process(int(pid)).send_signal(signal.SIGQUIT)
+        with suppress(psutil.Error):  # it has just ended by itself, or is another user's
+            psutil.Process(int(pid)).send_signal(signal.SIGQUIT)
     for _ in range(100):
         if not _left_behind(folder):
             return
