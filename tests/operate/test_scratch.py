@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -13,6 +11,7 @@ import sqlalchemy as sa
 from ourschool import database as ours
 from ourschool.errors import ConnectFailed
 from ourschool.operate.scratch import scratch_database
+from tests.faults.runs import until
 from tests.support.databases import Database
 
 
@@ -86,14 +85,6 @@ def killed(code: str, *arguments: str) -> str:
     return said
 
 
-def gone(true: Callable[[], bool]) -> bool:
-    """Whether it comes to be so soon: a server needs a moment to see that its client has gone."""
-    deadline = time.monotonic() + 30
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return true()
-
-
 def test_what_a_killed_command_left_goes_with_the_next_and_nothing_else(
     scratch: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,7 +105,7 @@ with scratch_database(database.parse(sys.argv[1])) as made:
             with scratch_database(scratch.url):
                 return left not in names(scratch)
 
-        assert gone(swept)
+        until(swept, "it goes, once the server has seen that its client has gone")
         assert {alive.database, also_alive.database, somebodys} <= names(scratch)
         scratch.execute(f"drop database {somebodys}")
     assert f"Dropped {left}, which a command that was killed had left." in caplog.text
@@ -141,5 +132,5 @@ print(*(path.name for path in pathlib.Path(sys.argv[1]).glob("ourschool-*")))"""
     (own,) = done.stdout.split()
     assert own.startswith("ourschool-scratch-")
     assert own != left.name
-    assert gone(lambda: not psutil.pid_exists(pid))
+    until(lambda: not psutil.pid_exists(pid), "the server ends")
     assert list(tmp_path.glob("ourschool-*")) == []

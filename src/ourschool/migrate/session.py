@@ -48,8 +48,8 @@ def worker(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
     assert isinstance(driver, psycopg.Connection)
     in_transaction = connection.in_transaction()
     driver.add_notice_handler(_tell)
-    connection.get_isolation_level = lambda: _isolation_level(connection)  # type: ignore[method-assign]
     before = {name: _setting(driver, name) for name in (*wanted, *([NOTICE] if wanted else []))}
+    connection.get_isolation_level = lambda: _isolation_level(connection)  # type: ignore[method-assign]
     try:
         lock = "pg_try_advisory_xact_lock" if in_transaction else "pg_try_advisory_lock"
         pid, alone = driver.execute(f"select pg_backend_pid(), {lock}(%s, %s)", (SPACE, WORKER)).fetchone() or (

@@ -199,7 +199,7 @@ def test_who_connects_again_and_again_cannot_stand_against_it(
             try:
                 with school.connect() as connection:
                     came.append(1)
-                    connection.execute("select pg_sleep(3)")
+                    connection.execute("select pg_sleep(0.3)")
             except psycopg.OperationalError:
                 pass
 
@@ -210,7 +210,7 @@ def test_who_connects_again_and_again_cannot_stand_against_it(
         until(lambda: len(came) > 8 or None, "clients")
         done = restore(settings, school.url, made, How(disconnect=True))
         assert done.kept is not None
-        until(lambda: len(came) > 16 or None, "all of them ended once, and back")
+        assert len(came) > 16
     finally:
         over.set()
         for thread in threads:
