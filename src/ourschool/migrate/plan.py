@@ -8,6 +8,7 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 
+from ourschool.migrate import amendments
 from ourschool.migrate.journal import Entry
 
 Step = RevisionStep | StampStep
@@ -32,7 +33,8 @@ class Plan:
         self._check = check
         self._ready = ready
         self._left: deque[Step] | None = None
-        self._note = note
+        self._notes = [note] if note else []
+        self._of_this_step: list[str] = []
         self._started = dt.datetime.now(dt.UTC)
         self.current: Step | None = None
 
@@ -41,15 +43,22 @@ class Plan:
         if self._left is None:
             steps = list(self._command(heads, context))
             self._check(heads, steps)
+            if context.script is not None:
+                amendments.around(steps, context.script, self.note)
             self._left = deque(steps)
         self._ready()
         while self._left:
             if self.current is not self._left[0]:
                 self._started = dt.datetime.now(dt.UTC)
+            self._of_this_step = []
             self.current = self._left[0]
             yield self.current
             self._left.popleft()
         self.current = None
+
+    def note(self, words: str) -> None:
+        """Have the journal's line of the step at hand say this too."""
+        self._of_this_step.append(words)
 
     def entry(self) -> Entry | None:
         """The journal's entry for the step at hand; None between commands."""
@@ -57,9 +66,10 @@ class Plan:
         if step is None:
             return None
         info = step.info
+        note = "; ".join([*self._notes, *self._of_this_step]) or None
         if info.is_stamp:
             target = ", ".join(info.destination_revision_ids) or "base"
-            return Entry(target, "stamp", self._started, note=self._note)
+            return Entry(target, "stamp", self._started, note=note)
         revision = info.up_revision
         assert revision is not None
         file = getattr(revision, "path", None)
@@ -68,7 +78,7 @@ class Plan:
             "upgrade" if info.is_upgrade else "downgrade",
             self._started,
             file=Path(file) if file else None,
-            note=self._note,
+            note=note,
         )
 
 

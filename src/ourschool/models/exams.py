@@ -8,12 +8,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Text, UpdatedAt, finite, referred_by, refers_to
 from ourschool.models.calendar import SchoolClass
 from ourschool.models.curriculum import Subject
-from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.guards import closed, goes_with, name_kept
 from ourschool.models.people import User
 
 KEEP_MAXIMUM = """
 create function keep_marks_maximum() returns trigger
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- waits for whoever is changing the maximum, and keeps it from changing until this mark is committed
@@ -102,4 +103,4 @@ class Mark(Base):
 
 
 goes_with(Test, *name_kept("tests", "created_by"))
-goes_with(Mark, KEEP_MAXIMUM, KEEP_MAXIMUM_TRIGGER, *name_kept("marks", "marked_by"))
+goes_with(Mark, KEEP_MAXIMUM, closed("keep_marks_maximum"), KEEP_MAXIMUM_TRIGGER, *name_kept("marks", "marked_by"))

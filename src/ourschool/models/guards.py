@@ -1,6 +1,9 @@
 """What the database keeps by itself, told once: append-only tables, and the names of those who did something.
 
 A revision carries its own copy of every statement here; a change here needs a revision of its own.
+
+What keeps books runs as its owner, with a search_path of its own: whoever may write a table need not be able to write,
+or even read, what is kept beside it.
 """
 
 from typing import Any
@@ -11,7 +14,8 @@ from ourschool.models.base import Base
 
 REFUSE_CHANGE = """
 create function refuse_change() returns trigger
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     leaving record;
@@ -69,7 +73,8 @@ $$
 
 KEEP_NAME = """
 create function keep_name() returns trigger
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     name text;
@@ -123,6 +128,14 @@ execute function keep_name('{column}', '{name}')
     )
 
 
+def closed(function: str) -> str:
+    """Let nobody but its owner hang the trigger function on a table: firing it asks for no right, and stays possible.
+
+    It runs as its owner: on a table of their own making, whoever may create a trigger would make the owner run theirs.
+    """
+    return f"revoke execute on function {function}() from public"
+
+
 def goes_with(model: type[Base], *statements: str) -> None:
     """Run the statements whenever the model's table is created: its functions and triggers."""
     _listen(model.__table__, "after_create", statements)
@@ -138,4 +151,4 @@ def _listen(target: Any, moment: str, statements: tuple[str, ...]) -> None:
         sa.event.listen(target, moment, sa.DDL(statement.strip().replace("%", "%%")))  # type: ignore[no-untyped-call]
 
 
-goes_before_all(REFUSE_CHANGE, KEEP_NAME)
+goes_before_all(REFUSE_CHANGE, closed("refuse_change"), KEEP_NAME, closed("keep_name"))

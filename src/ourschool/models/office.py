@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ourschool.models.base import Base, BigKey, CreatedAt, Moment, Off, Stored, Text, UpdatedAt, one_of, refers_to
-from ourschool.models.guards import appended_only, goes_before_all, goes_with, name_kept
+from ourschool.models.guards import appended_only, closed, goes_before_all, goes_with, name_kept
 from ourschool.models.people import User
 
 IS_JSON = """
@@ -29,7 +29,8 @@ $$
 
 RECORD_CHANGE = """
 create function record_settings_change() returns trigger
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     bookkeeping constant text[] := '{id,created_at,updated_at,updated_by,updated_by_name}';
@@ -208,6 +209,12 @@ class AuditEntry(Base):
 
 goes_before_all(IS_JSON)
 goes_with(WithdrawalRequest, *name_kept("withdrawal_requests", "processed_by"))
-goes_with(SystemSetting, RECORD_CHANGE, *RECORD_CHANGE_TRIGGERS, *name_kept("system_settings", "updated_by"))
+goes_with(
+    SystemSetting,
+    RECORD_CHANGE,
+    closed("record_settings_change"),
+    *RECORD_CHANGE_TRIGGERS,
+    *name_kept("system_settings", "updated_by"),
+)
 goes_with(SettingChange, *appended_only("settings_changes"), *name_kept("settings_changes", "changed_by"))
 goes_with(AuditEntry, *appended_only("audit_log"), *name_kept("audit_log", "actor_id"))

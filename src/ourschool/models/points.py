@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ourschool.models.base import Amount, Base, BigKey, Moment, Stored, Text, one_of, referred_by, refers_to
-from ourschool.models.guards import appended_only, goes_with, name_kept
+from ourschool.models.guards import appended_only, closed, goes_with, name_kept
 from ourschool.models.people import User
 
 if TYPE_CHECKING:
@@ -36,9 +36,11 @@ class PointSource(StrEnum):
 
 KEEP_BALANCE = """
 create function keep_balance() returns trigger
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform set_config('search_path', format('%I, pg_temp', tg_table_schema), true);
     -- always in order of student: two writers of several students then never wait for each other in a circle
     if tg_op = 'INSERT' then
         insert into student_points as kept (student_id, balance)
@@ -92,10 +94,12 @@ execute function keep_balance()
 )
 AWARDER_NAME = """
 create function keep_awarder_name() returns trigger
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- keep_name() for this column alone: its plan is kept, which the ledger's many rows are worth
+    perform set_config('search_path', format('%I, pg_temp', tg_table_schema), true);
     select btrim(concat_ws(' ', first_name, last_name)) into new.awarded_by_name from users where id = new.awarded_by;
     return new;
 end
@@ -198,9 +202,11 @@ goes_with(StudentPoints, ONLY_THE_LEDGER, *ONLY_THE_LEDGER_TRIGGERS)
 goes_with(
     PointTransaction,
     KEEP_BALANCE,
+    closed("keep_balance"),
     *KEEP_BALANCE_TRIGGERS,
     *appended_only("point_transactions"),
     AWARDER_NAME,
+    closed("keep_awarder_name"),
     AWARDER_NAME_TRIGGER,
     name_kept("point_transactions", "awarded_by")[1],
 )

@@ -21,13 +21,14 @@ from ourschool.models.base import (
     referred_by,
     refers_to,
 )
-from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.guards import closed, goes_with, name_kept
 from ourschool.models.people import User
 from ourschool.models.points import PointTransaction
 
 AS_IT_WAS = """
 create function keep_item_as_it_was() returns trigger
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     execute format('select coalesce($1, name), coalesce($2, cost) from %I.shop_items where id = $3', tg_table_schema)
@@ -118,4 +119,10 @@ class ShopRedemption(Base):
     processor: Mapped[User | None] = refers_to("redemptions_processed", processed_by)
 
 
-goes_with(ShopRedemption, AS_IT_WAS, AS_IT_WAS_TRIGGER, *name_kept("shop_redemptions", "processed_by"))
+goes_with(
+    ShopRedemption,
+    AS_IT_WAS,
+    closed("keep_item_as_it_was"),
+    AS_IT_WAS_TRIGGER,
+    *name_kept("shop_redemptions", "processed_by"),
+)
