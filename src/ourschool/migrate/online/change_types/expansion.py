@@ -1,7 +1,9 @@
 """The new columns, and the trigger that keeps them as the old ones are while the change of types is under way."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import sqlalchemy as sa
 from psycopg import sql
 
 from ourschool.errors import UsageError
@@ -55,6 +57,7 @@ class Expansion:
     def make(self) -> None:
         """Add columns and triggers in one short transaction, unless an earlier run of this very change has."""
         if self.stands():
+            self._renew()
             return
         self.undo()
         steps, table = self.steps, self.table
@@ -129,15 +132,49 @@ class Expansion:
         return int(found.scalar_one())
 
     def stands(self) -> bool:
-        """Whether an earlier run of this very change has made all of it."""
+        """Whether an earlier run of this very change has made all of it, and nothing written since can have escaped."""
         names = [change.target for change in self.conversion.changes]
         there = {row.name: row.comment for row in self.steps.look(TARGETS, table=self.table.oid, names=names)}
-        bodies = {row.name: row.body for row in self.steps.look(TRIGGERS, table=self.table.oid)}
-        return bodies == dict.fromkeys(self.names.triggers, self._body().as_string()) and all(
-            change.target in there
-            and (change.thing is not None or there[change.target] == change.mark(self.steps.revision))
-            for change in self.conversion.changes
+        triggers = {row.name: row for row in self.steps.look(TRIGGERS, table=self.table.oid)}
+        body = self._body().as_string()
+        return (
+            triggers.keys() == set(self.names.triggers)
+            and all(row.body == body and row.as_here for row in triggers.values())
+            and (triggers[self.names.triggers[1]].by_value or self._as_wanted(triggers[self.names.triggers[1]]))
+            and all(
+                change.target in there
+                and (change.thing is not None or there[change.target] == change.mark(self.steps.revision))
+                for change in self.conversion.changes
+            )
         )
+
+    def _renew(self) -> None:
+        """Put the trigger on UPDATE in the place of one that told changes as well, in words that no restore reads."""
+        steps, table, name = self.steps, self.table, self.names.triggers[1]
+        if all(self._as_wanted(row) for row in steps.look(TRIGGERS, table=table.oid) if row.name == name):
+            return
+        make, always = self._on_update()
+
+        def work() -> None:
+            with steps.transaction():
+                conversion.lock(steps, table)
+                steps.execute(sql.SQL("drop trigger {} on {}").format(sql.Identifier(name), table.identifier))
+                steps.execute(make)
+                steps.execute(always)
+
+        steps.repeat(work)
+
+    def _as_wanted(self, trigger: sa.Row[Any]) -> bool:
+        """Whether the trigger on UPDATE fires for what it would fire for if it were made now."""
+        watched = self._watched()
+        if not self._watched_by_value:
+            return not trigger.by_value and set(trigger.columns) == {row.name for row in watched}
+        old, new = (", ".join(f"{whose}.{row.printed}" for row in watched) for whose in ("old", "new"))
+        return f" WHEN (record_image_ne(ROW({old}), ROW({new}))) " in trigger.definition
+
+    def _watched(self) -> list[sa.Row[Any]]:
+        targets = {change.target for change in self.conversion.changes}
+        return [row for row in self.steps.look(WATCHED, table=self.table.oid) if row.name not in targets]
 
     def _add(self, change: conversion.Change) -> None:
         parts = {"table": self.table.identifier, "column": change.successor}
@@ -154,27 +191,29 @@ class Expansion:
         )
 
     def _triggers(self) -> list[sql.Composable]:
-        targets = {change.target for change in self.conversion.changes}
-        watched = [
-            sql.Identifier(row.name)
-            for row in self.steps.look(WATCHED, table=self.table.oid)
-            if row.name not in targets
+        trigger = sql.Identifier(self.names.triggers[0])
+        parts = {"table": self.table.identifier, "function": self.names.function, "trigger": trigger}
+        return [
+            sql.SQL("create sequence {}").format(self.names.misses),
+            FUNCTION.format(function=self.names.function, body=self._body().as_string()),
+            sql.SQL(ON_INSERT).format(**parts),
+            sql.SQL(ALWAYS).format(**parts),
+            *self._on_update(),
         ]
+
+    def _on_update(self) -> list[sql.Composable]:
+        watched = [sql.Identifier(row.name) for row in self._watched()]
         parts = {
             "table": self.table.identifier,
             "function": self.names.function,
+            "trigger": sql.Identifier(self.names.triggers[1]),
             "columns": sql.SQL(", ").join(watched),
             "old": sql.SQL(", ").join(sql.SQL("old.{}").format(name) for name in watched),
             "new": sql.SQL(", ").join(sql.SQL("new.{}").format(name) for name in watched),
         }
-        on_insert, on_update = map(sql.Identifier, self.names.triggers)
         return [
-            sql.SQL("create sequence {}").format(self.names.misses),
-            FUNCTION.format(function=self.names.function, body=self._body().as_string()),
-            sql.SQL(ON_INSERT).format(**parts, trigger=on_insert),
-            sql.SQL(ON_CHANGE if self._watched_by_value else ON_UPDATE).format(**parts, trigger=on_update),
-            sql.SQL(ALWAYS).format(**parts, trigger=on_insert),
-            sql.SQL(ALWAYS).format(**parts, trigger=on_update),
+            sql.SQL(ON_CHANGE if self._watched_by_value else ON_UPDATE).format(**parts),
+            sql.SQL(ALWAYS).format(**parts),
         ]
 
     def _body(self) -> sql.Composed:

@@ -12,7 +12,14 @@ select a.attname::text as name,
 """
 TRIGGERS = """
 select t.tgname::text as name,
-       p.prosrc as body
+       p.prosrc as body,
+       coalesce((select bool_and(replace(current_setting(split_part(each, '=', 1)), ' ', '')
+                                 = replace(substr(each, strpos(each, '=') + 1), ' ', ''))
+                   from unnest(p.proconfig) as each), false) as as_here,
+       pg_get_triggerdef(t.oid) as definition,
+       t.tgqual is not null as by_value,
+       array(select a.attname::text from pg_attribute a
+              where a.attrelid = t.tgrelid and a.attnum = any (t.tgattr::smallint[]) order by a.attnum) as columns
   from pg_trigger t
   join pg_proc p on p.oid = t.tgfoid
  where t.tgrelid = :table
@@ -31,7 +38,8 @@ select t.tgname::text as name,
    and t.tgname not like '%\\_\\_changing\\_%'
 """
 WATCHED = """
-select a.attname::text as name
+select a.attname::text as name,
+       quote_ident(a.attname) as printed
   from pg_attribute a
  where a.attrelid = :table
    and a.attnum > 0
@@ -71,10 +79,12 @@ ONE = sql.SQL("""
 """)
 ON_INSERT = "create trigger {trigger} before insert on {table} for each row execute function {function}()"
 ON_UPDATE = "create trigger {trigger} before update of {columns} on {table} for each row execute function {function}()"
-# Another trigger may change a column that the statement does not name: then only the values themselves can tell.
+# Another trigger may change a column that the statement does not name: then only the values themselves can tell. They
+# are asked by the function behind `*<>`: with the operator pg_dump leaves out the casts to record, and what it writes
+# compares column by column, by an operator that no column has.
 ON_CHANGE = """
 create trigger {trigger} before update on {table} for each row
-when (row({old})::record *<> row({new})::record) execute function {function}()
+when (pg_catalog.record_image_ne(row({old}), row({new}))) execute function {function}()
 """
 ALWAYS = "alter table {table} enable always trigger {trigger}"
 # Constraints first: a foreign key needs the index it points to.
