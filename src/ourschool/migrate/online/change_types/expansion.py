@@ -5,7 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from psycopg import sql
+from sqlalchemy.engine import Connection
 
+from ourschool import database
 from ourschool.errors import UsageError
 from ourschool.migrate.online.change_types import conversion
 from ourschool.migrate.online.change_types.conversion import PREFIX, Conversion
@@ -19,6 +21,7 @@ from ourschool.migrate.online.change_types.expansion_sql import (
     ON_UPDATE,
     ONE,
     OTHERS,
+    RESTATED,
     TARGETS,
     TRIGGERS,
     WATCHED,
@@ -39,6 +42,14 @@ class Names:
     triggers: tuple[str, str]
 
 
+def restate(connection: Connection) -> None:
+    """Put what every dump can say in the place of an old trigger's condition, where a change of types was cut off.
+
+    In the connection's transaction; it waits for locks as long as its lock_timeout lets it.
+    """
+    database.as_it_is(connection, RESTATED)
+
+
 class Expansion:
     """The temporary parts of one change of types."""
 
@@ -56,8 +67,8 @@ class Expansion:
 
     def make(self) -> None:
         """Add columns and triggers in one short transaction, unless an earlier run of this very change has."""
+        self.steps.run(RESTATED)
         if self.stands():
-            self._renew()
             return
         self.undo()
         steps, table = self.steps, self.table
@@ -140,7 +151,7 @@ class Expansion:
         return (
             triggers.keys() == set(self.names.triggers)
             and all(row.body == body and row.as_here for row in triggers.values())
-            and (triggers[self.names.triggers[1]].by_value or self._as_wanted(triggers[self.names.triggers[1]]))
+            and self._catches_all(triggers[self.names.triggers[1]])
             and all(
                 change.target in there
                 and (change.thing is not None or there[change.target] == change.mark(self.steps.revision))
@@ -148,29 +159,11 @@ class Expansion:
             )
         )
 
-    def _renew(self) -> None:
-        """Put the trigger on UPDATE in the place of one that told changes as well, in words that no restore reads."""
-        steps, table, name = self.steps, self.table, self.names.triggers[1]
-        if all(self._as_wanted(row) for row in steps.look(TRIGGERS, table=table.oid) if row.name == name):
-            return
-        make, always = self._on_update()
-
-        def work() -> None:
-            with steps.transaction():
-                conversion.lock(steps, table)
-                steps.execute(sql.SQL("drop trigger {} on {}").format(sql.Identifier(name), table.identifier))
-                steps.execute(make)
-                steps.execute(always)
-
-        steps.repeat(work)
-
-    def _as_wanted(self, trigger: sa.Row[Any]) -> bool:
-        """Whether the trigger on UPDATE fires for what it would fire for if it were made now."""
-        watched = self._watched()
-        if not self._watched_by_value:
-            return not trigger.by_value and set(trigger.columns) == {row.name for row in watched}
-        old, new = (", ".join(f"{whose}.{row.printed}" for row in watched) for whose in ("old", "new"))
-        return f" WHEN (record_image_ne(ROW({old}), ROW({new}))) " in trigger.definition
+    def _catches_all(self, trigger: sa.Row[Any]) -> bool:
+        """Whether the trigger on UPDATE fires for all that one made now would fire for."""
+        return trigger.by_value or (
+            not self._watched_by_value and set(trigger.columns) == {row.name for row in self._watched()}
+        )
 
     def _watched(self) -> list[sa.Row[Any]]:
         targets = {change.target for change in self.conversion.changes}
@@ -191,29 +184,22 @@ class Expansion:
         )
 
     def _triggers(self) -> list[sql.Composable]:
-        trigger = sql.Identifier(self.names.triggers[0])
-        parts = {"table": self.table.identifier, "function": self.names.function, "trigger": trigger}
-        return [
-            sql.SQL("create sequence {}").format(self.names.misses),
-            FUNCTION.format(function=self.names.function, body=self._body().as_string()),
-            sql.SQL(ON_INSERT).format(**parts),
-            sql.SQL(ALWAYS).format(**parts),
-            *self._on_update(),
-        ]
-
-    def _on_update(self) -> list[sql.Composable]:
         watched = [sql.Identifier(row.name) for row in self._watched()]
         parts = {
             "table": self.table.identifier,
             "function": self.names.function,
-            "trigger": sql.Identifier(self.names.triggers[1]),
             "columns": sql.SQL(", ").join(watched),
             "old": sql.SQL(", ").join(sql.SQL("old.{}").format(name) for name in watched),
             "new": sql.SQL(", ").join(sql.SQL("new.{}").format(name) for name in watched),
         }
+        on_insert, on_update = map(sql.Identifier, self.names.triggers)
         return [
-            sql.SQL(ON_CHANGE if self._watched_by_value else ON_UPDATE).format(**parts),
-            sql.SQL(ALWAYS).format(**parts),
+            sql.SQL("create sequence {}").format(self.names.misses),
+            FUNCTION.format(function=self.names.function, body=self._body().as_string()),
+            sql.SQL(ON_INSERT).format(**parts, trigger=on_insert),
+            sql.SQL(ON_CHANGE if self._watched_by_value else ON_UPDATE).format(**parts, trigger=on_update),
+            sql.SQL(ALWAYS).format(**parts, trigger=on_insert),
+            sql.SQL(ALWAYS).format(**parts, trigger=on_update),
         ]
 
     def _body(self) -> sql.Composed:
