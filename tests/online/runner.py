@@ -50,15 +50,17 @@ class Runner:
     ) -> None:
         self._process.communicate()
 
-    def alembic(self, *arguments: str, kill_at: int = NEVER, status: int | None = None) -> Ended:
+    def alembic(self, *arguments: str, kill_at: int = NEVER, kill_before: str = "", status: int | None = None) -> Ended:
         """`python -m alembic …`; asserts on `status` if given.
 
         With `kill_at` it is killed just before its statement of that number, counted from when it looked where the
-        database stands.
+        database stands; with `kill_before` just before the first that has these words in it.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"arguments": arguments, "kill_at": kill_at}) + "\n")
+        self._process.stdin.write(
+            json.dumps({"arguments": arguments, "kill_at": kill_at, "kill_before": kill_before}) + "\n"
+        )
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         ended = Ended(answer["status"], answer["output"])
@@ -81,21 +83,21 @@ def serve(project: Path) -> None:
         with tempfile.TemporaryFile() as output:
             child = os.fork()
             if child == 0:
-                _work(command["arguments"], command["kill_at"], output.fileno())
+                _work(command["arguments"], command["kill_at"], command["kill_before"], output.fileno())
             _, how = os.waitpid(child, 0)
             output.seek(0)
             answer = {"status": os.waitstatus_to_exitcode(how), "output": output.read().decode()}
         print(json.dumps(answer), flush=True)
 
 
-def _work(arguments: list[str], kill_at: int, output: int) -> None:
+def _work(arguments: list[str], kill_at: int, kill_before: str, output: int) -> None:
     status = 70
     try:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        if kill_at:
-            _kill_at(kill_at)
+        if kill_at or kill_before:
+            _kill_at(kill_at, kill_before)
         from alembic.config import main  # noqa: PLC0415
 
         try:
@@ -109,7 +111,7 @@ def _work(arguments: list[str], kill_at: int, output: int) -> None:
         os._exit(status)
 
 
-def _kill_at(nth: int) -> None:
+def _kill_at(nth: int, words: str) -> None:
     import sqlalchemy as sa  # noqa: PLC0415
 
     seen = 0
@@ -120,7 +122,7 @@ def _kill_at(nth: int) -> None:
             seen or "from alembic_version" in statement.lower()
         ):
             seen += 1
-            if seen == nth + 1:
+            if seen == nth + 1 if nth else words in " ".join(statement.split()):
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sa.event.listen(sa.Engine, "before_cursor_execute", before)

@@ -1,9 +1,13 @@
 """The new columns, and the trigger that keeps them as the old ones are while the change of types is under way."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import sqlalchemy as sa
 from psycopg import sql
+from sqlalchemy.engine import Connection
 
+from ourschool import database
 from ourschool.errors import UsageError
 from ourschool.migrate.online.change_types import conversion
 from ourschool.migrate.online.change_types.conversion import PREFIX, Conversion
@@ -17,6 +21,7 @@ from ourschool.migrate.online.change_types.expansion_sql import (
     ON_UPDATE,
     ONE,
     OTHERS,
+    RESTATED,
     TARGETS,
     TRIGGERS,
     WATCHED,
@@ -37,6 +42,14 @@ class Names:
     triggers: tuple[str, str]
 
 
+def restate(connection: Connection) -> None:
+    """Put what every dump can say in the place of an old trigger's condition, where a change of types was cut off.
+
+    In the connection's transaction; it waits for locks as long as its lock_timeout lets it.
+    """
+    database.as_it_is(connection, RESTATED)
+
+
 class Expansion:
     """The temporary parts of one change of types."""
 
@@ -54,6 +67,7 @@ class Expansion:
 
     def make(self) -> None:
         """Add columns and triggers in one short transaction, unless an earlier run of this very change has."""
+        self.steps.run(RESTATED)
         if self.stands():
             return
         self.undo()
@@ -129,15 +143,31 @@ class Expansion:
         return int(found.scalar_one())
 
     def stands(self) -> bool:
-        """Whether an earlier run of this very change has made all of it."""
+        """Whether an earlier run of this very change has made all of it, and nothing written since can have escaped."""
         names = [change.target for change in self.conversion.changes]
         there = {row.name: row.comment for row in self.steps.look(TARGETS, table=self.table.oid, names=names)}
-        bodies = {row.name: row.body for row in self.steps.look(TRIGGERS, table=self.table.oid)}
-        return bodies == dict.fromkeys(self.names.triggers, self._body().as_string()) and all(
-            change.target in there
-            and (change.thing is not None or there[change.target] == change.mark(self.steps.revision))
-            for change in self.conversion.changes
+        triggers = {row.name: row for row in self.steps.look(TRIGGERS, table=self.table.oid)}
+        body = self._body().as_string()
+        return (
+            triggers.keys() == set(self.names.triggers)
+            and all(row.body == body and row.as_here for row in triggers.values())
+            and self._catches_all(triggers[self.names.triggers[1]])
+            and all(
+                change.target in there
+                and (change.thing is not None or there[change.target] == change.mark(self.steps.revision))
+                for change in self.conversion.changes
+            )
         )
+
+    def _catches_all(self, trigger: sa.Row[Any]) -> bool:
+        """Whether the trigger on UPDATE fires for all that one made now would fire for."""
+        return trigger.by_value or (
+            not self._watched_by_value and set(trigger.columns) == {row.name for row in self._watched()}
+        )
+
+    def _watched(self) -> list[sa.Row[Any]]:
+        targets = {change.target for change in self.conversion.changes}
+        return [row for row in self.steps.look(WATCHED, table=self.table.oid) if row.name not in targets]
 
     def _add(self, change: conversion.Change) -> None:
         parts = {"table": self.table.identifier, "column": change.successor}
@@ -154,12 +184,7 @@ class Expansion:
         )
 
     def _triggers(self) -> list[sql.Composable]:
-        targets = {change.target for change in self.conversion.changes}
-        watched = [
-            sql.Identifier(row.name)
-            for row in self.steps.look(WATCHED, table=self.table.oid)
-            if row.name not in targets
-        ]
+        watched = [sql.Identifier(row.name) for row in self._watched()]
         parts = {
             "table": self.table.identifier,
             "function": self.names.function,

@@ -193,9 +193,9 @@ def _try_expressions(
 
 def _refuse_generated(steps: Steps, table: Table, column: str, asked: Wanted) -> None:
     steps.execute(
-        sql.SQL("create or replace temporary view ourschool_used as select {}::text as used from {}").format(
-            given(asked.using), table.identifier
-        )
+        sql.SQL(
+            'create or replace temporary view ourschool_used as select {}::text collate "C" as used from {}'
+        ).format(given(asked.using), table.identifier)
     )
     for row in steps.look(GENERATED, table=table.oid):
         raise RefusedError(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from psycopg import sql
 
 from ourschool.migrate.online import things
+from ourschool.migrate.online.change_types.conversion import temporary
 from ourschool.migrate.online.change_types.look import Wanted
 from ourschool.migrate.online.change_types.traits import CONSTANT
 from ourschool.migrate.online.retire.columns import PREFIX
@@ -16,11 +17,52 @@ TELL = """
 """
 OFTEN = 9
 """How often psql may go one way or the other: each time keeps a column, which only Alembic takes back."""
+# What a run beside the users' work left behind where it was cut off: none of it is of use to a rewrite.
+LEFTOVERS = """
+    for leftover in
+        select 1 as rank, format('drop trigger %I on %s', tgname, target) as statement
+          from pg_trigger
+         where tgrelid = target and not tgisinternal and tgname like '%\\_\\_changing\\_%'
+        union
+        select 2, format('drop function %s', tgfoid::regprocedure)
+          from pg_trigger
+         where tgrelid = target and not tgisinternal and tgname like '%\\_\\_changing\\_%'
+        union all
+        select 3, format('alter table %s drop constraint %I', c.conrelid::regclass, c.conname)
+          from pg_constraint c
+         where target in (c.conrelid, c.confrelid)
+           and c.contype in ('c', 'f')
+           and (starts_with(c.conname, '__changing_') or starts_with(c.conname, 'ourschool_') and exists (
+                   select from pg_attribute a
+                    where a.attrelid = c.conrelid and a.attnum = any (c.conkey)
+                      and (starts_with(a.attname, '__changing_') or starts_with(a.attname, '__retired_'))))
+        union all
+        select 4, format('drop index %s', i.indexrelid::regclass)
+          from pg_index i
+          join pg_class x on x.oid = i.indexrelid and starts_with(x.relname, '__changing_')
+         where i.indrelid = target
+        union all
+        select 5, format('alter table %s drop column %I', target, attname)
+          from pg_attribute
+         where attrelid = target and not attisdropped and starts_with(attname, '__changing_')
+           and starts_with(col_description(attrelid, attnum), 'ourschool: ')
+        union all
+        select 6, format('alter table %s alter column %I drop not null', target, attname)
+          from pg_attribute
+         where attrelid = target and not attisdropped and starts_with(attname, '__retired_')
+           and attnotnull and attidentity = ''
+         order by 1, 2
+    loop
+        execute leftover.statement;
+    end loop;
+    drop sequence if exists {misses};
+"""
 # A constant default goes the way of the values, as it does online; any other has to fit the new type by itself.
 BLOCK = """
 declare
     target constant regclass := {table};
     place record;
+    leftover record;
     plain text;
     kept name;
     keys text;
@@ -41,6 +83,7 @@ begin
     end if;
     drop table pg_temp.ourschool_type;
     execute format('lock table %s in access exclusive mode', target);
+{leftovers}
     execute format('select exists (select from %s)', target) into filled;
     select name into strict kept from unnest({kept}::text[]) with ordinality as choice (name, nth)
      where not exists (select from pg_attribute where attrelid = target and attname = name) order by nth limit 1;
@@ -126,6 +169,7 @@ def print_block(steps: Steps, table: str, wanted: Mapping[str, Wanted]) -> None:
             views=things.names(f"{table}_{column}_{steps.revision}", most=OFTEN),
         )
         body = sql.SQL(BLOCK).format(
+            leftovers=sql.SQL(LEFTOVERS).format(misses=sql.Identifier(temporary(steps.revision, f"{table}_misses"))),
             table=sql.SQL("{}::regclass").format(sql.Identifier(table).as_string()),
             column=column,
             constant=sql.SQL(CONSTANT),

@@ -1,0 +1,147 @@
+"""One run of Alembic, dumped at its commit points; each restored dump is brought to the same end."""
+
+import datetime as dt
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from ourschool.schema.catalogue import Catalogue
+from tests.online.harness import assert_equal, catalogue
+from tests.restorable import dumps
+from tests.restorable.commits import Commit, watched
+from tests.restorable.contents import Contents, assert_alike, contents
+from tests.restorable.dumps import Dump, dump
+from tests.support.databases import Database
+from tests.support.servers import Server
+
+Servers = Mapping[int, Server]
+
+
+@dataclass
+class Figures:
+    """What was done, for the report."""
+
+    commits: int = 0
+    points: int = 0
+    dumps: int = 0
+    restored: int = 0
+    rows: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.commits} commits, dumped at {self.points}; {self.dumps} dumps, {self.restored} restored and "
+            f"brought to the end, {self.rows:,} rows compared"
+        )
+
+
+@dataclass(frozen=True)
+class Move:
+    """`alembic upgrade` or `downgrade` to a revision, with the files of `project`."""
+
+    project: Path
+    direction: str
+    revision: str
+
+    def run(self, database: Database) -> None:
+        """In this process: the steps of one test need no new interpreter each."""
+        config = Config(str(self.project / "alembic.ini"))
+        engine: sa.Engine = database.engine()
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            {"upgrade": command.upgrade, "downgrade": command.downgrade}[self.direction](config, self.revision)
+        engine.dispose()
+
+
+@dataclass
+class Sample:
+    """Which commit points are dumped: each where the catalogue changed, and of those with rows alone the first, then
+    one in `every`; of all these a `share`, by seed."""
+
+    share: float = 1.0
+    seed: int = 1
+    every: int = 25
+    same: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+
+    def __call__(self, commit: Commit) -> bool:
+        self.same = 0 if commit.altered else self.same + 1
+        return (self.same <= 1 or self.same % self.every == 0) and self.chance.random() < self.share
+
+
+@dataclass(frozen=True)
+class Check:
+    """A move, dumped at the commit points that are `chosen`; dumps of the versions that `servers` has."""
+
+    move: Move
+    servers: Servers
+    figures: Figures
+    chosen: Sample
+
+    def __call__(self, database: Database, folder: Path) -> list[Dump]:
+        """Make the move in `database`, then bring each dump, restored, to its end. Fails where one does not come to it.
+
+        `database` itself goes on undisturbed: at a commit point there is nothing of the session's that is not in the
+        dump, but for its locks. Dumps go to `folder`; returns those that are left there, of the seed's one point.
+        """
+        since = dt.datetime.now(dt.UTC)
+        made: list[tuple[Commit, Dump]] = []
+        with watched(database, lambda commit: made.extend(self._dumped(database, commit, folder))):
+            self.move.run(database)
+        end = End.of(database, since)
+        kept = self.chosen.chance.choice(made)[0] if made else None
+        for commit, each in made:
+            try:
+                self.bring_to(end, each)
+            except Exception as fault:
+                where = f"{each.format} dump of {each.major} after commit {commit.nth}: {commit.statement[:300]}"
+                raise AssertionError(f"{self.move.direction} {self.move.revision}, {where}: {fault}") from fault
+            if commit != kept:
+                each.remove()
+        return [each for commit, each in made if commit == kept]
+
+    def _dumped(self, database: Database, commit: Commit, folder: Path) -> Iterator[tuple[Commit, Dump]]:
+        self.figures.commits += 1
+        if not self.chosen(commit):
+            return
+        self.figures.points += 1
+        for major in dumps.able(database.server):
+            for format_ in dumps.FORMATS if major in self.servers else ():
+                self.figures.dumps += 1
+                path = folder / f"{self.move.revision}-{commit.nth}-{major}-{format_}"
+                yield commit, dump(database, major, format_, path)
+
+    def bring_to(self, end: "End", made: Dump) -> None:
+        """Restore the dump and make the move there."""
+        with dumps.restored(made, self.servers[made.major]) as database:
+            self.move.run(database)
+            self.figures.rows += end.assert_reached(database)
+            self.figures.restored += 1
+
+
+@dataclass(frozen=True)
+class End:
+    """What a run that nobody stopped ends with."""
+
+    catalogues: tuple[Catalogue, Catalogue]
+    contents: Contents
+    since: dt.datetime
+
+    @classmethod
+    def of(cls, database: Database, since: dt.datetime) -> "End":
+        """Of a run in `database` that began at `since`."""
+        return cls((catalogue(database), catalogue(database, "retired")), contents(database, since), since)
+
+    def assert_reached(self, database: Database) -> int:
+        """Fails where `database` is not alike; returns how many rows were compared."""
+        for schema, expected in zip(("public", "retired"), self.catalogues, strict=True):
+            assert_equal(expected, catalogue(database, schema))
+        found = contents(database, self.since)
+        assert_alike(self.contents, found)
+        return sum(map(len, found.values()))

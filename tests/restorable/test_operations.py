@@ -1,0 +1,59 @@
+"""Every online operation, stopped at its commits: what is dumped there can be restored, and goes on to the same end."""
+
+from pathlib import Path
+
+import pytest
+from alembic.operations import Operations
+
+from tests.online.harness import empty, write
+from tests.restorable.cases import CASES, Case
+from tests.restorable.interrupted import Check, Figures, Move, Sample, Servers
+from tests.support.databases import fresh
+from tests.support.servers import Server
+
+REFUSE_TO_RUN = {"fill_in", "unfinished"}
+
+
+def chain(project: Path, case: Case) -> Path:
+    """Revision one makes the tables, revision two is the operation."""
+    write(empty(project), "one", None, f"op.execute({case.tables.replace(':', chr(92) + ':')!r})")
+    write(project, "two", "one", case.up, case.down)
+    return project
+
+
+def test_each_operation_has_a_case() -> None:
+    ours = {
+        name for name, made in vars(Operations).items() if getattr(made, "__module__", "").startswith("ourschool.")
+    } - REFUSE_TO_RUN
+    text = " ".join(case.up + case.down for case in CASES.values())
+    assert {name for name in ours if f"op.{name}(" not in text} == set()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_operation(newest: Server, project: Path, name: str) -> None:
+    """In CI some points by seed."""
+    figures = Figures()
+    share = {"types beside json": 0.4, "filled": 1.0}.get(name, 0.12)
+    _there_and_back(newest, {18: newest}, chain(project, CASES[name]), figures, Sample(share, seed=len(name), every=3))
+    print(f"{name}: {figures}")
+    assert figures.restored > 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("major", [18, 16, 15])
+@pytest.mark.parametrize("name", CASES)
+def test_each_point_of_an_operation(servers: Servers, project: Path, name: str, major: int) -> None:
+    if major not in servers:
+        pytest.skip(f"there is no PostgreSQL {major} on this machine")
+    figures = Figures()
+    _there_and_back(servers[major], servers, chain(project, CASES[name]), figures, Sample())
+    print(f"\n{name}, server {major}: {figures}")
+
+
+def _there_and_back(server: Server, servers: Servers, project: Path, figures: Figures, chosen: Sample) -> None:
+    folder = project / "dumps"
+    folder.mkdir()
+    with fresh(server) as database:
+        Move(project, "upgrade", "one").run(database)
+        for direction, revision in (("upgrade", "two"), ("downgrade", "one"), ("upgrade", "two")):
+            Check(Move(project, direction, revision), servers, figures, chosen)(database, folder)
