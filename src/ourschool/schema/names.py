@@ -61,11 +61,19 @@ def of(catalogue: Catalogue) -> Iterator[Name]:
 def step(before: Iterable[Name], within: Iterable[Name], after: Iterable[Name]) -> Names:
     """What a revision makes and removes, from the names before it, those seen while it ran, and those after it."""
     there, now = frozenset(before), frozenset(after)
-    made = now - there
-    passing = {name for name in within if name not in there and name not in now}
     tables = {name.name for name in there if name.kind.endswith("table")}
-    return Names(frozenset(name for name in made | passing if not name.on or name.kind not in HANGING
-                           or name.on in tables), there - now)  # fmt: skip
+    passing = frozenset(within) - there - now
+    made = {name for name in (now - there) | passing if name.kind not in HANGING or name.on in tables}
+    return Names(frozenset(made), (there - now) | passing)
+
+
+def present(steps: Iterable[Names]) -> frozenset[Name]:
+    """The names that are there after `steps`, oldest first."""
+    there: set[Name] = set()
+    for each in steps:
+        there |= each.made
+        there -= each.gone
+    return frozenset(there)
 
 
 def write(folder: Path, history: Sequence[Script], steps: Mapping[str, Names]) -> None:

@@ -112,7 +112,8 @@ def _build(settings: Settings, url: URL, passing: dict[str, set[Name]] | None = 
     def look(connection: Connection, revision: str) -> None:
         seen[revision] = snapshot.text(connection)
         if passing is not None:
-            passing[revision] = {name for name in watch.seen if not name.name.startswith("__")}
+            # what carries the revision's own id is nobody else's
+            passing[revision] = {name for name in watch.seen if revision not in name.name}
             watch.seen.clear()
 
     with scratch_database(url, purpose="identify") as scratch:

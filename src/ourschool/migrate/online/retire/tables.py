@@ -7,7 +7,7 @@ from psycopg import sql
 
 from ourschool.errors import RefusedError
 from ourschool.migrate.online import things
-from ourschool.migrate.online.retire import dependents
+from ourschool.migrate.online.retire import dependents, own
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, LOCK, TRIGGER
 from ourschool.migrate.online.retire.tables_sql import REFUSALS, SET_ASIDE
 from ourschool.migrate.online.steps import Steps
@@ -63,10 +63,11 @@ def retired(steps: Steps, table: str, *, back: bool) -> Thing | None:
 
 
 def restore(steps: Steps, table: str) -> bool:
-    """Take back what the other direction of this revision retired; True where the table is there afterwards.
+    """Take back what the other direction of this revision retired; True where the table is there afterwards, as ours.
 
-    Raises RefusedError, with nothing changed, where a name is taken, a foreign key's other table is not there, or rows
-    came meanwhile that point to nothing; the sentence counts them and shows how to find them.
+    That is also one that a cut-off run of this revision took back or made. Raises RefusedError, with nothing changed,
+    where somebody else's has the name, another name is taken, a foreign key's other table is not there, or rows came
+    meanwhile that point to nothing; the sentence counts them and shows how to find them.
     """
     thing = retired(steps, table, back=True)
     if thing is not None:
@@ -75,9 +76,10 @@ def restore(steps: Steps, table: str) -> bool:
         dependents.validate(steps, thing)
         with steps.transaction():
             things.forget(steps, thing)
+            own.note(steps, "relation", table)
         log.info("Table %s is back, retired since %s.", thing.table, f"{thing.retired_at:%Y-%m-%d %H:%M}")
     things.tidy(steps)
-    return _there(steps, table)
+    return thing is not None or own.is_ours(steps, table)
 
 
 def _return(steps: Steps, thing: Thing) -> None:
