@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from ourschool.errors import RefusedError
 from ourschool.migrate import comparison
 from ourschool.migrate.online import things
 from ourschool.schema.snapshot import take

@@ -1,5 +1,6 @@
 """What env.py calls: the connection it works on, the run itself, and how faults reach the person or the program."""
 
+import functools
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ from ourschool import database
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate import authoring, faults, journal, made, refusals, strangers, waiting
 from ourschool.migrate.lock import only_migrator
+from ourschool.migrate.online.retire import others
 from ourschool.migrate.plan import Plan, Step, version_table_later
 from ourschool.migrate.session import APPLICATION, backend_pid, renew, server_settings, worker
 from ourschool.settings import Settings
@@ -109,7 +111,11 @@ class Run:
 
         def known(heads: tuple[str, ...], context: MigrationContext) -> Iterable[Step]:
             refusals.unknown_revision(script, heads)  # before Alembic says "Can't locate"
-            return command(heads, context)
+            steps = list(command(heads, context))
+            for step in steps:
+                if isinstance(step, RevisionStep) and not step.is_upgrade:
+                    step.migration_fn = _and_bring_back(step.migration_fn, context)
+            return steps
 
         plan = self.plan = Plan(
             known,
@@ -268,6 +274,17 @@ def _noting(context: MigrationContext, plan: Plan) -> Callable[[], AbstractConte
         return block()
 
     return noted
+
+
+def _and_bring_back(downgrade: Callable[..., Any], context: MigrationContext) -> Callable[..., None]:
+    """The downgrade, after which a stranger that was set aside for the revision has its name back."""
+
+    @functools.wraps(downgrade)  # Alembic tells its name
+    def both(**arguments: Any) -> None:
+        downgrade(**arguments)
+        others.bring_back(context)
+
+    return both
 
 
 def _first(fault: BaseException) -> BaseException:
