@@ -204,10 +204,11 @@ def test_what_cannot_be_retired_is_refused_with_its_reason(scratch: Database, ca
     assert gone(scratch)
 
 
-def test_restoring_what_nobody_retired_says_whether_the_table_is_there(scratch: Database) -> None:
+def test_restoring_what_nobody_retired_takes_no_other_table_for_it(scratch: Database) -> None:
     scratch.execute("create table t (id int primary key)")
     with operations(scratch) as op:
-        assert op.restore_table("t") is True
+        with pytest.raises(RefusedError, match="table t, and there is one already"):
+            op.restore_table("t")
         assert op.restore_table("u") is False
 
 

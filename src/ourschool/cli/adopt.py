@@ -60,6 +60,10 @@ def _text(outcome: Adoption) -> Iterator[str]:
             yield f"The database equals revision {outcome.revision}, and was stamped with it."
             yield "Next: python -m ourschool status"
         return
+    if outcome.strangers:
+        yield f"Names that later revisions make are taken ({len(outcome.strangers)}):"
+        yield from (paragraph(str(each), "  ", "    ") for each in outcome.strangers)
+        yield ""
     for group, heading in HEADINGS.items():
         findings = [each for each in outcome.findings if each.repair.group is group]
         if findings:
@@ -90,7 +94,9 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
         remedy = f"Read {file}, back up, then: python -m ourschool psql -f {file} && python -m ourschool adopt{again}."
     else:
         remedy = f"To have the repair written for you to read: python -m ourschool adopt{again} --repair {REPAIR}."
-    if outcome.only_beyond and outcome.revision == BASELINE:
+    if outcome.strangers:
+        remedy += " What has a name that a later revision makes has to go: --decided has it set aside."
+    elif outcome.only_beyond and outcome.revision == BASELINE:
         remedy += f" What is only beyond may stay: python -m alembic stamp {BASELINE} lets it."
     elif outcome.revision == BASELINE:
         remedy += " Which revision it is nearest to: python -m ourschool identify."
@@ -104,5 +110,6 @@ def _json(outcome: Adoption) -> dict[str, object]:
         "stamped": outcome.stamped,
         "foreign": outcome.foreign,
         "findings": [each.as_json() for each in outcome.findings],
+        "strangers": [str(each) for each in outcome.strangers],
         "repair": str(outcome.repair) if outcome.repair and not outcome.foreign else None,
     }

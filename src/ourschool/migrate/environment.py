@@ -1,9 +1,10 @@
 """What env.py calls: the connection it works on, the run itself, and how faults reach the person or the program."""
 
+import functools
 import logging
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from logging.config import fileConfig
 from types import ModuleType
@@ -11,14 +12,15 @@ from typing import Any, NoReturn
 
 import sqlalchemy as sa
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate import authoring, faults, journal, refusals, waiting
+from ourschool.migrate import authoring, faults, journal, made, refusals, strangers, waiting
 from ourschool.migrate.lock import only_migrator
+from ourschool.migrate.online.retire import others
 from ourschool.migrate.plan import Plan, Step, version_table_later
 from ourschool.migrate.session import APPLICATION, backend_pid, renew, server_settings, worker
 from ourschool.settings import Settings
@@ -109,7 +111,11 @@ class Run:
 
         def known(heads: tuple[str, ...], context: MigrationContext) -> Iterable[Step]:
             refusals.unknown_revision(script, heads)  # before Alembic says "Can't locate"
-            return command(heads, context)
+            steps = list(command(heads, context))
+            for step in steps:
+                if isinstance(step, RevisionStep) and not step.is_upgrade:
+                    step.migration_fn = _and_bring_back(step.migration_fn, context)
+            return steps
 
         plan = self.plan = Plan(
             known,
@@ -142,6 +148,7 @@ class Run:
                 journal.ensure(ctx.connection)  # a step before this one has committed the table otherwise
             self._journalled = entry.revision
             journal.write(ctx.connection, entry)
+            made.forget(ctx.connection, entry.revision)
             log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
 
     def _writes(self, context: MigrationContext) -> bool:
@@ -167,7 +174,9 @@ class Run:
                     context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
                     once()
                 else:
+                    context.autocommit_block = _noting(context, plan)  # type: ignore[method-assign, assignment]
                     waiting.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
+                    made.tidy(beside)
             except (Exception, KeyboardInterrupt) as fault:
                 self._failed(_first(fault), plan)
                 raise
@@ -185,6 +194,7 @@ class Run:
                 # a caller's transaction that is still open may hold the journal
                 connection.execute(sa.text(f"set local lock_timeout = {self.settings.lock_timeout:d}"))
                 heads = MigrationContext.configure(connection).get_current_heads()
+                made.tidy(connection)
                 journal.ensure(connection)
                 journal.write(
                     connection,
@@ -213,6 +223,25 @@ class Run:
         refusals.unversioned_with_tables(context.connection, heads, steps)
         if any(step.info.is_stamp and refusals.BASELINE in step.info.destination_revision_ids for step in steps):
             self._compare_with_baseline(context, script)
+        self._names_are_free(context.connection, script, heads, steps)
+
+    def _names_are_free(
+        self, connection: Connection, script: ScriptDirectory, heads: tuple[str, ...], steps: list[Step]
+    ) -> None:
+        """Refuse where a stranger has a name that the steps will make, or that what comes after a stamp will."""
+        stamped = [revision for step in steps if step.info.is_stamp for revision in step.info.destination_revision_ids]
+        if stamped:
+            behind = {each.revision for each in script.iterate_revisions(tuple(stamped), "base", inclusive=True)}
+            pending = [each for each in script.walk_revisions() if each.revision not in behind][::-1]
+            found = strangers.find(connection, script, stamped, pending)
+        else:
+            pending = [step.revision for step in steps if isinstance(step, RevisionStep) and step.is_upgrade]
+            found = strangers.find(connection, script, heads, pending)
+        if found and stamped and self._forced():
+            lines = "".join(f"\n  {each}" for each in found)
+            log.warning("Stamped all the same (-x force=yes), although later revisions will refuse to run:%s", lines)
+            return
+        strangers.refuse(found, stamped or heads)
 
     def _compare_with_baseline(self, context: MigrationContext, script: ScriptDirectory) -> None:
         difference = refusals.not_the_baseline(context, script)
@@ -233,6 +262,29 @@ class Run:
     def _forced(self) -> bool:
         given = getattr(self.config.cmd_opts, "x", None) or []
         return "force=yes" in given or self.config.attributes.get("force") is True
+
+
+def _noting(context: MigrationContext, plan: Plan) -> Callable[[], AbstractContextManager[None]]:
+    """The context's `autocommit_block`, which commits what a revision has made so far, with a note of it."""
+    block = context.autocommit_block
+
+    def noted() -> AbstractContextManager[None]:
+        if isinstance(plan.current, RevisionStep):
+            made.note(context, plan.current)
+        return block()
+
+    return noted
+
+
+def _and_bring_back(downgrade: Callable[..., Any], context: MigrationContext) -> Callable[..., None]:
+    """The downgrade, after which a stranger that was set aside for the revision has its name back."""
+
+    @functools.wraps(downgrade)  # Alembic tells its name
+    def both(**arguments: Any) -> None:
+        downgrade(**arguments)
+        others.bring_back(context)
+
+    return both
 
 
 def _first(fault: BaseException) -> BaseException:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import Script
 from psycopg import sql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Connection, Row
@@ -71,6 +72,11 @@ class Steps:
         """'upgrade' or 'downgrade'; 'unknown' where an operation is run by itself."""
         step = self._step
         return "unknown" if step is None else "upgrade" if step.is_upgrade else "downgrade"
+
+    @property
+    def script(self) -> Script | None:
+        """The revision that runs, as Alembic read its file; None where an operation is run by itself."""
+        return None if self._step is None else self._step.revision
 
     @property
     def _step(self) -> RevisionStep | None:

@@ -20,6 +20,8 @@ LONGEST_NAME = 63
 """Bytes of an identifier; PostgreSQL cuts a longer one silently, and two long names could then be one."""
 QUICK = 64 * 1024 * 1024
 """Bytes of a table whose rows are counted when it is retired; of a larger one the last estimate is noted."""
+FOR_OTHERS = "unknown"
+"""The direction of what was set aside for a revision without its doing: `op.restore_…` leaves it alone."""
 WRONG_USE, REFUSED = "OS002", "OS003"
 """SQLSTATEs that our own blocks raise, so that psql shows the same sentence that Alembic does."""
 
@@ -28,7 +30,7 @@ SET_UP = (
     f"""
     create table if not exists {SCHEMA}.things (
         id bigint generated always as identity primary key,
-        what text not null check (what in ('column', 'table', 'rows')),
+        what text not null check (what in ('column', 'table', 'rows', 'object')),
         schema_name name not null,
         table_name name not null,
         column_name name,
@@ -115,6 +117,11 @@ def set_aside_by(steps: Steps, what: str, table: str, column: str | None = None,
         direction=direction,
     )
     return [_thing(row) for row in rows]
+
+
+def of_others(connection: Connection, revision: str) -> list[Thing]:
+    """What somebody else made under a name that the revision makes, and was set aside for it; newest first."""
+    return [thing for thing in listed(connection)[::-1] if thing.revision == revision and thing.direction == FOR_OTHERS]
 
 
 def other_direction(steps: Steps) -> str:

@@ -11,9 +11,10 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate import faults, refusals
+from ourschool.migrate import faults, refusals, strangers
 from ourschool.migrate.refusals import BASELINE
 from ourschool.migrate.session import APPLICATION, server_settings
+from ourschool.migrate.strangers import Stranger
 from ourschool.operate.adopt import file
 from ourschool.operate.adopt.findings import Finding, Group
 from ourschool.operate.adopt.judging import judge
@@ -34,6 +35,8 @@ class Adoption:
     findings: tuple[Finding, ...]
     stamped: bool
     repair: Path | None = None
+    strangers: tuple[Stranger, ...] = ()
+    """What of it has a name that a later revision makes."""
 
     @property
     def foreign(self) -> bool:
@@ -78,11 +81,17 @@ def adopt(
             )
         expected = _expected(settings, url, connection, script, target)
         difference = compare(expected, found)
-        findings = tuple(judge(expected, found, difference, connection))
+        pending = _pending(script, target)
+        taken = strangers.find(connection, script, (target,), pending, built.made(settings, url, built.history(script)))
+        makers = {(each.on, each.name): each.revision for each in taken}
+        findings = tuple(
+            judge(expected, found, difference, connection, lambda on, name: makers.get((on, name), target))
+        )
     if not findings:
+        strangers.refuse(taken, (target,))
         _stamp(config, settings, url, target, before)
         return Adoption(target, before, (), stamped=True)
-    outcome = Adoption(target, before, findings, stamped=False, repair=repair)
+    outcome = Adoption(target, before, findings, stamped=False, repair=repair, strangers=tuple(taken))
     if repair is not None and not outcome.foreign:
         heading = file.heading(str(url.database), target, repair, again=revision is not None)
         file.write(repair, file.text(heading, findings, decided=decided))
@@ -97,6 +106,11 @@ def _revision(script: ScriptDirectory, wanted: str) -> Script:
     if found is None:
         raise UsageError(f"{wanted!r} is no revision.", "python -m alembic history lists them.")
     return found
+
+
+def _pending(script: ScriptDirectory, revision: str) -> list[Script]:
+    behind = {each.revision for each in script.iterate_revisions(revision, "base", inclusive=True)}
+    return [each for each in built.history(script) if each.revision not in behind]
 
 
 def _expected(

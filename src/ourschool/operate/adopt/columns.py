@@ -1,11 +1,11 @@
 """Repairs of columns: added, set aside, and given the type, default and NOT NULL that they should have."""
 
+from ourschool.operate.adopt import aside
 from ourschool.operate.adopt.counting import Rows
 from ourschool.operate.adopt.findings import Phase, Repair, Statement, decision, harmless, literal, quoted
 from ourschool.operate.adopt.sequences import create, identity, owned_by
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.relations import Column, Relation
-from ourschool.schema.snapshot import RETIRED
 
 SEES_ZONES = frozenset({"timestamp without time zone", "timestamp with time zone"})
 
@@ -13,7 +13,8 @@ SEES_ZONES = frozenset({"timestamp without time zone", "timestamp with time zone
 class Columns:
     """Repairs of the columns of tables that both sides have."""
 
-    def __init__(self, expected: Catalogue, found: Catalogue, rows: Rows) -> None:
+    def __init__(self, expected: Catalogue, found: Catalogue, rows: Rows, revision: aside.For) -> None:
+        self._revision = revision
         self._expected = expected
         self._enums = {quoted(enum.name) for side in (expected, found) for enum in side.enums}
         self._there = {relation.name: relation for relation in found.relations}
@@ -44,20 +45,10 @@ class Columns:
 
     def unexpected(self, table: str, column: Column) -> Repair:
         """Set aside in its table, under a name that no comparison looks at; every value stays."""
-        aside = (RETIRED + column.name).encode()[:63].decode(errors="ignore")
         others = [one for one in self._lacking(table) if one.type == column.type]
         if len(others) == 1 and len([one for one in self._beyond(table) if one.type == column.type]) == 1:
             return decision(f"is it {others[0].name} under another name? The repair of {others[0].name} renames it")
-        relax = [] if column.nullable or column.identity else [f"alter column {quoted(column.name)} drop not null"]
-        statements = [
-            *(f"alter table {quoted(table)} {each};" for each in relax),
-            f"alter table {quoted(table)} rename column {quoted(column.name)} to {quoted(aside)};",
-        ]
-        return decision(
-            "somebody added it: set aside with its values, if nothing uses it",
-            *(Statement(Phase.COLUMN, each) for each in statements),
-            back=f"alter table {quoted(table)} rename column {quoted(aside)} to {quoted(column.name)};",
-        )
+        return aside.column(table, column.name, self._revision(table, column.name))
 
     def differs(self, table: str, attribute: str, new: Column, old: Column) -> Repair:
         """One attribute of a column that is there."""

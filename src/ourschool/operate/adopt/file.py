@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import indent
 
 from ourschool.errors import FailedError, UsageError
+from ourschool.operate.adopt import aside
 from ourschool.operate.adopt.findings import Finding, Group, Statement
 
 HEAD = """\
@@ -38,7 +39,7 @@ def heading(database: str, revision: str, path: Path, *, again: bool) -> str:
 
 def text(heading: str, findings: Sequence[Finding], *, decided: bool) -> str:
     """The file's text below `heading`. What needs a decision is commented out unless it was `decided`."""
-    parts = [heading]
+    parts: list[str] = []
     harmless = [each for each in findings if each.repair.group is Group.HARMLESS]
     open_ = [each for each in findings if each.repair.group is Group.DECISION]
     if harmless:
@@ -46,7 +47,8 @@ def text(heading: str, findings: Sequence[Finding], *, decided: bool) -> str:
     if open_:
         parts += ["\n-- Decided.\n" if decided else "\n" + COMMENTED]
         parts += [part if decided else _as_comment(part) for part in _section(open_)]
-    return "".join([*parts, "\ncommit;\n"])
+    below = "".join(parts)
+    return f"{heading}{aside.prepared(below)}{below}\ncommit;\n"
 
 
 def write(path: Path, content: str) -> None:

@@ -25,6 +25,7 @@ class Group(StrEnum):
 class Phase(IntEnum):
     """In which order statements can run, whatever they repair."""
 
+    PROGRAM_ASIDE = -1
     ASIDE = 0
     TYPE = 1
     SEQUENCE = 2

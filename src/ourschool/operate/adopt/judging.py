@@ -5,11 +5,11 @@ from dataclasses import replace
 from sqlalchemy.engine import Connection
 
 from ourschool.migrate.autogenerate.definitions import mentions
-from ourschool.operate.adopt import kinds, sequences, tables
+from ourschool.operate.adopt import aside, kinds, sequences, tables
 from ourschool.operate.adopt.columns import Columns
 from ourschool.operate.adopt.constraints import Constraints
 from ourschool.operate.adopt.counting import Rows
-from ourschool.operate.adopt.findings import Finding, Group, Repair, decision
+from ourschool.operate.adopt.findings import Finding, Group, Repair, decision, quoted
 from ourschool.schema.catalogue import Catalogue, Domain, EnumType, Function, Sequence
 from ourschool.schema.deviations import Deviation, Difference
 from ourschool.schema.relations import Column, Constraint, Index, Policy, Relation, Trigger
@@ -17,9 +17,12 @@ from ourschool.schema.relations import Column, Constraint, Index, Policy, Relati
 FOREIGN = Repair(Group.FOREIGN, "it has little more than its name in common with ours")
 
 
-def judge(expected: Catalogue, found: Catalogue, difference: Difference, connection: Connection) -> list[Finding]:
+def judge(
+    expected: Catalogue, found: Catalogue, difference: Difference, connection: Connection, revision: aside.For
+) -> list[Finding]:
     """A finding for each deviation. Reads rows of the database of `connection`, and changes nothing.
 
+    `revision` tells for which revision something unexpected is set aside: its way down brings it back.
     Where fewer than half of the tables are ours, it is another database, and every finding says so.
     """
     ours = {relation.name for relation in expected.tables}
@@ -27,8 +30,9 @@ def judge(expected: Catalogue, found: Catalogue, difference: Difference, connect
     there = {relation.name for relation in found.tables} & ours - strangers
     if len(there) * 2 < len(ours):
         return [Finding(each, FOREIGN) for each in difference.deviations]
-    judgement = _Judgement(expected, found, Rows(connection), strangers)
-    return _after_decisions([Finding(each, judgement.repair(each)) for each in difference.deviations])
+    judgement = _Judgement(expected, found, Rows(connection), strangers, revision)
+    findings = [Finding(each, judgement.repair(each)) for each in difference.deviations]
+    return _after_decisions(_going_along(findings))
 
 
 def _strangers(expected: Catalogue, found: Catalogue) -> set[str]:
@@ -40,6 +44,29 @@ def _strangers(expected: Catalogue, found: Catalogue) -> set[str]:
         if relation.name in there
         and len(there[relation.name] & {column.name for column in relation.columns}) * 2 < len(relation.columns)
     }
+
+
+def _going_along(findings: list[Finding]) -> list[Finding]:
+    """What hangs on something that is set aside goes with it, and is written down there for the way back."""
+    beyond = [one.deviation.sides for one in findings if one.deviation.expected is None
+              and one.deviation.attribute is None]  # fmt: skip
+    columns = [(sides.table, sides.found.name) for sides in beyond if isinstance(sides.found, Column)]
+    tables_aside = [sides.found.name for sides in beyond if isinstance(sides.found, Relation)]
+
+    def along(one: Finding) -> Finding:
+        sides = one.deviation.sides
+        if sides not in beyond or not isinstance(sides.found, Constraint | Index | Trigger):
+            return one
+        for table, name in columns:
+            if table == sides.table and mentions(sides.found.definition, name):
+                return replace(one, repair=decision(f"it goes aside with column {name}"))
+        if isinstance(sides.found, Constraint) and sides.found.kind == "f":
+            for name in tables_aside:
+                if f"REFERENCES {quoted(name)}(" in sides.found.definition:
+                    return replace(one, repair=decision(f"it goes aside with table {name}"))
+        return one
+
+    return [along(one) for one in findings]
 
 
 def _after_decisions(findings: list[Finding]) -> list[Finding]:
@@ -65,12 +92,15 @@ def _after_decisions(findings: list[Finding]) -> list[Finding]:
 
 
 class _Judgement:
-    def __init__(self, expected: Catalogue, found: Catalogue, rows: Rows, strangers: set[str]) -> None:
+    def __init__(
+        self, expected: Catalogue, found: Catalogue, rows: Rows, strangers: set[str], revision: aside.For
+    ) -> None:
+        self._revision = revision
         self._expected = expected
         self._found = found
         self._rows = rows
         self._strangers = strangers
-        self._columns = Columns(expected, found, rows)
+        self._columns = Columns(expected, found, rows, revision)
         self._constraints = Constraints(found, rows)
 
     def repair(self, deviation: Deviation) -> Repair:
@@ -94,7 +124,7 @@ class _Judgement:
     def _relation(self, attribute: str, new: object, old: object) -> Repair:
         if not isinstance(new, Relation):
             assert isinstance(old, Relation)
-            return tables.unexpected(old)
+            return tables.unexpected(old, self._revision("", old.name))
         if not isinstance(old, Relation):
             return tables.missing(new, self._expected)
         return tables.differs(attribute, new, old)
@@ -125,7 +155,7 @@ class _Judgement:
     def _enum(self, attribute: str, new: object, old: object) -> Repair:
         if not isinstance(new, EnumType):
             assert isinstance(old, EnumType)
-            return tables.aside("type", old.name)
+            return self._aside("type", old.name)
         if not isinstance(old, EnumType):
             return kinds.enum_missing(new)
         return kinds.enum_differs(attribute, new, old, self._found, self._rows)
@@ -141,21 +171,22 @@ class _Judgement:
             case (Function(), _) | (_, Function()):
                 return self._function(attribute, new, old)
             case None, Domain():
-                return tables.aside("domain", old.name)
+                return self._aside("domain", old.name)
         return decision("no statement can make up for this and keep every value; ask who changed it")
 
-    @staticmethod
-    def _function(attribute: str | None, new: object, old: object) -> Repair:
+    def _aside(self, kind: str, name: str) -> Repair:
+        return aside.other(kind, name, self._revision("", name))
+
+    def _function(self, attribute: str | None, new: object, old: object) -> Repair:
         if not isinstance(new, Function):
             assert isinstance(old, Function)
-            return tables.aside(old.kind.removeprefix("window "), old.name)
+            return self._aside(old.kind.removeprefix("window "), old.name)
         return kinds.function(attribute, new)
 
-    @staticmethod
-    def _sequence(attribute: str, new: object, old: object) -> Repair:
+    def _sequence(self, attribute: str, new: object, old: object) -> Repair:
         if not isinstance(new, Sequence):
             assert isinstance(old, Sequence)
-            return tables.aside("sequence", old.name)
+            return self._aside("sequence", old.name)
         return sequences.differs(attribute, new, old) if isinstance(old, Sequence) else sequences.missing(new)
 
     @staticmethod

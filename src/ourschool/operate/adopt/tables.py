@@ -1,14 +1,12 @@
 """Repairs of whole tables and views: made, or moved out of the way with every row."""
 
+from ourschool.operate.adopt import aside
 from ourschool.operate.adopt.columns import comments, written
 from ourschool.operate.adopt.constraints import add, phase
 from ourschool.operate.adopt.findings import Phase, Repair, Statement, decision, harmless, literal, quoted
 from ourschool.operate.adopt.sequences import create, owned_by
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.relations import Relation
-
-ASIDE = "set_aside"
-"""The schema for what is not expected: ourschool never deletes what is in it."""
 
 
 def missing(relation: Relation, expected: Catalogue) -> Repair:
@@ -38,21 +36,13 @@ def missing(relation: Relation, expected: Catalogue) -> Repair:
     return harmless(*statements, note="it is made empty; what it once held is not in this database")
 
 
-def unexpected(relation: Relation) -> Repair:
-    """Moved into a schema of its own, with its rows and all that hangs on it."""
+def unexpected(relation: Relation, revision: str) -> Repair:
+    """Set aside for `revision` in schema `retired`, with its rows and all that hangs on it."""
     if relation.kind == "composite type":
-        return aside("type", relation.name)
-    return aside(relation.kind.removeprefix("partitioned "), relation.name)
-
-
-def aside(what: str, name: str) -> Repair:
-    """The thing moved out of schema public; nothing of it is lost, and what uses it by its place still finds it."""
-    return decision(
-        "somebody made it: moved out of the way, if nothing looks for it by its name",
-        Statement(Phase.ASIDE, f"create schema if not exists {ASIDE};"),
-        Statement(Phase.ASIDE, f"alter {what} {name if '(' in name else quoted(name)} set schema {ASIDE};"),
-        back=f"alter {what} {ASIDE}.{name if '(' in name else quoted(name)} set schema public;",
-    )
+        return aside.other("type", relation.name, revision)
+    if relation.kind == "table" and not relation.inherits and not relation.partition_bound:
+        return aside.table(relation.name, revision)
+    return aside.other(relation.kind.removeprefix("partitioned "), relation.name, revision)
 
 
 def differs(attribute: str, new: Relation, old: Relation) -> Repair:

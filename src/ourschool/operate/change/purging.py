@@ -18,7 +18,8 @@ from ourschool.settings import Settings
 
 OLD = sa.text("""
     select id, what, schema_name::text as schema, table_name::text as table, column_name::text as column, revision,
-           retired_at, stands_as::text as stands_as, readable_as::text as readable_as, rows
+           retired_at, stands_as::text as stands_as, readable_as::text as readable_as, rows,
+           definitions ->> 'kind' as kind, definitions ->> 'arguments' as arguments
       from retired.things
      where retired_at < :before
      order by id
@@ -39,11 +40,14 @@ class Doomed:
     stands_as: str
     readable_as: str
     rows: int | None
+    kind: str | None = None
+    """Of an object that is neither table nor column: a view, a function."""
+    arguments: str | None = None
 
     def __str__(self) -> str:
         name = f"{self.table}.{self.column}" if self.column else self.table
         rows = "" if self.rows is None else f", about {self.rows} rows"
-        return f"{self.what} {name}{rows}, set aside on {self.retired_at:%Y-%m-%d} by {self.revision}"
+        return f"{self.kind or self.what} {name}{rows}, set aside on {self.retired_at:%Y-%m-%d} by {self.revision}"
 
 
 def doomed(url: URL, older_than: dt.timedelta) -> list[Doomed]:
@@ -92,6 +96,10 @@ def _delete(connection: Connection, thing: Doomed) -> None:
             connection,
             sql.SQL("alter table if exists {} drop column if exists {}").format(table, sql.Identifier(thing.stands_as)),
         )
+    elif thing.what == "object":
+        drop = sql.SQL("drop {} if exists {}{}")
+        _run(connection, drop.format(sql.SQL(thing.kind or "table"), sql.Identifier("retired", thing.stands_as),
+                                     sql.SQL(thing.arguments or "")))  # fmt: skip
     else:
         _run(connection, sql.SQL("drop table if exists {}").format(sql.Identifier("retired", thing.stands_as)))
 

@@ -1,10 +1,13 @@
 """The catalogue of every revision: the history run once in a scratch database and looked at after each step."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -17,11 +20,13 @@ from ourschool.operate import alembic_here
 from ourschool.operate.expected import shipped
 from ourschool.operate.expected.kept import Kept
 from ourschool.operate.scratch import scratch_database
-from ourschool.schema import snapshot
+from ourschool.schema import names, snapshot
 from ourschool.schema.catalogue import Catalogue
+from ourschool.schema.names import Name, Names
 from ourschool.settings import Settings
 
 APPLICATION = "ourschool identify"
+CREATES = re.compile(r"\bcreate\b", re.IGNORECASE)
 
 
 def history(script: ScriptDirectory) -> list[Script]:
@@ -50,9 +55,31 @@ def catalogue(settings: Settings, url: URL, revision: str, revisions: Sequence[S
 
 
 def ship(settings: Settings, url: URL) -> None:
-    """Build the catalogue of every revision and put it beside their files, to be released with them."""
+    """Build the catalogue of every revision, and the names it makes, and put both beside their files."""
     revisions = history(alembic_here.script(settings))
-    shipped.write(_folder(settings), revisions, _texts(settings, url, keep=False))
+    passing: dict[str, set[Name]] = {}
+    texts = _build(settings, url, passing)
+    shipped.write(_folder(settings), revisions, texts)
+    names.write(_folder(settings), revisions, _steps(texts, passing))
+
+
+def made(settings: Settings, url: URL, revisions: Sequence[Script]) -> Mapping[str, Names]:
+    """The names that each of `revisions`, the `history`, makes: those that come with the files, else built."""
+    known = names.read(_folder(settings), revisions)
+    if len(known) == len(revisions):
+        return known
+    return {**_steps(_texts(settings, url), {}), **known}
+
+
+def _steps(texts: Mapping[str, str], passing: Mapping[str, set[Name]]) -> dict[str, Names]:
+    """What each revision makes and removes; `texts` are in the order in which they ran, two branches' among them."""
+    found: dict[str, Names] = {}
+    before: set[Name] = set()
+    for revision, text in texts.items():
+        after = set(names.of(snapshot.read(text)))
+        found[revision] = names.step(before, passing.get(revision, ()), after)
+        before = after
+    return found
 
 
 def _folder(settings: Settings) -> Path:
@@ -76,20 +103,47 @@ def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]
     return {each.revision: known[each.revision] for each in revisions}
 
 
-def _build(settings: Settings, url: URL) -> dict[str, str]:
+def _build(settings: Settings, url: URL, passing: dict[str, set[Name]] | None = None) -> dict[str, str]:
+    """The catalogues; into `passing` goes what was to be seen while each revision ran."""
     config = Config(str(settings.ini))
     seen: dict[str, str] = {}
+    watch = _Watch()
 
     def look(connection: Connection, revision: str) -> None:
         seen[revision] = snapshot.text(connection)
+        if passing is not None:
+            # what carries the revision's own id is nobody else's
+            passing[revision] = {name for name in watch.seen if revision not in name.name}
+            watch.seen.clear()
 
     with scratch_database(url, purpose="identify") as scratch:
         options = server_settings(settings) | {"synchronous_commit": "off"}
-        config.attributes["connection"] = database.engine_for(scratch, application_name=APPLICATION, options=options)
+        engine = database.engine_for(scratch, application_name=APPLICATION, options=options)
+        if passing is not None:
+            sa.event.listen(engine, "after_cursor_execute", watch)
+        config.attributes["connection"] = engine
         config.attributes["applied"] = look
         with _unheard():
             command.upgrade(config, "heads")
     return seen
+
+
+@dataclass(eq=False)
+class _Watch:
+    """Looks after each statement that makes something: a revision may drop it again before it is done."""
+
+    seen: set[Name] = field(default_factory=set)
+    _looking: bool = False
+
+    def __call__(self, connection: Connection, cursor: object, statement: str, *_: object) -> None:
+        """SQLAlchemy's `after_cursor_execute`."""
+        del cursor
+        if not self._looking and CREATES.search(statement):
+            self._looking = True
+            try:
+                self.seen.update(names.of(snapshot.take(connection)))
+            finally:
+                self._looking = False
 
 
 @contextmanager

@@ -142,11 +142,13 @@ def _sequences(connection: Connection) -> Iterator[Ailment]:
 def _retired(connection: Connection) -> Iterator[Ailment]:
     for thing in things.listed(connection):
         name = f"{thing.table}.{thing.column}" if thing.column else thing.table
-        what = f"rows of {name}" if thing.what == "rows" else f"{thing.what} {name}"
+        kind = str(thing.definitions.get("kind", thing.what))
+        what = f"rows of {name}" if thing.what == "rows" else f"{kind} {name}"
         rows = f", {thing.rows} rows" if thing.rows is not None else ""
+        by = "for" if thing.direction == things.FOR_OTHERS else "by"
         yield Ailment(
             "retired",
-            f"{what}, set aside by {thing.revision} on {thing.retired_at:%Y-%m-%d}{rows}, waits in retired."
+            f"{what}, set aside {by} {thing.revision} on {thing.retired_at:%Y-%m-%d}{rows}, waits in retired."
             f"{thing.readable_as}",
             "It may stay; ourschool purge deletes what nobody will want back.",
         )

@@ -1,5 +1,7 @@
 """Setting one column aside in its own table, and back: a new name and a row in `retired.things`, nothing is copied."""
 
+from collections.abc import Iterator
+
 from psycopg import sql
 
 from ourschool.migrate.online import things
@@ -83,22 +85,39 @@ def set_aside(steps: Steps, table: str, column: str, *, rows: int | None = None)
 def set_aside_block(steps: Steps, table: str, column: str, rows: int | None = None) -> str:
     """The DO block of `set_aside`, which needs `things.SET_UP` before it."""
     return things.block(
-        sql.SQL(SET_ASIDE).format(
-            refusals=_refusals(table, column),
-            lock=sql.SQL(LOCK),
-            constraint=sql.SQL(CONSTRAINT),
-            index=sql.SQL(INDEX),
-            trigger=sql.SQL(TRIGGER),
-            table=table,
-            column=column,
-            names=things.names(f"{PREFIX}{steps.revision}_{column}"),
-            views=things.names(f"{table}_{column}_{steps.revision}"),
-            sequences=things.names(f"{PREFIX}{steps.revision}_{table}_{column}_seq"),
-            revision=steps.revision,
-            direction=steps.direction,
-            rows=rows,
+        body(
+            table=sql.Literal(table),
+            relation=sql.Literal(sql.Identifier(table).as_string()),
+            column=sql.Literal(column),
+            revision=sql.Literal(steps.revision),
+            direction=sql.Literal(steps.direction),
+            rows=sql.Literal(rows),
+            **{part: sql.Literal(choice) for part, choice in free_names(table, column, steps.revision).items()},
         )
     )
+
+
+def body(
+    *, table: sql.Composable, relation: sql.Composable, column: sql.Composable, **values: sql.Composable
+) -> sql.Composed:
+    """The body of the block; each value is SQL, `relation` for the quoted name of `table`."""
+    parts = {"lock": LOCK, "constraint": CONSTRAINT, "index": INDEX, "trigger": TRIGGER}
+    return sql.SQL(SET_ASIDE).format(
+        refusals=_refusals(table, relation, column),
+        table=table,
+        column=column,
+        **{name: sql.SQL(text) for name, text in parts.items()},
+        **values,
+    )
+
+
+def free_names(table: str, column: str, revision: str) -> dict[str, list[str]]:
+    """What the column, its view and its sequences may be called when it is set aside, first choice first."""
+    return {
+        "names": things.names(f"{PREFIX}{revision}_{column}"),
+        "views": things.names(f"{table}_{column}_{revision}"),
+        "sequences": things.names(f"{PREFIX}{revision}_{table}_{column}_seq"),
+    }
 
 
 def take_back(steps: Steps, thing: Thing) -> None:
@@ -115,18 +134,20 @@ def take_back(steps: Steps, thing: Thing) -> None:
 
 def name_back(steps: Steps, thing: Thing) -> None:
     """`take_back`, but for the row in `retired.things`."""
+    for statement in names_back(thing):
+        steps.execute(statement)
+
+
+def names_back(thing: Thing) -> Iterator[sql.Composed]:
+    """What gives a retired column and its sequences their names back."""
     assert thing.column is not None
-    steps.execute(sql.SQL("drop view if exists {}").format(sql.Identifier(SCHEMA, thing.readable_as)))
-    steps.execute(
-        sql.SQL("alter table {} rename column {} to {}").format(
-            sql.Identifier(thing.schema, thing.table), sql.Identifier(thing.stands_as), sql.Identifier(thing.column)
-        )
+    yield sql.SQL("drop view if exists {}").format(sql.Identifier(SCHEMA, thing.readable_as))
+    yield sql.SQL("alter table {} rename column {} to {}").format(
+        sql.Identifier(thing.schema, thing.table), sql.Identifier(thing.stands_as), sql.Identifier(thing.column)
     )
     for sequence in thing.definitions["sequences"]:
-        steps.execute(
-            sql.SQL("alter sequence {} rename to {}").format(
-                sql.Identifier(thing.schema, sequence["stands_as"]), sql.Identifier(sequence["name"])
-            )
+        yield sql.SQL("alter sequence {} rename to {}").format(
+            sql.Identifier(thing.schema, sequence["stands_as"]), sql.Identifier(sequence["name"])
         )
 
 
@@ -134,14 +155,16 @@ def check(steps: Steps, table: str, column: str) -> None:
     """Refuse what `set_aside` would refuse, before anything is begun; offline nothing can be seen."""
     if not steps.offline:
         with things.understood():
-            steps.execute(things.block(sql.SQL("declare {} end ").format(_refusals(table, column))))
+            relation = sql.Identifier(table).as_string()
+            refusals = _refusals(sql.Literal(table), sql.Literal(relation), sql.Literal(column))
+            steps.execute(things.block(sql.SQL("declare {} end ").format(refusals)))
 
 
-def _refusals(table: str, column: str) -> sql.Composed:
+def _refusals(table: sql.Composable, relation: sql.Composable, column: sql.Composable) -> sql.Composed:
     return sql.SQL(REFUSALS).format(
         table=table,
         column=column,
-        relation=sql.Identifier(table).as_string(),
+        relation=relation,
         wrong=things.WRONG_USE,
         refused=things.REFUSED,
     )

@@ -7,7 +7,7 @@ from psycopg import sql
 from ourschool.errors import RefusedError
 from ourschool.migrate.online import things
 from ourschool.migrate.online.constraints import nullability
-from ourschool.migrate.online.retire import columns, dependents
+from ourschool.migrate.online.retire import columns, dependents, own
 from ourschool.migrate.online.retire.batches import stretches
 from ourschool.migrate.online.retire.columns_back_sql import BACK, TAKE_BACK, TELL
 from ourschool.migrate.online.retire.found import broken
@@ -20,10 +20,11 @@ ADD_NOT_NULL = sql.SQL("alter table {} add not null {} not valid")
 
 
 def restore(steps: Steps, table: str, column: str) -> bool:
-    """Take back what the other direction of this revision retired; True where the column is there afterwards.
+    """Take back what the other direction of this revision retired; True where the column is there afterwards, as ours.
 
-    Raises RefusedError, with nothing changed, where the name is taken, something that hung on the column cannot be made
-    again, or rows that came meanwhile do not fit; the sentence counts them and shows how to find them.
+    That is also one that a cut-off run of this revision took back or made. Raises RefusedError, with nothing changed,
+    where somebody else's has the name, something that hung on the column cannot be made again, or rows that came
+    meanwhile do not fit; the sentence counts them and shows how to find them.
     Offline it is printed as one block, and nobody knows whether the column will be there: False.
     """
     if steps.offline:
@@ -35,7 +36,7 @@ def restore(steps: Steps, table: str, column: str) -> bool:
             _return(steps, thing)
         _finish(steps, thing)
     things.tidy(steps)
-    return columns.is_there(steps, table, column)
+    return thing is not None or own.is_ours(steps, table, column)
 
 
 def _return(steps: Steps, thing: Thing) -> None:
@@ -76,6 +77,7 @@ def _finish(steps: Steps, thing: Thing) -> None:
             steps.run(ADD_NOT_NULL.format(sql.Identifier(thing.schema, thing.table), sql.Identifier(thing.column)))
     with steps.transaction():
         things.forget(steps, thing)
+        own.note(steps, "column", thing.table, thing.column)
     log.info("Column %s.%s is back, retired since %s.", thing.table, thing.column, f"{thing.retired_at:%Y-%m-%d %H:%M}")
 
 

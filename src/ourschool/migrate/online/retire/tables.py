@@ -1,13 +1,14 @@
 """Setting a table aside in schema `retired`, and back: its name changes, its rows stay where they are on the disk."""
 
 import logging
+from collections.abc import Iterator
 from functools import partial
 
 from psycopg import sql
 
 from ourschool.errors import RefusedError
 from ourschool.migrate.online import things
-from ourschool.migrate.online.retire import dependents
+from ourschool.migrate.online.retire import dependents, own
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, LOCK, TRIGGER
 from ourschool.migrate.online.retire.tables_sql import REFUSALS, SET_ASIDE
 from ourschool.migrate.online.steps import Steps
@@ -37,20 +38,24 @@ def retire(steps: Steps, table: str) -> None:
     if done and (steps.direction != "unknown" or not _there(steps, table)):
         return
     block = things.block(
-        sql.SQL(SET_ASIDE).format(
-            refusals=_refusals(table),
-            lock=sql.SQL(LOCK),
-            constraint=sql.SQL(CONSTRAINT),
-            trigger=sql.SQL(TRIGGER),
-            table=table,
-            names=things.names(f"{table}_{steps.revision}"),
-            revision=steps.revision,
-            direction=steps.direction,
-            rows=things.counted(steps, table),
+        set_aside(
+            table=sql.Literal(table),
+            relation=sql.Literal(sql.Identifier(table).as_string()),
+            names=sql.Literal(things.names(f"{table}_{steps.revision}")),
+            revision=sql.Literal(steps.revision),
+            direction=sql.Literal(steps.direction),
+            rows=sql.Literal(things.counted(steps, table)),
         )
     )
     with things.understood():
         steps.together(*things.SET_UP, block)
+
+
+def set_aside(*, table: sql.Composable, relation: sql.Composable, **values: sql.Composable) -> sql.Composed:
+    """The body of the block; `table` is SQL for its name, `relation` for its quoted name, and so are the others."""
+    refusals = sql.SQL(REFUSALS).format(table=table, relation=relation, wrong=things.WRONG_USE, refused=things.REFUSED)
+    parts = {"lock": sql.SQL(LOCK), "constraint": sql.SQL(CONSTRAINT), "trigger": sql.SQL(TRIGGER)}
+    return sql.SQL(SET_ASIDE).format(refusals=refusals, table=table, **parts, **values)
 
 
 def retired(steps: Steps, table: str, *, back: bool) -> Thing | None:
@@ -63,10 +68,11 @@ def retired(steps: Steps, table: str, *, back: bool) -> Thing | None:
 
 
 def restore(steps: Steps, table: str) -> bool:
-    """Take back what the other direction of this revision retired; True where the table is there afterwards.
+    """Take back what the other direction of this revision retired; True where the table is there afterwards, as ours.
 
-    Raises RefusedError, with nothing changed, where a name is taken, a foreign key's other table is not there, or rows
-    came meanwhile that point to nothing; the sentence counts them and shows how to find them.
+    That is also one that a cut-off run of this revision took back or made. Raises RefusedError, with nothing changed,
+    where somebody else's has the name, another name is taken, a foreign key's other table is not there, or rows came
+    meanwhile that point to nothing; the sentence counts them and shows how to find them.
     """
     thing = retired(steps, table, back=True)
     if thing is not None:
@@ -75,16 +81,15 @@ def restore(steps: Steps, table: str) -> bool:
         dependents.validate(steps, thing)
         with steps.transaction():
             things.forget(steps, thing)
+            own.note(steps, "relation", table)
         log.info("Table %s is back, retired since %s.", thing.table, f"{thing.retired_at:%Y-%m-%d %H:%M}")
     things.tidy(steps)
-    return _there(steps, table)
+    return thing is not None or own.is_ours(steps, table)
 
 
 def _return(steps: Steps, thing: Thing) -> None:
     aside = sql.Identifier(SCHEMA, thing.stands_as)
-    plain = steps.look("select format('%I.%I', cast(:schema as text), cast(:name as text)) as name",
-                       schema=SCHEMA, name=thing.stands_as)[0].name  # fmt: skip
-    now = {str(thing.definitions["relation"]): str(plain)}
+    now = present_name(steps, thing)
     for name in (thing.table, *(renamed["name"] for renamed in thing.definitions["renamed"])):
         if steps.look(THERE, name=sql.Identifier(thing.schema, name).as_string()):
             raise RefusedError(
@@ -93,41 +98,41 @@ def _return(steps: Steps, thing: Thing) -> None:
             )
     dependents.types_there(steps, thing, aside.as_string())
     dependents.look(steps, thing, now)
-    steps.repeat(partial(_swap, steps, thing, aside, now))
+    steps.repeat(partial(_swap, steps, thing, now))
 
 
-def _swap(steps: Steps, thing: Thing, aside: sql.Identifier, now: dict[str, str]) -> None:
-    home = sql.Identifier(thing.schema)
+def present_name(steps: Steps, thing: Thing) -> dict[str, str]:
+    """What the retired table is called now, by the name that its definitions know it by."""
+    plain = steps.look("select format('%I.%I', cast(:schema as text), cast(:name as text)) as name",
+                       schema=SCHEMA, name=thing.stands_as)[0].name  # fmt: skip
+    return {str(thing.definitions["relation"]): str(plain)}
+
+
+def _swap(steps: Steps, thing: Thing, now: dict[str, str]) -> None:
     with steps.transaction():
         dependents.lock(steps, thing, now)
-        steps.execute(sql.SQL("alter table {} set schema {}").format(aside, home))
-        steps.execute(
-            sql.SQL("alter table {} rename to {}").format(
-                sql.Identifier(thing.schema, thing.stands_as), sql.Identifier(thing.table)
-            )
-        )
-        for renamed in thing.definitions["renamed"]:
-            steps.execute(
-                sql.SQL("alter {} {} rename to {}").format(
-                    sql.SQL(renamed["kind"]),
-                    sql.Identifier(thing.schema, renamed["stands_as"]),
-                    sql.Identifier(renamed["name"]),
-                )
-            )
-        for statement in dependents.statements(thing):
+        for statement in names_back(thing):
             steps.execute(statement)
-        steps.execute(COLUMNS_TOO.format(sql.Identifier(SCHEMA), thing.schema, thing.table, SCHEMA, thing.stands_as))
         things.coming_back(steps, thing)
+
+
+def names_back(thing: Thing) -> Iterator[sql.Composable | str]:
+    """What gives a retired table its name back, with all that hung on it; rows are still to be read for that."""
+    yield sql.SQL("alter table {} set schema {}").format(
+        sql.Identifier(SCHEMA, thing.stands_as), sql.Identifier(thing.schema)
+    )
+    yield sql.SQL("alter table {} rename to {}").format(
+        sql.Identifier(thing.schema, thing.stands_as), sql.Identifier(thing.table)
+    )
+    for renamed in thing.definitions["renamed"]:
+        yield sql.SQL("alter {} {} rename to {}").format(
+            sql.SQL(renamed["kind"]),
+            sql.Identifier(thing.schema, renamed["stands_as"]),
+            sql.Identifier(renamed["name"]),
+        )
+    yield from dependents.statements(thing)
+    yield COLUMNS_TOO.format(sql.Identifier(SCHEMA), thing.schema, thing.table, SCHEMA, thing.stands_as)
 
 
 def _there(steps: Steps, table: str) -> bool:
     return bool(steps.look(THERE, name=sql.Identifier(table).as_string()))
-
-
-def _refusals(table: str) -> sql.Composed:
-    return sql.SQL(REFUSALS).format(
-        table=table,
-        relation=sql.Identifier(table).as_string(),
-        wrong=things.WRONG_USE,
-        refused=things.REFUSED,
-    )
