@@ -11,6 +11,8 @@ from ourschool.schema.snapshot import RETIRED
 
 PREFIX = RETIRED
 """Of every retired column's name; `schema.snapshot` and autogenerate leave out what begins like this."""
+OFTEN = 50
+"""How often one revision may set a column of one name aside: a type that was widened plainly keeps one each way down."""
 
 
 COLUMN = """
@@ -91,9 +93,9 @@ def set_aside_block(steps: Steps, table: str, column: str, rows: int | None = No
             trigger=sql.SQL(TRIGGER),
             table=table,
             column=column,
-            names=things.names(f"{PREFIX}{steps.revision}_{column}"),
-            views=things.names(f"{table}_{column}_{steps.revision}"),
-            sequences=things.names(f"{PREFIX}{steps.revision}_{table}_{column}_seq"),
+            names=things.names(f"{PREFIX}{steps.revision}_{column}", most=OFTEN),
+            views=things.names(f"{table}_{column}_{steps.revision}", most=OFTEN),
+            sequences=things.names(f"{PREFIX}{steps.revision}_{table}_{column}_seq", most=OFTEN),
             revision=steps.revision,
             direction=steps.direction,
             rows=rows,
