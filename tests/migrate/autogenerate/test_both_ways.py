@@ -66,4 +66,6 @@ def test_a_refused_way_down_changes_nothing(case: Case, school: Database, projec
 def snapshot(database: Database) -> Any:
     """Catalogue and what is set aside."""
     with database.engine().connect() as connection:
-        return take(connection), database.value(RETIRED) if database.value("select to_regclass('retired.things')") else None
+        return take(connection), database.value(RETIRED) if database.value(
+            "select to_regclass('retired.things')"
+        ) else None

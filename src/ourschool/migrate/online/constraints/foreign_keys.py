@@ -51,6 +51,7 @@ class AddForeignKeyOnlineOp(MigrateOperation):
         onupdate: str | None = None,
         deferrable: bool | None = None,
         initially: str | None = None,
+        replace: bool = False,
         schema: str | None = None,
     ) -> None:
         self.constraint_name = constraint_name
@@ -62,6 +63,7 @@ class AddForeignKeyOnlineOp(MigrateOperation):
         self.onupdate = onupdate
         self.deferrable = deferrable
         self.initially = initially
+        self.replace = replace
         self.schema = schema
 
     @classmethod
@@ -78,16 +80,19 @@ class AddForeignKeyOnlineOp(MigrateOperation):
         onupdate: str | None = None,
         deferrable: bool | None = None,
         initially: str | None = None,
+        replace: bool = False,
         schema: str | None = None,
     ) -> None:
         """Add a foreign key without stopping anybody for longer than an instant; an equal valid one is left alone.
 
+        With `replace` it takes the place of the constraint that has its name, which goes when this one stands.
         Raises RefusedError with the number and the keys of rows that point to nothing, UsageError where another
         constraint has the name; nothing is changed then.
         """
         op = cls(
             constraint_name, source_table, referent_table, local_cols, remote_cols,
-            ondelete=ondelete, onupdate=onupdate, deferrable=deferrable, initially=initially, schema=schema,
+            ondelete=ondelete, onupdate=onupdate, deferrable=deferrable, initially=initially, replace=replace,
+            schema=schema,
         )  # fmt: skip
         operations.invoke(op)
 
@@ -126,7 +131,7 @@ def add(operations: Operations, op: AddForeignKeyOnlineOp) -> None:
     )
     with Steps(operations) as steps:
         if steps.offline:
-            promises.print_validated(steps, op.source_table, name, body)
+            promises.print_validated(steps, op.source_table, name, body, replace=op.replace)
             return
         table = tables.find(steps, op.source_table)
         referent = table if op.referent_table == op.source_table else tables.find(steps, op.referent_table)
@@ -141,7 +146,7 @@ def add(operations: Operations, op: AddForeignKeyOnlineOp) -> None:
             printed=lambda: str(steps.look(WANTED, **columns)[0].definition) + op.options,
             second_lock=referent != table,
         )
-        promises.add_validated(steps, table, promise)
+        promises.add_validated(steps, table, promise, replace=op.replace)
 
 
 def _orphan(op: AddForeignKeyOnlineOp) -> sql.Composed:
@@ -175,4 +180,5 @@ def _render(context: AutogenContext, op: AddForeignKeyOnlineOp) -> str:
         context, "add_foreign_key_online",
         op.constraint_name, op.source_table, op.referent_table, op.local_cols, op.remote_cols,
         ondelete=op.ondelete, onupdate=op.onupdate, deferrable=op.deferrable, initially=op.initially,
+        replace=op.replace,
     )  # fmt: skip

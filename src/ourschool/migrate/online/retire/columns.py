@@ -12,7 +12,7 @@ from ourschool.schema.snapshot import RETIRED
 PREFIX = RETIRED
 """Of every retired column's name; `schema.snapshot` and autogenerate leave out what begins like this."""
 OFTEN = 50
-"""How often one revision may set a column of one name aside: a type that was widened plainly keeps one each way down."""
+"""How often one revision may set a column of one name aside: a type widened plainly keeps one each way down."""
 
 
 COLUMN = """
