@@ -14,6 +14,7 @@ from ourschool.migrate.online.constraints import promises
 from ourschool.migrate.online.constraints.promises import Promise
 from ourschool.migrate.online.rendering import call
 from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.online.tables import Table
 
 
 @Operations.register_operation("add_check_online")
@@ -100,20 +101,25 @@ class DropConstraintOnlineOp(MigrateOperation):
 def add(operations: Operations, op: AddCheckOnlineOp) -> None:
     """Count, add, validate."""
     name = tables.plainly(op.constraint_name, op.schema)
-    body = sql.SQL("check ({})").format(sql.SQL(op.condition))
     with Steps(operations) as steps:
         if steps.offline:
+            body = sql.SQL("check ({})").format(sql.SQL(op.condition))
             promises.print_validated(steps, op.table_name, name, body, replace=op.replace)
             return
         table = tables.find(steps, op.table_name)
-        breaking = sql.SQL("not ({})").format(sql.SQL(op.condition))
-        promise = Promise(
-            name,
-            body,
-            count=lambda: broken.rows(steps, table, breaking, f"{name} on {table.name}"),
-            printed=lambda: wanted.constraint(steps, table, name, body),
-        )
-        promises.add_validated(steps, table, promise, replace=op.replace)
+        promises.add_validated(steps, table, promised(steps, op, table), replace=op.replace)
+
+
+def promised(steps: Steps, op: AddCheckOnlineOp, table: Table) -> Promise:
+    """What the CHECK promises of the rows of `table`."""
+    name, condition = op.constraint_name, sql.SQL(op.condition)
+    body, breaking = sql.SQL("check ({})").format(condition), sql.SQL("not ({})").format(condition)
+    return Promise(
+        name,
+        body,
+        count=lambda: broken.rows(steps, table, breaking, f"{name} on {table.name}"),
+        printed=lambda: wanted.constraint(steps, table, name, body),
+    )
 
 
 @Operations.implementation_for(DropConstraintOnlineOp)

@@ -153,7 +153,7 @@ def build(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
         with steps.waiting(PATIENT):
             steps.execute(create)
 
-    _refuse_duplicates(steps, table, name, keys)
+    refuse_duplicates(steps, table, name, keys)
     try:
         with tables.asked_right(f"index {name} on {table.name}"):
             steps.repeat(work)
@@ -162,7 +162,7 @@ def build(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
             if not steps.connection.invalidated:
                 clear(steps, table, name)
         if isinstance(fault, sa.exc.IntegrityError):
-            _refuse_duplicates(steps, table, name, keys)
+            refuse_duplicates(steps, table, name, keys)
             raise broken.passing(table, f"unique index {name}") from fault
         raise
 
@@ -184,7 +184,8 @@ def print_build(steps: Steps, op: CreateIndexOnlineOp) -> None:
     steps.run(sa.schema.CreateIndex(index, if_not_exists=True), lock_timeout=PATIENT)
 
 
-def _refuse_duplicates(steps: Steps, table: Table, name: str, index: wanted.Index | None) -> None:
+def refuse_duplicates(steps: Steps, table: Table, name: str, index: wanted.Index | None) -> None:
+    """Raise RefusedError where a unique `index` would take rows of `table` for one another."""
     if index is not None:
         broken.refuse(broken.duplicates(steps, table, index), table, f"unique index {name}")
 

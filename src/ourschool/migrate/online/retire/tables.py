@@ -34,7 +34,7 @@ def retire(steps: Steps, table: str) -> None:
     for one that is partitioned or that a view, a function or another table's policy needs.
     """
     done = not steps.offline and retired(steps, table, back=False)
-    if done and (steps.direction != "unknown" or not _there(steps, table)):
+    if done and (steps.direction != "unknown" or not is_there(steps, table)):
         return
     block = things.block(
         sql.SQL(SET_ASIDE).format(
@@ -77,10 +77,17 @@ def restore(steps: Steps, table: str) -> bool:
             things.forget(steps, thing)
         log.info("Table %s is back, retired since %s.", thing.table, f"{thing.retired_at:%Y-%m-%d %H:%M}")
     things.tidy(steps)
-    return _there(steps, table)
+    return is_there(steps, table)
 
 
 def _return(steps: Steps, thing: Thing) -> None:
+    now = refuse(steps, thing)
+    aside = sql.Identifier(SCHEMA, thing.stands_as)
+    steps.repeat(partial(_swap, steps, thing, aside, now))
+
+
+def refuse(steps: Steps, thing: Thing) -> dict[str, str]:
+    """Raise RefusedError, before anything is touched, where it cannot come back; else what it is called at present."""
     aside = sql.Identifier(SCHEMA, thing.stands_as)
     plain = steps.look("select format('%I.%I', cast(:schema as text), cast(:name as text)) as name",
                        schema=SCHEMA, name=thing.stands_as)[0].name  # fmt: skip
@@ -93,7 +100,7 @@ def _return(steps: Steps, thing: Thing) -> None:
             )
     dependents.types_there(steps, thing, aside.as_string())
     dependents.look(steps, thing, now)
-    steps.repeat(partial(_swap, steps, thing, aside, now))
+    return now
 
 
 def _swap(steps: Steps, thing: Thing, aside: sql.Identifier, now: dict[str, str]) -> None:
@@ -120,7 +127,8 @@ def _swap(steps: Steps, thing: Thing, aside: sql.Identifier, now: dict[str, str]
         things.coming_back(steps, thing)
 
 
-def _there(steps: Steps, table: str) -> bool:
+def is_there(steps: Steps, table: str) -> bool:
+    """Whether there is a relation of that name."""
     return bool(steps.look(THERE, name=sql.Identifier(table).as_string()))
 
 
