@@ -136,7 +136,7 @@ WAY_CASES = (
         rows=(
             "insert into rooms values (1), (9223372036854775807)",
             "insert into halls values (1), (9223372036854775807), (5)",
-            "insert into stuff (room_id, note, a) values (1, '', 1), (9223372036854775807, '学', 2), (null, null, null)",
+            "insert into stuff (room_id, note, a) values (1, '', 1), (9223372036854775807, '学', 2), (null, null, 3)",
         ),
         later=("insert into stuff (room_id) values (5)",),
     ),
