@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, Connection
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate import authoring, faults, journal, made, refusals, strangers, waiting
+from ourschool.migrate.asking.asking import asks_first
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.online.retire import others
 from ourschool.migrate.plan import Plan, Step, version_table_later
@@ -122,6 +123,7 @@ class Run:
             lambda heads, steps: self._check(context, script, heads, steps),
             version_table_later(context),
             note="-x force=yes" if self._forced() else None,
+            prepare=asks_first,
         )
         context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001  # stamps' steps are steps too
         try:

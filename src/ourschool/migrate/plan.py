@@ -19,7 +19,8 @@ Steps = Callable[[Any, MigrationContext], Iterable[Step]]
 class Plan:
     """Stands between Alembic's command and its context: the same steps, each given out until it is done.
 
-    `check` sees the heads and the steps before the first one runs, and raises what it refuses; then comes `ready`.
+    `check` sees the heads and the steps before the first one runs, and raises what it refuses; then `prepare` sees each
+    of them, and then comes `ready`.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Plan:
         check: Callable[[tuple[str, ...], list[Step]], None],
         ready: Callable[[], None] = lambda: None,
         note: str | None = None,
+        prepare: Callable[[Step, MigrationContext], None] = lambda _, __: None,
     ) -> None:
         self._command = command
         self._check = check
@@ -35,6 +37,7 @@ class Plan:
         self._left: deque[Step] | None = None
         self._notes = [note] if note else []
         self._of_this_step: list[str] = []
+        self._prepare = prepare
         self._started = dt.datetime.now(dt.UTC)
         self.current: Step | None = None
 
@@ -43,6 +46,8 @@ class Plan:
         if self._left is None:
             steps = list(self._command(heads, context))
             self._check(heads, steps)
+            for step in steps:
+                self._prepare(step, context)
             if context.script is not None:
                 amendments.around(steps, context.script, self.note)
             self._left = deque(steps)

@@ -22,6 +22,7 @@ from tests.migrate.autogenerate.cases import DDL, Case, add
 from tests.migrate.autogenerate.other_cases import OTHER_CASES
 from tests.migrate.autogenerate.table_cases import TABLE_CASES
 from tests.migrate.autogenerate.twelve import metadata as school
+from tests.migrate.autogenerate.way_cases import WAY_CASES
 from tests.support.databases import ROOT, Database
 
 MODELS = "from ourschool.models import metadata"
@@ -73,7 +74,7 @@ def __getattr__(name: str) -> Any:
     if name != "models":
         raise AttributeError(name)
     case, _, stage = os.environ[WHICH].rpartition(":")
-    return changed(next(each for each in (*CASES, STORED) if each.name == case), stage)
+    return changed(next(each for each in (*CASES, *WAY_CASES, STORED) if each.name == case), stage)
 
 
 class Author:
@@ -105,6 +106,13 @@ class Author:
         )
         new = self._files() - there
         return new.pop() if new else None
+
+    def write_here(self) -> Path:
+        """The same in this process, which takes a fifth of the time."""
+        there = self._files()
+        self._run(command.revision, message=self.case.name, autogenerate=True)
+        (new,) = self._files() - there
+        return new
 
     def alembic(self, *arguments: str, stage: str = "after", status: int = 0) -> CompletedProcess[str]:
         """Any command as a person types it, who sees the models of that stage."""

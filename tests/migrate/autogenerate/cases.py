@@ -26,6 +26,10 @@ class Case:
     promises: tuple[str, ...] = ()
     everywhere: bool = False
     """Whether the server's version matters so much that the short form of the tests runs it on the older one, too."""
+    rows: tuple[str, ...] = ()
+    """Statements that fill what `before` made."""
+    later: tuple[str, ...] = ()
+    """Statements that, after the upgrade, write what the old rules forbid."""
 
 
 def add(table: str, *parts: sa.Column[Any] | Callable[[], sa.Constraint]) -> Edit:

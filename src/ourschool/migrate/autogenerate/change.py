@@ -7,15 +7,19 @@ from alembic.operations.ops import MigrateOperation
 
 
 class Phase(IntEnum):
-    """The order of a revision: what depends on something comes after it, and goes before it."""
+    """The order of a revision: what depends on something comes after it, and goes before it.
+
+    A rule goes only when the new ones stand: a row that breaks one of those stops the revision, and no rule is lost.
+    """
 
     ASK = 0
     """What only the author knows: before anything is done."""
     DROP_DEPENDENT = 1
     """Views, triggers and policies, which hold on to tables and columns."""
-    DROP_FOREIGN_KEY = 2
-    DROP_CONSTRAINT = 3
-    DROP_INDEX = 4
+    CLEAR_FOREIGN_KEY = 2
+    CLEAR_CONSTRAINT = 3
+    CLEAR_INDEX = 4
+    """Rules that are in the way of what comes: they have its name, or stand on a column whose type changes."""
     CREATE_TYPE = 5
     """Enum types, domains, sequences."""
     CREATE_FUNCTION = 6
@@ -29,12 +33,16 @@ class Phase(IntEnum):
     CREATE_INDEX = 13
     ADD_CONSTRAINT = 14
     ADD_FOREIGN_KEY = 15
-    RETIRE_COLUMN = 16
-    RETIRE_TABLE = 17
-    RETIRE_TYPE = 18
-    CREATE_DEPENDENT = 19
-    DROP_FUNCTION = 20
-    COMMENT = 21
+    DROP_FOREIGN_KEY = 16
+    DROP_CONSTRAINT = 17
+    DROP_INDEX = 18
+    DROP_NOT_NULL = 19
+    RETIRE_COLUMN = 20
+    RETIRE_TABLE = 21
+    RETIRE_TYPE = 22
+    CREATE_DEPENDENT = 23
+    DROP_FUNCTION = 24
+    COMMENT = 25
 
 
 class Lock(StrEnum):

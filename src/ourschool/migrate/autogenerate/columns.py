@@ -130,7 +130,7 @@ def _altered(way: Way, table: str, old: Column, new: Column) -> Iterator[Change]
     if old.generated != new.generated:
         yield from _generation(table, old, new)
     if old.nullability != new.nullability and not new.identity:
-        yield _drop_not_null(table, name) if new.nullable else _set_not_null(table, name)
+        yield _drop_not_null(table, old, new) if new.nullable else _set_not_null(table, name)
     if old.comment != new.comment:
         yield Change(
             Phase.COMMENT,
@@ -158,8 +158,11 @@ def _set_not_null(table: str, name: str) -> Change:
     )
 
 
-def _drop_not_null(table: str, name: str) -> Change:
-    return Change(Phase.ALTER, DropNotNullOnlineOp(table, name), (Held(table, Lock.BRIEF, f"to allow NULL in {name}"),))
+def _drop_not_null(table: str, old: Column, new: Column) -> Change:
+    """Late, as every rule goes; what makes the values of another type may make a NULL of one."""
+    phase = Phase.DROP_NOT_NULL if old.type == new.type else Phase.CLEAR_CONSTRAINT
+    held = (Held(table, Lock.BRIEF, f"to allow NULL in {new.name}"),)
+    return Change(phase, DropNotNullOnlineOp(table, new.name), held)
 
 
 def _in_written_order(way: Way, target: Relation) -> list[str]:

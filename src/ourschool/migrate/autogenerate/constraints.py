@@ -10,6 +10,7 @@ from ourschool.migrate.autogenerate.comments import comment
 from ourschool.migrate.autogenerate.directives import Sql, Unfinished
 from ourschool.migrate.autogenerate.pairs import matched
 from ourschool.migrate.autogenerate.sides import Way, quoted, text
+from ourschool.migrate.autogenerate.types import changing_columns
 from ourschool.migrate.online.constraints.checks import AddCheckOnlineOp, DropConstraintOnlineOp
 from ourschool.migrate.online.constraints.foreign_keys import AddForeignKeyOnlineOp
 from ourschool.migrate.online.constraints.not_null import SetNotNullOnlineOp
@@ -43,15 +44,17 @@ def constraints(way: Way, current: Relation, target: Relation) -> Iterator[Chang
     for old, new in matched(current.constraints, target.constraints):
         if new is None:
             assert old is not None
-            yield _drop(table, old)
+            yield _drop(table, old, first=_in_the_way(way, target, old))
             continue
         if old is not None and old.name != new.name:
             yield _rename(table, old, new)
         elif old is None:
             yield from _add(way, table, new)
         elif old.definition != new.definition:
-            yield _drop(table, old)
-            yield from _add(way, table, new)
+            first = old.kind != new.kind or _in_the_way(way, target, old)
+            if first:
+                yield _drop(table, old, first=True)
+            yield from _add(way, table, new, replace=not first)
         elif new.valid and not old.valid:
             yield from _add(way, table, new)  # an equal one that is not validated is validated
         replaced = old is None or (old.name == new.name and old.definition != new.definition)
@@ -59,9 +62,25 @@ def constraints(way: Way, current: Relation, target: Relation) -> Iterator[Chang
             yield comment("constraint", f"{quoted(new.name)} on {quoted(table)}", new.comment, table)
 
 
-def _add(way: Way, table: str, new: Constraint) -> Iterator[Change]:
+def _in_the_way(way: Way, target: Relation, old: Constraint) -> bool:
+    """Whether it has to go before the new rules stand: there is one primary key, one index of a name, and a type."""
+    if old.kind not in {"c", "f", "u"}:
+        return True
+    tables = {target.name}
+    if old.kind == "f":
+        tables.add(definitions.foreign_key(old.definition).table)
+    changing = {name for table in tables for name in changing_columns(way, table)}
+    names = {index.name for index in target.indexes if index.constraint is None} if old.kind == "u" else set()
+    return old.name in names or any(definitions.mentions(old.definition, name) for name in changing)
+
+
+def _add(way: Way, table: str, new: Constraint, *, replace: bool = False) -> Iterator[Change]:
     try:
-        yield from {"c": _check, "f": _foreign_key, "u": _unique, "p": _primary_key}[new.kind](way, table, new)
+        added = {"c": _check, "f": _foreign_key, "u": _unique, "p": _primary_key}[new.kind](way, table, new)
+        for change in added:
+            if replace:
+                change.operation.replace = True  # type: ignore[attr-defined]  # each of c, f and u has it
+            yield change
     except (definitions.Unreadable, KeyError):
         sql = f"alter table {quoted(table)} add constraint {quoted(new.name)} {new.definition}"
         yield Change(Phase.ASK, Unfinished(
@@ -119,16 +138,17 @@ def _added(phase: Phase, table: str, new: Constraint, operation: MigrateOperatio
     )
 
 
-def _drop(table: str, old: Constraint) -> Change:
+def _drop(table: str, old: Constraint, *, first: bool) -> Change:
     held = [Held(table, Lock.BRIEF, f"to drop {old.name}")]
     if old.kind == "f":
         other = definitions.foreign_key(old.definition).table
         held += [Held(other, Lock.BRIEF, f"to drop {old.name}")] if other != table else []
-    return Change(
-        Phase.DROP_FOREIGN_KEY if old.kind == "f" else Phase.DROP_CONSTRAINT,
-        DropConstraintOnlineOp(old.name, table),
-        tuple(held),
+    clear, drop = (
+        (Phase.CLEAR_FOREIGN_KEY, Phase.DROP_FOREIGN_KEY)
+        if old.kind == "f"
+        else (Phase.CLEAR_CONSTRAINT, Phase.DROP_CONSTRAINT)
     )
+    return Change(clear if first else drop, DropConstraintOnlineOp(old.name, table), tuple(held))
 
 
 def _rename(table: str, old: Constraint, new: Constraint) -> Change:

@@ -1,7 +1,7 @@
 """Indexes of a table that exists: built, dropped and renamed beside the users' work."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic.operations import ops
@@ -12,8 +12,11 @@ from ourschool.migrate.autogenerate.comments import comment
 from ourschool.migrate.autogenerate.directives import Sql, Unfinished
 from ourschool.migrate.autogenerate.pairs import matched
 from ourschool.migrate.autogenerate.sides import Side, Way, quoted
+from ourschool.migrate.autogenerate.types import changing_columns
 from ourschool.migrate.online.indexes.operations import CreateIndexOnlineOp, DropIndexOnlineOp
 from ourschool.schema.relations import Index, Relation
+
+_Create = TypeVar("_Create", bound=ops.CreateIndexOp)
 
 
 def indexes(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
@@ -22,7 +25,7 @@ def indexes(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
     for old, new in matched(_free(current), _free(target)):
         if new is None:
             assert old is not None
-            yield _drop(table, old)
+            yield _drop(table, old, first=_in_the_way(way, target, old))
             continue
         same = old is not None and old.shape == new.shape
         if old is not None and same and old.name != new.name:
@@ -30,14 +33,16 @@ def indexes(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
             told = "lint: renaming-object no query names an index"
             yield Change(Phase.ALTER, Sql(rename, remark=told), (Held(table, Lock.QUIET, "to rename an index"),))
         elif old is None or not same or (new.valid and not old.valid):
-            if old is not None and not same:
-                yield _drop(table, old)
-            yield _create(way.target, table, new)
+            replaced = old is not None and not same
+            first = replaced and _in_the_way(way, target, old)
+            if old is not None and first:
+                yield _drop(table, old, first=True)
+            yield _create(way.target, table, new, replace=replaced and not first)
         if (old.comment if old is not None and same else None) != new.comment:
             yield comment("index", quoted(new.name), new.comment, table)
 
 
-def operation(side: Side, table: str, index: Index, kind: type[ops.CreateIndexOp]) -> ops.CreateIndexOp:
+def operation(side: Side, table: str, index: Index, kind: type[_Create]) -> _Create:
     """The operation of that `kind` that builds the index, in the words of its author where there is one.
 
     Raises definitions.Unreadable for one that has parts no operation has words for.
@@ -59,17 +64,25 @@ def _free(relation: Relation) -> tuple[Index, ...]:
     return tuple(index for index in relation.indexes if index.constraint is None)
 
 
-def _create(side: Side, table: str, index: Index) -> Change:
+def _in_the_way(way: Way, target: Relation, old: Index | None) -> bool:
+    """Whether it has to go before the new ones are built: a constraint takes its name, or a column's type changes."""
+    if old is None or old.name in {constraint.name for constraint in target.constraints}:
+        return True
+    return any(definitions.mentions(old.definition, name) for name in changing_columns(way, target.name))
+
+
+def _create(side: Side, table: str, index: Index, *, replace: bool) -> Change:
     try:
         create = operation(side, table, index, CreateIndexOnlineOp)
     except definitions.Unreadable:
         return Change(Phase.ASK, Unfinished(f"index {index.name} on {table} has to be built: {index.definition}"))
+    create.replace = replace
     return Change(Phase.CREATE_INDEX, create, (Held(table, Lock.QUIET, "while indexes are built"),))
 
 
-def _drop(table: str, index: Index) -> Change:
+def _drop(table: str, index: Index, *, first: bool) -> Change:
     return Change(
-        Phase.DROP_INDEX,
+        Phase.CLEAR_INDEX if first else Phase.DROP_INDEX,
         DropIndexOnlineOp(index.name, table),
         (Held(table, Lock.QUIET, "while indexes are dropped"),),
     )

@@ -49,9 +49,7 @@ def rows(steps: Steps, table: Table, condition: sql.Composable, what: str) -> Br
 
     Raises UsageError, naming `what`, where PostgreSQL refuses the condition.
     """
-    query = ROWS.format(
-        keys=_keys(table), table=table.identifier, condition=condition, order=_order(table), shown=SHOWN
-    )
+    query = ROWS.format(keys=_keys(table), table=table.rows, condition=condition, order=_order(table), shown=SHOWN)
     with asked_right(what):
         found = steps.repeat(lambda: _all(steps, query))
     if not found:
@@ -68,7 +66,7 @@ def duplicates(steps: Steps, table: Table, index: wanted.Index) -> Broken | None
         conditions.append(sql.SQL("({})").format(sql.SQL(index.predicate)))
     query = GROUPS.format(
         keys=_keys(table),
-        table=table.identifier,
+        table=table.rows,
         condition=sql.SQL(" and ").join(conditions or [sql.SQL("true")]),
         columns=sql.SQL(", ").join(keys),
         order=_order(table),

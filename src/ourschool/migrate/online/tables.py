@@ -54,11 +54,24 @@ class Table:
     columns: tuple[str, ...]
     key: tuple[str, ...]
     """The columns of its primary key; none where it has none."""
+    coming: sql.Composable | None = None
+    """Its columns as they will be, as a select list, where those are asked for; see `asking`."""
 
     @property
     def identifier(self) -> sql.Identifier:
         """Its name, quoted."""
         return sql.Identifier(self.name)
+
+    @property
+    def rows(self) -> sql.Composable:
+        """What its rows are read from, under its name."""
+        return self.identifier if self.coming is None else self.rows_as(self.identifier)
+
+    def rows_as(self, name: sql.Identifier) -> sql.Composed:
+        """The same under another name."""
+        if self.coming is None:
+            return sql.SQL("{} as {}").format(self.identifier, name)
+        return sql.SQL("(select ctid, {} from {}) as {}").format(self.coming, self.identifier, name)
 
     def needs(self, columns: Iterable[str]) -> None:
         """Raise UsageError for a column that it does not have."""

@@ -15,6 +15,7 @@ from ourschool.schema import printed
 
 COPY = sql.SQL("create temporary table {name} (like {name})")
 """Of the table's own name, which an expression may say: for the transaction it hides the real one."""
+COMING = sql.SQL("create temporary table {name} as select {columns} from {name} limit 0")
 
 CONSTRAINT = """
 select regexp_replace(pg_get_constraintdef(oid, true), ' NOT VALID$', '') as definition
@@ -59,7 +60,8 @@ def _made(steps: Steps, table: Table, name: str, make: Statement, query: str) ->
     def work() -> Row[Any]:
         steps.execute("begin")
         try:
-            steps.execute(COPY.format(name=table.identifier))
+            copy = COPY if table.coming is None else COMING
+            steps.execute(copy.format(name=table.identifier, columns=table.coming))
             with asked_right(f"{name} on {table.name}"):
                 steps.execute(make)
             return steps.look(query, table=table.name)[0]

@@ -92,21 +92,27 @@ class Conversion:
         )
 
     def _outdated(self, change: Change) -> sql.Composable:
-        """Whether the retired value no longer stands for the present one; compared as stored, json has no equality."""
+        """Whether the retired value no longer stands for the present one; compared as stored, json has no equality.
+
+        A column that is made anew beside it is not there yet when this is first asked: its value is worked out.
+        """
         table, changed = self.table.identifier, {c.column: c for c in self.changes}
         targets = {c.target for c in self.changes}
         row = sql.SQL(", ").join(
-            sql.SQL("{}.{} as {}").format(
-                table,
-                changed[column].successor if column in changed else sql.Identifier(column),
-                sql.Identifier(column),
-            )
+            sql.SQL("{} as {}").format(self._comes(table, column, changed.get(column)), sql.Identifier(column))
             for column in self.table.columns
             if column not in targets
         )
         return sql.SQL("row((select {}::{} from (select {}) as {}))::record *<> row({}.{})::record").format(
             given(change.back), sql.SQL(change.old_type), row, table, table, change.name
         )
+
+    @staticmethod
+    def _comes(table: sql.Identifier, column: str, change: Change | None) -> sql.Composed:
+        if change is not None and change.thing is None:
+            return sql.SQL("{}::{}").format(given(change.using), sql.SQL(change.type))
+        name = change.successor if change is not None else sql.Identifier(column)
+        return sql.SQL("{}.{}").format(table, name)
 
 
 def given(expression: str) -> sql.Composed:

@@ -61,6 +61,11 @@ class ChangeTypesOnlineOp(MigrateOperation):
         """
         operations.invoke(cls(table_name, columns))
 
+    @property
+    def wanted(self) -> dict[str, Wanted]:
+        """What is asked for each column, its type as SQL."""
+        return {name: Wanted(_sql(way[0]), way[1], way[2]) for name, way in self.columns.items()}
+
     def reverse(self) -> "ChangeTypesOnlineOp":
         """The way back, known where autogenerate knew the old types."""
         missing = self.columns.keys() - self.existing_types.keys()
@@ -89,7 +94,7 @@ def _render(context: AutogenContext, op: ChangeTypesOnlineOp) -> str:
 
 @Operations.implementation_for(ChangeTypesOnlineOp)
 def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
-    wanted = {name: Wanted(_sql(way[0]), way[1], way[2]) for name, way in op.columns.items()}
+    wanted = op.wanted
     if not wanted:
         raise UsageError(
             f"op.change_types_online of {op.table_name} was given no columns.",

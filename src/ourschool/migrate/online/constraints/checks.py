@@ -9,23 +9,12 @@ from alembic.operations import Operations
 from alembic.operations.ops import MigrateOperation
 from psycopg import sql
 
-from ourschool.errors import UsageError
 from ourschool.migrate.online import broken, tables, wanted
 from ourschool.migrate.online.constraints import promises
 from ourschool.migrate.online.constraints.promises import Promise
 from ourschool.migrate.online.rendering import call
 from ourschool.migrate.online.steps import Steps
-
-NEEDED_BY = """
-select string_agg(format('%s of %s', k.conname, k.conrelid::regclass), ', ' order by k.conname) as keys
-  from pg_constraint k
-  join pg_constraint mine
-    on mine.conindid = k.conindid
- where mine.conrelid = :table
-   and mine.conname = :name
-   and mine.contype in ('p', 'u')
-   and k.contype = 'f'
-"""
+from ourschool.migrate.online.tables import Table
 
 
 @Operations.register_operation("add_check_online")
@@ -38,29 +27,33 @@ class AddCheckOnlineOp(MigrateOperation):
         table_name: str,
         condition: str | sa.ColumnElement[Any] | sa.TextClause,
         *,
+        replace: bool = False,
         schema: str | None = None,
     ) -> None:
         self.constraint_name = constraint_name
         self.table_name = table_name
         self.condition = _text(condition)
+        self.replace = replace
         self.schema = schema
 
     @classmethod
-    def add_check_online(
+    def add_check_online(  # noqa: PLR0913  # as many as Alembic's own
         cls,
         operations: Operations,
         constraint_name: str,
         table_name: str,
         condition: str | sa.ColumnElement[Any] | sa.TextClause,
         *,
+        replace: bool = False,
         schema: str | None = None,
     ) -> None:
         """Add a CHECK without stopping anybody for longer than an instant; an equal valid one is left alone.
 
+        With `replace` it takes the place of the constraint that has its name, which goes when this one stands.
         Raises RefusedError with the number and the keys of rows that break it, UsageError where another constraint
         has the name; nothing is changed then.
         """
-        operations.invoke(cls(constraint_name, table_name, condition, schema=schema))
+        operations.invoke(cls(constraint_name, table_name, condition, replace=replace, schema=schema))
 
     def reverse(self) -> "DropConstraintOnlineOp":
         """Drop it again."""
@@ -108,20 +101,25 @@ class DropConstraintOnlineOp(MigrateOperation):
 def add(operations: Operations, op: AddCheckOnlineOp) -> None:
     """Count, add, validate."""
     name = tables.plainly(op.constraint_name, op.schema)
-    body = sql.SQL("check ({})").format(sql.SQL(op.condition))
     with Steps(operations) as steps:
         if steps.offline:
-            promises.print_validated(steps, op.table_name, name, body)
+            body = sql.SQL("check ({})").format(sql.SQL(op.condition))
+            promises.print_validated(steps, op.table_name, name, body, replace=op.replace)
             return
         table = tables.find(steps, op.table_name)
-        breaking = sql.SQL("not ({})").format(sql.SQL(op.condition))
-        promise = Promise(
-            name,
-            body,
-            count=lambda: broken.rows(steps, table, breaking, f"{name} on {table.name}"),
-            printed=lambda: wanted.constraint(steps, table, name, body),
-        )
-        promises.add_validated(steps, table, promise)
+        promises.add_validated(steps, table, promised(steps, op, table), replace=op.replace)
+
+
+def promised(steps: Steps, op: AddCheckOnlineOp, table: Table) -> Promise:
+    """What the CHECK promises of the rows of `table`."""
+    name, condition = op.constraint_name, sql.SQL(op.condition)
+    body, breaking = sql.SQL("check ({})").format(condition), sql.SQL("not ({})").format(condition)
+    return Promise(
+        name,
+        body,
+        count=lambda: broken.rows(steps, table, breaking, f"{name} on {table.name}"),
+        printed=lambda: wanted.constraint(steps, table, name, body),
+    )
 
 
 @Operations.implementation_for(DropConstraintOnlineOp)
@@ -137,18 +135,13 @@ def drop(operations: Operations, op: DropConstraintOnlineOp) -> None:
         there = promises.find(steps, table, name)
         if there is None:
             return
-        needed = steps.look(NEEDED_BY, table=table.oid, name=name)[0].keys
-        if needed:
-            raise UsageError(
-                f"Constraint {name} of {table.name} is needed by foreign key {needed}.",
-                "Drop that first, with op.drop_constraint_online; nothing was changed.",
-            )
+        promises.refuse_needed(steps, table, name)
         promises.briefly(steps, statement, second_lock=there.is_foreign_key)
 
 
 @renderers.dispatch_for(AddCheckOnlineOp)
 def _render_add(context: AutogenContext, op: AddCheckOnlineOp) -> str:
-    return call(context, "add_check_online", op.constraint_name, op.table_name, op.condition)
+    return call(context, "add_check_online", op.constraint_name, op.table_name, op.condition, replace=op.replace)
 
 
 @renderers.dispatch_for(DropConstraintOnlineOp)

@@ -16,6 +16,7 @@ from ourschool.migrate.online.constraints.checks import DropConstraintOnlineOp
 from ourschool.migrate.online.constraints.promises import Promise
 from ourschool.migrate.online.rendering import call
 from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.online.tables import Table
 
 ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
 TIMES = ("DEFERRED", "IMMEDIATE")
@@ -32,7 +33,7 @@ select format(
 """
 """As pg_get_constraintdef prints it; a copy of the table cannot be asked, a temporary one may not refer to ours."""
 
-ORPHAN = sql.SQL("{known} and not exists (select from {referent} as ourschool_found where {pairs})")
+ORPHAN = sql.SQL("{known} and not exists (select from {referent} where {pairs})")
 
 
 @Operations.register_operation("add_foreign_key_online")
@@ -51,6 +52,7 @@ class AddForeignKeyOnlineOp(MigrateOperation):
         onupdate: str | None = None,
         deferrable: bool | None = None,
         initially: str | None = None,
+        replace: bool = False,
         schema: str | None = None,
     ) -> None:
         self.constraint_name = constraint_name
@@ -62,6 +64,7 @@ class AddForeignKeyOnlineOp(MigrateOperation):
         self.onupdate = onupdate
         self.deferrable = deferrable
         self.initially = initially
+        self.replace = replace
         self.schema = schema
 
     @classmethod
@@ -78,16 +81,19 @@ class AddForeignKeyOnlineOp(MigrateOperation):
         onupdate: str | None = None,
         deferrable: bool | None = None,
         initially: str | None = None,
+        replace: bool = False,
         schema: str | None = None,
     ) -> None:
         """Add a foreign key without stopping anybody for longer than an instant; an equal valid one is left alone.
 
+        With `replace` it takes the place of the constraint that has its name, which goes when this one stands.
         Raises RefusedError with the number and the keys of rows that point to nothing, UsageError where another
         constraint has the name; nothing is changed then.
         """
         op = cls(
             constraint_name, source_table, referent_table, local_cols, remote_cols,
-            ondelete=ondelete, onupdate=onupdate, deferrable=deferrable, initially=initially, schema=schema,
+            ondelete=ondelete, onupdate=onupdate, deferrable=deferrable, initially=initially, replace=replace,
+            schema=schema,
         )  # fmt: skip
         operations.invoke(op)
 
@@ -121,36 +127,43 @@ def add(operations: Operations, op: AddForeignKeyOnlineOp) -> None:
             f"Foreign key {name} has {len(op.local_cols)} columns here and {len(op.remote_cols)} there.",
             "Name as many columns on both sides; nothing was changed.",
         )
-    body = sql.SQL("foreign key ({}) references {} ({}){}").format(
-        _list(op.local_cols), sql.Identifier(op.referent_table), _list(op.remote_cols), sql.SQL(op.options)
-    )
     with Steps(operations) as steps:
         if steps.offline:
-            promises.print_validated(steps, op.source_table, name, body)
+            promises.print_validated(steps, op.source_table, name, _body(op), replace=op.replace)
             return
         table = tables.find(steps, op.source_table)
         referent = table if op.referent_table == op.source_table else tables.find(steps, op.referent_table)
         table.needs(op.local_cols)
         referent.needs(op.remote_cols)
-        orphan = _orphan(op)
-        columns = {"local": list(op.local_cols), "referent": referent.oid, "remote": list(op.remote_cols)}
-        promise = Promise(
-            name,
-            body,
-            count=lambda: broken.rows(steps, table, orphan, f"{name} on {table.name}"),
-            printed=lambda: str(steps.look(WANTED, **columns)[0].definition) + op.options,
-            second_lock=referent != table,
-        )
-        promises.add_validated(steps, table, promise)
+        promises.add_validated(steps, table, promised(steps, op, table, referent), replace=op.replace)
 
 
-def _orphan(op: AddForeignKeyOnlineOp) -> sql.Composed:
+def promised(steps: Steps, op: AddForeignKeyOnlineOp, table: Table, referent: Table) -> Promise:
+    """What the foreign key promises of the rows of `table`."""
+    name, orphan = op.constraint_name, _orphan(op, referent)
+    columns = {"local": list(op.local_cols), "referent": referent.oid, "remote": list(op.remote_cols)}
+    return Promise(
+        name,
+        _body(op),
+        count=lambda: broken.rows(steps, table, orphan, f"{name} on {table.name}"),
+        printed=lambda: str(steps.look(WANTED, **columns)[0].definition) + op.options,
+        second_lock=referent.oid != table.oid,
+    )
+
+
+def _body(op: AddForeignKeyOnlineOp) -> sql.Composed:
+    return sql.SQL("foreign key ({}) references {} ({}){}").format(
+        _list(op.local_cols), sql.Identifier(op.referent_table), _list(op.remote_cols), sql.SQL(op.options)
+    )
+
+
+def _orphan(op: AddForeignKeyOnlineOp, referent: Table) -> sql.Composed:
     """What is true of a row that points to nothing; one with a NULL in its columns points nowhere and may."""
     here = [sql.Identifier(op.source_table, column) for column in op.local_cols]
     there = [sql.Identifier("ourschool_found", column) for column in op.remote_cols]
     return ORPHAN.format(
         known=sql.SQL(" and ").join(sql.SQL("{} is not null").format(column) for column in here),
-        referent=sql.Identifier(op.referent_table),
+        referent=referent.rows_as(sql.Identifier("ourschool_found")),
         pairs=sql.SQL(" and ").join(
             sql.SQL("{} = {}").format(other, column) for other, column in zip(there, here, strict=True)
         ),
@@ -175,4 +188,5 @@ def _render(context: AutogenContext, op: AddForeignKeyOnlineOp) -> str:
         context, "add_foreign_key_online",
         op.constraint_name, op.source_table, op.referent_table, op.local_cols, op.remote_cols,
         ondelete=op.ondelete, onupdate=op.onupdate, deferrable=op.deferrable, initially=op.initially,
+        replace=op.replace,
     )  # fmt: skip

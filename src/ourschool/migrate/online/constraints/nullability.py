@@ -73,6 +73,16 @@ def find(steps: Steps, table_name: str, name: str) -> Column:
     return Column(table, name, row.not_null, refusal, row.name, row.valid is not False)
 
 
+def refuse_nulls(steps: Steps, table: Table, name: str) -> None:
+    """Raise RefusedError for rows of `table`, as they will be, where the column is NULL."""
+    if table.coming is None:
+        there = find(steps, table.name, name)
+        if there.not_null and there.valid:
+            return
+    column = Column(table, name, False, None, None, False)
+    broken.refuse(column.count(steps), table, column.called)
+
+
 def forbid(steps: Steps, column: Column) -> None:
     """Make `column` NOT NULL. Raises RefusedError for rows where it is NULL, and leaves it as it was."""
     native = steps.look("select current_setting('server_version_num')::integer as version")[0].version >= NATIVE

@@ -1,5 +1,6 @@
 """What is common to constraints added online: found by name, added NOT VALID, validated in a transaction of its own."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,10 +8,12 @@ from functools import cached_property
 import sqlalchemy as sa
 from psycopg import sql
 
+from ourschool.errors import UsageError
 from ourschool.migrate.online import broken, tables
 from ourschool.migrate.online.broken import Broken
 from ourschool.migrate.online.steps import PATIENT, Steps
 from ourschool.migrate.online.tables import Table
+from ourschool.migrate.online.things import within
 from ourschool.schema import printed
 
 FIND = """
@@ -22,6 +25,16 @@ select contype as kind,
  where conrelid = :table
    and conname = :name
 """
+NEEDED_BY = """
+select string_agg(format('%s of %s', k.conname, k.conrelid::regclass), ', ' order by k.conname) as keys
+  from pg_constraint k
+  join pg_constraint mine
+    on mine.conindid = k.conindid
+ where mine.conrelid = :table
+   and mine.conname = :name
+   and mine.contype in ('p', 'u')
+   and k.contype = 'f'
+"""
 HALF_THE_TIMEOUT = """
 select set_config('lock_timeout', case setting when '0' then '0' else greatest(setting::integer / 2, 1)::text end, true)
   from pg_settings
@@ -32,6 +45,7 @@ select set_config('lock_timeout', case setting when '0' then '0' else greatest(s
 ADD = sql.SQL("alter table {table} add constraint {name} {body}")
 VALIDATE = sql.SQL("alter table {table} validate constraint {name}")
 DROP = sql.SQL("alter table {table} drop constraint if exists {name}")
+RENAME = sql.SQL("alter table {table} rename constraint {name} to {to}")
 IF_MISSING = sql.SQL("""
 do $ourschool$
 begin
@@ -93,15 +107,18 @@ class Promise:
             broken.refuse(found, table, self.called)
 
 
-def add_validated(steps: Steps, table: Table, promise: Promise) -> None:
+def add_validated(steps: Steps, table: Table, promise: Promise, *, replace: bool = False) -> None:
     """Add the constraint, or go on with one that an earlier run has added but not validated.
 
-    Raises RefusedError for rows that break it, UsageError where something else has its name; in both cases the table
-    is as it was found.
+    With `replace` another of its name goes, once this one stands. Raises RefusedError for rows that break it,
+    UsageError where something else has its name; in both cases the table is as it was found.
     """
     there = find(steps, table, promise.name)
     if there is not None and there.definition != promise.definition:
-        raise tables.taken(promise.name, there.definition, promise.definition)
+        if not replace:
+            raise tables.taken(promise.name, there.definition, promise.definition)
+        _in_its_place(steps, table, promise)
+        return
     if there is not None and there.valid:
         return
     promise.refuse_rows(table)
@@ -120,6 +137,36 @@ def add_validated(steps: Steps, table: Table, promise: Promise) -> None:
         raise broken.passing(table, promise.called) from fault
 
 
+def refuse_needed(steps: Steps, table: Table, name: str) -> None:
+    """Raise UsageError where a foreign key of another table needs the constraint."""
+    needed = steps.look(NEEDED_BY, table=table.oid, name=name)[0].keys
+    if needed:
+        raise UsageError(
+            f"Constraint {name} of {table.name} is needed by foreign key {needed}.",
+            "Drop that first, with op.drop_constraint_online; nothing was changed.",
+        )
+
+
+def beside(steps: Steps, name: str) -> str:
+    """What a rule is called until the one of its name, which it replaces, goes."""
+    return within(f"ourschool_{steps.revision}_{name}")
+
+
+def _in_its_place(steps: Steps, table: Table, promise: Promise) -> None:
+    """Validated under a name of its own first, so that there is no moment without a rule; then it takes the name."""
+    new = dataclasses.replace(promise, name=beside(steps, promise.name), also_called=promise.called)
+    parts = {"table": table.identifier, "name": sql.Identifier(new.name)}
+    left = find(steps, table, new.name)
+    if left is not None and left.definition != promise.definition:
+        briefly(steps, DROP.format(**parts), second_lock=left.is_foreign_key)
+    add_validated(steps, table, new)
+    steps.together(
+        *([HALF_THE_TIMEOUT] if promise.second_lock else []),
+        DROP.format(table=table.identifier, name=sql.Identifier(promise.name)),
+        RENAME.format(**parts, to=sql.Identifier(promise.name)),
+    )
+
+
 def briefly(steps: Steps, statement: sql.Composable, *, second_lock: bool = False) -> None:
     """Run a statement whose locks stop others, however short: two of them together wait no longer than one may."""
     if second_lock and not steps.offline:
@@ -128,11 +175,15 @@ def briefly(steps: Steps, statement: sql.Composable, *, second_lock: bool = Fals
         steps.run(statement)
 
 
-def print_validated(steps: Steps, table: str, name: str, body: sql.Composable) -> None:
+def print_validated(steps: Steps, table: str, name: str, body: sql.Composable, *, replace: bool = False) -> None:
     """The same as SQL that psql runs, and may run again."""
-    parts = {"table": sql.Identifier(table), "name": sql.Identifier(name)}
+    given = beside(steps, name) if replace else name
+    parts = {"table": sql.Identifier(table), "name": sql.Identifier(given)}
     add = ADD.format(**parts, body=sql.SQL("{} not valid").format(body))
-    steps.run(if_missing(table, name, add), VALIDATE.format(**parts))
+    steps.run(if_missing(table, given, add), VALIDATE.format(**parts))
+    if replace:
+        to = sql.Identifier(name)
+        steps.together(DROP.format(table=parts["table"], name=to), RENAME.format(**parts, to=to))
 
 
 def if_missing(table: str, name: str, statement: sql.Composable) -> sql.Composable:

@@ -35,6 +35,7 @@ class AddUniqueOnlineOp(MigrateOperation):
         nulls_not_distinct: bool = False,
         deferrable: bool | None = None,
         initially: str | None = None,
+        replace: bool = False,
         schema: str | None = None,
     ) -> None:
         self.constraint_name = constraint_name
@@ -43,6 +44,7 @@ class AddUniqueOnlineOp(MigrateOperation):
         self.nulls_not_distinct = nulls_not_distinct
         self.deferrable = deferrable
         self.initially = initially
+        self.replace = replace
         self.schema = schema
 
     @classmethod
@@ -56,16 +58,19 @@ class AddUniqueOnlineOp(MigrateOperation):
         nulls_not_distinct: bool = False,
         deferrable: bool | None = None,
         initially: str | None = None,
+        replace: bool = False,
         schema: str | None = None,
     ) -> None:
         """Add a unique constraint without stopping anybody for longer than an instant; an equal one is left alone.
 
+        With `replace` it takes the place of the constraint that has its name, which goes when this one stands.
         Raises RefusedError with the number and the keys of rows that are there twice, UsageError where something else
         has the name; nothing is changed then.
         """
         op = cls(
             constraint_name, table_name, columns,
-            nulls_not_distinct=nulls_not_distinct, deferrable=deferrable, initially=initially, schema=schema,
+            nulls_not_distinct=nulls_not_distinct, deferrable=deferrable, initially=initially, replace=replace,
+            schema=schema,
         )  # fmt: skip
         operations.invoke(op)
 
@@ -77,10 +82,9 @@ class AddUniqueOnlineOp(MigrateOperation):
         """As `alembic check` lists it."""
         return ("add_constraint", self.table_name, self.constraint_name, self.columns)
 
-    @property
-    def index(self) -> CreateIndexOnlineOp:
-        """The index that the constraint will use, of the same name."""
-        index = CreateIndexOnlineOp(self.constraint_name, self.table_name, self.columns, unique=True)
+    def index(self, name: str) -> CreateIndexOnlineOp:
+        """The index that the constraint will use, and give its own name."""
+        index = CreateIndexOnlineOp(name, self.table_name, self.columns, unique=True)
         if self.nulls_not_distinct:
             index.kw["postgresql_nulls_not_distinct"] = True
         return index
@@ -101,32 +105,49 @@ class AddUniqueOnlineOp(MigrateOperation):
 def add(operations: Operations, op: AddUniqueOnlineOp) -> None:
     """Build the index, then hang the constraint on it."""
     name = tables.plainly(op.constraint_name, op.schema)
-    attach = sql.SQL("alter table {} add constraint {name} unique using index {name}{}").format(
-        sql.Identifier(op.table_name), op.when, name=sql.Identifier(name)
-    )
     with Steps(operations) as steps:
+        beside = promises.beside(steps, name)
         if steps.offline:
-            building.print_build(steps, op.index)
-            steps.run(promises.if_missing(op.table_name, name, attach))
+            building.print_build(steps, op.index(beside if op.replace else name))
+            if op.replace:
+                steps.together(*_in_its_place(op, beside))
+            else:
+                steps.run(promises.if_missing(op.table_name, name, _attach(op, name)))
             return
         table = tables.find(steps, op.table_name)
         table.needs(op.columns)
-        if not _is_there(steps, table, op):
-            building.ensure(steps, table, op.index)
-            steps.run(attach)
+        there = promises.find(steps, table, name)
+        definition = _definition(steps, table, op) if there is not None else ""
+        if there is None:
+            building.ensure(steps, table, op.index(name))
+            steps.run(_attach(op, name))
+        elif there.definition == definition:
+            return
+        elif not op.replace:
+            raise tables.taken(name, there.definition, definition)
+        else:
+            promises.refuse_needed(steps, table, name)
+            building.ensure(steps, table, op.index(beside))
+            steps.together(*_in_its_place(op, beside))
 
 
-def _is_there(steps: Steps, table: Table, op: AddUniqueOnlineOp) -> bool:
-    there = promises.find(steps, table, op.constraint_name)
-    if there is None:
-        return False
+def _attach(op: AddUniqueOnlineOp, index: str) -> sql.Composed:
+    return sql.SQL("alter table {} add constraint {} unique using index {}{}").format(
+        sql.Identifier(op.table_name), sql.Identifier(op.constraint_name), sql.Identifier(index), op.when
+    )
+
+
+def _in_its_place(op: AddUniqueOnlineOp, beside: str) -> tuple[sql.Composed, sql.Composed]:
+    """The old one goes and the new one, whose index is built, has its name at once."""
+    drop = promises.DROP.format(table=sql.Identifier(op.table_name), name=sql.Identifier(op.constraint_name))
+    return drop, _attach(op, beside)
+
+
+def _definition(steps: Steps, table: Table, op: AddUniqueOnlineOp) -> str:
     columns = sql.SQL(", ").join(sql.Identifier(column) for column in op.columns)
     nulls = sql.SQL(" nulls not distinct" if op.nulls_not_distinct else "")
     body = sql.SQL("unique{} ({}){}").format(nulls, columns, op.when)
-    definition = wanted.constraint(steps, table, op.constraint_name, body)
-    if there.definition != definition:
-        raise tables.taken(op.constraint_name, there.definition, definition)
-    return True
+    return wanted.constraint(steps, table, op.constraint_name, body)
 
 
 @renderers.dispatch_for(AddUniqueOnlineOp)
@@ -134,4 +155,5 @@ def _render(context: AutogenContext, op: AddUniqueOnlineOp) -> str:
     return call(
         context, "add_unique_online", op.constraint_name, op.table_name, op.columns,
         nulls_not_distinct=op.nulls_not_distinct, deferrable=op.deferrable, initially=op.initially,
+        replace=op.replace,
     )  # fmt: skip

@@ -56,7 +56,7 @@ def change(operations: Operations, name: str, labels: Labels, columns: Mapping[s
     with Steps(operations) as steps:
         if not steps.offline:
             labels = Labels(labels.wanted, labels_of(steps, sql.Identifier(name)))
-            columns = _columns(steps, name)
+            columns = columns_of(steps, name)
         if labels.now == labels.wanted:
             return
         aside = within(f"{name}_{steps.revision}")
@@ -81,7 +81,7 @@ def _made(steps: Steps, name: str, aside: str, labels: Labels, columns: Mapping[
     if not steps.offline:
         for table, names in columns.items():
             for column in names:
-                _refuse_held(steps, name, labels, table, column)
+                refuse_held(steps, name, labels, table, column)
     if kept:
         schema = steps.look("select current_schema() as name")[0].name
         back = sql.SQL("alter type {} set schema {}")
@@ -97,7 +97,8 @@ def labels_of(steps: Steps, name: sql.Identifier) -> tuple[str, ...]:
     return tuple(row.label for row in steps.look(LABELS, type=name.as_string()))
 
 
-def _columns(steps: Steps, name: str) -> dict[str, list[str]]:
+def columns_of(steps: Steps, name: str) -> dict[str, list[str]]:
+    """The columns of the type, by table."""
     used: dict[str, list[str]] = {}
     for row in steps.look(COLUMNS, type=sql.Identifier(name).as_string()):
         used.setdefault(row.table, []).append(row.column)
@@ -117,7 +118,8 @@ def _add(steps: Steps, name: str, labels: Labels) -> None:
             steps.run(ADD.format(sql.Identifier(name), wanted[nth]) + place)
 
 
-def _refuse_held(steps: Steps, name: str, labels: Labels, table: str, column: str) -> None:
+def refuse_held(steps: Steps, name: str, labels: Labels, table: str, column: str) -> None:
+    """Raise RefusedError where rows hold a label that `labels` wants no more."""
     held = HELD.format(column=sql.Identifier(column), table=sql.Identifier(table), labels=list(labels.wanted))
     found = steps.look(held.as_string().replace(":", r"\:"))
     if found:

@@ -12,6 +12,7 @@ from ourschool.migrate.online import broken, tables, wanted
 from ourschool.migrate.online.indexes.operations import CreateIndexOnlineOp, DropIndexOnlineOp
 from ourschool.migrate.online.steps import PATIENT, Steps
 from ourschool.migrate.online.tables import Table
+from ourschool.migrate.online.things import within
 from ourschool.schema import printed
 
 FIND = """
@@ -93,7 +94,31 @@ def ensure(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
         return
     shape = wanted_index(steps, table, op).shape
     if (there.table, there.shape, there.constraint) != (table.oid, shape, None):
-        raise tables.taken(name, there.what, shape.replace(" USING ", f" ON {table.name} USING ", 1))
+        if not op.replace or (there.table, there.constraint) != (table.oid, None):
+            raise tables.taken(name, there.what, shape.replace(" USING ", f" ON {table.name} USING ", 1))
+        _in_its_place(steps, table, op, shape)
+    if op.replace:
+        steps.run(DROP.format(sql.Identifier(_gone(steps, name))))
+
+
+def _in_its_place(steps: Steps, table: Table, op: CreateIndexOnlineOp, shape: str) -> None:
+    """Built under a name of its own first, so that there is no moment without one; then names change hands."""
+    name = str(op.index_name)
+    beside = within(f"ourschool_{steps.revision}_{name}")
+    left = find(steps, beside)
+    if left is not None and left.shape != shape:
+        steps.run(DROP.format(sql.Identifier(beside)))
+    ensure(steps, table, op.renamed(beside))
+    rename = sql.SQL("alter index {} rename to {}")
+    steps.together(
+        rename.format(sql.Identifier(name), sql.Identifier(_gone(steps, name))),
+        rename.format(sql.Identifier(beside), sql.Identifier(name)),
+    )
+
+
+def _gone(steps: Steps, name: str) -> str:
+    """What the index that was replaced is called until it is dropped, which waits for whoever reads by it."""
+    return within(f"ourschool_{steps.revision}_gone_{name}")
 
 
 def find(steps: Steps, name: str) -> Found | None:
@@ -128,7 +153,7 @@ def build(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
         with steps.waiting(PATIENT):
             steps.execute(create)
 
-    _refuse_duplicates(steps, table, name, keys)
+    refuse_duplicates(steps, table, name, keys)
     try:
         with tables.asked_right(f"index {name} on {table.name}"):
             steps.repeat(work)
@@ -137,7 +162,7 @@ def build(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
             if not steps.connection.invalidated:
                 clear(steps, table, name)
         if isinstance(fault, sa.exc.IntegrityError):
-            _refuse_duplicates(steps, table, name, keys)
+            refuse_duplicates(steps, table, name, keys)
             raise broken.passing(table, f"unique index {name}") from fault
         raise
 
@@ -152,12 +177,15 @@ def clear(steps: Steps, table: Table, name: str) -> None:
 def print_build(steps: Steps, op: CreateIndexOnlineOp) -> None:
     """The same as SQL that psql runs, and may run again; it takes any valid index of that name for the one wanted."""
     name = sql.Identifier(str(op.index_name))
+    if op.replace:
+        steps.run(DROP.format(name))
     index = op.index(steps.context, postgresql_concurrently=True)
     steps.run(DROP_INVALID.format(text=name.as_string(), name=name))
     steps.run(sa.schema.CreateIndex(index, if_not_exists=True), lock_timeout=PATIENT)
 
 
-def _refuse_duplicates(steps: Steps, table: Table, name: str, index: wanted.Index | None) -> None:
+def refuse_duplicates(steps: Steps, table: Table, name: str, index: wanted.Index | None) -> None:
+    """Raise RefusedError where a unique `index` would take rows of `table` for one another."""
     if index is not None:
         broken.refuse(broken.duplicates(steps, table, index), table, f"unique index {name}")
 

@@ -17,7 +17,9 @@ Key = str | sa.TextClause | sa.ColumnElement[Any]
 
 @Operations.register_operation("create_index_online")
 class CreateIndexOnlineOp(CreateIndexOp):
-    """An index built beside the users' work."""
+    """An index built beside the users' work; with `replace` in the place of another one of its name."""
+
+    replace = False
 
     @classmethod
     def create_index_online(  # noqa: PLR0913  # as many as Alembic's own
@@ -28,6 +30,7 @@ class CreateIndexOnlineOp(CreateIndexOp):
         columns: Sequence[Key],
         *,
         unique: bool = False,
+        replace: bool = False,
         schema: str | None = None,
         **dialect_kw: Any,
     ) -> None:
@@ -35,9 +38,16 @@ class CreateIndexOnlineOp(CreateIndexOp):
 
         `columns` are names, or expressions as `sa.text(...)`; `dialect_kw` are SQLAlchemy's `postgresql_where`,
         `postgresql_using`, `postgresql_include` and the like. With `unique`, rows that are there twice are counted
-        and sampled first. Raises UsageError where something else has the name, RefusedError for duplicates.
+        and sampled first. With `replace` another index of that table and name goes, once this one is built.
+        Raises UsageError where something else has the name, RefusedError for duplicates.
         """
-        operations.invoke(cls(index_name, table_name, columns, unique=unique, schema=schema, **dialect_kw))
+        op = cls(index_name, table_name, columns, unique=unique, schema=schema, **dialect_kw)
+        op.replace = replace
+        operations.invoke(op)
+
+    def renamed(self, name: str) -> "CreateIndexOnlineOp":
+        """The same index under another name."""
+        return CreateIndexOnlineOp(name, self.table_name, self.columns, unique=bool(self.unique), **self.kw)
 
     def reverse(self) -> "DropIndexOnlineOp":  # type: ignore[override]  # ours in place of Alembic's, on purpose
         """Drop it again."""
@@ -106,7 +116,8 @@ def _render_create(context: AutogenContext, op: CreateIndexOnlineOp) -> str:
     plain = CreateIndexOp(op.index_name, op.table_name, op.columns, unique=op.unique, **op.kw)
     text = renderers.dispatch(plain)(context, plain)
     assert isinstance(text, str)
-    return text.replace("create_index(", "create_index_online(", 1).replace(", unique=False", "", 1)
+    text = text.replace("create_index(", "create_index_online(", 1).replace(", unique=False", "", 1)
+    return f"{text.removesuffix(')')}, replace=True)" if op.replace else text
 
 
 @renderers.dispatch_for(DropIndexOnlineOp)

@@ -43,10 +43,7 @@ def _return(steps: Steps, thing: Thing) -> None:
     """From the retired name to the old one, with all that hangs on it but what rows must be read for."""
     table = sql.Identifier(thing.schema, thing.table)
     column = sql.Identifier(thing.stands_as)
-    _refuse_taken(steps, thing)
-    dependents.types_there(steps, thing, table.as_string(), thing.stands_as)
-    _refuse_nulls(steps, thing)
-    dependents.look(steps, thing, {})
+    refuse(steps, thing)
     default = thing.definitions["default"]
     if default is not None:
         steps.run(sql.SQL("alter table {} alter column {} set default {}").format(table, column, sql.SQL(default)))
@@ -79,6 +76,15 @@ def _finish(steps: Steps, thing: Thing) -> None:
         things.forget(steps, thing)
         own.note(steps, "column", thing.table, thing.column)
     log.info("Column %s.%s is back, retired since %s.", thing.table, thing.column, f"{thing.retired_at:%Y-%m-%d %H:%M}")
+
+
+def refuse(steps: Steps, thing: Thing) -> None:
+    """Raise RefusedError, before anything is touched, where it cannot come back."""
+    _refuse_taken(steps, thing)
+    table = sql.Identifier(thing.schema, thing.table).as_string()
+    dependents.types_there(steps, thing, table, thing.stands_as)
+    _refuse_nulls(steps, thing)
+    dependents.look(steps, thing, {})
 
 
 def _refuse_taken(steps: Steps, thing: Thing) -> None:

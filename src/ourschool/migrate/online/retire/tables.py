@@ -35,7 +35,7 @@ def retire(steps: Steps, table: str) -> None:
     for one that is partitioned or that a view, a function or another table's policy needs.
     """
     done = not steps.offline and retired(steps, table, back=False)
-    if done and (steps.direction != "unknown" or not _there(steps, table)):
+    if done and (steps.direction != "unknown" or not is_there(steps, table)):
         return
     block = things.block(
         set_aside(
@@ -88,6 +88,12 @@ def restore(steps: Steps, table: str) -> bool:
 
 
 def _return(steps: Steps, thing: Thing) -> None:
+    now = refuse(steps, thing)
+    steps.repeat(partial(_swap, steps, thing, now))
+
+
+def refuse(steps: Steps, thing: Thing) -> dict[str, str]:
+    """Raise RefusedError, before anything is touched, where it cannot come back; else what it is called at present."""
     aside = sql.Identifier(SCHEMA, thing.stands_as)
     now = present_name(steps, thing)
     for name in (thing.table, *(renamed["name"] for renamed in thing.definitions["renamed"])):
@@ -98,7 +104,7 @@ def _return(steps: Steps, thing: Thing) -> None:
             )
     dependents.types_there(steps, thing, aside.as_string())
     dependents.look(steps, thing, now)
-    steps.repeat(partial(_swap, steps, thing, now))
+    return now
 
 
 def present_name(steps: Steps, thing: Thing) -> dict[str, str]:
@@ -134,5 +140,6 @@ def names_back(thing: Thing) -> Iterator[sql.Composable | str]:
     yield COLUMNS_TOO.format(sql.Identifier(SCHEMA), thing.schema, thing.table, SCHEMA, thing.stands_as)
 
 
-def _there(steps: Steps, table: str) -> bool:
+def is_there(steps: Steps, table: str) -> bool:
+    """Whether there is a relation of that name."""
     return bool(steps.look(THERE, name=sql.Identifier(table).as_string()))

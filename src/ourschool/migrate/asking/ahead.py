@@ -1,0 +1,254 @@
+"""Each operation of a revision, seen before it runs: what it would refuse is asked, what it changes is noted."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import singledispatchmethod
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.operations import ops
+from alembic.operations.ops import MigrateOperation
+
+from ourschool.errors import UsageError
+from ourschool.migrate.asking.coming import CannotTell, Coming
+from ourschool.migrate.asking.statements import about_dependents, leaves_rows
+from ourschool.migrate.online.backfill.operation import BackfillOp
+from ourschool.migrate.online.change_types import dependents, rebuilding, unfit
+from ourschool.migrate.online.change_types.operation import ChangeTypesOnlineOp
+from ourschool.migrate.online.constraints import checks, foreign_keys, nullability, promises
+from ourschool.migrate.online.constraints.checks import AddCheckOnlineOp, DropConstraintOnlineOp
+from ourschool.migrate.online.constraints.foreign_keys import AddForeignKeyOnlineOp
+from ourschool.migrate.online.constraints.not_null import DropNotNullOnlineOp, SetNotNullOnlineOp
+from ourschool.migrate.online.constraints.unique import AddUniqueOnlineOp
+from ourschool.migrate.online.enums import labels
+from ourschool.migrate.online.enums.operations import ChangeEnumOp, CreateEnumOp, RetireEnumOp
+from ourschool.migrate.online.indexes import building
+from ourschool.migrate.online.indexes.operations import CreateIndexOnlineOp, DropIndexOnlineOp
+from ourschool.migrate.online.retire import columns as retire_columns
+from ourschool.migrate.online.retire import columns_back
+from ourschool.migrate.online.retire import tables as retire_tables
+from ourschool.migrate.online.retire.operations import (
+    RestoreColumnOp,
+    RestoreRowsOp,
+    RestoreTableOp,
+    RetireColumnOp,
+    RetireRowsOp,
+    RetireTableOp,
+)
+from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.waiting import gave_way
+
+log = logging.getLogger("ourschool.migrate")
+
+PLAIN = (
+    ops.CreateCheckConstraintOp | ops.CreateForeignKeyOp | ops.CreatePrimaryKeyOp | ops.CreateUniqueConstraintOp
+    | ops.CreateTableCommentOp | ops.DropTableCommentOp
+)  # fmt: skip
+
+
+class Enough(BaseException):
+    """From here on nothing can be asked: what is done depends on what only the run itself will know.
+
+    No Exception, so that no revision catches it.
+    """
+
+
+class Ahead:
+    """The operations of one run of a revision, in their order. Raises RefusedError where one would be refused."""
+
+    def __init__(self, steps: Callable[[], Steps]) -> None:
+        self._steps = steps
+        self._tables: dict[str, Coming] = {}
+        self._changed = False
+        """The first operation that changes something asks for itself, before it does."""
+        self._dependents = False
+
+    def invoke(self, op: MigrateOperation) -> Any:
+        """Ask and note; what the operation will return, as far as a revision goes by that."""
+        found = self._see(op)
+        self._changed = True
+        return found
+
+    @property
+    def steps(self) -> Steps:
+        """Opened when something is asked: a revision in one transaction has nothing to ask."""
+        return self._steps()
+
+    @singledispatchmethod
+    def _see(self, op: MigrateOperation) -> Any:
+        raise Enough(type(op).__name__)
+
+    def _of(self, table: str) -> Coming:
+        return self._tables.setdefault(table, Coming(table))
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """What cannot be asked is left to the operation itself; a lock that is not to be had is not."""
+        try:
+            yield
+        except (CannotTell, UsageError) as fault:
+            log.debug("Not asked before: %s", fault)
+        except sa.exc.DBAPIError as fault:
+            if gave_way(fault) or fault.connection_invalidated:
+                raise
+            log.debug("Not asked before: %s", fault.orig)
+
+    # Rules.
+
+    @_see.register
+    def _(self, op: AddCheckOnlineOp) -> None:
+        if self._changed and not self._dependents:  # it may call a function that changes
+            with self._asking():
+                table = self._of(op.table_name).table(self.steps)
+                there = promises.find(self.steps, table, op.constraint_name)
+                promise = checks.promised(self.steps, op, table)
+                if there is None or not there.valid or there.definition != promise.definition:
+                    promise.refuse_rows(table)
+
+    @_see.register
+    def _(self, op: AddForeignKeyOnlineOp) -> None:
+        if self._changed:
+            with self._asking():
+                table = self._of(op.source_table).table(self.steps)
+                referent = self._of(op.referent_table).table(self.steps)
+                foreign_keys.promised(self.steps, op, table, referent).refuse_rows(table)
+
+    @_see.register
+    def _(self, op: AddUniqueOnlineOp) -> None:
+        self._unique(op.index(op.constraint_name))
+
+    @_see.register
+    def _(self, op: CreateIndexOnlineOp) -> None:
+        if op.unique:
+            self._unique(op)
+
+    def _unique(self, op: CreateIndexOnlineOp) -> None:
+        if self._changed and not self._dependents:
+            with self._asking():
+                table = self._of(op.table_name).table(self.steps)
+                index = building.wanted_index(self.steps, table, op)
+                building.refuse_duplicates(self.steps, table, str(op.index_name), index)
+
+    @_see.register
+    def _(self, op: SetNotNullOnlineOp) -> None:
+        if self._changed:
+            with self._asking():
+                table = self._of(op.table_name).table(self.steps)
+                nullability.refuse_nulls(self.steps, table, op.column_name)
+
+    @_see.register
+    def _(self, op: DropConstraintOnlineOp) -> None:
+        self._of(op.table_name).rules_go = True
+
+    @_see.register
+    def _(self, op: ops.DropConstraintOp) -> None:
+        self._of(op.table_name).rules_go = True
+
+    @_see.register
+    def _(self, op: DropIndexOnlineOp | ops.DropIndexOp) -> None:
+        for each in [self._of(op.table_name)] if op.table_name else self._tables.values():
+            each.rules_go = True
+
+    @_see.register
+    def _(self, op: DropNotNullOnlineOp | CreateEnumOp | RetireEnumOp | PLAIN) -> None:
+        pass
+
+    # Columns and their values.
+
+    @_see.register
+    def _(self, op: ChangeTypesOnlineOp) -> None:
+        coming = self._of(op.table_name)
+        if self._changed:
+            with self._asking():
+                if self._dependents or coming.rules_go:
+                    raise CannotTell
+                conversion = coming.conversion(self.steps, op.wanted)
+                rebuilding.rehearse(self.steps, conversion, dependents.read(self.steps, conversion))
+            with self._asking():
+                unfit.refuse_rows(self.steps, coming.conversion(self.steps, op.wanted))
+        coming.types.append(op.wanted)
+
+    @_see.register
+    def _(self, op: ChangeEnumOp) -> None:
+        wanted = tuple(op.labels)
+        for table, names in labels.columns_of(self.steps, op.name).items():
+            coming = self._of(table)
+            for name in names:
+                if self._changed and name not in coming.columns and not coming.rows_change:
+                    with self._asking():
+                        labels.refuse_held(self.steps, op.name, labels.Labels(wanted, ()), table, name)
+            coming.unknown(*names)
+
+    @_see.register
+    def _(self, op: BackfillOp) -> None:
+        self._of(op.table_name).unknown(*op.values)
+
+    @_see.register
+    def _(self, op: RetireColumnOp) -> None:
+        if self._changed and not self._dependents and op.column_name not in self._of(op.table_name).columns:
+            with self._asking():
+                retire_columns.check(self.steps, op.table_name, op.column_name)
+        self._of(op.table_name).unknown(op.column_name)
+
+    @_see.register
+    def _(self, op: RestoreColumnOp) -> bool:
+        coming = self._of(op.table_name)
+        thing = retire_columns.retired(self.steps, op.table_name, op.column_name, back=True)
+        if thing is not None and self._changed and not self._any_touched() and not thing.coming_back:
+            with self._asking():
+                columns_back.refuse(self.steps, thing)
+        return coming.comes_back(self.steps, op.column_name)
+
+    @_see.register
+    def _(self, op: ops.AddColumnOp) -> None:
+        self._of(op.table_name).unknown(op.column.name)
+
+    @_see.register
+    def _(self, op: ops.AlterColumnOp) -> None:
+        if op.modify_name is not None:
+            self._of(op.table_name).rows_change = True
+        elif op.modify_type is not None:
+            self._of(op.table_name).unknown(op.column_name)
+
+    # Tables and rows.
+
+    @_see.register
+    def _(self, op: RestoreTableOp) -> bool:
+        thing = retire_tables.retired(self.steps, op.table_name, back=True)
+        if thing is not None and self._changed and not self._any_touched() and not thing.coming_back:
+            with self._asking():
+                retire_tables.refuse(self.steps, thing)
+        self._of(op.table_name).rows_change = True
+        return thing is not None or retire_tables.is_there(self.steps, op.table_name)
+
+    @_see.register
+    def _(self, op: RetireTableOp) -> None:
+        self._of(op.table_name).rows_change = True
+
+    @_see.register
+    def _(self, op: ops.CreateTableOp) -> sa.Table:
+        self._of(op.table_name).rows_change = True
+        return op.to_table()
+
+    @_see.register
+    def _(self, _: RetireRowsOp | RestoreRowsOp) -> None:
+        raise Enough  # a revision may go by how many they were
+
+    @_see.register
+    def _(self, op: ops.CreateIndexOp) -> None:
+        pass
+
+    @_see.register
+    def _(self, op: ops.ExecuteSQLOp) -> None:
+        text = op.sqltext if isinstance(op.sqltext, str) else getattr(op.sqltext, "text", None)
+        if text is None or not leaves_rows(text):
+            raise Enough(text)
+        self._dependents = self._dependents or about_dependents(text)
+
+    def _any_touched(self) -> bool:
+        """Whether rules go, or rows or values change, in any table: then a thing may come back that now could not."""
+        return self._dependents or any(
+            each.rules_go or each.rows_change or each.types or any(made is None for made in each.columns.values())
+            for each in self._tables.values()
+        )
