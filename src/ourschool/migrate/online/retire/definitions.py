@@ -34,9 +34,9 @@ THERE = f"select 1 where to_regclass('{DEFINITIONS}') is not null"
 
 
 def note(steps: Steps, what: str) -> None:
-    """Note that the revision sets such a thing aside, a column, table or type: `kept_at_the_end` looks at what has no rows.
+    """Note that the revision sets a column, table or type aside, for `kept_at_the_end`.
 
-    Not before: a revision may read what it has set aside, empty or not.
+    Not before the end: a revision may read what it has set aside, empty or not.
     """
     if steps.direction != "unknown":
         steps.context.opts.setdefault(NOTED, set()).add(what)

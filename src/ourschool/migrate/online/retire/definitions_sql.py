@@ -17,7 +17,7 @@ SET_UP = """
             'thing jsonb not null,'
             'statements jsonb not null)', registry);
         execute format('comment on table %s is %L', registry,
-            'Columns and tables that a revision took away while they were empty: a downgrade makes them again from this');
+            'Columns and tables that were taken away without rows: the way back makes them again from this');
 """
 
 # Drops the registry and the schema where nothing is left in them.
@@ -278,7 +278,9 @@ declare
 begin
     for one in
         select typname from pg_type
-         where typnamespace = to_regnamespace('retired') and typtype = 'e' and right(typname, length({revision}) + 1) = '_' || {revision}
+         where typnamespace = to_regnamespace('retired')
+           and typtype = 'e'
+           and right(typname, length({revision}) + 1) = '_' || {revision}
            and not exists (select from pg_depend where refclassid = 'pg_type'::regclass and deptype = 'n'
                               and refobjid in (pg_type.oid, typarray))
     loop

@@ -1,7 +1,7 @@
 """The part of the block that writes down a whole table, which stands in schema `retired` and has no rows."""
 
-# What would not be the same again, so that the table is kept as it is: rules, statistics objects, publications, security
-# labels, another access method or tablespace, a type it is made of, options of its TOAST table, a broken index.
+# What would not be the same again, so that the table is kept as it is: rules, statistics, publications, security labels,
+# another access method or tablespace, a type it is made of, options of its TOAST table, a broken index.
 TABLE = """
     select * into place from pg_class where oid = home;
     if place.reltablespace = 0 and place.reloftype = 0 and place.relkind = 'r' and not place.relhassubclass
@@ -22,7 +22,8 @@ TABLE = """
         statements := '[]';
         relations := array[home::oid];
         columns := '{{}}';
-        for field in select * from pg_attribute where attrelid = home and attnum > 0 and not attisdropped order by attnum
+        for field in
+            select * from pg_attribute where attrelid = home and attnum > 0 and not attisdropped order by attnum
         loop
 {type}
             columns := columns || format('%I %s', field.attname, type);
@@ -49,7 +50,8 @@ TABLE = """
         statements := statements || (
             select coalesce(jsonb_agg(jsonb_build_object('before', before, 'after', after) order by rank, name), '[]')
               from (
-                  select case contype when 'p' then 1 when 'u' then 2 when 'x' then 3 when 'c' then 5 else 6 end as rank,
+                  select case contype when 'p' then 1 when 'u' then 2 when 'x' then 3 when 'c' then 5 else 6 end
+                             as rank,
                          conname as name, 'alter table ' as before,
                          format(' add constraint %I %s', conname, pg_get_constraintdef(oid)) as after
                     from pg_constraint
