@@ -11,7 +11,7 @@ import psycopg
 RECORD = Path(__file__).parent / "csv"
 """Byte-for-byte copies of the record of 3 August 2025."""
 
-BOOKKEEPING = ("alembic_version", "migration_journal")
+BOOKKEEPING = ("alembic_version", "migration_journal", "migration_definitions")
 """Tables that migrating adds by itself; no part of the school."""
 
 COLUMNS = """

@@ -157,7 +157,7 @@ def test_restoring_what_nobody_retired_takes_no_other_column_for_it(scratch: Dat
 
 
 def test_one_whose_column_was_dropped_since_is_not_restored(scratch: Database) -> None:
-    scratch.execute("create table t (id int primary key, x text)")
+    scratch.execute("create table t (id int primary key, x text)", "insert into t values (1, 'a')")
     run(scratch, retire("t", "x"))
     scratch.execute("drop view retired.t_x_unnamed", "alter table t drop __retired_unnamed_x")
     with operations(scratch) as op:

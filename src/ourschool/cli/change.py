@@ -11,8 +11,11 @@ from ourschool.cli.asked import ask, project
 from ourschool.cli.options import DatabaseUrl, Yes
 from ourschool.cli.telling import telling
 from ourschool.cli.text import paragraph
+from ourschool.errors import RefusedError
 from ourschool.operate import change
 from ourschool.operate.change.upgrading import Done, Plan
+
+DELETES = "A downgrade past their revisions makes their columns and tables again, empty."
 
 
 def upgrade(
@@ -78,12 +81,24 @@ def purge(
     if not found:
         typer.echo(f"Nothing was set aside more than {older_than} days ago.")
         return
-    for each in found:
-        typer.echo(f"  {each}")
-    ask(f"Delete these {len(found)} for ever? The way back of their revisions will not find them.", yes=yes)
+    for title, several in (
+        ("With rows:", [each for each in found if each.holds_rows]),
+        ("Without rows:", [each for each in found if not each.holds_rows]),
+    ):
+        if several:
+            typer.echo(title)
+        for each in several:
+            typer.echo(paragraph(str(each), "  ", "    "))
+    typer.echo(DELETES)
+    ask(f"Delete these {len(found)} items permanently? This cannot be undone.", yes=yes)
     with telling() as say:
-        made = change.purge(settings, url, found, say=say)
-    typer.echo(paragraph(f"Deleted {len(found)}. The backup from before: {made.path}", "", "  "))
+        made, left = change.purge(settings, url, found, say=say)
+    typer.echo(paragraph(f"Deleted {len(found) - len(left)}. The backup from before: {made.path}", "", "  "))
+    if left:
+        raise RefusedError(
+            f"{len(left)} of {len(found)} were not deleted:" + "".join(f"\n  {each.name}: {why}" for each, why in left),
+            "Drop or change what needs them, and run the same command again; the others are deleted.",
+        )
 
 
 def _show(plan: Plan) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate import authoring, faults, journal, made, refusals, strangers, waiting
+from ourschool.migrate import authoring, faults, journal, left, made, refusals, strangers, waiting
 from ourschool.migrate.asking.asking import asks_first
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.online.retire import others
@@ -65,7 +65,7 @@ class Printing:
 
 def printing(context: MigrationContext) -> None:
     """Let online operations know of the revision in offline mode too: they name after it what they set aside."""
-    plan = Plan(context._migrations_fn, lambda _, __: None)  # type: ignore[arg-type]  # noqa: SLF001  # as Run does
+    plan = Plan(context._migrations_fn, lambda _, steps: left.look_after(steps))  # type: ignore[arg-type]  # noqa: SLF001  # as Run does
     context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001
     context.opts["run"] = Printing(plan)
 
@@ -217,6 +217,7 @@ class Run:
         refusals.too_long(revision for step in steps for revision in step.to_revisions_no_deps)
         if not self._writes(context):
             return
+        left.look_after(steps)
         authoring.names_in_order(script)
         if not steps:
             log.info("Nothing to do: the database is at %s.", " and ".join(heads) or "base")

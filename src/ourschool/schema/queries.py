@@ -141,6 +141,7 @@ with held as (
     join pg_attribute a
         on a.attrelid = c.oid
         and a.attacl is not null
+        and not a.attisdropped
         and not starts_with(a.attname, '__retired_')
     union all
     select 'function ' || f.oid::regprocedure, f.proowner, f.proacl

@@ -11,7 +11,9 @@ from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.queries import CATALOGUE
 from ourschool.schema.rows import catalogue_of
 
-BOOKKEEPING = frozenset({"alembic_version", "migration_journal", "migration_made"})
+DEFINITIONS = "migration_definitions"
+"""What revisions took away while it was empty: `migrate.online.retire.definitions`."""
+BOOKKEEPING = frozenset({"alembic_version", "migration_journal", "migration_made", DEFINITIONS})
 """The tables of the migrations themselves: no part of what is compared."""
 RETIRED = "__retired_"
 """How the name of a column begins that was set aside in its table: neither it nor its sequence is compared.

@@ -1,108 +1,132 @@
-"""The one command that deletes: what revisions set aside, when it is older than asked, after a backup."""
+"""The one command that deletes: what was set aside, when it is older than asked, after a backup."""
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import sqlalchemy as sa
-from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.database import as_it_is
 from ourschool.migrate.lock import only_migrator
+from ourschool.migrate.online import things
+from ourschool.migrate.online.retire import definitions
 from ourschool.migrate.session import backend_pid, server_settings
+from ourschool.operate import aside
+from ourschool.operate.aside import Aside
 from ourschool.operate.backup import Backup, backup
 from ourschool.operate.change.upgrading import Say
 from ourschool.operate.looking import look
 from ourschool.settings import Settings
 
-OLD = sa.text("""
-    select id, what, schema_name::text as schema, table_name::text as table, column_name::text as column, revision,
-           retired_at, stands_as::text as stands_as, readable_as::text as readable_as, rows,
-           definitions ->> 'kind' as kind, definitions ->> 'arguments' as arguments
-      from retired.things
-     where retired_at < :before
-     order by id
-""")
+Left = list[tuple[Aside, str]]
+"""What could not be deleted, and why."""
+
+ORDER = (
+    "view",
+    "materialized view",
+    "column",
+    "rows",
+    "table",
+    "foreign table",
+    "sequence",
+    "routine",
+    "function",
+    "procedure",
+    "aggregate",
+    "domain",
+    "type",
+)
+"""What needs another comes before it; what is in the way all the same is tried again after the rest."""
+NEEDED, IN_USE, NOT_OURS = "2BP01", "55P03", "42501"
+
+TIDY = f"""
+do $tidy$
+declare
+    space name;
+begin
+    if to_regclass('{things.SCHEMA}.things') is not null then
+        if not exists (select from {things.SCHEMA}.things) then
+            drop table {things.SCHEMA}.things;
+        end if;
+    end if;
+    for space in select nspname from pg_namespace where nspname in ('{"', '".join(aside.SCHEMAS)}') loop
+        if not exists (select from pg_depend where refclassid = 'pg_namespace'::regclass
+                          and refobjid = to_regnamespace(quote_ident(space))) then
+            execute format('drop schema %I', space);
+        end if;
+    end loop;
+end
+$tidy$
+"""  # noqa: S608  # constants of ours
 
 
-@dataclass(frozen=True)
-class Doomed:
-    """One thing that was set aside: a column, a table, or rows."""
-
-    id: int
-    what: str
-    schema: str
-    table: str
-    column: str | None
-    revision: str
-    retired_at: dt.datetime
-    stands_as: str
-    readable_as: str
-    rows: int | None
-    kind: str | None = None
-    """Of an object that is neither table nor column: a view, a function."""
-    arguments: str | None = None
-
-    def __str__(self) -> str:
-        name = f"{self.table}.{self.column}" if self.column else self.table
-        rows = "" if self.rows is None else f", about {self.rows} rows"
-        return f"{self.kind or self.what} {name}{rows}, set aside on {self.retired_at:%Y-%m-%d} by {self.revision}"
-
-
-def doomed(url: URL, older_than: dt.timedelta) -> list[Doomed]:
-    """What a purge would delete; nothing is changed."""
+def doomed(url: URL, older_than: dt.timedelta) -> list[Aside]:
+    """What a purge would delete; nothing is changed. What nobody knows the age of, only where any age will do."""
+    before = dt.datetime.now(dt.UTC) - older_than
     with look(url, "ourschool purge") as connection:
-        return _old(connection, dt.datetime.now(dt.UTC) - older_than)
+        return [
+            each for each in aside.found(connection) if (each.at < before if each.at else older_than == dt.timedelta())
+        ]
 
 
-def purge(settings: Settings, url: URL, chosen: list[Doomed], *, say: Say = lambda _: None) -> Backup:
+def purge(settings: Settings, url: URL, chosen: Sequence[Aside], *, say: Say = lambda _: None) -> tuple[Backup, Left]:
     """Back up, then delete exactly `chosen`, each in a transaction of its own under the migrators' lock.
 
-    What came back meanwhile is left alone. Afterwards the way back of those revisions no longer finds it: the backup
-    is what is left.
+    What came back meanwhile is left alone, and so is what something else needs. Of columns and tables the definition is
+    kept, so that a downgrade past their revisions makes them again, empty: the backup is what is left of the rows.
+    Returns the backup, and what is left with the reason.
     """
     made = backup(settings, url, say=say)
     engine = database.engine_for(url, application_name="ourschool purge", options=server_settings(settings))
+    waiting = sorted(chosen, key=lambda each: ORDER.index(each.kind) if each.kind in ORDER else len(ORDER))
     try:
         with engine.connect() as first, engine.connect() as connection:
             beside = first.execution_options(isolation_level="AUTOCOMMIT")
             with only_migrator(beside, settings.migrator_deadline, backend_pid(connection)):
                 connection.rollback()
-                for thing in chosen:
-                    with connection.begin():
-                        _delete(connection, thing)
-                    say(f"Deleted: {thing}")
+                left: Left = [(each, "") for each in waiting]
+                while left:
+                    again = [(each, why) for each, _ in left if (why := _deleted(connection, each, say)) is not None]
+                    if len(again) == len(left):
+                        break
+                    left = again
+                else:
+                    again = []
+                with connection.begin():
+                    as_it_is(connection, TIDY)
     except sa.exc.DBAPIError as fault:
         raise database.explain(fault, url) from fault
-    return made
+    return made, again
 
 
-def _old(connection: Connection, before: dt.datetime) -> list[Doomed]:
-    if connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is None:
-        return []
-    return [Doomed(**row._mapping) for row in connection.execute(OLD, {"before": before})]  # noqa: SLF001  # public
+def _deleted(connection: Connection, each: Aside, say: Say) -> str | None:
+    """Delete it; returns why it is still there, or None."""
+    try:
+        with connection.begin():
+            _delete(connection, each)
+    except sa.exc.DBAPIError as fault:
+        diagnosis = getattr(fault.orig, "diag", None)
+        if diagnosis is None or getattr(fault.orig, "sqlstate", None) not in {NEEDED, IN_USE, NOT_OURS}:
+            raise
+        return str(diagnosis.message_detail or diagnosis.message_primary).replace("\n", "; ")
+    say(f"Deleted: {each}")
+    return None
 
 
-def _delete(connection: Connection, thing: Doomed) -> None:
-    gone = connection.execute(sa.text("delete from retired.things where id = :id"), {"id": thing.id}).rowcount == 0
-    if gone:
+def _delete(connection: Connection, each: Aside) -> None:
+    thing = each.thing
+    if thing is None:
+        as_it_is(connection, f"drop {each.kind} if exists {each.quoted}")
         return
-    readable = sql.Identifier("retired", thing.readable_as)
-    if thing.what == "column":
-        _run(connection, sql.SQL("drop view if exists {}").format(readable))
-        table = sql.Identifier(thing.schema, thing.table)
-        _run(
-            connection,
-            sql.SQL("alter table if exists {} drop column if exists {}").format(table, sql.Identifier(thing.stands_as)),
-        )
+    there = sa.text("select 1 from retired.things where id = :id for update")
+    if connection.execute(there, {"id": thing.id}).first() is None:
+        return
+    if thing.what == "rows":
+        as_it_is(connection, f"drop table if exists {each.quoted}")
     elif thing.what == "object":
-        drop = sql.SQL("drop {} if exists {}{}")
-        _run(connection, drop.format(sql.SQL(thing.kind or "table"), sql.Identifier("retired", thing.stands_as),
-                                     sql.SQL(thing.arguments or "")))  # fmt: skip
+        as_it_is(connection, f"drop {each.kind} if exists {each.quoted}")
     else:
-        _run(connection, sql.SQL("drop table if exists {}").format(sql.Identifier("retired", thing.stands_as)))
-
-
-def _run(connection: Connection, statement: sql.Composed) -> None:
-    as_it_is(connection, statement)
+        as_it_is(connection, definitions.purged(thing.what, thing.id))
+    if connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is not None:
+        connection.execute(sa.text("delete from retired.things where id = :id"), {"id": thing.id})

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ourschool.database import as_it_is
-from ourschool.migrate.online import things
+from ourschool.operate import aside
 from ourschool.operate.adopt.findings import literal, quoted
 
 INDEXES = """
@@ -140,15 +140,11 @@ def _sequences(connection: Connection) -> Iterator[Ailment]:
 
 
 def _retired(connection: Connection) -> Iterator[Ailment]:
-    for thing in things.listed(connection):
-        name = f"{thing.table}.{thing.column}" if thing.column else thing.table
-        kind = str(thing.definitions.get("kind", thing.what))
-        what = f"rows of {name}" if thing.what == "rows" else f"{kind} {name}"
-        rows = f", {thing.rows} rows" if thing.rows is not None else ""
-        by = "for" if thing.direction == things.FOR_OTHERS else "by"
-        yield Ailment(
-            "retired",
-            f"{what}, set aside {by} {thing.revision} on {thing.retired_at:%Y-%m-%d}{rows}, waits in retired."
-            f"{thing.readable_as}",
-            "It may stay; ourschool purge deletes what nobody will want back.",
-        )
+    """What holds rows; of what holds none nobody has to decide anything."""
+    for each in aside.found(connection):
+        if each.holds_rows and each.readable:
+            yield Ailment(
+                "retired",
+                f"{each}, waits in {each.readable}",
+                "It may stay; ourschool purge deletes what nobody will want back.",
+            )

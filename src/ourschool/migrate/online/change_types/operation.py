@@ -21,6 +21,7 @@ from ourschool.migrate.online.change_types.expansion import Expansion
 from ourschool.migrate.online.change_types.look import Wanted
 from ourschool.migrate.online.change_types.swap import Swap
 from ourschool.migrate.online.progress import Progress
+from ourschool.migrate.online.retire import definitions
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.tables import Table
 
@@ -109,6 +110,8 @@ def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
         conversion = look.changes(steps, table, wanted)
         if conversion.changes:
             _run(steps, table, conversion)
+        for column in wanted:
+            definitions.forget(steps, "column", table.name, column)
 
 
 def _run(steps: Steps, table: Table, conversion: Conversion) -> None:

@@ -12,6 +12,7 @@ from ourschool.migrate.online.change_types.dependents import Dependents
 from ourschool.migrate.online.change_types.expansion import Expansion
 from ourschool.migrate.online.change_types.traits import Traits
 from ourschool.migrate.online.retire import columns as retire_columns
+from ourschool.migrate.online.retire import definitions
 from ourschool.migrate.online.steps import Steps
 
 ENABLED = {"D": "disable trigger", "R": "enable replica trigger", "A": "enable always trigger"}
@@ -55,6 +56,7 @@ class Swap:
             self._each(self._let_go())
             for change in self.conversion.changes:
                 retire_columns.set_aside(steps, change.table.name, change.column, rows=self.rows)
+                definitions.note(steps, "column")
                 if change.thing is not None:
                     retire_columns.take_back(steps, change.thing)
                 else:

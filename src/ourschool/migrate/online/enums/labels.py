@@ -8,6 +8,7 @@ from psycopg import sql
 
 from ourschool.errors import RefusedError
 from ourschool.migrate.online.change_types.operation import ChangeTypesOnlineOp
+from ourschool.migrate.online.retire import definitions
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import SCHEMA, within
 
@@ -132,6 +133,7 @@ def refuse_held(steps: Steps, name: str, labels: Labels, table: str, column: str
 
 def _swap(steps: Steps, name: str, aside: str) -> None:
     """The old type goes out of the way, and the new one has its name; all at once."""
+    definitions.note(steps, "type")
     old, new, gone = sql.Identifier(name), sql.Identifier(aside), sql.Identifier(within(f"{aside}_gone"))
     steps.together(
         sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)),

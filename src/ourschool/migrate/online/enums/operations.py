@@ -12,6 +12,7 @@ from psycopg import sql
 
 from ourschool.migrate.online.enums.labels import Labels, change
 from ourschool.migrate.online.rendering import call
+from ourschool.migrate.online.retire import definitions
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import SCHEMA, block, within
 
@@ -124,6 +125,7 @@ def create(operations: Operations, op: CreateEnumOp) -> None:
 def retire(operations: Operations, op: RetireEnumOp) -> None:
     """One block, in the revision's transaction."""
     _execute(operations, RETIRE, op.name)
+    definitions.note(Steps(operations), "type")
 
 
 @Operations.implementation_for(ChangeEnumOp)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from ourschool.migrate.online import things
+from ourschool.migrate.online.retire import definitions
 from ourschool.migrate.online.retire.columns_sql import REFUSALS, SET_ASIDE
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, INDEX, LOCK, TRIGGER
 from ourschool.migrate.online.steps import Steps
@@ -30,10 +31,14 @@ COLUMN = """
 def retire(steps: Steps, table: str, column: str) -> None:
     """Set the column aside in a transaction of its own; nothing where this revision has done it, in a cut-off run.
 
+    Of a column of a table without rows the definition is kept, and nothing else.
     A column of that name that is there all the same is a new one, which comes later in the revision. Raises as
     `set_aside` does, with nothing changed.
     """
-    done = not steps.offline and retired(steps, table, column, back=False)
+    definitions.note(steps, "column")
+    done = not steps.offline and (
+        retired(steps, table, column, back=False) or definitions.kept(steps, "column", table, column)
+    )
     if done and (steps.direction != "unknown" or not is_there(steps, table, column)):
         return
     rows = things.counted(steps, table)
@@ -41,6 +46,7 @@ def retire(steps: Steps, table: str, column: str) -> None:
     def work() -> None:
         with steps.transaction():
             set_aside(steps, table, column, rows=rows)
+            definitions.keep(steps, "column", table, column)
 
     steps.repeat(work)
 

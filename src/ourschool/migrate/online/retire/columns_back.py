@@ -7,7 +7,7 @@ from psycopg import sql
 from ourschool.errors import RefusedError
 from ourschool.migrate.online import things
 from ourschool.migrate.online.constraints import nullability
-from ourschool.migrate.online.retire import columns, dependents, own
+from ourschool.migrate.online.retire import columns, definitions, dependents, own
 from ourschool.migrate.online.retire.batches import stretches
 from ourschool.migrate.online.retire.columns_back_sql import BACK, TAKE_BACK, TELL
 from ourschool.migrate.online.retire.found import broken
@@ -31,9 +31,13 @@ def restore(steps: Steps, table: str, column: str) -> bool:
         _print(steps, table, column)
         return False
     thing = columns.retired(steps, table, column, back=True)
+    made = definitions.make(steps, "column", table, column, thing)
+    if made:
+        thing = columns.retired(steps, table, column, back=True)
     if thing is not None:
         if not thing.coming_back:
-            _return(steps, thing)
+            with definitions.unmade(steps, thing if made else None):
+                _return(steps, thing)
         _finish(steps, thing)
     things.tidy(steps)
     return thing is not None or own.is_ours(steps, table, column)
@@ -131,4 +135,5 @@ def _print(steps: Steps, table: str, column: str) -> None:
     steps.context.impl.static_output(TELL.format(**names).strip())
     back = sql.SQL(BACK).format(table=table, column=column, refused=things.REFUSED)
     other = things.other_direction(steps)
+    definitions.printed(steps, "column", table, column)
     steps.together(things.block(sql.SQL(TAKE_BACK).format(**names, direction=other, back=back)))

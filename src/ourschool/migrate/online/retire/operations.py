@@ -6,7 +6,7 @@ from alembic.operations import MigrateOperation, Operations
 
 from ourschool.migrate.online.rendering import call
 from ourschool.migrate.online.retire import columns as retire_columns
-from ourschool.migrate.online.retire import columns_back, rows_back, tables
+from ourschool.migrate.online.retire import columns_back, definitions, rows_back, tables
 from ourschool.migrate.online.retire import rows as retire_rows
 from ourschool.migrate.online.steps import Steps
 
@@ -164,6 +164,7 @@ def _retire_table(operations: Operations, op: RetireTableOp) -> None:
 def _restore_table(operations: Operations, op: RestoreTableOp) -> bool:
     with Steps(operations) as steps:
         if _offline(steps, f"restore_table: table {op.table_name}"):
+            definitions.forget(steps, "table", op.table_name)
             return False
         return tables.restore(steps, op.table_name)
 

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from ourschool.errors import RefusedError
 from ourschool.migrate.online import things
-from ourschool.migrate.online.retire import dependents, own
+from ourschool.migrate.online.retire import definitions, dependents, own
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, LOCK, TRIGGER
 from ourschool.migrate.online.retire.tables_sql import REFUSALS, SET_ASIDE
 from ourschool.migrate.online.steps import Steps
@@ -31,10 +31,12 @@ def retire(steps: Steps, table: str) -> None:
     """Set the table aside; nothing where an earlier, cut-off run of this revision has done it.
 
     Its rows, indexes, checks, sequences, policies and grants go along. Foreign keys from and to it and its triggers are
-    dropped and recorded; what pointed to its rows keeps its values. Raises UsageError for a missing table, RefusedError
-    for one that is partitioned or that a view, a function or another table's policy needs.
+    dropped and recorded; what pointed to its rows keeps its values. Of a table without rows the definition is kept, and
+    nothing else. Raises UsageError for a missing table, RefusedError for one that is partitioned or that a view, a
+    function or another table's policy needs.
     """
-    done = not steps.offline and retired(steps, table, back=False)
+    definitions.note(steps, "table")
+    done = not steps.offline and (retired(steps, table, back=False) or definitions.kept(steps, "table", table))
     if done and (steps.direction != "unknown" or not is_there(steps, table)):
         return
     block = things.block(
@@ -47,8 +49,15 @@ def retire(steps: Steps, table: str) -> None:
             rows=sql.Literal(things.counted(steps, table)),
         )
     )
+
+    def work() -> None:
+        with steps.transaction():
+            for statement in (*things.SET_UP, block):
+                steps.execute(statement)
+            definitions.keep(steps, "table", table)
+
     with things.understood():
-        steps.together(*things.SET_UP, block)
+        steps.repeat(work)
 
 
 def set_aside(*, table: sql.Composable, relation: sql.Composable, **values: sql.Composable) -> sql.Composed:
@@ -75,9 +84,13 @@ def restore(steps: Steps, table: str) -> bool:
     meanwhile that point to nothing; the sentence counts them and shows how to find them.
     """
     thing = retired(steps, table, back=True)
+    made = definitions.make(steps, "table", table, None, thing)
+    if made:
+        thing = retired(steps, table, back=True)
     if thing is not None:
         if not thing.coming_back:
-            _return(steps, thing)
+            with definitions.unmade(steps, thing if made else None):
+                _return(steps, thing)
         dependents.validate(steps, thing)
         with steps.transaction():
             things.forget(steps, thing)

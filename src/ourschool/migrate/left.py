@@ -1,0 +1,69 @@
+"""What released revisions leave behind that holds nothing, and what their way down asks for all the same."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from alembic import op
+from alembic.runtime.migration import RevisionStep, StampStep
+
+from ourschool.migrate.online.retire import definitions
+from ourschool.migrate.refusals import BASELINE
+from ourschool.schema.snapshot import DEFINITIONS
+
+# The tables stand in schema `retired` without a row where no row needed them. Of an application's own revisions nobody
+# knows whether their way down looks first, so theirs stay.
+EMPTY = """
+do $$
+begin
+    if to_regclass('retired.{table}') is not null then
+        if not exists (select from retired.{table}) then
+            drop table retired.{table};
+        end if;
+    end if;
+    if not exists (select from pg_depend where refclassid = 'pg_namespace'::regclass
+                      and refobjid = to_regnamespace('retired')) then
+        drop schema if exists retired;
+    end if;
+end
+$$
+"""
+GRADE_LEVELS = """
+create table if not exists retired.users_grade_level_3f1c9a7d52e4 (
+    user_id integer,
+    grade_level text not null,
+    became integer,
+    retired_at timestamptz default clock_timestamp(),
+    left_at timestamptz,
+    primary key (user_id, retired_at)
+)
+"""
+AFTER_UP = {
+    "3f1c9a7d52e4": (EMPTY.format(table="users_grade_level_3f1c9a7d52e4"),),
+    "28bd94ce4cd6": (EMPTY.format(table="lesson_assignments_moved_28bd94ce4cd6"),),
+}
+BEFORE_DOWN = {"3f1c9a7d52e4": ("create schema if not exists retired", GRADE_LEVELS)}
+"""Its way down gives the texts back without asking whether the table is there: it was purged, or never was."""
+AFTER_DOWN = {BASELINE: (f"drop table if exists {DEFINITIONS}",)}
+"""At base there is nothing that a way up could take back."""
+
+
+def look_after(steps: Iterable[RevisionStep | StampStep]) -> None:
+    """Have each step do, in its own transaction, what has to be done beside the revision's own function."""
+    for step in steps:
+        if isinstance(step, RevisionStep):
+            step.migration_fn = _and_more(step, step.migration_fn)  # type: ignore[method-assign]
+
+
+def _and_more(step: RevisionStep, function: Callable[..., Any]) -> Callable[..., None]:
+    revision, direction = str(step.revision.revision), "upgrade" if step.is_upgrade else "downgrade"
+    before = () if step.is_upgrade else BEFORE_DOWN.get(revision, ())
+    after = (AFTER_UP if step.is_upgrade else AFTER_DOWN).get(revision, ())
+
+    def run(**arguments: Any) -> None:
+        for statement in before:
+            op.execute(statement)
+        function(**arguments)
+        for statement in (*definitions.kept_at_the_end(op.get_context(), revision, direction), *after):
+            op.execute(statement.replace(":", r"\:"))
+
+    return run

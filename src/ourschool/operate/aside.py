@@ -1,0 +1,155 @@
+"""Everything that is set aside in a database: what operations wrote down, and what revisions keep by themselves."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ourschool.database import as_it_is
+from ourschool.migrate.online import things
+from ourschool.migrate.online.things import Thing
+
+SCHEMAS = (things.SCHEMA, "set_aside")
+"""Where it stands: what migrations set aside, and what `adopt --repair` did in former versions."""
+
+# What no row of retired.things speaks for. A sequence or index goes with its table, a partition with the whole, the
+# type of a table with it; what an extension brought is its own.
+UNSPOKEN = sa.text("""
+    with thing (class, id, kind, space, name, shown, holds) as (
+        select 'pg_class'::regclass, c.oid,
+               case relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence'
+                            when 'f' then 'foreign table' when 'c' then 'type' else 'table' end,
+               relnamespace, relname, null::text, relkind in ('r', 'p', 'm')
+          from pg_class c
+         where relkind in ('r', 'p', 'v', 'm', 'S', 'f', 'c')
+           and not relispartition
+        union all
+        select 'pg_type'::regclass, oid, case typtype when 'd' then 'domain' else 'type' end, typnamespace, typname,
+               null, false
+          from pg_type
+         where typtype in ('e', 'd', 'r')
+        union all
+        select 'pg_proc'::regclass, oid, 'routine', pronamespace, proname, oid::regprocedure::text, false
+          from pg_proc
+    )
+    select kind, nspname::text as space, thing.name::text as name, coalesce(shown, format('%I.%I', nspname, thing.name))
+               as quoted, holds
+      from thing
+      join pg_namespace on pg_namespace.oid = space
+     where nspname = any (:schemas)
+       and not exists (select from pg_depend
+                        where classid = class and objid = id and (deptype = 'e' or kind = 'sequence' and deptype <> 'n'))
+     order by nspname, kind, thing.name
+""")
+JOURNAL = sa.text("""
+    select revision, max(started_at) as at
+      from migration_journal
+     where outcome = 'done'
+       and direction in ('upgrade', 'downgrade')
+     group by revision
+""")
+REVISION = re.compile(r"_([0-9a-f]{12})(?=_|$)")
+"""As the released revisions are called, and Alembic calls new ones."""
+
+
+@dataclass(frozen=True)
+class Aside:
+    """One thing that waits for somebody to want it back, or to delete it."""
+
+    kind: str
+    name: str
+    """What it was: a table, or column of a table; of what a revision kept by itself, what it is called now."""
+    readable: str | None
+    """The relation that shows its rows, quoted."""
+    quoted: str
+    """What to drop: relation, type or routine; of a column its table."""
+    revision: str | None
+    at: dt.datetime | None
+    rows: int | None
+    """None where they could not be counted; 0 also for what has none, as a type."""
+    thing: Thing | None
+
+    @property
+    def holds_rows(self) -> bool:
+        """Whether there is anything in it that somebody could miss."""
+        return self.rows != 0
+
+    def __str__(self) -> str:
+        about = "about " if self.kind == "column" else ""
+        rows = "" if not self.rows else f", {about}{self.rows} rows"
+        verb = "set aside" if self.thing else "kept"
+        when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
+        by = "for" if self.thing and self.thing.direction == things.FOR_OTHERS else "by"
+        whose = f"{by} {self.revision}" if self.revision else "of unknown origin"
+        return f"{self.kind} {self.name}{rows}, {verb} {when} {whose}"
+
+
+def found(connection: Connection) -> list[Aside]:
+    """All of it, oldest first; what nobody knows the age of comes last."""
+    spoken = things.listed(connection)
+    known = {(things.SCHEMA, "things")}
+    known |= {(things.SCHEMA, name) for thing in spoken for name in (thing.stands_as, thing.readable_as)}
+    objects = {(things.SCHEMA, thing.stands_as) for thing in spoken if thing.what == "object"}
+    there = [_thing(connection, thing) for thing in spoken]
+    rows = [
+        row
+        for row in connection.execute(UNSPOKEN, {"schemas": list(SCHEMAS)}).all()
+        if (row.space, row.name) not in (objects if row.kind in {"type", "domain", "routine"} else known)
+    ]
+    journal = _journal(connection) if rows else {}
+    for row in rows:
+        revision = _revision(row.name, journal)
+        count = _count(connection, row.quoted) if row.holds else 0
+        at = journal.get(revision or "")
+        there.append(
+            Aside(row.kind, row.quoted, row.quoted if row.holds else None, row.quoted, revision, at, count, None)
+        )
+    return sorted(there, key=lambda each: (each.at is None, each.at))
+
+
+def _thing(connection: Connection, thing: Thing) -> Aside:
+    name = f"{thing.table}.{thing.column}" if thing.column else thing.table
+    readable = _quoted(connection, things.SCHEMA, thing.readable_as)
+    if thing.what == "object":
+        kind, arguments = str(thing.definitions["kind"]), str(thing.definitions["arguments"])
+        holds = kind in {"materialized view", "foreign table"}
+        rows = _count(connection, readable) if holds else 0
+        shown = readable if holds or kind == "view" else None
+        return Aside(kind, name, shown, readable + arguments, thing.revision, thing.retired_at, rows, thing)
+    quoted = readable if thing.what != "column" else _quoted(connection, thing.schema, thing.table)
+    # of a column nobody wrote to since, no row had a value where there was no row
+    rows = thing.rows if thing.what == "column" else _count(connection, readable)
+    return Aside(thing.what, name, readable, quoted, thing.revision, thing.retired_at, rows, thing)
+
+
+def _count(connection: Connection, quoted: str) -> int | None:
+    try:
+        with connection.begin_nested():
+            return int(as_it_is(connection, f"select count(*) from {quoted}").scalar_one())  # noqa: S608  # by format()
+    except sa.exc.DBAPIError as fault:
+        if getattr(fault.orig, "sqlstate", None) in {"42P01", "42501"}:
+            return None
+        raise
+
+
+def _journal(connection: Connection) -> Mapping[str, dt.datetime]:
+    if connection.execute(sa.text("select to_regclass('migration_journal')")).scalar_one() is None:
+        return {}
+    return {row.revision: row.at for row in connection.execute(JOURNAL)}
+
+
+def _revision(name: str, journal: Mapping[str, dt.datetime]) -> str | None:
+    """The revision that the name carries."""
+    named = [each for each in journal if re.search(rf"_{re.escape(each)}(?=_|$)", name)]
+    if named:
+        return max(named, key=len)
+    found = REVISION.search(name)
+    return found[1] if found else None
+
+
+def _quoted(connection: Connection, schema: str, name: str) -> str:
+    query = sa.text("select format('%I.%I', cast(:schema as text), cast(:name as text))")
+    return str(connection.execute(query, {"schema": schema, "name": name}).scalar_one())
