@@ -7,6 +7,7 @@ from alembic.operations import Operations
 from psycopg import sql
 
 from ourschool.errors import RefusedError
+from ourschool.migrate.online import tables
 from ourschool.migrate.online.change_types.operation import ChangeTypesOnlineOp
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import SCHEMA, within
@@ -80,6 +81,7 @@ def _made(steps: Steps, name: str, aside: str, labels: Labels, columns: Mapping[
         return False
     if not steps.offline:
         for table, names in columns.items():
+            tables.find(steps, table, partition=False)
             for column in names:
                 _refuse_held(steps, name, labels, table, column)
     if kept:

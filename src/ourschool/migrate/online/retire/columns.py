@@ -6,6 +6,7 @@ from ourschool.migrate.online import things
 from ourschool.migrate.online.retire.columns_sql import REFUSALS, SET_ASIDE
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, INDEX, LOCK, TRIGGER
 from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.online.tables import ALONE
 from ourschool.migrate.online.things import SCHEMA, Thing
 from ourschool.schema.snapshot import RETIRED
 
@@ -142,6 +143,7 @@ def _refusals(table: str, column: str) -> sql.Composed:
         table=table,
         column=column,
         relation=sql.Identifier(table).as_string(),
+        alone=ALONE,
         wrong=things.WRONG_USE,
         refused=things.REFUSED,
     )

@@ -11,6 +11,7 @@ from ourschool.migrate.online.retire import dependents
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, LOCK, TRIGGER
 from ourschool.migrate.online.retire.tables_sql import REFUSALS, SET_ASIDE
 from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.online.tables import ALONE, alone
 from ourschool.migrate.online.things import SCHEMA, Thing
 
 log = logging.getLogger("ourschool.migrate")
@@ -82,6 +83,7 @@ def restore(steps: Steps, table: str) -> bool:
 
 def _return(steps: Steps, thing: Thing) -> None:
     aside = sql.Identifier(SCHEMA, thing.stands_as)
+    alone(steps, aside, partition=False)
     plain = steps.look("select format('%I.%I', cast(:schema as text), cast(:name as text)) as name",
                        schema=SCHEMA, name=thing.stands_as)[0].name  # fmt: skip
     now = {str(thing.definitions["relation"]): str(plain)}
@@ -128,6 +130,7 @@ def _refusals(table: str) -> sql.Composed:
     return sql.SQL(REFUSALS).format(
         table=table,
         relation=sql.Identifier(table).as_string(),
+        alone=ALONE,
         wrong=things.WRONG_USE,
         refused=things.REFUSED,
     )
