@@ -13,11 +13,14 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import NullPool
 
+from ourschool import denied
 from ourschool.errors import AttentionError, ConnectFailed, FailedError, OurSchoolError, UsageError
 from ourschool.settings import Settings
 
 SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 DRIVER = "postgresql+psycopg"
+EVERY_ROW = "row_security = off"
+"""An error instead of a part of the rows, for a role to which row security applies."""
 ONE_AT = re.compile(r"([^@:/?]*(:[^@]*)?@)?[^@?]*(\?([^@=]*=.*)?)?", flags=re.DOTALL)
 """What follows `://`: a second @ outside the query is the password's, and would cut it in two."""
 
@@ -114,16 +117,29 @@ def libpq_environment(url: URL) -> dict[str, str]:
 def engine_for(url: URL, *, application_name: str, options: dict[str, str] | None = None) -> Engine:
     """An engine for a few connections of a command, never pooled.
 
-    `options` are server settings from the first moment on (`lock_timeout` …); `options=` of the URL win over them.
+    `options` are server settings from the first moment on (`lock_timeout` …); `options=` of the URL win over them. None
+    of its sessions leaves out a row that row security hides: PostgreSQL raises 42501 instead, whatever URL, role or
+    database have set.
     """
     chosen = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
-    given = url.query.get("options", "")
-    arguments: dict[str, str | int] = {"options": f"{chosen} {given}".strip()}
+    wanted = f"{chosen} {url.query.get('options', '')}".strip()
+    if wanted:  # a pooler may refuse any, so it is not sent for this alone; sent, it outlives a RESET ALL
+        wanted += f" -c {EVERY_ROW.replace(' ', '')}"
+    arguments: dict[str, str | int] = {"options": wanted}
     if "application_name" not in url.query:
         arguments["application_name"] = application_name
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = 10
-    return sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
+    engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
+    sa.event.listen(engine, "connect", _show_every_row)
+    return engine
+
+
+def _show_every_row(driver: psycopg.Connection[Any], _: object) -> None:
+    """Said, not only asked for in `options`: a pooler may drop those."""
+    driver.autocommit = True
+    driver.execute(f"set {EVERY_ROW}")
+    driver.autocommit = False
 
 
 def as_it_is(connection: Connection, statement: str | sql.Composable) -> sa.CursorResult[Any]:
@@ -145,12 +161,7 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:
             "Point DATABASE_URL at the primary; target_session_attrs=read-write in the URL finds it among several.",
         )
     if state == "42501":
-        on = f"database {_quoted(url.database)}" if "for database" in text else "schema public"
-        return FailedError(
-            f"The role {url.username!r} may not do this in {where}: {_first_line(fault)}.",
-            f"Connect as the owner of the tables, or let the owner run: grant create on {on} to "
-            f"{_quoted(url.username)};",
-        )
+        return denied.denied(fault, url.username, where, lambda query, name: _looked_up(url, query, name))
     if state in {"57P01", "57P02", "57P03", "08006", "08003", "25P03"}:
         return FailedError(
             f"The server ended the connection to {where}: {_first_line(fault)}.",
@@ -160,6 +171,17 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:
         f"The server refused a statement in {where}: {_first_line(fault)}.",
         "Mend what it names and run the same command again: it goes on from the last good revision.",
     )
+
+
+def _looked_up(url: URL, query: str, name: str | None) -> sa.Row[Any] | None:
+    """One row about the thing that a fault names, asked on a connection of its own; None where nobody answers."""
+    if name is None:
+        return None
+    try:
+        with engine_for(url, application_name="ourschool").connect() as connection:
+            return connection.execute(sa.text(query), {"name": name}).first()
+    except sa.exc.DBAPIError:
+        return None
 
 
 def _connect_failed(text: str, url: URL) -> OurSchoolError:

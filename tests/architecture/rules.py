@@ -12,6 +12,7 @@ LAYERS = (
     {"schema"},
     {"clients"},
     {"database"},
+    {"denied"},
     {"embedded"},
     {"settings"},
     {"errors", "project"},

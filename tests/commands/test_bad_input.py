@@ -139,7 +139,8 @@ def test_a_role_without_create(scratch: Database, stranger: str) -> None:
     name = scratch.url.database
     env = as_stranger(scratch, stranger)
     said = complaint(scratch.alembic("upgrade", "head", env=env, status=4), SECRET)
-    assert said.startswith(f"The role '{stranger}' may not do this in {name} at 127.0.0.1:{scratch.server.port}: ")
+    place = f"{name} at 127.0.0.1:{scratch.server.port}"
+    assert said.startswith(f"The role '{stranger}' may make nothing in schema public, in {place}: ")
     assert f'let the owner run: grant create on schema public to "{stranger}";' in said
     assert leftovers(scratch) == []
 

@@ -102,13 +102,6 @@ REFUSED: dict[str, tuple[str, Change, type[OurSchoolError], str]] = {
         RefusedError,
         r"function codes\(\) needs it",
     ),
-    "inheritance": ("create table more () inherits (pupils)", up, RefusedError, "has inheritance"),
-    "partitioned": (
-        "create table parts (id integer, k integer, primary key (id)) partition by hash (id)",
-        other("parts", {"k": UP["k"]}),
-        UsageError,
-        "partitioned table",
-    ),
     "an exclusion constraint": (
         "alter table pupils add constraint apart exclude using btree (number with =)",
         up,

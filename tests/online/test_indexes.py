@@ -131,7 +131,6 @@ WRONG: dict[str, tuple[Work, str]] = {
         "functions in index expression must be marked IMMUTABLE",
     ),
     "a view": (lambda op: op.create_index_online("ix", "seen", ["id"]), "'seen' is a view"),
-    "partitioned": (lambda op: op.create_index_online("ix", "parts", ["id"]), "'parts' is a partitioned table"),
     "a schema": (lambda op: op.create_index_online("ix", "marks", ["id"], schema="other"), "schema='other'"),
     "a long name": (lambda op: op.create_index_online("ü" * 32, "marks", ["id"]), "has 64 bytes"),
     "drop: no index": (lambda op: op.drop_index_online("ix", if_exists=False), "There is no index 'ix'"),
@@ -147,7 +146,6 @@ def test_wrong_use_is_one_sentence_and_changes_nothing(scratch: Database, wrong:
     scratch.execute(
         *MARKS,
         "create view seen as select id from marks",
-        "create table parts (id integer) partition by range (id)",
         "create index ix_name on pupils (name)",
         "create table twins (id integer)",
         "create unique index ix_needed on twins (id)",

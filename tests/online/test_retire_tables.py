@@ -186,12 +186,6 @@ REFUSED = {
         "create table u (id int); create policy own on u using (id in (select id from t))", "t", "policy own on table u"
     ),
     "a view itself": ("create view seen as select 1 as x", "seen", "it is no ordinary table"),
-    "partitioned": ("create table p (x int) partition by range (x)", "p", "it is partitioned"),
-    "partition": (
-        "create table p (x int) partition by range (x); create table p1 partition of p default", "p1",
-        "it is partitioned",
-    ),
-    "inherited": ("create table c () inherits (t)", "t", "has inheritance"),
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from ourschool.migrate.asking.asking import asks_first
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.online.retire import others
 from ourschool.migrate.plan import Plan, Step, version_table_later
-from ourschool.migrate.session import APPLICATION, backend_pid, renew, server_settings, worker
+from ourschool.migrate.session import APPLICATION, EVERY_ROW, backend_pid, renew, server_settings, worker
 from ourschool.settings import Settings
 
 log = logging.getLogger("ourschool.migrate")
@@ -64,7 +64,11 @@ class Printing:
 
 
 def printing(context: MigrationContext) -> None:
-    """Let online operations know of the revision in offline mode too: they name after it what they set aside."""
+    """Let online operations know of the revision in offline mode too: they name after it what they set aside.
+
+    What is printed stops, as ours does, where row security would hide rows from who runs it.
+    """
+    context.impl.static_output(f"SET {database.EVERY_ROW};")
     plan = Plan(context._migrations_fn, lambda _, steps: left.look_after(steps))  # type: ignore[arg-type]  # noqa: SLF001  # as Run does
     context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001
     context.opts["run"] = Printing(plan)
@@ -87,7 +91,7 @@ class Run:
         while passed is not None and not isinstance(passed, Connection):
             # an engine, as Alembic's cookbook passes it, or what pytest-alembic wraps around one
             passed = stack.enter_context(passed.connect())
-        self._wanted = server_settings(settings) if passed is not None else {}
+        self._wanted = {**server_settings(settings), **EVERY_ROW} if passed is not None else {}
         try:
             if passed is not None:
                 self.connection: Connection = passed
@@ -224,6 +228,8 @@ class Run:
             return
         assert context.connection is not None
         refusals.unversioned_with_tables(context.connection, heads, steps)
+        if not all(step.info.is_stamp for step in steps):
+            refusals.hidden_rows(context.connection)
         if any(step.info.is_stamp and refusals.BASELINE in step.info.destination_revision_ids for step in steps):
             self._compare_with_baseline(context, script)
         self._names_are_free(context.connection, script, heads, steps)

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from sqlalchemy.engine import Connection
 
+from ourschool import denied
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate.plan import Step
 from ourschool.schema.catalogue import Catalogue
@@ -30,6 +31,9 @@ TABLES = sa.text("""
        and relkind in ('r', 'p')
      order by relname
 """)
+
+OURS = "n.nspname in (current_schema(), 'retired')"
+EVERYWHERE = "n.nspname <> 'information_schema' and not starts_with(n.nspname, 'pg_')"
 
 
 def unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
@@ -63,6 +67,18 @@ def unversioned_with_tables(connection: Connection, heads: Collection[str], step
             f"The database has tables ({shown}) but no revision: migrating over them would fail half-way or worse.",
             "Back up, then prove it equal to the baseline and stamp it: python -m ourschool adopt. "
             "MIGRATIONS.md, 'An existing database', has the whole road.",
+        )
+
+
+def hidden_rows(connection: Connection, where: str = OURS) -> None:
+    """Refuse to work as a role from which row security hides rows: it would end half-way, at the first such table."""
+    tables = connection.execute(sa.text(f"{denied.HIDDEN} and {where} order by 1")).all()
+    if tables:
+        shown = ", ".join(table.name for table in tables)
+        raise RefusedError(
+            f"Row security hides rows of {shown} from the role {tables[0].role!r}, and what cannot see every row must "
+            "not go on. Nothing was changed.",
+            denied.remedy(tables, tables[0].role),
         )
 
 

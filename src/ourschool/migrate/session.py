@@ -16,6 +16,8 @@ from ourschool.settings import Settings
 log = logging.getLogger("ourschool.migrate")
 
 APPLICATION = "ourschool migrate"
+EVERY_ROW = {"row_security": "off"}
+"""PostgreSQL raises 42501 where a policy would hide rows from a revision, which would leave them as they were."""
 NOTICE = "client_connection_check_interval"
 """The setting by which a server process notices that its client has gone."""
 
@@ -42,7 +44,7 @@ def worker(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
 
     Runs beneath SQLAlchemy, so that no transaction has begun when Alembic takes the connection. In a transaction of the
     caller's the lock is held until that ends, with what was done in it. `wanted` is what to set: nothing where the
-    connection was opened with it.
+    connection was opened with it. Raises FailedError where somebody else has the lock, or nothing that is set stays.
     """
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
@@ -52,15 +54,19 @@ def worker(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
     connection.get_isolation_level = lambda: _isolation_level(connection)  # type: ignore[method-assign]
     try:
         lock = "pg_try_advisory_xact_lock" if in_transaction else "pg_try_advisory_lock"
-        pid, alone = driver.execute(f"select pg_backend_pid(), {lock}(%s, %s)", (SPACE, WORKER)).fetchone() or (
-            0,
-            False,
-        )
+        _set(driver, wanted)
+        pid, alone, row_security = driver.execute(
+            f"select pg_backend_pid(), {lock}(%s, %s), current_setting('row_security')", (SPACE, WORKER)
+        ).fetchone() or (0, False, "")
         if not alone:
             raise FailedError(
                 "Another connection began to migrate this database at this very moment.", "Run the same command again."
             )
-        _set(driver, wanted)
+        if row_security != "off":
+            raise FailedError(
+                "What is set in this session does not stay: row_security is on again, so rows could be overlooked.",
+                "Connect to the server itself, or through a pooler in session mode. Nothing was changed.",
+            )
         if not in_transaction:
             _notice_a_dead_client(driver)
             driver.commit()
@@ -79,7 +85,7 @@ def renew(connection: Connection, settings: Settings, wanted: Mapping[str, str])
     """Before another try: what a revision had set for itself when it was cut off is as `worker` had it."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    _set(driver, wanted)
+    _set(driver, wanted or EVERY_ROW)
     for name in () if wanted else server_settings(settings):
         driver.execute(psycopg.sql.SQL("reset {}").format(psycopg.sql.Identifier(name)))
     driver.commit()

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from psycopg import sql
+from sqlalchemy.engine import Row
 
-from ourschool.errors import UsageError
+from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate import faults
 from ourschool.migrate.online.steps import Steps
 
@@ -37,12 +39,59 @@ select c.oid,
               and a.attnum > 0
               and not a.attisdropped
        ) as columns,
-       (select i.indkey::int2[] from pg_index i where i.indrelid = c.oid and i.indisprimary) as key
+       (select i.indkey::int2[] from pg_index i where i.indrelid = c.oid and i.indisprimary) as key,
+       c.relispartition as partition,
+       exists (select from pg_inherits i where c.oid in (i.inhrelid, i.inhparent)) as inherits
   from pg_class c
  where c.relnamespace = current_schema()::regnamespace
    and c.relname = :name
 """
 """`columns` is names by number, `key` numbers: joined here, for the server would plan for longer than it works."""
+PARTITIONED = (
+    "%s is a partitioned table; online operations work on plain tables.",
+    "Name the table that holds the rows: a partitioned table is changed partition by partition. Nothing was changed.",
+)
+PARTITION = (
+    "%s is a partition: it may be filled, indexed and given rules, but nothing of it is retired, restored or given "
+    "another type.",
+    "Detach it in a revision before this one, or change its partitioned table with plain operations. Nothing was "
+    "changed.",
+)
+INHERITS = (
+    "%s has inheritance: rows of one of its tables are rows of another, too, and an operation would take or miss them.",
+    "End that in a revision before this one: alter table … no inherit …; or write plain statements that say ONLY. "
+    "Nothing was changed.",
+)
+"""Why a table is refused, and what to do; said by `alone` and, where SQL is only printed, by `ALONE`."""
+KIND = """
+select c.relname::text as name,
+       c.relkind,
+       c.relispartition as partition,
+       exists (select from pg_inherits i where c.oid in (i.inhrelid, i.inhparent)) as inherits
+  from pg_class c
+ where c.oid = to_regclass(:name)
+"""
+ALONE = sql.SQL("""
+    if exists (select from pg_inherits where target in (inhrelid, inhparent))
+       or (select relkind from pg_class where oid = target) = 'p' then
+        raise exception using errcode = {refused},
+            message = (select format(case when relkind = 'p' then {partitioned} when relispartition then {partition}
+                                     else {inherits} end, quote_literal(relname))
+                         from pg_class where oid = target),
+            hint = (select case when relkind = 'p' then {of_partitioned} when relispartition then {of_partition}
+                    else {of_inherits} end
+                      from pg_class where oid = target);
+    end if;
+""").format(
+    refused="OS003",
+    partitioned=PARTITIONED[0],
+    partition=PARTITION[0],
+    inherits=INHERITS[0],
+    of_partitioned=PARTITIONED[1],
+    of_partition=PARTITION[1],
+    of_inherits=INHERITS[1],
+)
+"""For a block whose table is `target`: what `alone` does."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +132,8 @@ class Table:
                 )
 
 
-def find(steps: Steps, name: str) -> Table:
-    """The table called `name`. Raises UsageError where there is none or it is something else."""
+def find(steps: Steps, name: str, *, partition: bool = True) -> Table:
+    """The table called `name`; see `alone`. Raises UsageError where there is none or it is something else."""
     rows = steps.look(TABLE, name=name)
     if not rows:
         raise UsageError(
@@ -92,13 +141,36 @@ def find(steps: Steps, name: str) -> Table:
             "Correct the name in the revision, or create the table in an earlier one; nothing was changed.",
         )
     row = rows[0]
-    if row.relkind != "r":
+    if row.relkind not in "rp":
         raise UsageError(
             f"{name!r} is a {KINDS.get(row.relkind, 'relation')}; online operations work on plain tables.",
-            "Name the table that holds the rows; a partitioned table is changed partition by partition.",
+            "Name the table that holds the rows; nothing was changed.",
         )
+    _refuse(row, name, partition=partition)
     columns = {int(number): column for number, column in (row.columns or {}).items()}
     return Table(name, row.oid, tuple(columns.values()), tuple(columns[number] for number in row.key or ()))
+
+
+def alone(steps: Steps, relation: sql.Identifier, *, partition: bool = True) -> None:
+    """Refuse a table whose rows are not its own alone, before anything is done to it.
+
+    A partitioned table and one with inheritance, parent or child, always; a partition where `partition` says that it
+    will not do: its columns are the whole's. Raises RefusedError.
+    """
+    for row in steps.look(KIND, name=relation.as_string()):
+        _refuse(row, row.name, partition=partition)
+
+
+def _refuse(row: Row[Any], name: str, *, partition: bool) -> None:
+    if row.relkind == "p":
+        sentence, remedy = PARTITIONED
+    elif row.partition and not partition:
+        sentence, remedy = PARTITION
+    elif row.inherits and not row.partition:
+        sentence, remedy = INHERITS
+    else:
+        return
+    raise RefusedError(sentence % repr(name), remedy)
 
 
 def plainly(name: str, schema: str | None = None) -> str:

@@ -60,8 +60,9 @@ def adopt(
     """Stamp the database of `url` with `revision`, the baseline if None, where it equals that to the last comment.
 
     Else nothing is stamped, and the SQL that makes up for what differs is written to `repair`; with `decided` what
-    needs a decision stands there ready to run. Raises RefusedError for an empty database, and without a `revision`
-    for one that Alembic knows; UsageError for a revision that no file has; what a stamp raises.
+    needs a decision stands there ready to run. Raises RefusedError for an empty database, for one of which row security
+    hides rows, and without a `revision` for one that Alembic knows; UsageError for a revision that no file has; what a
+    stamp raises.
     """
     config = Config(str(settings.ini))
     script = ScriptDirectory.from_config(config)
@@ -79,6 +80,7 @@ def adopt(
             raise RefusedError(
                 "The database has no tables: there is nothing to adopt.", "python -m alembic upgrade head builds them."
             )
+        refusals.hidden_rows(connection)
         expected = _expected(settings, url, connection, script, target)
         difference = compare(expected, found)
         pending = _pending(script, target)

@@ -92,7 +92,6 @@ class Contents:
 def unlimited(connection: Connection) -> None:
     """Let this session take its time; to be called before its transaction begins or as its first statement."""
     connection.execute(UNLIMITED)
-    connection.exec_driver_sql("set row_security = off")  # an error rather than a part of the rows
 
 
 def contents(connection: Connection) -> Contents:

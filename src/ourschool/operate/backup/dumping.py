@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import FailedError, RefusedError, UsageError
+from ourschool.migrate import refusals
 from ourschool.operate.backup import contents, manifest, properties, servers, stored, tools
 from ourschool.operate.backup.manifest import File, Manifest
 from ourschool.operate.backup.stored import Backup
@@ -45,7 +46,8 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
     """Back up the database of `url` into the folder of `settings`; nobody who works in it is stopped.
 
     Owners and privileges are in the dump, and the roles they speak of in the manifest; whether they can be had again
-    is decided where it is restored. Raises UsageError without a pg_dump that is new enough, FailedError where pg_dump
+    is decided where it is restored. Raises UsageError without a pg_dump that is new enough, RefusedError where row
+    security hides rows, FailedError where pg_dump
     fails or the disk is full; what was written is removed then.
     """
     jobs = wanted(jobs)
@@ -53,6 +55,7 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
         engine = database.engine_for(url, application_name=servers.APPLICATION)
         with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as source:
             contents.unlimited(source)
+            refusals.hidden_rows(source, refusals.EVERYWHERE)
             row = source.execute(SNAPSHOT).one()
             started = dt.datetime.now(dt.UTC)
             binary = tools.program("pg_dump", row.version // 10_000)

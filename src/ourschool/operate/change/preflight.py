@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from ourschool.errors import RefusedError
-from ourschool.migrate import lock
+from ourschool.migrate import lock, refusals
 from ourschool.operate.looking import look
 from ourschool.settings import Settings
 
@@ -29,8 +29,12 @@ LONG_ONES = sa.text("""
 
 
 def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
-    """Sentences on what will make the change wait. Raises RefusedError where the disk has no room for the backup."""
+    """Sentences on what will make the change wait.
+
+    Raises RefusedError where row security hides rows, or the disk has no room for the backup.
+    """
     with look(url, "ourschool preflight") as connection:
+        refusals.hidden_rows(connection, refusals.EVERYWHERE if with_backup else refusals.OURS)
         if with_backup:
             room(settings.backup_folder, connection)
         return list(_in_the_way(connection))

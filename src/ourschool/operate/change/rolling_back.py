@@ -12,7 +12,7 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from ourschool.errors import OurSchoolError, UsageError
-from ourschool.migrate import faults
+from ourschool.migrate import faults, refusals
 from ourschool.operate import alembic_here
 from ourschool.operate.backup import backup
 from ourschool.operate.change import accounting
@@ -23,6 +23,8 @@ from ourschool.schema.relations import Relation
 from ourschool.settings import Settings
 
 BASE = "base"
+GONE = frozenset({"42P01", "42703"})
+"""There is no such table, no such column."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Cost:
 def cost(settings: Settings, url: URL, target: str) -> Cost:
     """Count what a way back to `target` (-1, a revision, base) would put out of sight; nothing is changed.
 
-    Raises UsageError for a target that is not behind the database, or where the database has several heads.
+    Raises UsageError for a target that is not behind the database, or where the database has several heads;
+    RefusedError where row security hides rows.
     """
     script = alembic_here.script(settings)
     with look(url, "ourschool rollback") as connection:
@@ -54,6 +57,7 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
             )
         wanted = _resolved(script, at[0], target)
         steps = _between(script, at[0], wanted)
+        refusals.hidden_rows(connection, refusals.EVERYWHERE)
         there = built.catalogue(settings, url, wanted).tables if wanted != BASE else ()
         losses = tuple(_losses(connection, built.catalogue(settings, url, at[0]).tables, there))
     return Cost(str(url.database), at[0], wanted, steps, losses)
@@ -137,5 +141,7 @@ def _count(connection: Connection, table: str, column: str | None = None) -> int
     try:
         with connection.begin_nested():
             return int(connection.execute(sa.text(query.replace(":", r"\:"))).scalar_one())
-    except sa.exc.ProgrammingError:
+    except sa.exc.ProgrammingError as fault:
+        if getattr(fault.orig, "sqlstate", None) not in GONE:
+            raise
         return 0

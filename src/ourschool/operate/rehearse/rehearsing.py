@@ -95,6 +95,7 @@ def _pending(
     refusals.unknown_revision(script, at)
     found = [each for each in line(script, history, at).pending if each.revision in wanted]
     if found:
+        refusals.hidden_rows(connection, refusals.EVERYWHERE)
         first = MigrationStep.upgrade_from_script(script.revision_map, found[0])
         refusals.unversioned_with_tables(connection, at, [first])
     return found

@@ -18,7 +18,7 @@ from ourschool.schema.snapshot import BOOKKEEPING, RETIRED
 
 SCHEMA = "ourschool_rehearsal"
 SETTINGS = {"timezone": "UTC", "datestyle": "ISO", "intervalstyle": "postgres", "extra_float_digits": "1",
-            "bytea_output": "hex", "row_security": "off", "statement_timeout": "0"}  # fmt: skip
+            "bytea_output": "hex", "statement_timeout": "0"}  # fmt: skip
 """Of the connection that compares: how a value is printed depends on these."""
 COLUMNS = sa.text("""
     select c.relname::text as table,

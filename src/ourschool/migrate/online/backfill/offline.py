@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
-from ourschool.migrate.online import keys, things
+from ourschool.migrate.online import keys, tables, things
 from ourschool.migrate.online.steps import Steps
 
 ROWS = 5000
@@ -21,6 +21,9 @@ declare
     upto text[];
     behind text;
 begin
+    if not (select relispartition from pg_class where oid = target) then
+        {alone}
+    end if;
     select found.* into key
       from ({keys}) as found
      where case when wanted is null then found."unique" else found.columns[1:cardinality(wanted)] = wanted end
@@ -76,6 +79,7 @@ def print_block(
     wanted = [key] if isinstance(key, str) else None if key is None else list(key)
     body = sql.SQL(BLOCK).format(
         table=relation,
+        alone=tables.ALONE,
         key=wanted,
         where=where,
         keys=sql.SQL(keys.KEYS.replace(":table", "target")),

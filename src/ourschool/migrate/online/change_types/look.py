@@ -66,9 +66,6 @@ select a.attname::text as name,
            when 'pg_statistic_ext'::regclass then true
        end, false)
 union all
-select null, 'the table is a partition, or has inheritance'
- where exists (select from pg_inherits where cast(:table as oid) in (inhrelid, inhparent))
-union all
 select a.attname::text,
        format('its type %s refuses NULL, and rows could no longer be inserted', format_type(t.oid, null))
   from pg_attribute a

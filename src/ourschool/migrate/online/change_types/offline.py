@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from psycopg import sql
 
-from ourschool.migrate.online import things
+from ourschool.migrate.online import tables, things
 from ourschool.migrate.online.change_types.conversion import temporary
 from ourschool.migrate.online.change_types.look import Wanted
 from ourschool.migrate.online.change_types.traits import CONSTANT
@@ -69,6 +69,7 @@ declare
     triggers text[];
     filled boolean;
 begin
+    {alone}
     create temporary table ourschool_type (wanted {type}) on commit drop;
     select a.attnum, format_type(a.atttypid, a.atttypmod) as type, pg_get_expr(e.adbin, e.adrelid) as value,
            {constant} as constant
@@ -172,6 +173,7 @@ def print_block(steps: Steps, table: str, wanted: Mapping[str, Wanted]) -> None:
             leftovers=sql.SQL(LEFTOVERS).format(misses=sql.Identifier(temporary(steps.revision, f"{table}_misses"))),
             table=sql.SQL("{}::regclass").format(sql.Identifier(table).as_string()),
             column=column,
+            alone=tables.ALONE,
             constant=sql.SQL(CONSTANT),
             type=sql.SQL(asked.type),
             type_text=asked.type,

@@ -105,7 +105,7 @@ def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
         if steps.offline:
             offline.print_block(steps, op.table_name, wanted)
             return
-        table = tables.find(steps, op.table_name)
+        table = tables.find(steps, op.table_name, partition=False)
         table.needs(wanted)
         conversion = look.changes(steps, table, wanted)
         if conversion.changes:

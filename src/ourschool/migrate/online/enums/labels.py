@@ -7,6 +7,7 @@ from alembic.operations import Operations
 from psycopg import sql
 
 from ourschool.errors import RefusedError
+from ourschool.migrate.online import tables
 from ourschool.migrate.online.change_types.operation import ChangeTypesOnlineOp
 from ourschool.migrate.online.retire import definitions
 from ourschool.migrate.online.steps import Steps
@@ -81,6 +82,7 @@ def _made(steps: Steps, name: str, aside: str, labels: Labels, columns: Mapping[
         return False
     if not steps.offline:
         for table, names in columns.items():
+            tables.find(steps, table, partition=False)
             for column in names:
                 refuse_held(steps, name, labels, table, column)
     if kept:

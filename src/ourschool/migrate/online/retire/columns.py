@@ -9,6 +9,7 @@ from ourschool.migrate.online.retire import definitions
 from ourschool.migrate.online.retire.columns_sql import REFUSALS, SET_ASIDE
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, INDEX, LOCK, TRIGGER
 from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.online.tables import ALONE
 from ourschool.migrate.online.things import SCHEMA, Thing
 from ourschool.schema.snapshot import RETIRED
 
@@ -173,6 +174,7 @@ def _refusals(table: sql.Composable, relation: sql.Composable, column: sql.Compo
         table=table,
         column=column,
         relation=relation,
+        alone=ALONE,
         wrong=things.WRONG_USE,
         refused=things.REFUSED,
     )

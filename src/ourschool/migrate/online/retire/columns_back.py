@@ -5,7 +5,7 @@ import logging
 from psycopg import sql
 
 from ourschool.errors import RefusedError
-from ourschool.migrate.online import things
+from ourschool.migrate.online import tables, things
 from ourschool.migrate.online.constraints import nullability
 from ourschool.migrate.online.retire import columns, definitions, dependents, own
 from ourschool.migrate.online.retire.batches import stretches
@@ -47,6 +47,7 @@ def _return(steps: Steps, thing: Thing) -> None:
     """From the retired name to the old one, with all that hangs on it but what rows must be read for."""
     table = sql.Identifier(thing.schema, thing.table)
     column = sql.Identifier(thing.stands_as)
+    tables.alone(steps, table, partition=False)
     refuse(steps, thing)
     default = thing.definitions["default"]
     if default is not None:

@@ -23,17 +23,10 @@ begin
     end if;
     select relkind into kind from pg_class where oid = target;
 
+    {alone}
     select found.reason, found.instead into reason, instead from (
-        select 1, 'it is part of the partition key', 'A partition key stays as long as the table does.'
-          from pg_partitioned_table
-         where partrelid = target
-           and (place.attnum = any (partattrs) or pg_get_partkeydef(target) ~ format('\\m%s\\M', {column}))
-        union all
-        select 2, 'the table is partitioned, a partition, or has inheritance', 'Retire the whole table instead.'
-         where kind = 'p' or exists (select from pg_inherits where target in (inhrelid, inhparent))
-        union all
         select 3, format('%s is no ordinary table', target), 'Only a column of a table can be retired.'
-         where kind not in ('r', 'p')
+         where kind <> 'r'
         union all
         select 4, format('%s %I is on it', what, conname), remedy
           from pg_constraint

@@ -25,7 +25,7 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
     if steps.offline:
         _print(steps, name, where, reason)
         return 0
-    table = tables.find(steps, name)
+    table = tables.find(steps, name, partition=False)
     if not table.key:
         raise UsageError(
             f"Table {name} has no primary key, so its rows cannot be told apart while they are moved.",
@@ -215,6 +215,7 @@ def _print(steps: Steps, table: str, where: str, reason: str | None) -> None:
         reason=reason,
         wrong=things.WRONG_USE,
         refused=things.REFUSED,
+        alone=tables.ALONE,
         set_up=sql.SQL("".join(f"{statement};\n" for statement in things.SET_UP)),
     )
     steps.together(things.block(body))

@@ -84,7 +84,7 @@ def restore(steps: Steps, name: str) -> int:
     thing = retired(steps, name, back=True)
     total = 0
     if thing is not None:
-        table = tables.find(steps, name)
+        table = tables.find(steps, name, partition=False)
         way = Way(steps, thing, table, _columns(steps, thing, table), _parents(steps, table))
         # a row may have to wait for another that it points to: again, until no more can go
         while moved := stretches(steps, place_of(thing), way.work):

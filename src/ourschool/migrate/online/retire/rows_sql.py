@@ -38,6 +38,7 @@ begin
         raise exception using errcode = {wrong}, message = format('There is no table %I to retire rows of.', {table}),
             hint = 'Correct the name in the revision; psql shows the tables with \\d.';
     end if;
+    {alone}
     execute format('select exists (select from %s where %s)', target, {where}) into anybody;
     if not anybody then
         return;

@@ -12,6 +12,7 @@ from ourschool.migrate.online.retire import definitions, dependents, own
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, LOCK, TRIGGER
 from ourschool.migrate.online.retire.tables_sql import REFUSALS, SET_ASIDE
 from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.online.tables import ALONE, alone
 from ourschool.migrate.online.things import SCHEMA, Thing
 
 log = logging.getLogger("ourschool.migrate")
@@ -62,7 +63,9 @@ def retire(steps: Steps, table: str) -> None:
 
 def set_aside(*, table: sql.Composable, relation: sql.Composable, **values: sql.Composable) -> sql.Composed:
     """The body of the block; `table` is SQL for its name, `relation` for its quoted name, and so are the others."""
-    refusals = sql.SQL(REFUSALS).format(table=table, relation=relation, wrong=things.WRONG_USE, refused=things.REFUSED)
+    refusals = sql.SQL(REFUSALS).format(
+        table=table, relation=relation, alone=ALONE, wrong=things.WRONG_USE, refused=things.REFUSED
+    )
     parts = {"lock": sql.SQL(LOCK), "constraint": sql.SQL(CONSTRAINT), "trigger": sql.SQL(TRIGGER)}
     return sql.SQL(SET_ASIDE).format(refusals=refusals, table=table, **parts, **values)
 
@@ -108,6 +111,7 @@ def _return(steps: Steps, thing: Thing) -> None:
 def refuse(steps: Steps, thing: Thing) -> dict[str, str]:
     """Raise RefusedError, before anything is touched, where it cannot come back; else what it is called at present."""
     aside = sql.Identifier(SCHEMA, thing.stands_as)
+    alone(steps, aside, partition=False)
     now = present_name(steps, thing)
     for name in (thing.table, *(renamed["name"] for renamed in thing.definitions["renamed"])):
         if steps.look(THERE, name=sql.Identifier(thing.schema, name).as_string()):

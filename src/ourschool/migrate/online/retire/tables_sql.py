@@ -11,13 +11,10 @@ begin
             hint = 'Correct the name in the revision; psql shows the tables with \\d.';
     end if;
     select relkind into kind from pg_class where oid = target;
+    {alone}
     select found.reason, found.instead into reason, instead from (
-        select 1, 'it is partitioned, a partition, or has inheritance',
-               'Retire its partitions one by one, detached.'
-         where kind = 'p' or exists (select from pg_inherits where target in (inhrelid, inhparent))
-        union all
         select 2, 'it is no ordinary table', 'Only a table can be retired; drop a view, it holds no rows.'
-         where kind not in ('r', 'p')
+         where kind <> 'r'
         union all
         select 3, format('partitioned table %s points to it by %I', conrelid::regclass, conname),
                'Drop that foreign key first, in the same revision.'
