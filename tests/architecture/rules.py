@@ -12,6 +12,7 @@ LAYERS = (
     {"schema"},
     {"clients"},
     {"database"},
+    {"libpq"},
     {"embedded"},
     {"settings"},
     {"errors", "project"},

@@ -17,8 +17,9 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import FailedError, RefusedError, UsageError
-from ourschool.operate.backup import contents, manifest, properties, servers, stored, tools
+from ourschool.operate.backup import access, contents, manifest, properties, proving, servers, stored, tools
 from ourschool.operate.backup.manifest import File, Manifest
+from ourschool.operate.backup.properties import Properties
 from ourschool.operate.backup.stored import Backup
 from ourschool.settings import Settings
 
@@ -41,12 +42,14 @@ def default_jobs() -> int:
     return max(1, min(4, os.cpu_count() or 1))
 
 
-def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = log.info) -> Backup:
+def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = log.info, prove: bool = True) -> Backup:
     """Back up the database of `url` into the folder of `settings`; nobody who works in it is stopped.
 
     Owners and privileges are in the dump, and the roles they speak of in the manifest; whether they can be had again
-    is decided where it is restored. Raises UsageError without a pg_dump that is new enough, FailedError where pg_dump
-    fails or the disk is full; what was written is removed then.
+    is decided where it is restored. Its schema is built in a scratch database before it counts; without `prove`, for
+    who restores it at once, that is left out. Raises UsageError without a pg_dump that is new enough and can connect,
+    FailedError where pg_dump fails, the disk is full or no database can be made from the dump; what was written is
+    removed then.
     """
     jobs = wanted(jobs)
     with servers.explained(url):
@@ -55,7 +58,8 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
             contents.unlimited(source)
             row = source.execute(SNAPSHOT).one()
             started = dt.datetime.now(dt.UTC)
-            binary = tools.program("pg_dump", row.version // 10_000)
+            binary = access.programs(source, url)
+            access.readable(source)
             try:
                 partial = stored.begin(settings.backup_folder, row.name, started)
             except OSError as fault:
@@ -68,15 +72,26 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
                 dumping = tools.start(binary, arguments, url)
                 draft = _beside(dumping, lambda: _describe(source, url, row, started))
                 _wait(dumping, url, settings.backup_folder)
-                say("Reading it back")
-                made = _seal(partial, replace(draft, tool=tools.version(binary), jobs=jobs))
+                say("Reading it back" + (" and building its schema" if prove else ""))
+                made = _seal(partial, replace(draft, tool=tools.version(binary), jobs=jobs), url if prove else None)
             except BaseException as fault:
                 shutil.rmtree(partial, ignore_errors=True)
                 if isinstance(fault, OSError):
                     raise _unwritable(settings.backup_folder, fault) from fault
                 raise
-    say(f"Backed up {made.manifest.total_rows:,} rows of {len(made.manifest.rows)} tables as {made.name}")
+    told(made, say)
     return made
+
+
+def told(made: Backup, say: Say) -> None:
+    """Say what was backed up, and whether it is proven."""
+    held, proof = made.manifest, made.manifest.proof
+    say(
+        f"Backed up {held.total_rows:,} rows of {len(held.rows)} tables as {made.name}"
+        + (f"; its schema was built for a trial in {proof.seconds:.1f} s" if proof and proof.proven else "")
+    )
+    if proof is not None and not proof.proven:
+        say(f"Not proven: {made.name}: {proof.reason}. What proves it: ourschool backup verify {made.name}")
 
 
 def wanted(jobs: int | None) -> int:
@@ -119,7 +134,7 @@ def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path) -> None:
         )  # fmt: skip
 
 
-def _describe(source: Connection, url: URL, row: sa.Row[Any], started: dt.datetime) -> Manifest:
+def _describe(source: Connection, url: URL, row: sa.Row[Any], started: dt.datetime, like: Properties) -> Manifest:
     """The manifest without the tool and its files: what the snapshot holds."""
     held = contents.contents(source)
     owners, grantees = contents.roles(source)
@@ -145,14 +160,23 @@ def _describe(source: Connection, url: URL, row: sa.Row[Any], started: dt.dateti
     )
 
 
-def _seal(partial: Path, draft: Manifest) -> Backup:
-    """Prove the dump readable, write its manifest, and give it the name under which it counts."""
+def _seal(partial: Path, draft: Manifest, url: URL | None) -> Backup:
+    """Prove the dump beside the database of `url`, write its manifest, and give it the name under which it counts."""
     dump = partial / stored.DUMP
     for path in dump.iterdir():
         path.chmod(0o600)
     dump.chmod(0o700)
-    readable(dump, tools.major(draft.tool))
-    paths = sorted(path for path in dump.rglob("*") if path.is_file())
+    listing = readable(dump, tools.major(draft.tool))
+    if url is None:
+        return _sealed(partial, draft)
+    # not while pg_dump runs: it needs the connections, and these two are fewer than it had
+    with proving.trial(url, draft.properties) as trial:
+        proof = proving.prove(trial, dump, listing, tools.program("pg_restore", tools.major(draft.tool)))
+        return _sealed(partial, replace(draft, proof=proof))
+
+
+def _sealed(partial: Path, draft: Manifest) -> Backup:
+    paths = sorted(path for path in (partial / stored.DUMP).rglob("*") if path.is_file())
     with ThreadPoolExecutor(max_workers=draft.jobs) as threads:
         digests = threads.map(manifest.sha256, paths)
         files = {
