@@ -19,7 +19,6 @@ from ourschool import database
 from ourschool.errors import FailedError, RefusedError, UsageError
 from ourschool.operate.backup import access, contents, manifest, properties, proving, servers, stored, tools
 from ourschool.operate.backup.manifest import File, Manifest
-from ourschool.operate.backup.properties import Properties
 from ourschool.operate.backup.stored import Backup
 from ourschool.settings import Settings
 
@@ -134,7 +133,7 @@ def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path) -> None:
         )  # fmt: skip
 
 
-def _describe(source: Connection, url: URL, row: sa.Row[Any], started: dt.datetime, like: Properties) -> Manifest:
+def _describe(source: Connection, url: URL, row: sa.Row[Any], started: dt.datetime) -> Manifest:
     """The manifest without the tool and its files: what the snapshot holds."""
     held = contents.contents(source)
     owners, grantees = contents.roles(source)

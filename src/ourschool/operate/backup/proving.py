@@ -122,7 +122,8 @@ def built_in(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> Built:
         more = f" ({len(built.broken) - 1} more of the kind)" if len(built.broken) > 1 else ""
         first = built.broken[0]
         raise Unbuildable(
-            f"No database can be made from this dump, so it does not count as a backup: {first.entry}: {first.said}{more}.",
+            f"No database can be made from this dump, which does not count as a backup: {first.entry}: "
+            f"{first.said}{more}.",
             "Its files were removed; the database was not changed. Mend or drop what is named and run the same command "
             "again. If a revision is unfinished (python -m ourschool status), finish it first: python -m alembic "
             "upgrade head.",
