@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
-from ourschool.errors import FailedError, RefusedError, UsageError
-from ourschool.operate.backup import access, contents, manifest, properties, proving, servers, stored, tools
+from ourschool.errors import FailedError, UsageError
+from ourschool.operate.backup import access, archive, contents, manifest, properties, proving, servers, stored, tools
 from ourschool.operate.backup.manifest import File, Manifest
 from ourschool.operate.backup.stored import Backup
 from ourschool.settings import Settings
@@ -165,7 +165,7 @@ def _seal(partial: Path, draft: Manifest, url: URL | None) -> Backup:
     for path in dump.iterdir():
         path.chmod(0o600)
     dump.chmod(0o700)
-    listing = readable(dump, tools.major(draft.tool))
+    listing = archive.readable(dump, tools.major(draft.tool))
     if url is None:
         return _sealed(partial, draft)
     # not while pg_dump runs: it needs the connections, and these two are fewer than it had
@@ -188,17 +188,6 @@ def _sealed(partial: Path, draft: Manifest) -> Backup:
         file.flush()
         os.fsync(file.fileno())
     return Backup(stored.finish(partial), whole)
-
-
-def readable(dump: Path, tool: int) -> str:
-    """What pg_restore lists of a dump that pg_dump of version `tool` made. Raises RefusedError where it cannot."""
-    binary = tools.program("pg_restore", tool)
-    listing = tools.start(binary, ["--list", str(dump)])
-    told, complaint = listing.communicate()
-    if listing.returncode:
-        fault = tools.failed(listing, complaint, None, "Take another backup: ourschool backup list shows them.")
-        raise RefusedError(f"The dump {dump} cannot be read. {fault.message}", fault.remedy)
-    return told.decode("utf-8", "replace")
 
 
 def _unwritable(folder: Path, fault: OSError) -> FailedError:

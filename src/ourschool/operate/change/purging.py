@@ -11,7 +11,7 @@ from ourschool import database
 from ourschool.database import as_it_is
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.session import backend_pid, server_settings
-from ourschool.operate.backup import Backup, backup
+from ourschool.operate.backup import Backup, access, backup
 from ourschool.operate.change.upgrading import Say
 from ourschool.operate.looking import look
 from ourschool.settings import Settings
@@ -49,7 +49,10 @@ class Doomed:
 def doomed(url: URL, older_than: dt.timedelta) -> list[Doomed]:
     """What a purge would delete; nothing is changed."""
     with look(url, "ourschool purge") as connection:
-        return _old(connection, dt.datetime.now(dt.UTC) - older_than)
+        found = _old(connection, dt.datetime.now(dt.UTC) - older_than)
+    if found:
+        access.ready(url)  # nobody is asked for what no backup can precede
+    return found
 
 
 def purge(settings: Settings, url: URL, chosen: list[Doomed], *, say: Say = lambda _: None) -> Backup:
