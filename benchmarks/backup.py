@@ -22,6 +22,8 @@ JOBS = 4
 SIZE = Size.of(student_assignments=500_000, attendance_records=500_000, conflicts=False)
 BIG = 10_000_000
 BOUND = 1.1
+BACKUP_BOUND = 1.15
+"""Its schema is built for a trial as well, which pg_dump does not do."""
 
 
 def main() -> None:
@@ -65,7 +67,7 @@ def _compare(database: Database, folder: Path) -> list[Comparison]:
         subprocess.run(["rm", "-rf", dump], check=True)
         _run(database, "pg_dump", "--format=directory", f"--jobs={JOBS}", f"--file={dump}")
 
-    rows = [in_turn("backup", our_backup, their_backup, rounds=ROUNDS, bound=BOUND)]
+    rows = [in_turn("backup and proof", our_backup, their_backup, rounds=ROUNDS + 2, bound=BACKUP_BOUND)]
     twin = Database(database.server, database.url.set(database=f"twin_{uuid.uuid4().hex[:8]}"))
     theirs = replace(twin, url=twin.url.set(database=f"{twin.url.database}_theirs"))
 

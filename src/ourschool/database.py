@@ -4,17 +4,17 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
-from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import NullPool
 
-from ourschool import denied
+from ourschool import denied, libpq
 from ourschool.errors import AttentionError, ConnectFailed, FailedError, OurSchoolError, UsageError
+from ourschool.libpq import environment as libpq_environment
+from ourschool.libpq import url as libpq_url
 from ourschool.settings import Settings
 
 SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
@@ -65,6 +65,8 @@ def parse(text: str) -> URL:
             "Use postgresql://user:password@host:5432/database; in a password write @ as %40, : as %3A, / as %2F, "
             "# as %23, ? as %3F, % as %25.",
         )
+    if "service" in url.query or os.environ.get("PGSERVICE"):
+        url = libpq.with_service(url)
     if not url.database and "dbname" not in url.query:
         raise UsageError(
             f"DATABASE_URL names no database: {hide_password(text)!r}.",
@@ -85,33 +87,6 @@ def hide_password(text: str) -> str:
         return f"{scheme}{separator}{user}{':***' if colon else ''}@{place}"
     # no @: after a colon stands a port, or a password whose host was forgotten
     return scheme + separator + re.sub(r"^([^:/]*):(?!\d*([/?]|$)).*", r"\1:***", rest, flags=re.DOTALL)
-
-
-def libpq_url(url: URL) -> str:
-    """The URL, password included, as psql, pg_dump and every other libpq program take it.
-
-    SQLAlchemy's own spelling leaves spaces as they are and writes those of the query as +: libpq takes neither.
-    """
-    known = {name: quote(value, safe="/" if name == "dbname" else "") for name, value in _parameters(url).items()}
-    login = known.pop("user", "") + (f":{known.pop('password')}" if "password" in known else "")
-    place = ""
-    if re.fullmatch(r"[\w.-]+", known.get("host", "")):
-        place = ":".join(known.pop(name) for name in ("host", "port") if name in known)
-    database = known.pop("dbname", "")
-    query = "&".join(f"{name}={value}" for name, value in known.items())
-    return f"postgresql://{login}{'@' if login else ''}{place}/{database}{'?' if query else ''}{query}"
-
-
-def libpq_environment(url: URL) -> dict[str, str]:
-    """The process environment with PGHOST, PGPASSWORD … of this URL: nothing stands in an argument list."""
-    parameters = psycopg.conninfo.conninfo_to_dict(libpq_url(url))
-    names = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    for keyword, value in parameters.items():
-        variable = names.get(keyword)
-        if variable and value is not None:
-            environment[variable.decode()] = str(value)
-    return environment
 
 
 def engine_for(url: URL, *, application_name: str, options: dict[str, str] | None = None) -> Engine:
@@ -213,12 +188,6 @@ def _connect_failed(text: str, url: URL) -> OurSchoolError:
     return ConnectFailed(f"Cannot connect to {server}: {text[:300]}.", "Correct DATABASE_URL, or what the server says.")
 
 
-def _parameters(url: URL) -> dict[str, str]:
-    """What the driver hands to libpq for `url`."""
-    _, parameters = dialect().create_connect_args(url)  # type: ignore[no-untyped-call]  # SQLAlchemy left it so
-    return {name: str(value) for name, value in parameters.items()}
-
-
 def described(url: URL) -> str:
     """Database and server in words, for a person: never the password."""
     return f"{url.database or '?'} at {_server(url)}"
@@ -226,7 +195,7 @@ def described(url: URL) -> str:
 
 def _server(url: URL) -> str:
     """Host and port as libpq would take them; a folder is that of the server's socket."""
-    parameters = _parameters(url)
+    parameters = libpq.parameters(url)
     return f"{parameters.get('host') or 'the local socket'}:{parameters.get('port') or 5432}"
 
 

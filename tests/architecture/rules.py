@@ -13,6 +13,7 @@ LAYERS = (
     {"clients"},
     {"database"},
     {"denied"},
+    {"libpq"},
     {"embedded"},
     {"settings"},
     {"errors", "project"},

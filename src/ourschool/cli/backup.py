@@ -54,6 +54,11 @@ def list_backups(as_json: AsJson = False) -> None:
     else:
         for line in _lines(found.backups, folder):
             typer.echo(line)
+        for kept in found.backups:
+            if kept.manifest.not_proven:
+                typer.echo(paragraph(f"not proven: {kept.name}: {kept.manifest.not_proven}", "", "  "))
+        if any(kept.manifest.not_proven for kept in found.backups):
+            typer.echo("  → ourschool backup verify NAME restores one for a trial, which proves it.")
         for path in found.partial:
             typer.echo(f"not finished: {path.name} (being made, or cut off; it does not count)")
         for each in damaged:
@@ -132,6 +137,9 @@ def as_object(each: Backup) -> dict[str, Any]:
         "rows": made.total_rows,
         "tables": len(made.rows),
         "bytes": made.size,
+        "proven": made.not_proven is None,
+        "proof_seconds": round(made.proof.seconds, 3) if made.proof else None,
+        "not_proven": made.not_proven,
         "started_at": made.started_at.isoformat(),
         "finished_at": made.finished_at.isoformat(),
         "age_seconds": int(each.age.total_seconds()),

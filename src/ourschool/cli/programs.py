@@ -40,7 +40,7 @@ def alembic(context: typer.Context) -> None:
 def _run(program: str, arguments: list[str], database_url: str | None) -> None:
     _, url = project(database_url)
     try:
-        binary = clients.program(program, clients.server_major(url))
+        binary = clients.for_server(program, url)
     except sa.exc.DBAPIError as fault:
         raise database.explain(fault, url) from fault
     done = subprocess.run([str(binary), *arguments], env=database.libpq_environment(url), check=False)

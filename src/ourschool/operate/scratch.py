@@ -2,8 +2,9 @@
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import psycopg
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ log = logging.getLogger("ourschool")
 
 APPLICATION = "ourschool scratch"
 NOT_ALLOWED = "42501"
+NO_OPTIONS = sql.SQL("")
 MARK = "scratch of ourschool: goes with the command that made it"
 """Comment of every such database. One without it is somebody's own, whatever its name."""
 NOBODYS = sa.text("""
@@ -54,7 +56,19 @@ def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None
 
 
 @contextmanager
-def held(server: URL, name: str, template: str, strategy: str = "wal_log") -> Iterator[URL]:
+def beside(url: URL, *, purpose: str, options: sql.Composable = NO_OPTIONS) -> Iterator[URL]:
+    """An empty database on the server of `url` itself, dropped at the end; `options` are those of `create database`.
+
+    Raises what SQLAlchemy does: 42501 where the role may not create one.
+    """
+    with held(_maintenance(url), f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}", "template0", options=options) as made:
+        yield made
+
+
+@contextmanager
+def held(
+    server: URL, name: str, template: str, strategy: str = "wal_log", options: sql.Composable = NO_OPTIONS
+) -> Iterator[URL]:
     """Database `name`, a copy of `template`, dropped at the end whoever is in it.
 
     While it is there, a session of its application name says so to all, in the database that `server` names. One that
@@ -66,16 +80,31 @@ def held(server: URL, name: str, template: str, strategy: str = "wal_log") -> It
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as keeper:
         keeper.exec_driver_sql("set idle_session_timeout = 0")
         _drop_nobodys(keeper)
-        create = sql.SQL("create database {} template {} strategy = {}")
+        create = sql.SQL("create database {} template {} strategy = {} {}")
         database.as_it_is(
             keeper,
-            create.format(sql.Identifier(name), sql.Identifier(template), sql.Literal(strategy)),
+            create.format(sql.Identifier(name), sql.Identifier(template), sql.Literal(strategy), options),
         )
         try:
             database.as_it_is(keeper, sql.SQL("comment on database {} is {}").format(sql.Identifier(name), MARK))
             yield server.set(database=name)
         finally:
-            _run(server, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            drop(partial(_run, server), name)
+
+
+def drop(run: Callable[[sql.Composable], object], name: str) -> None:
+    """Drop the database `name` by `run`, which runs a statement outside of a transaction, and end who is in it.
+
+    An autovacuum worker is nobody's session, and `force` is refused then to all but a superuser; without it the server
+    sends such a worker away by itself.
+    """
+    statement = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
+    try:
+        run(statement + sql.SQL(" with (force)"))
+    except sa.exc.DBAPIError as fault:
+        if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
+            raise
+        run(statement)
 
 
 def _drop_nobodys(keeper: Connection) -> None:
@@ -104,7 +133,7 @@ def _maintenance(url: URL) -> URL:
     return named
 
 
-def _run(url: URL, statement: sql.Composed | sql.SQL) -> None:
+def _run(url: URL, statement: sql.Composable) -> None:
     engine = database.engine_for(url, application_name=APPLICATION)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         database.as_it_is(connection, statement)

@@ -1,6 +1,9 @@
 """A dump into a database: by pg_restore with several jobs, or over one connection inside one transaction."""
 
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -8,11 +11,12 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
-from ourschool import database
-from ourschool.errors import FailedError, RefusedError
+from ourschool import clients, database
+from ourschool.errors import FailedError, RefusedError, UsageError
 from ourschool.migrate.faults import primary
-from ourschool.operate.backup import servers, tools
+from ourschool.operate.backup import properties, proving, servers, toc, tools
 from ourschool.operate.backup.manifest import Manifest
+from ourschool.operate.backup.properties import Properties
 from ourschool.operate.backup.stored import Backup
 
 CHUNK = 1 << 20
@@ -59,20 +63,39 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
     then, and is of no use.
     """
     engine = database.engine_for(url, application_name=servers.APPLICATION)
-    with engine.connect() as connection:
-        held = servers.rights(connection)
-        not_newer(backup, held.major)
-        options, notes = left_out(connection, backup.manifest)
-    binary = tools.program("pg_restore", reader(backup.manifest, held.major))
-    if tools.major(tools.version(binary)) >= TRANSACTION_TIMEOUT > held.major:
-        with engine.begin() as connection:
-            play(connection, binary, backup, options)
+    with ExitStack() as stack:
+        with engine.connect() as connection:
+            held = servers.rights(connection)
+            not_newer(backup, held.major)
+            options, notes = left_out(connection, backup.manifest)
+            binary, connects = _program(connection, url, reader(backup.manifest, held.major))
+            like = properties.read(connection, servers.name_of(url))
+            assert like is not None  # we are connected to it
+        if not held.superuser or backup.manifest.server != servers.place_of(url):
+            # pg_restore stops at the first thing that this role or this server cannot have: it is asked before
+            listing, more = stack.enter_context(within_reach(url, backup, like))
+            options, notes = [*options, *listing], [*notes, *more]
+        if not connects or tools.major(tools.version(binary)) >= TRANSACTION_TIMEOUT > held.major:
+            with engine.begin() as connection:
+                play(connection, binary, backup, options)
+            return notes
+        arguments = [
+            *options, f"--jobs={jobs}", "--exit-on-error", "--no-password",
+            f"--dbname={tools.connection_string(url)}", str(backup.dump),
+        ]  # fmt: skip
+        _run(tools.start(binary, arguments, url), url)
         return notes
-    arguments = [
-        *options, f"--jobs={jobs}", "--exit-on-error", "--no-password",
-        f"--dbname={tools.connection_string(url)}", str(backup.dump),
-    ]  # fmt: skip
-    restoring = tools.start(binary, arguments, url)
+
+
+def _program(connection: Connection, url: URL, at_least: int) -> tuple[Path, bool]:
+    """pg_restore, and whether it can connect to `url` itself; else it writes what is run over our connection."""
+    try:
+        return clients.connecting("pg_restore", at_least, connection, url), True
+    except UsageError:
+        return tools.program("pg_restore", at_least), False
+
+
+def _run(restoring: "subprocess.Popen[bytes]", url: URL) -> None:
     try:
         _, complaint = restoring.communicate()
     except BaseException:
@@ -86,7 +109,32 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
             url,
             "Mend what it names and run the same command again; the old database was not touched.",
         )
-    return notes
+
+
+@contextmanager
+def within_reach(url: URL, backup: Backup, like: Properties) -> Iterator[tuple[list[str], list[str]]]:
+    """Options by which pg_restore leaves out what this role may not make beside `url`, and what that is, in words.
+
+    Found by building the schema for a trial, in a database like that of `url`. Raises FailedError where the dump itself
+    is at fault.
+    """
+    binary = tools.program("pg_restore", reader(backup.manifest))
+    listing = readable(backup.dump, reader(backup.manifest))
+    with proving.trial(url, like) as trial:
+        built = proving.built_in(trial.url(), backup.dump, listing, binary)
+    if not built.refused:
+        yield [], []
+        return
+    kept = [line for line in listing.splitlines() if _number(line) not in built.skipped]
+    with tempfile.NamedTemporaryFile("w", prefix="ourschool-list-", suffix=".txt", encoding="utf-8") as file:
+        file.write("\n".join(kept) + "\n")
+        file.flush()
+        yield [f"--use-list={file.name}"], [f"Not restored: {fault}." for fault in built.roots]
+
+
+def _number(line: str) -> int:
+    match = toc.LISTED.match(line)
+    return int(match[1]) if match else 0
 
 
 def left_out(connection: Connection, made: Manifest) -> tuple[list[str], list[str]]:
@@ -135,6 +183,17 @@ def play(connection: Connection, binary: Path, backup: Backup, options: list[str
             script.communicate()
         if script.returncode:
             raise tools.failed(script, complaint, None, "Everything was rolled back; nothing was changed.")
+
+
+def readable(dump: Path, tool: int) -> str:
+    """What pg_restore lists of a dump that pg_dump of version `tool` made. Raises RefusedError where it cannot."""
+    binary = tools.program("pg_restore", tool)
+    listing = tools.start(binary, ["--list", str(dump)])
+    told, complaint = listing.communicate()
+    if listing.returncode:
+        fault = tools.failed(listing, complaint, None, "Take another backup: ourschool backup list shows them.")
+        raise RefusedError(f"The dump {dump} cannot be read. {fault.message}", fault.remedy)
+    return told.decode("utf-8", "replace")
 
 
 def has_large_objects(listing: str) -> bool:

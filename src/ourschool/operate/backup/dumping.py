@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
-from ourschool.errors import FailedError, RefusedError, UsageError
+from ourschool.errors import FailedError, UsageError
 from ourschool.migrate import refusals
-from ourschool.operate.backup import contents, manifest, properties, servers, stored, tools
+from ourschool.operate.backup import access, archive, contents, manifest, properties, proving, servers, stored, tools
 from ourschool.operate.backup.manifest import File, Manifest
 from ourschool.operate.backup.stored import Backup
 from ourschool.settings import Settings
@@ -42,13 +42,14 @@ def default_jobs() -> int:
     return max(1, min(4, os.cpu_count() or 1))
 
 
-def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = log.info) -> Backup:
+def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = log.info, prove: bool = True) -> Backup:
     """Back up the database of `url` into the folder of `settings`; nobody who works in it is stopped.
 
     Owners and privileges are in the dump, and the roles they speak of in the manifest; whether they can be had again
-    is decided where it is restored. Raises UsageError without a pg_dump that is new enough, RefusedError where row
-    security hides rows, FailedError where pg_dump
-    fails or the disk is full; what was written is removed then.
+    is decided where it is restored. Its schema is built in a scratch database before it counts; without `prove`, for
+    who restores it at once, that is left out. Raises UsageError without a pg_dump that is new enough and can connect,
+    RefusedError where row security hides rows, FailedError where pg_dump fails, the disk is full or no database can be
+    made from the dump; what was written is removed then.
     """
     jobs = wanted(jobs)
     with servers.explained(url):
@@ -58,7 +59,8 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
             refusals.hidden_rows(source, refusals.EVERYWHERE)
             row = source.execute(SNAPSHOT).one()
             started = dt.datetime.now(dt.UTC)
-            binary = tools.program("pg_dump", row.version // 10_000)
+            binary = access.programs(source, url)
+            access.readable(source)
             try:
                 partial = stored.begin(settings.backup_folder, row.name, started)
             except OSError as fault:
@@ -71,15 +73,26 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
                 dumping = tools.start(binary, arguments, url)
                 draft = _beside(dumping, lambda: _describe(source, url, row, started))
                 _wait(dumping, url, settings.backup_folder)
-                say("Reading it back")
-                made = _seal(partial, replace(draft, tool=tools.version(binary), jobs=jobs))
+                say("Reading it back" + (" and building its schema" if prove else ""))
+                made = _seal(partial, replace(draft, tool=tools.version(binary), jobs=jobs), url if prove else None)
             except BaseException as fault:
                 shutil.rmtree(partial, ignore_errors=True)
                 if isinstance(fault, OSError):
                     raise _unwritable(settings.backup_folder, fault) from fault
                 raise
-    say(f"Backed up {made.manifest.total_rows:,} rows of {len(made.manifest.rows)} tables as {made.name}")
+    told(made, say)
     return made
+
+
+def told(made: Backup, say: Say) -> None:
+    """Say what was backed up, and whether it is proven."""
+    held, proof = made.manifest, made.manifest.proof
+    say(
+        f"Backed up {held.total_rows:,} rows of {len(held.rows)} tables as {made.name}"
+        + (f"; its schema was built for a trial in {proof.seconds:.1f} s" if proof and proof.proven else "")
+    )
+    if proof is not None and not proof.proven:
+        say(f"Not proven: {made.name}: {proof.reason}. What proves it: ourschool backup verify {made.name}")
 
 
 def wanted(jobs: int | None) -> int:
@@ -148,14 +161,23 @@ def _describe(source: Connection, url: URL, row: sa.Row[Any], started: dt.dateti
     )
 
 
-def _seal(partial: Path, draft: Manifest) -> Backup:
-    """Prove the dump readable, write its manifest, and give it the name under which it counts."""
+def _seal(partial: Path, draft: Manifest, url: URL | None) -> Backup:
+    """Prove the dump beside the database of `url`, write its manifest, and give it the name under which it counts."""
     dump = partial / stored.DUMP
     for path in dump.iterdir():
         path.chmod(0o600)
     dump.chmod(0o700)
-    readable(dump, tools.major(draft.tool))
-    paths = sorted(path for path in dump.rglob("*") if path.is_file())
+    listing = archive.readable(dump, tools.major(draft.tool))
+    if url is None:
+        return _sealed(partial, draft)
+    # not while pg_dump runs: it needs the connections, and these two are fewer than it had
+    with proving.trial(url, draft.properties) as trial:
+        proof = proving.prove(trial, dump, listing, tools.program("pg_restore", tools.major(draft.tool)))
+        return _sealed(partial, replace(draft, proof=proof))
+
+
+def _sealed(partial: Path, draft: Manifest) -> Backup:
+    paths = sorted(path for path in (partial / stored.DUMP).rglob("*") if path.is_file())
     with ThreadPoolExecutor(max_workers=draft.jobs) as threads:
         digests = threads.map(manifest.sha256, paths)
         files = {
@@ -168,17 +190,6 @@ def _seal(partial: Path, draft: Manifest) -> Backup:
         file.flush()
         os.fsync(file.fileno())
     return Backup(stored.finish(partial), whole)
-
-
-def readable(dump: Path, tool: int) -> str:
-    """What pg_restore lists of a dump that pg_dump of version `tool` made. Raises RefusedError where it cannot."""
-    binary = tools.program("pg_restore", tool)
-    listing = tools.start(binary, ["--list", str(dump)])
-    told, complaint = listing.communicate()
-    if listing.returncode:
-        fault = tools.failed(listing, complaint, None, "Take another backup: ourschool backup list shows them.")
-        raise RefusedError(f"The dump {dump} cannot be read. {fault.message}", fault.remedy)
-    return told.decode("utf-8", "replace")
 
 
 def _unwritable(folder: Path, fault: OSError) -> FailedError:

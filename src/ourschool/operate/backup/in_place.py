@@ -116,7 +116,7 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
 
 def _possible(connection: Connection, backup: Backup, name: str, *, disconnect: bool) -> None:
     archive.not_newer(backup, servers.rights(connection).major)
-    if archive.has_large_objects(dumping.readable(backup.dump, archive.reader(backup.manifest))):
+    if archive.has_large_objects(archive.readable(backup.dump, archive.reader(backup.manifest))):
         raise RefusedError(
             f"{backup.name} holds large objects, which cannot be restored in place.",
             "Let a superuser run: alter role … createdb; then it is restored beside the old database.",

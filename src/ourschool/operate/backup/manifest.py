@@ -10,10 +10,13 @@ from typing import Any
 
 from ourschool.errors import RefusedError
 from ourschool.operate.backup.properties import Properties
+from ourschool.operate.backup.proving import Proof
 
 NAME = "manifest.json"
 FORMAT = 1
 SEAL = "manifest_sha256"
+PROOF = "proof"
+"""Not in the manifests of older versions."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,21 @@ class Manifest:
     finished_at: dt.datetime
     files: Mapping[str, File]
     """By their path inside the backup's folder."""
+    proof: Proof | None = None
+    """Whether its schema was built; None in the manifests of versions that did not build it."""
     format: int = FORMAT
 
     @property
     def server_major(self) -> int:
         """The major version of the server that was dumped."""
         return self.server_version // 10_000
+
+    @property
+    def not_proven(self) -> str | None:
+        """Why it is not proven that a database can be made from it; None where it is."""
+        if self.proof is None:
+            return "it was made by a version of ourschool that did not build its schema"
+        return self.proof.reason
 
     @property
     def size(self) -> int:
@@ -118,7 +130,10 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
 
 def _manifest(content: Mapping[str, Any]) -> Manifest:
     """From JSON that its seal has proven to be what was written; what a later version added is left out."""
-    known = {field.name: content[field.name] for field in fields(Manifest)}
+    known = {
+        field.name: content[field.name] for field in fields(Manifest) if field.name in content or field.name != PROOF
+    }
+    proof = content.get(PROOF)
     return Manifest(
         **known
         | {
@@ -127,6 +142,7 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
             "properties": Properties.of(content["properties"]),
             "started_at": dt.datetime.fromisoformat(content["started_at"]),
             "finished_at": dt.datetime.fromisoformat(content["finished_at"]),
+            "proof": Proof(proof["proven"], proof["seconds"], proof["reason"]) if proof else None,
             "files": {path: File(**file) for path, file in content["files"].items()},
         }
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,6 +43,10 @@ PROPERTIES = sa.text("""
       from pg_database d
      where datname = :name
 """)
+
+DEFAULT = "pg_default"
+REFUSED = frozenset({"42501", "42704"})
+"""Not allowed; no such role or tablespace."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +101,30 @@ def read(connection: Connection, name: str) -> Properties | None:
 def create(connection: Connection, name: str, wanted: Properties) -> list[str]:
     """Create the empty database `name` with the properties `wanted`; what could not be had is returned, in words.
 
-    `connection` is in AUTOCOMMIT. Raises DBAPIError where the database cannot be created.
+    `connection` is in AUTOCOMMIT. Where the role may not give it away, or not place it where the old one is, it is made
+    all the same. Raises DBAPIError where the database cannot be created.
     """
-    as_it_is(connection, _creation(name, wanted))
-    return apply(connection, name, wanted)
+    plain = sql.SQL("create database {} template template0 {} connection limit {}").format(
+        sql.Identifier(name), locale(wanted), sql.Literal(wanted.connection_limit)
+    )
+    owner = (sql.SQL(" owner {}").format(sql.Identifier(wanted.owner)), f"owner {wanted.owner}")
+    # even the default one may be named only by who may create in it
+    named = wanted.tablespace if wanted.tablespace != DEFAULT else None
+    place = (sql.SQL(" tablespace {}").format(sql.Identifier(named or DEFAULT)), f"tablespace {named}")
+    additions = [owner, place] if named else [owner]
+    tries = [kept for number in range(len(additions), -1, -1) for kept in combinations(additions, number)]
+    lost: list[str] = []
+    for kept in tries:
+        try:
+            as_it_is(connection, sql.SQL("").join([plain, *(statement for statement, _ in kept)]))
+        except sa.exc.DBAPIError as fault:
+            if getattr(fault.orig, "sqlstate", None) not in REFUSED or not kept:
+                raise
+            why = str(fault.orig).splitlines()[0]
+        else:
+            lost += [f"{what}: {why}" for statement, what in additions if (statement, what) not in kept]
+            break
+    return lost + apply(connection, name, wanted)
 
 
 def apply(connection: Connection, name: str, wanted: Properties) -> list[str]:
@@ -118,27 +143,22 @@ def comment(name: str, text: str | None) -> sql.Composed:
     return sql.SQL("comment on database {} is {}").format(sql.Identifier(name), sql.Literal(text))
 
 
-def _creation(name: str, wanted: Properties) -> sql.Composed:
+def locale(wanted: Properties) -> sql.Composed:
+    """Encoding and locale, as options of `create database`."""
     options = [
-        sql.SQL("template template0 owner {} encoding {} lc_collate {} lc_ctype {}").format(
-            sql.Identifier(wanted.owner),
-            sql.Literal(wanted.encoding),
-            sql.Literal(wanted.collate),
-            sql.Literal(wanted.ctype),
+        sql.SQL("encoding {} lc_collate {} lc_ctype {}").format(
+            sql.Literal(wanted.encoding), sql.Literal(wanted.collate), sql.Literal(wanted.ctype)
         ),
         sql.SQL("locale_provider {}").format(
             sql.SQL({"c": "libc", "i": "icu", "b": "builtin"}.get(wanted.provider, "libc"))
         ),
-        sql.SQL("connection limit {}").format(sql.Literal(wanted.connection_limit)),
     ]
     if wanted.locale and wanted.provider in {"i", "b"}:
         word = "icu_locale" if wanted.provider == "i" else "builtin_locale"
         options.append(sql.SQL("{} {}").format(sql.SQL(word), sql.Literal(wanted.locale)))
     if wanted.icu_rules:
         options.append(sql.SQL("icu_rules {}").format(sql.Literal(wanted.icu_rules)))
-    if wanted.tablespace:
-        options.append(sql.SQL("tablespace {}").format(sql.Identifier(wanted.tablespace)))
-    return sql.SQL("create database {} {}").format(sql.Identifier(name), sql.SQL(" ").join(options))
+    return sql.SQL(" ").join(options)
 
 
 def _statements(name: str, wanted: Properties) -> Iterator[tuple[str, list[sql.Composed]]]:

@@ -22,6 +22,13 @@ RIGHTS = sa.text("""
      where rolname = current_user
 """)
 OWNED = sa.text("select pg_has_role(current_user, datdba, 'USAGE') from pg_database where datname = :name")
+OTHERS = sa.text("""
+    select datname
+      from pg_database
+     where datallowconn
+       and has_database_privilege(oid, 'CONNECT')
+     order by datname
+""")
 CONNECTED = sa.text("""
     select pid,
            coalesce(nullif(application_name, ''), 'without a name') as application,
@@ -94,9 +101,7 @@ def connect_beside(url: URL) -> Connection:
     Raises ConnectFailed where no other database lets the role in.
     """
     first: sa.exc.DBAPIError | None = None
-    for name in ("postgres", "template1"):
-        if name == name_of(url):
-            continue
+    for name in _others(url):
         engine = database.engine_for(at(url, name), application_name=APPLICATION)
         try:
             return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -104,6 +109,19 @@ def connect_beside(url: URL) -> Connection:
             first = first or fault
     assert first is not None
     raise _told(database.explain(first, url)) from first
+
+
+def _others(url: URL) -> Iterator[str]:
+    """The other databases of the server: those that are everywhere, then those that let the role in."""
+    usual = ["postgres", "template1"]
+    yield from (name for name in usual if name != name_of(url))
+    engine = database.engine_for(url, application_name=APPLICATION)
+    try:
+        with engine.connect() as connection:
+            names = connection.execute(OTHERS).scalars().all()
+    except sa.exc.DBAPIError:  # there is none of that name, or it is not to be had either
+        return
+    yield from (name for name in names if name not in {*usual, name_of(url)})
 
 
 def rights(connection: Connection) -> Rights:

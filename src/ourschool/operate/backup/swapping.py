@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool.database import as_it_is
 from ourschool.errors import FailedError, RefusedError, UsageError
+from ourschool.operate import scratch
 from ourschool.operate.backup import properties, servers
 from ourschool.operate.backup.stored import TIME
 
@@ -120,7 +121,7 @@ def drop_old(url: URL, name: str, *, disconnect: bool = False) -> None:
 
 def drop(admin: Connection, name: str) -> None:
     """Drop a database, and end who is in it."""
-    as_it_is(admin, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    scratch.drop(lambda statement: as_it_is(admin, statement), name)
 
 
 @contextmanager

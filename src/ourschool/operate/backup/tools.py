@@ -11,8 +11,11 @@ from sqlalchemy.engine import URL
 from ourschool import clients, database
 from ourschool.errors import FailedError, OurSchoolError
 from ourschool.migrate.faults import without_password
+from ourschool.operate.backup import access
 from ourschool.operate.backup.servers import APPLICATION, name_of
 
+DENIED = re.compile(r"permission denied for (?:table|relation|sequence|schema) (\S+)")
+HIDDEN = re.compile(r"affected by row-level security policy for table (\S+)")
 FULL = re.compile(r"No space left|quota exceeded|File too large|could not extend file|SIGXFSZ", re.IGNORECASE)
 
 
@@ -59,6 +62,10 @@ def failed(run: "subprocess.Popen[bytes]", complaint: bytes, url: URL | None, re
         text += f"\nerror: it was ended by {signal.Signals(-run.returncode).name}"
     if url is not None:
         text = without_password(text, url)
+        for pattern, sentence in ((DENIED, access.denied_to), (HIDDEN, access.hidden_from)):
+            match = pattern.search(text)
+            if match and name == "pg_dump":
+                return sentence(url.username or "?", [match[1].strip('"')])
     lines = [line.strip() for line in text.splitlines() if line.strip() and "warning: errors ignored" not in line]
     errors = [line for line in lines if "error" in line.lower()] or lines
     said = re.sub(r"^\S*pg_(dump|restore): (error: )?|^error: ", "", errors[0]) if errors else "it did not say why"

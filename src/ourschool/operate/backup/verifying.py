@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL
 from ourschool.errors import CheckFailed, RefusedError
 from ourschool.operate.backup import archive, contents, manifest, servers, stored
 from ourschool.operate.backup.contents import Contents
-from ourschool.operate.backup.dumping import Say, default_jobs, readable
+from ourschool.operate.backup.dumping import Say, default_jobs
 from ourschool.operate.backup.manifest import Manifest
 from ourschool.operate.backup.stored import Backup
 from ourschool.operate.scratch import scratch_database
@@ -69,7 +69,7 @@ def verify_files(backup: Backup, jobs: int | None = None) -> None:
         for name, digest in zip(expected, threads.map(_digest, (backup.path / name for name in expected)), strict=True):
             if digest != expected[name].sha256:
                 raise _damaged(backup, name, "is not as it was written")
-    readable(backup.dump, archive.reader(backup.manifest))
+    archive.readable(backup.dump, archive.reader(backup.manifest))
 
 
 def unequal(wanted: Manifest, found: Contents) -> Iterator[str]:

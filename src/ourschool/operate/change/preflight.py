@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool.errors import RefusedError
 from ourschool.migrate import lock, refusals
+from ourschool.operate.backup import access
 from ourschool.operate.looking import look
 from ourschool.settings import Settings
 
@@ -31,11 +32,14 @@ LONG_ONES = sa.text("""
 def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
     """Sentences on what will make the change wait.
 
-    Raises RefusedError where row security hides rows, or the disk has no room for the backup.
+    Raises what would stop the change: RefusedError where row security hides rows or the disk has no room for the
+    backup, UsageError where no program can make it, FailedError where rows may not be read.
     """
     with look(url, "ourschool preflight") as connection:
         refusals.hidden_rows(connection, refusals.EVERYWHERE if with_backup else refusals.OURS)
         if with_backup:
+            access.programs(connection, url)
+            access.readable(connection)
             room(settings.backup_folder, connection)
         return list(_in_the_way(connection))
 

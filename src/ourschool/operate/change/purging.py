@@ -14,7 +14,7 @@ from ourschool.migrate.online.retire import definitions
 from ourschool.migrate.session import backend_pid, server_settings
 from ourschool.operate import aside
 from ourschool.operate.aside import Aside
-from ourschool.operate.backup import Backup, backup
+from ourschool.operate.backup import Backup, access, backup
 from ourschool.operate.change.upgrading import Say
 from ourschool.operate.looking import look
 from ourschool.settings import Settings
@@ -65,9 +65,12 @@ def doomed(url: URL, older_than: dt.timedelta) -> list[Aside]:
     """What a purge would delete; nothing is changed. What nobody knows the age of, only where any age will do."""
     before = dt.datetime.now(dt.UTC) - older_than
     with look(url, "ourschool purge") as connection:
-        return [
+        chosen = [
             each for each in aside.found(connection) if (each.at < before if each.at else older_than == dt.timedelta())
         ]
+    if chosen:
+        access.ready(url)  # nobody is asked for what no backup can precede
+    return chosen
 
 
 def purge(settings: Settings, url: URL, chosen: Sequence[Aside], *, say: Say = lambda _: None) -> tuple[Backup, Left]:

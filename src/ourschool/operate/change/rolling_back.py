@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection
 from ourschool.errors import OurSchoolError, UsageError
 from ourschool.migrate import faults, refusals
 from ourschool.operate import alembic_here
-from ourschool.operate.backup import backup
+from ourschool.operate.backup import access, backup
 from ourschool.operate.change import accounting
 from ourschool.operate.change.upgrading import Done, Say
 from ourschool.operate.expected import built
@@ -59,6 +59,7 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
         steps = _between(script, at[0], wanted)
         refusals.hidden_rows(connection, refusals.EVERYWHERE)
         there = built.catalogue(settings, url, wanted).tables if wanted != BASE else ()
+        access.ready(url)  # nobody is asked for what no backup can precede
         losses = tuple(_losses(connection, built.catalogue(settings, url, at[0]).tables, there))
     return Cost(str(url.database), at[0], wanted, steps, losses)
 

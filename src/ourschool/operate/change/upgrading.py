@@ -62,7 +62,7 @@ def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: boo
         at, took = heads(connection), journal.took(connection)
     todo = line(script, built.history(script), at).pending
     rehearsed = kept.took(settings, url, todo)
-    warnings = preflight(settings, url, with_backup=with_backup)
+    warnings = preflight(settings, url, with_backup=with_backup and bool(todo))
     return Plan(
         str(url.database), at, revision,
         tuple(pending(each, took, rehearsed) for each in todo if each.revision in wanted), tuple(warnings),

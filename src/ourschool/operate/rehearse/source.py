@@ -56,7 +56,7 @@ def chosen(
         shutil.rmtree(left, ignore_errors=True)
     folder = settings.backup_folder / f"rehearsal-{whose}-{uuid.uuid4().hex[:12]}{PARTIAL}"
     try:
-        made = backup(replace(settings, backups=folder), url, say=say)
+        made = backup(replace(settings, backups=folder), url, say=say, prove=False)  # it is restored at once
         yield made, Source(made.name, fresh=True, taken_at=made.manifest.started_at, why=why)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
