@@ -3,8 +3,8 @@
 import logging
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from logging.config import fileConfig
 from types import ModuleType
 from typing import Any, NoReturn
@@ -19,6 +19,7 @@ from ourschool import database
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate import authoring, faults, journal, refusals, waiting
 from ourschool.migrate.lock import only_migrator
+from ourschool.migrate.parts import Parts
 from ourschool.migrate.plan import Plan, Step, version_table_later
 from ourschool.migrate.session import APPLICATION, backend_pid, renew, server_settings, worker
 from ourschool.settings import Settings
@@ -79,6 +80,7 @@ class Run:
         self._stack = stack
         self.plan: Plan | None = None
         self.watch: waiting.Watch | None = None
+        self.parts: Parts | None = None
         self._journalled: str | None = None
         passed = config.attributes.get("connection")
         while passed is not None and not isinstance(passed, Connection):
@@ -138,11 +140,32 @@ class Run:
             tell = self.config.attributes.get("applied")
             if tell is not None:
                 tell(ctx.connection, entry.revision)
-            if self._journalled is None or self._journalled == entry.revision:
-                journal.ensure(ctx.connection)  # a step before this one has committed the table otherwise
-            self._journalled = entry.revision
-            journal.write(ctx.connection, entry)
+            self._ensure_journal(ctx.connection, entry)
+            journal.write(ctx.connection, entry, self._begun())
             log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
+
+    def _ensure_journal(self, connection: Connection, entry: journal.Entry) -> None:
+        if self._journalled is None or self._journalled == entry.revision:
+            journal.ensure(connection)  # a step before this one has committed the table otherwise
+        self._journalled = entry.revision
+
+    def _begun(self) -> int | None:
+        return self.parts.begun(self.plan.current) if self.parts and self.plan else None
+
+    def _in_parts(self, context: MigrationContext, plan: Plan) -> None:
+        """Journal that a revision has begun, with the first part of it that is committed."""
+        block = context.autocommit_block
+        parts = self.parts = Parts(self.connection)
+        self._stack.callback(parts.close)
+
+        def begin() -> AbstractContextManager[None]:
+            entry = plan.entry()
+            if entry is not None and context.connection is not None and parts.before_the_first(plan.current):
+                self._ensure_journal(context.connection, entry)
+                parts.begin(journal.begin(context.connection, entry))
+            return block()
+
+        context.autocommit_block = begin  # type: ignore[method-assign,assignment]
 
     def _writes(self, context: MigrationContext) -> bool:
         return bool(context.opts.get("destination_rev")) and not context.opts.get("dont_mutate", False)
@@ -167,37 +190,44 @@ class Run:
                     context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
                     once()
                 else:
+                    self._in_parts(context, plan)
                     waiting.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
             except (Exception, KeyboardInterrupt) as fault:
-                self._failed(_first(fault), plan)
+                self._failed(_first(fault), plan, alembic.script, alone=not context._in_external_transaction)  # noqa: SLF001
                 raise
 
-    def _failed(self, fault: BaseException, plan: Plan) -> None:
-        """Journal the failure beside the rolled-back transaction, and say where the database stands."""
+    def _failed(self, fault: BaseException, plan: Plan, script: ScriptDirectory, *, alone: bool) -> None:
+        """Journal the failure beside the rolled-back transaction, and say how the database is left."""
         entry = plan.entry()
         if entry is None:
             return
-        statement = fault.statement if isinstance(fault, sa.exc.DBAPIError) else None
-        error = faults.primary(fault)
-        heads: tuple[str, ...] = ("the last good revision",)
+        parts, begun = self.parts is not None and self.parts.kept(plan.current), self._begun()
+        if begun is not None and (isinstance(fault, KeyboardInterrupt) or self.connection.invalidated):
+            parts = True  # nobody knows what became of its last statement
+        left = faults.Left(None, {}, plan.before, plan.done, plan.total, parts, alone)
         try:
             with self._beside.connect() as connection, connection.begin():
                 # a caller's transaction that is still open may hold the journal
                 connection.execute(sa.text(f"set local lock_timeout = {self.settings.lock_timeout:d}"))
                 heads = MigrationContext.configure(connection).get_current_heads()
+                left = replace(left, heads=heads, titles=_titles(script, heads))
                 journal.ensure(connection)
-                journal.write(
-                    connection,
-                    entry,
-                    error=faults.without_password(error, self.url),
-                    statement=faults.without_password(statement, self.url) if statement else None,
-                )
+                journal.write(connection, entry, begun, self._failure(fault, left))
         except sa.exc.DBAPIError as also:
             log.warning("The failure could not be journalled: %s.", faults.primary(also))
-        meaning = faults.in_revision(fault, entry, " and ".join(heads) or "base", self.url)
+        meaning = faults.in_revision(fault, entry, left, self.url)
         if meaning is fault:
             raise fault  # not from itself: whoever follows the causes would never come to an end
         raise meaning from fault
+
+    def _failure(self, fault: BaseException, left: faults.Left) -> journal.Failure:
+        statement = fault.statement if isinstance(fault, sa.exc.DBAPIError) else None
+        kept = journal.CUT_OFF if faults.only_cut_off(fault) else journal.STOPPED
+        return journal.Failure(
+            faults.without_password(left.truly(faults.primary(fault)), self.url),
+            faults.without_password(statement, self.url) if statement else None,
+            kept if left.parts else None,
+        )
 
     def _check(
         self, context: MigrationContext, script: ScriptDirectory, heads: tuple[str, ...], steps: list[Step]
@@ -233,6 +263,11 @@ class Run:
     def _forced(self) -> bool:
         given = getattr(self.config.cmd_opts, "x", None) or []
         return "force=yes" in given or self.config.attributes.get("force") is True
+
+
+def _titles(script: ScriptDirectory, revisions: Iterable[str]) -> dict[str, str]:
+    """What each of the revisions is about; nothing of one that no file has."""
+    return {each.revision: each.doc or "" for each in script.walk_revisions() if each.revision in set(revisions)}
 
 
 def _first(fault: BaseException) -> BaseException:
