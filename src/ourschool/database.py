@@ -140,10 +140,7 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:
     if isinstance(fault.orig, psycopg.OperationalError) and state is None:
         return _connect_failed(text, url)
     if state == "25006":
-        return FailedError(
-            f"The server of {where} is read-only (a standby, or default_transaction_read_only is on).",
-            "Point DATABASE_URL at the primary; target_session_attrs=read-write in the URL finds it among several.",
-        )
+        return read_only(url)
     if state == "42501":
         on = f"database {_quoted(url.database)}" if "for database" in text else "schema public"
         return FailedError(
@@ -159,6 +156,14 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:
     return FailedError(
         f"The server refused a statement in {where}: {_first_line(fault)}.",
         "Mend what it names and run the same command again: it goes on from the last good revision.",
+    )
+
+
+def read_only(url: URL) -> FailedError:
+    """The error for a server that takes no writes."""
+    return FailedError(
+        f"The server of {described(url)} is read-only (a standby, or default_transaction_read_only is on).",
+        "Point DATABASE_URL at the primary; target_session_attrs=read-write in the URL finds it among several.",
     )
 
 

@@ -49,8 +49,9 @@ def test_in_a_transaction_after_ddl(guarded: Database, project: Path) -> None:
     broken = revision(project, "broken", "good", f"{DDL}\n{DIVIDES}")
 
     done = guarded.alembic("upgrade", "head", cwd=project, status=4)
-    assert f"ourschool: upgrade broken failed: division by zero. Statement: {STATEMENT}\nNothing was" in done.stderr
-    assert '\nNothing was changed: the database is at revision good ("test good").\n→ ' in done.stderr
+    assert f"ourschool: upgrade broken failed: division by zero. Statement: {STATEMENT}\n" in done.stderr
+    where = 'The database is at revision good ("test good"); 1 of 2 revisions were applied in this run.'
+    assert f"\n{where}\n→ " in done.stderr
     assert "Do not downgrade" in done.stderr
     assert "Traceback" not in done.stderr
     assert (at(guarded), counted(guarded), advisory_locks(guarded)) == (["good"], rows, [])

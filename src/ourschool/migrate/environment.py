@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import sqlalchemy as sa
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
@@ -20,7 +20,7 @@ from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate import authoring, faults, journal, refusals, waiting
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.parts import Parts
-from ourschool.migrate.plan import Plan, Step, version_table_later
+from ourschool.migrate.plan import Plan, Step, Steps, version_table_later
 from ourschool.migrate.session import APPLICATION, backend_pid, renew, server_settings, worker
 from ourschool.settings import Settings
 
@@ -115,7 +115,7 @@ class Run:
 
         plan = self.plan = Plan(
             known,
-            lambda heads, steps: self._check(context, script, heads, steps),
+            lambda heads, steps: self._check(context, script, heads, steps, upward=_upward(command, steps)),
             version_table_later(context),
             note="-x force=yes" if self._forced() else None,
         )
@@ -230,17 +230,23 @@ class Run:
         )
 
     def _check(
-        self, context: MigrationContext, script: ScriptDirectory, heads: tuple[str, ...], steps: list[Step]
+        self,
+        context: MigrationContext,
+        script: ScriptDirectory,
+        heads: tuple[str, ...],
+        steps: list[Step],
+        *,
+        upward: bool,
     ) -> None:
-        refusals.too_long(revision for step in steps for revision in step.to_revisions_no_deps)
         if not self._writes(context):
+            refusals.too_long(revision for step in steps for revision in step.to_revisions_no_deps)
             return
         authoring.names_in_order(script)
+        assert context.connection is not None
+        refusals.before_a_run(refusals.Asked(context.connection, script, heads, steps, upward))
         if not steps:
             log.info("Nothing to do: the database is at %s.", " and ".join(heads) or "base")
             return
-        assert context.connection is not None
-        refusals.unversioned_with_tables(context.connection, heads, steps)
         if any(step.info.is_stamp and refusals.BASELINE in step.info.destination_revision_ids for step in steps):
             self._compare_with_baseline(context, script)
 
@@ -263,6 +269,13 @@ class Run:
     def _forced(self) -> bool:
         given = getattr(self.config.cmd_opts, "x", None) or []
         return "force=yes" in given or self.config.attributes.get("force") is True
+
+
+def _upward(command: Steps, steps: list[Step]) -> bool:
+    """Whether it is an upgrade; where nothing is left to do, only the name of Alembic's own function tells."""
+    if steps:
+        return any(isinstance(step, RevisionStep) and step.is_upgrade for step in steps)
+    return getattr(command, "__name__", "") == "upgrade"
 
 
 def _titles(script: ScriptDirectory, revisions: Iterable[str]) -> dict[str, str]:

@@ -73,6 +73,11 @@ class Failure:
     note: str | None
 
 
+def kept(note: str | None) -> bool:
+    """Whether a failed step had committed a part of its work, as its `note` has it."""
+    return (note or "").startswith((CUT_OFF, STOPPED))
+
+
 def ensure(connection: Connection) -> None:
     """Create the journal's table where it is missing."""
     table.create(connection, checkfirst=True)

@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate import faults, refusals
+from ourschool.migrate import cut_off, faults, refusals
 from ourschool.migrate.refusals import BASELINE
 from ourschool.migrate.session import APPLICATION, server_settings
 from ourschool.operate.adopt import file
@@ -78,6 +78,9 @@ def adopt(
             )
         expected = _expected(settings, url, connection, script, target)
         difference = compare(expected, found)
+        begun = cut_off.find(connection, script, before) if difference and before else None
+        if begun is not None:
+            raise RefusedError(f"{begun.message} So the database equals no revision now.", begun.remedy)
         findings = tuple(judge(expected, found, difference, connection))
     if not findings:
         _stamp(config, settings, url, target, before)
