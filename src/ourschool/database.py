@@ -131,10 +131,7 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:
     if isinstance(fault.orig, psycopg.OperationalError) and state is None:
         return _connect_failed(text, url)
     if state == "25006":
-        return FailedError(
-            f"The server of {where} is read-only (a standby, or default_transaction_read_only is on).",
-            "Point DATABASE_URL at the primary; target_session_attrs=read-write in the URL finds it among several.",
-        )
+        return read_only(url)
     if state == "42501":
         return denied.denied(fault, url.username, where, lambda query, name: _looked_up(url, query, name))
     if state in {"57P01", "57P02", "57P03", "08006", "08003", "25P03"}:
@@ -157,6 +154,14 @@ def _looked_up(url: URL, query: str, name: str | None) -> sa.Row[Any] | None:
             return connection.execute(sa.text(query), {"name": name}).first()
     except sa.exc.DBAPIError:
         return None
+
+
+def read_only(url: URL) -> FailedError:
+    """The error for a server that takes no writes."""
+    return FailedError(
+        f"The server of {described(url)} is read-only (a standby, or default_transaction_read_only is on).",
+        "Point DATABASE_URL at the primary; target_session_attrs=read-write in the URL finds it among several.",
+    )
 
 
 def _connect_failed(text: str, url: URL) -> OurSchoolError:

@@ -15,18 +15,20 @@ from typing import ClassVar
 class OurSchoolError(Exception):
     """A foreseen fault: one sentence that shows the value, and the remedy in words that can be pasted.
 
-    Arguments: `message` says what is wrong; `remedy` what to do now. Never pass a password in either.
+    Arguments: `message` says what is wrong; `remedy` what to do now; `state`, where something was under way, how things
+    are left, a line for each fact. Never pass a password in any of them.
     """
 
     status: ClassVar[int] = 4
 
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message, remedy)
+    def __init__(self, message: str, remedy: str, state: str = "") -> None:
+        super().__init__(message, remedy, state)
         self.message = message
         self.remedy = remedy
+        self.state = state
 
     def __str__(self) -> str:
-        return f"{self.message}\n→ {self.remedy}"
+        return "\n".join(filter(None, (self.message, self.state, f"→ {self.remedy}")))
 
 
 class CheckFailed(OurSchoolError):
@@ -48,7 +50,7 @@ class RefusedError(OurSchoolError):
 
 
 class FailedError(OurSchoolError):
-    """It was tried and failed; the database is as it was before, or at the last good revision."""
+    """It was tried and failed; the database is as it was before, or goes on from there by the same command."""
 
     status = 4
 

@@ -184,4 +184,4 @@ def test_a_fault_of_our_own_names_its_line(at_head: Database, project: Path) -> 
     said = complaint(at_head.alembic("upgrade", "head", cwd=project, status=4))
     assert re.match(r"upgrade badone failed: ObjectNotExecutableError: Not an executable object: 'select 1'", said)
     assert f"({path}, line 19)" in said
-    assert f"→ The database stands at {HEAD}, as the last good revision left it." in said
+    assert f"\nNothing was changed: the database is at revision {HEAD} (" in said

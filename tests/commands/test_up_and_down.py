@@ -88,7 +88,8 @@ def test_a_failing_revision_leaves_the_one_before_it_and_the_same_command_goes_o
     )
     said = at_head.alembic("upgrade", "head", cwd=project, status=4).stderr
     assert "ourschool: upgrade badone failed: division by zero. Statement: select 1 / 0\n" in said
-    assert "→ The database stands at goodone" in said
+    assert "\nThe database is at revision goodone (" in said
+    assert "; 1 of 2 revisions were applied in this run.\n→ Correct the rows" in said
     assert "Do not downgrade" in said
     assert version(at_head) == "goodone"
     assert at_head.rows("select to_regclass('kept')::text, to_regclass('half')::text") == [("kept", None)]

@@ -49,8 +49,9 @@ def test_in_a_transaction_after_ddl(guarded: Database, project: Path) -> None:
     broken = revision(project, "broken", "good", f"{DDL}\n{DIVIDES}")
 
     done = guarded.alembic("upgrade", "head", cwd=project, status=4)
-    assert f"ourschool: upgrade broken failed: division by zero. Statement: {STATEMENT}\n→ " in done.stderr
-    assert "The database stands at good, as the last good revision left it." in done.stderr
+    assert f"ourschool: upgrade broken failed: division by zero. Statement: {STATEMENT}\n" in done.stderr
+    where = 'The database is at revision good ("test good"); 1 of 2 revisions were applied in this run.'
+    assert f"\n{where}\n→ " in done.stderr
     assert "Do not downgrade" in done.stderr
     assert "Traceback" not in done.stderr
     assert (at(guarded), counted(guarded), advisory_locks(guarded)) == (["good"], rows, [])
@@ -74,7 +75,8 @@ def test_a_way_back_that_fails(guarded: Database, project: Path) -> None:
     stood = catalogue(guarded)
     done = guarded.alembic("downgrade", "-1", cwd=project, status=4)
     assert "ourschool: downgrade one_way failed: division by zero." in done.stderr
-    assert "stands at one_way" in done.stderr
+    assert '\nNothing was changed: the database is at revision one_way ("test one_way").\n→ ' in done.stderr
+    assert "Do not downgrade" not in done.stderr
     assert (at(guarded), catalogue(guarded)) == (["one_way"], stood)
     assert journal(guarded, "failed") == [("downgrade", "one_way")]
     no_password(guarded, done.stderr)
@@ -100,7 +102,8 @@ def test_what_the_author_advises_is_told(guarded: Database, project: Path) -> No
     revision(project, "broken", HEAD, f'op.execute("{raises}")')
     done = guarded.alembic("upgrade", "head", cwd=project, status=4)
     assert "ourschool: upgrade broken failed: Two terms are active. Statement: do $$" in done.stderr
-    assert f"\n→ End one of them. The database stands at {HEAD}, as the last good revision left it." in done.stderr
+    assert f"\nNothing was changed: the database is at revision {HEAD} (" in done.stderr
+    assert "\n→ End one of them. Correct the rows" in done.stderr
 
 
 def test_outside_a_transaction_it_says_that_parts_are_there(guarded: Database, project: Path) -> None:
@@ -109,9 +112,10 @@ def test_outside_a_transaction_it_says_that_parts_are_there(guarded: Database, p
     op.execute("alter table users add column if not exists half text")
     {DIVIDES}"""
     broken = revision(project, "broken", HEAD, body)
-    done = guarded.alembic("upgrade", "head", cwd=project, status=4)
+    done = guarded.alembic("upgrade", "head", cwd=project, status=5)
     assert "division by zero" in done.stderr
-    assert "parts of this revision that run outside a transaction may be there already" in done.stderr
+    assert "\nRevision broken was not finished. What it has done is kept, and continued when" in done.stderr
+    assert "othing was changed" not in done.stderr
     assert at(guarded) == [HEAD]
     broken.write_text(broken.read_text().replace("(id - id)", "(id - id + 1)"))
     guarded.alembic("upgrade", "head", cwd=project)

@@ -15,12 +15,14 @@ SLOW = "op.execute(\"select pg_sleep(case when to_regclass('slow') is null then 
 
 
 def one_sentence(said: str) -> str:
-    """The last thing said: `ourschool: …` and its remedy, no traceback."""
+    """The last thing said: `ourschool: …`, how things are left where it had begun, its remedy; no traceback."""
     assert "Traceback" not in said
     assert said.count("\nourschool: ") == 1, said
     sentence = said.split("\nourschool: ")[1]
-    assert len(sentence.strip().splitlines()) == 2, said
-    assert "\n→ " in sentence
+    _, *state, remedy = sentence.strip().splitlines()
+    assert all(line.startswith(("The database is at ", "Nothing was changed: the database is at ", "Revision "))
+               for line in state), said  # fmt: skip
+    assert remedy.startswith("→ "), said
     return sentence
 
 
@@ -43,7 +45,8 @@ def test_the_workers_connection_inside_an_index_build(building_an_index: Databas
         database.execute(f"select pg_terminate_backend({pid})")
         said = one_sentence(run.ends(4))
     assert "upgrade 4ad87c1e95b0 failed. The server ended the connection" in said
-    assert "stands at e92f60ab7d31" in said
+    assert "\nThe database is at revision e92f60ab7d31 (" in said
+    assert "\nRevision 4ad87c1e95b0 was not finished. What it has done is kept" in said
     assert len(invalid(database)) == 1
     assert journal(database, "failed") == [("upgrade", "4ad87c1e95b0")]
 
@@ -94,7 +97,7 @@ def test_the_workers_connection_inside_a_transaction(scratch: Database, project:
         lambda: scratch.rows("select pid from pg_stat_activity where wait_event = 'PgSleep'"), "the revision sleeps"
     )
     scratch.execute(f"select pg_terminate_backend({worker(scratch)})")
-    assert f"stands at {HEAD}" in one_sentence(run.ends(4))
+    assert f"Nothing was changed: the database is at revision {HEAD} (" in one_sentence(run.ends(4))
     assert (at(scratch), catalogue(scratch)) == ([HEAD], before)
     scratch.execute("drop table elsewhere.slow")
     scratch.alembic("upgrade", "head", cwd=project)

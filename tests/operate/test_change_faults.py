@@ -79,7 +79,7 @@ def test_disconnected_while_it_applies(school: Database, tmp_path: Path) -> None
         said = run.ends(4)
         other.rollback()
     (name,) = names(tmp_path)
-    assert f"The database stands at {BASELINE}, as the last good revision left it" in said
+    assert f"database is at revision {BASELINE} (" in said
     assert f"To go back to where it was: python -m ourschool restore {name}" in said
     assert (at(school), catalogue(school), counted(school)) == ([BASELINE], *before)
     again(school, tmp_path)

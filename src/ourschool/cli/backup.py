@@ -12,6 +12,7 @@ from ourschool.cli.telling import telling
 from ourschool.cli.text import paragraph
 from ourschool.operate.backup import Backup, Rule, backup, find, prune, stored, verify, verify_files
 from ourschool.operate.backup.servers import name_of
+from ourschool.operate.unfinished import unfinished
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
 
@@ -36,6 +37,9 @@ def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, dat
         print_json(as_object(made))
     else:
         typer.echo(made.path)
+    begun = unfinished(chosen, url)
+    if begun is not None:
+        typer.echo(paragraph(f"The backup is good, and of a database that is half-way. {begun.sentence}"), err=True)
 
 
 @app.command("list")

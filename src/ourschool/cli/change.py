@@ -10,7 +10,7 @@ import typer
 from ourschool.cli.asked import ask, project
 from ourschool.cli.options import DatabaseUrl, Yes
 from ourschool.cli.telling import telling
-from ourschool.cli.text import paragraph
+from ourschool.cli.text import many, paragraph
 from ourschool.errors import RefusedError
 from ourschool.operate import change
 from ourschool.operate.change.upgrading import Done, Plan
@@ -30,11 +30,17 @@ def upgrade(
     """
     settings, url = project(database_url)
     plan = change.plan(settings, url, target, with_backup=not no_backup)
+    if plan.cut_off is not None:
+        typer.echo(paragraph(plan.cut_off.sentence))
     if not plan.pending:
         typer.echo(f"Nothing to do: {plan.database} is at {' and '.join(plan.at)}.")
         return
     _show(plan)
-    ask(f"Apply {len(plan.pending)} revisions to {plan.database}?", yes=yes)
+    apply = f"Apply {many(len(plan.pending), 'revision')} to {plan.database}"
+    if plan.rehearsal:
+        typer.echo(paragraph(f"! {plan.rehearsal}", "  ", "    "), err=yes)
+        apply = f"The last rehearsal failed. {apply} all the same"
+    ask(f"{apply}?", yes=yes)
     _log()
     with telling() as say:
         done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say)

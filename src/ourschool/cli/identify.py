@@ -33,6 +33,8 @@ def identify_database(as_json: AsJson = False, database_url: DatabaseUrl = None)
 
 
 def _text(found: Identity) -> Iterator[str]:
+    if found.cut_off is not None:
+        yield paragraph(found.cut_off.sentence)
     for revision in found.equals:
         yield paragraph(f"{revision}  {found.messages[revision]}", "Equals   ", "         ")
     if found.empty:
@@ -49,6 +51,8 @@ def _text(found: Identity) -> Iterator[str]:
 
 
 def _fault(found: Identity) -> CheckFailed:
+    if found.cut_off is not None:
+        return CheckFailed(found.cut_off.message, found.cut_off.remedy)
     says = " and ".join(found.says)
     if found.empty:
         return CheckFailed(
@@ -83,4 +87,5 @@ def _json(found: Identity) -> dict[str, object]:
         "nearest": found.nearest,
         "deviations": found.difference.as_json(),
         "in_step": found.in_step,
+        "unfinished": found.cut_off.as_json() if found.cut_off else None,
     }

@@ -70,6 +70,8 @@ def _text(found: Status, url: URL) -> Iterator[str]:
         yield _row("Pending", many(len(found.pending), "revision") if found.pending else "nothing")
         for each in found.pending:
             yield from _pending(each)
+    if found.cut_off is not None:
+        yield _row("Half done", found.cut_off.sentence)
     yield from _drift(found)
     yield _row("Migrating", found.migrating or "nobody")
     yield _row("Health", f"{many(len(found.health), 'thing')} to look at" if found.health else "nothing found")
@@ -97,6 +99,10 @@ def _pending(each: Pending) -> Iterator[str]:
 
 def _drift(found: Status) -> Iterator[str]:
     deviations = found.drift.difference.deviations
+    if found.cut_off is not None:
+        what = f"revision {found.cut_off.revision} is half done; --json has what differs meanwhile"
+        yield _row("Drift", f"not judged: {what}" if deviations else "none")
+        return
     if found.drift.unseen:
         yield _row("Drift", f"could not be looked at: {found.drift.unseen}")
     elif deviations:
@@ -130,6 +136,8 @@ def _row(label: str, text: str) -> str:
 
 
 def _fault(found: Status) -> CheckFailed:
+    if found.cut_off is not None:
+        return CheckFailed(found.cut_off.message, found.cut_off.remedy)
     if found.state is not State.CURRENT:
         message, remedy = REMEDIES[found.state]
         drifted = ", and is not what its revision makes" if found.drift.difference else ""
@@ -155,6 +163,7 @@ def _json(found: Status, url: URL) -> dict[str, object]:
             "unseen": found.drift.unseen,
             "deviations": found.drift.difference.as_json(),
         },
+        "unfinished": found.cut_off.as_json() if found.cut_off else None,
         "migrating": found.migrating,
         "health": [asdict(each) for each in found.health],
         "backup": asdict(found.backup) | {"age": found.backup.age} if found.backup else None,

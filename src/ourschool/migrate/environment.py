@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from logging.config import fileConfig
 from types import ModuleType
 from typing import Any, NoReturn
@@ -18,11 +18,12 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate import authoring, faults, journal, left, made, refusals, strangers, waiting
+from ourschool.migrate import authoring, faults, journal, leftovers, made, refusals, waiting
 from ourschool.migrate.asking.asking import asks_first
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.online.retire import others
-from ourschool.migrate.plan import Plan, Step, version_table_later
+from ourschool.migrate.parts import Parts
+from ourschool.migrate.plan import Plan, Step, Steps, version_table_later
 from ourschool.migrate.session import APPLICATION, EVERY_ROW, backend_pid, renew, server_settings, worker
 from ourschool.settings import Settings
 
@@ -69,7 +70,7 @@ def printing(context: MigrationContext) -> None:
     What is printed stops, as ours does, where row security would hide rows from who runs it.
     """
     context.impl.static_output(f"SET {database.EVERY_ROW};")
-    plan = Plan(context._migrations_fn, lambda _, steps: left.look_after(steps))  # type: ignore[arg-type]  # noqa: SLF001  # as Run does
+    plan = Plan(context._migrations_fn, lambda _, steps: leftovers.look_after(steps))  # type: ignore[arg-type]  # noqa: SLF001  # as Run does
     context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001
     context.opts["run"] = Printing(plan)
 
@@ -86,6 +87,7 @@ class Run:
         self._stack = stack
         self.plan: Plan | None = None
         self.watch: waiting.Watch | None = None
+        self.parts: Parts | None = None
         self._journalled: str | None = None
         passed = config.attributes.get("connection")
         while passed is not None and not isinstance(passed, Connection):
@@ -124,7 +126,7 @@ class Run:
 
         plan = self.plan = Plan(
             known,
-            lambda heads, steps: self._check(context, script, heads, steps),
+            lambda heads, steps: self._check(context, script, heads, steps, upward=_upward(command, steps)),
             version_table_later(context),
             note="-x force=yes" if self._forced() else None,
             prepare=asks_first,
@@ -150,12 +152,35 @@ class Run:
             tell = self.config.attributes.get("applied")
             if tell is not None:
                 tell(ctx.connection, entry.revision)
-            if self._journalled is None or self._journalled == entry.revision:
-                journal.ensure(ctx.connection)  # a step before this one has committed the table otherwise
-            self._journalled = entry.revision
-            journal.write(ctx.connection, entry)
+            self._ensure_journal(ctx.connection, entry)
+            journal.write(ctx.connection, entry, self._begun())
             made.forget(ctx.connection, entry.revision)
             log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
+
+    def _ensure_journal(self, connection: Connection, entry: journal.Entry) -> None:
+        if self._journalled is None or self._journalled == entry.revision:
+            journal.ensure(connection)  # a step before this one has committed the table otherwise
+        self._journalled = entry.revision
+
+    def _begun(self) -> int | None:
+        return self.parts.begun(self.plan.current) if self.parts and self.plan else None
+
+    def _in_parts(self, context: MigrationContext, plan: Plan) -> None:
+        """Journal that a revision has begun, with the first part of it that is committed."""
+        block = context.autocommit_block
+        parts = self.parts = Parts(self.connection)
+        self._stack.callback(parts.close)
+
+        def begin() -> AbstractContextManager[None]:
+            if isinstance(plan.current, RevisionStep):
+                made.note(context, plan.current)
+            entry = plan.entry()
+            if entry is not None and context.connection is not None and parts.before_the_first(plan.current):
+                self._ensure_journal(context.connection, entry)
+                parts.begin(journal.begin(context.connection, entry))
+            return block()
+
+        context.autocommit_block = begin  # type: ignore[method-assign,assignment]
 
     def _writes(self, context: MigrationContext) -> bool:
         return bool(context.opts.get("destination_rev")) and not context.opts.get("dont_mutate", False)
@@ -180,77 +205,68 @@ class Run:
                     context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
                     once()
                 else:
-                    context.autocommit_block = _noting(context, plan)  # type: ignore[method-assign, assignment]
+                    self._in_parts(context, plan)
                     waiting.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
                     made.tidy(beside)
             except (Exception, KeyboardInterrupt) as fault:
-                self._failed(_first(fault), plan)
+                self._failed(_first(fault), plan, alembic.script, alone=not context._in_external_transaction)  # noqa: SLF001
                 raise
 
-    def _failed(self, fault: BaseException, plan: Plan) -> None:
-        """Journal the failure beside the rolled-back transaction, and say where the database stands."""
+    def _failed(self, fault: BaseException, plan: Plan, script: ScriptDirectory, *, alone: bool) -> None:
+        """Journal the failure beside the rolled-back transaction, and say how the database is left."""
         entry = plan.entry()
         if entry is None:
             return
-        statement = fault.statement if isinstance(fault, sa.exc.DBAPIError) else None
-        error = faults.primary(fault)
-        heads: tuple[str, ...] = ("the last good revision",)
+        parts, begun = self.parts is not None and self.parts.kept(plan.current), self._begun()
+        if begun is not None and (isinstance(fault, KeyboardInterrupt) or self.connection.invalidated):
+            parts = True  # nobody knows what became of its last statement
+        left = faults.Left(None, {}, plan.before, plan.done, plan.total, parts, alone)
         try:
             with self._beside.connect() as connection, connection.begin():
                 # a caller's transaction that is still open may hold the journal
                 connection.execute(sa.text(f"set local lock_timeout = {self.settings.lock_timeout:d}"))
                 heads = MigrationContext.configure(connection).get_current_heads()
+                left = replace(left, heads=heads, titles=_titles(script, heads))
                 made.tidy(connection)
                 journal.ensure(connection)
-                journal.write(
-                    connection,
-                    entry,
-                    error=faults.without_password(error, self.url),
-                    statement=faults.without_password(statement, self.url) if statement else None,
-                )
+                journal.write(connection, entry, begun, self._failure(fault, left))
         except sa.exc.DBAPIError as also:
             log.warning("The failure could not be journalled: %s.", faults.primary(also))
-        meaning = faults.in_revision(fault, entry, " and ".join(heads) or "base", self.url)
+        meaning = faults.in_revision(fault, entry, left, self.url)
         if meaning is fault:
             raise fault  # not from itself: whoever follows the causes would never come to an end
         raise meaning from fault
 
+    def _failure(self, fault: BaseException, left: faults.Left) -> journal.Failure:
+        statement = fault.statement if isinstance(fault, sa.exc.DBAPIError) else None
+        kept = journal.CUT_OFF if faults.only_cut_off(fault) else journal.STOPPED
+        return journal.Failure(
+            faults.without_password(left.truly(faults.primary(fault)), self.url),
+            faults.without_password(statement, self.url) if statement else None,
+            kept if left.parts else None,
+        )
+
     def _check(
-        self, context: MigrationContext, script: ScriptDirectory, heads: tuple[str, ...], steps: list[Step]
+        self,
+        context: MigrationContext,
+        script: ScriptDirectory,
+        heads: tuple[str, ...],
+        steps: list[Step],
+        *,
+        upward: bool,
     ) -> None:
-        refusals.too_long(revision for step in steps for revision in step.to_revisions_no_deps)
         if not self._writes(context):
+            refusals.too_long(revision for step in steps for revision in step.to_revisions_no_deps)
             return
-        left.look_after(steps)
+        leftovers.look_after(steps)
         authoring.names_in_order(script)
+        assert context.connection is not None
+        refusals.before_a_run(refusals.Asked(context.connection, script, heads, steps, upward, forced=self._forced()))
         if not steps:
             log.info("Nothing to do: the database is at %s.", " and ".join(heads) or "base")
             return
-        assert context.connection is not None
-        refusals.unversioned_with_tables(context.connection, heads, steps)
-        if not all(step.info.is_stamp for step in steps):
-            refusals.hidden_rows(context.connection)
         if any(step.info.is_stamp and refusals.BASELINE in step.info.destination_revision_ids for step in steps):
             self._compare_with_baseline(context, script)
-        self._names_are_free(context.connection, script, heads, steps)
-
-    def _names_are_free(
-        self, connection: Connection, script: ScriptDirectory, heads: tuple[str, ...], steps: list[Step]
-    ) -> None:
-        """Refuse where a stranger has a name that the steps will make, or that what comes after a stamp will."""
-        stamped = [revision for step in steps if step.info.is_stamp for revision in step.info.destination_revision_ids]
-        if stamped:
-            behind = {each.revision for each in script.iterate_revisions(tuple(stamped), "base", inclusive=True)}
-            pending = [each for each in script.walk_revisions() if each.revision not in behind][::-1]
-            found = strangers.find(connection, script, stamped, pending)
-        else:
-            pending = [step.revision for step in steps if isinstance(step, RevisionStep) and step.is_upgrade]
-            found = strangers.find(connection, script, heads, pending)
-        if found and stamped and self._forced():
-            lines = "".join(f"\n  {each}" for each in found)
-            log.warning("Stamped all the same (-x force=yes), although later revisions will refuse to run:%s", lines)
-            return
-        strangers.refuse(found, stamped or heads)
 
     def _compare_with_baseline(self, context: MigrationContext, script: ScriptDirectory) -> None:
         difference = refusals.not_the_baseline(context, script)
@@ -273,18 +289,6 @@ class Run:
         return "force=yes" in given or self.config.attributes.get("force") is True
 
 
-def _noting(context: MigrationContext, plan: Plan) -> Callable[[], AbstractContextManager[None]]:
-    """The context's `autocommit_block`, which commits what a revision has made so far, with a note of it."""
-    block = context.autocommit_block
-
-    def noted() -> AbstractContextManager[None]:
-        if isinstance(plan.current, RevisionStep):
-            made.note(context, plan.current)
-        return block()
-
-    return noted
-
-
 def _and_bring_back(downgrade: Callable[..., Any], context: MigrationContext) -> Callable[..., None]:
     """The downgrade, after which a stranger that was set aside for the revision has its name back."""
 
@@ -294,6 +298,18 @@ def _and_bring_back(downgrade: Callable[..., Any], context: MigrationContext) ->
         others.bring_back(context)
 
     return both
+
+
+def _upward(command: Steps, steps: list[Step]) -> bool:
+    """Whether it is an upgrade; where nothing is left to do, only the name of Alembic's own function tells."""
+    if steps:
+        return any(isinstance(step, RevisionStep) and step.is_upgrade for step in steps)
+    return getattr(command, "__name__", "") == "upgrade"
+
+
+def _titles(script: ScriptDirectory, revisions: Iterable[str]) -> dict[str, str]:
+    """What each of the revisions is about; nothing of one that no file has."""
+    return {each.revision: each.doc or "" for each in script.walk_revisions() if each.revision in set(revisions)}
 
 
 def _first(fault: BaseException) -> BaseException:

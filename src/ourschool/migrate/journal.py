@@ -9,6 +9,7 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -23,7 +24,9 @@ table = sa.Table(
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("revision", sa.Text, nullable=False),
     sa.Column("direction", sa.Text, nullable=False, comment="upgrade, downgrade or stamp"),
-    sa.Column("outcome", sa.Text, nullable=False, comment="done or failed"),
+    sa.Column(
+        "outcome", sa.Text, nullable=False, comment="done, failed, or begun: it commits in parts and has not ended"
+    ),
     sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("duration", sa.Interval, nullable=False),
     sa.Column("database_user", sa.Text, nullable=False, server_default=sa.text("session_user")),
@@ -37,6 +40,13 @@ table = sa.Table(
     sa.Column("statement", sa.Text, comment="the one that failed, without its values"),
     comment="What was done to this database by Alembic: a row for each revision and try",
 )
+
+
+BEGUN, DONE, FAILED = "begun", "done", "failed"
+CUT_OFF = "cut off: what it had done is kept"
+"""Note of a failed step that had committed a part of its work, where nothing is wrong and it has only to run again."""
+STOPPED = "stopped half-way: what it had done is kept"
+"""Note of one that cannot go on before somebody has corrected what the error names."""
 
 
 @dataclass(frozen=True)
@@ -54,29 +64,59 @@ class Entry:
         return (dt.datetime.now(dt.UTC) - self.started_at).total_seconds()
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Why a step failed; `note` is CUT_OFF or STOPPED where a part of its work is there."""
+
+    error: str
+    statement: str | None
+    note: str | None
+
+
+def kept(note: str | None) -> bool:
+    """Whether a failed step had committed a part of its work, as its `note` has it."""
+    return (note or "").startswith((CUT_OFF, STOPPED))
+
+
 def ensure(connection: Connection) -> None:
     """Create the journal's table where it is missing."""
     table.create(connection, checkfirst=True)
 
 
-def write(connection: Connection, entry: Entry, *, error: str | None = None, statement: str | None = None) -> None:
-    """Add the row of `entry`, as part of whatever transaction `connection` is in; failed where there is an `error`."""
-    now = dt.datetime.now(dt.UTC)
-    connection.execute(
-        insert(table).values(
-            revision=entry.revision,
-            direction=entry.direction,
-            outcome="done" if error is None else "failed",
-            started_at=entry.started_at,
-            duration=now - entry.started_at,
-            client_pid=os.getpid(),
-            **_client(),
-            file_sha256=hashlib.sha256(entry.file.read_bytes()).hexdigest() if entry.file else None,
-            note=entry.note,
-            error=error,
-            statement=statement,
-        )
-    )
+def begin(connection: Connection, entry: Entry) -> int:
+    """Add the row of a step that is about to commit its first part, in that very transaction; returns its id.
+
+    Where nobody ends it, because the client was killed, it stays and tells of that.
+    """
+    return int(connection.execute(insert(table).values(_row(entry, BEGUN)).returning(table.c.id)).scalar_one())
+
+
+def write(connection: Connection, entry: Entry, begun: int | None = None, failure: Failure | None = None) -> None:
+    """Write down how `entry` ended, as part of whatever transaction `connection` is in (failed for a `failure`).
+
+    `begun` is the row that `begin` made of it.
+    """
+    values = _row(entry, DONE if failure is None else FAILED)
+    if failure is not None:
+        note = "; ".join(filter(None, (failure.note, entry.note))) or None
+        values |= {"error": failure.error, "statement": failure.statement, "note": note}
+    if begun is not None and connection.execute(sa.update(table).where(table.c.id == begun).values(values)).rowcount:
+        return
+    connection.execute(insert(table).values(values))
+
+
+def _row(entry: Entry, outcome: str) -> dict[str, Any]:
+    return {
+        "revision": entry.revision,
+        "direction": entry.direction,
+        "outcome": outcome,
+        "started_at": entry.started_at,
+        "duration": dt.timedelta(0) if outcome == BEGUN else dt.datetime.now(dt.UTC) - entry.started_at,
+        "client_pid": os.getpid(),
+        **_client(),
+        "file_sha256": hashlib.sha256(entry.file.read_bytes()).hexdigest() if entry.file else None,
+        "note": entry.note,
+    }
 
 
 @functools.cache

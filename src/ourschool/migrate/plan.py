@@ -40,6 +40,10 @@ class Plan:
         self._prepare = prepare
         self._started = dt.datetime.now(dt.UTC)
         self.current: Step | None = None
+        self.before: tuple[str, ...] = ()
+        """The heads when the command began."""
+        self.done = self.total = 0
+        """Steps that are over, of all."""
 
     def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterator[Step]:
         """The steps still to be done; a step that raised is given again by the next call."""
@@ -50,7 +54,7 @@ class Plan:
                 self._prepare(step, context)
             if context.script is not None:
                 amendments.around(steps, context.script, self.note)
-            self._left = deque(steps)
+            self._left, self.before, self.total = deque(steps), heads, len(steps)
         self._ready()
         while self._left:
             if self.current is not self._left[0]:
@@ -59,6 +63,7 @@ class Plan:
             self.current = self._left[0]
             yield self.current
             self._left.popleft()
+            self.done += 1
         self.current = None
 
     def note(self, words: str) -> None:

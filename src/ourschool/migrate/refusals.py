@@ -1,6 +1,7 @@
 """What a migration refuses before it touches anything, and why."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -8,19 +9,24 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
+from alembic.util.exc import CommandError
 from sqlalchemy.engine import Connection
 
-from ourschool import denied
+from ourschool import database, denied
 from ourschool.errors import RefusedError, UsageError
+from ourschool.migrate import cut_off, faults, journal, strangers
 from ourschool.migrate.plan import Step
+from ourschool.schema import shipped
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.deviations import Difference
 from ourschool.schema.difference import compare
 from ourschool.schema.scratch import catalogue_of
-from ourschool.schema.snapshot import BOOKKEEPING, take
+from ourschool.schema.snapshot import BOOKKEEPING, read, take
 
 BASELINE = "cd0edd614cc5"
 """The revision that an existing database is stamped with."""
+SHOWN = 10
+"""How many deviations an error lists."""
 LONGEST_ID = 32
 """`alembic_version.version_num` is varchar(32)."""
 
@@ -31,6 +37,95 @@ TABLES = sa.text("""
        and relkind in ('r', 'p')
      order by relname
 """)
+LAST = sa.text("""
+    select revision, direction, outcome, error, note
+      from migration_journal
+     where revision = :revision
+     order by id desc
+     limit 1
+""")
+"""The last that the journal has of a revision."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is about to do with the database of `connection`, which is at `heads`."""
+
+    connection: Connection
+    script: ScriptDirectory
+    heads: tuple[str, ...]
+    steps: Sequence[Step]
+    upward: bool
+    """Whether an upgrade was asked for, one with nothing left to do included."""
+    writes: bool = True
+    """Whether it is this database that is written to; of a rehearsal it is the copy."""
+    forced: bool = False
+    """Whether a stamp was asked for whatever stands in its way."""
+
+
+def before_a_run(asked: Asked) -> None:
+    """Raise whatever is refused before anything is changed: by every command, before it asks and before it backs up.
+
+    Whoever knows of another reason to refuse a run adds it here. A revision that no file has is refused earlier, by
+    `unknown_revision`: without it there are no steps.
+    """
+    too_long(revision for step in asked.steps for revision in step.to_revisions_no_deps)
+    if asked.writes:
+        read_only(asked.connection)
+    unversioned_with_tables(asked.connection, asked.heads, asked.steps)
+    if not all(step.info.is_stamp for step in asked.steps):
+        hidden_rows(asked.connection)
+    if asked.upward:
+        half_way_down(asked.connection, asked.script, asked.heads)
+    strangers.before_a_run(asked.connection, asked.script, asked.heads, asked.steps, forced=asked.forced)
+
+
+def steps_to(script: ScriptDirectory, heads: tuple[str, ...], target: str, *, upward: bool) -> list[Step]:
+    """The steps that Alembic takes from `heads` to `target`. Raises RefusedError and UsageError, as the run would."""
+    unknown_revision(script, heads)
+    try:
+        if upward:
+            return list(script._upgrade_revs(target, heads))  # type: ignore[arg-type]  # noqa: SLF001  # as its command
+        return list(script._downgrade_revs(target, heads))  # type: ignore[arg-type]  # noqa: SLF001
+    except CommandError as fault:
+        raise faults.understood(fault, None) from fault
+
+
+def read_only(connection: Connection) -> None:
+    """Refuse a server that takes no writes."""
+    if connection.exec_driver_sql("show transaction_read_only").scalar_one() == "on":
+        raise database.read_only(connection.engine.url)
+
+
+def half_way_down(connection: Connection, script: ScriptDirectory, heads: tuple[str, ...]) -> None:
+    """Refuse to go up over a revision whose way down was begun and did not come to its end, unless nothing is missing.
+
+    What it should be is known of released revisions; of others, whether a part of the way down was committed.
+    """
+    if not connection.execute(cut_off.THERE).one().journal:
+        return
+    for head in heads:
+        last = connection.execute(LAST, {"revision": head}).first()
+        if last is None or last.direction != "downgrade" or last.outcome == journal.DONE:
+            continue
+        history = list(script.walk_revisions("base", "heads"))[::-1]
+        expected = shipped.read(Path(script.dir), history).get(head)
+        if expected is None and last.outcome == journal.FAILED and not journal.kept(last.note):
+            continue
+        found = compare(read(expected), take(connection)).lines() if expected is not None else ()
+        if expected is not None and not found:
+            continue
+        begun = cut_off.Chain(script, heads).cut_off(head, "downgrade", error=last.error)
+        lines = "".join(f"\n  {line}" for line in found[:SHOWN])
+        more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        lacks = f"The database is not what {head} makes" if found else "Parts of it are done"
+        raise RefusedError(
+            f"{begun.happened} {lacks}, so nothing goes up from here{':' if found else '.'}{lines}{more}",
+            f"{'Correct what it names, then finish it' if begun.error else 'Finish it'}: {begun.command}. After that "
+            "python -m alembic upgrade head goes up again. Or restore the backup from before it: "
+            "python -m ourschool backup list.",
+        )
+
 
 OURS = "n.nspname in (current_schema(), 'retired')"
 EVERYWHERE = "n.nspname <> 'information_schema' and not starts_with(n.nspname, 'pg_')"

@@ -1,11 +1,13 @@
 """Whether the names that revisions will make are free: what has one already, and is not ours, is a stranger."""
 
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
 from psycopg import sql
 from sqlalchemy.engine import Connection
@@ -13,9 +15,12 @@ from sqlalchemy.engine import Connection
 from ourschool.database import as_it_is
 from ourschool.errors import RefusedError
 from ourschool.migrate import journal, made
+from ourschool.migrate.plan import Step
 from ourschool.schema import names
 from ourschool.schema.names import ALIKE, HANGING, Name, Names
 from ourschool.schema.snapshot import take
+
+log = logging.getLogger("ourschool.migrate")
 
 KINDS = {
     "r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table",
@@ -146,6 +151,28 @@ def find(
         (judge.stranger(row, revision, name) for row, revision, name in found if row.whole not in wholes),
         key=lambda one: (one.kind not in {"table", "view"}, one.on, one.name),
     )
+
+
+def before_a_run(
+    connection: Connection, script: ScriptDirectory, heads: tuple[str, ...], steps: Sequence[Step], *, forced: bool
+) -> None:
+    """Refuse where a stranger has a name that the steps will make, or that what comes after a stamp will.
+
+    A stamp that is `forced` only says so.
+    """
+    stamped = [revision for step in steps if step.info.is_stamp for revision in step.info.destination_revision_ids]
+    if stamped:
+        behind = {each.revision for each in script.iterate_revisions(tuple(stamped), "base", inclusive=True)}
+        pending = [each for each in script.walk_revisions() if each.revision not in behind][::-1]
+        found = find(connection, script, stamped, pending)
+    else:
+        pending = [step.revision for step in steps if isinstance(step, RevisionStep) and step.is_upgrade]
+        found = find(connection, script, heads, pending)
+    if found and stamped and forced:
+        lines = "".join(f"\n  {each}" for each in found)
+        log.warning("Stamped all the same (-x force=yes), although later revisions will refuse to run:%s", lines)
+        return
+    refuse(found, stamped or heads)
 
 
 def refuse(strangers: Sequence[Stranger], heads: Collection[str], *, stamped: str | None = None) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 
 from ourschool import project
 from ourschool.errors import RefusedError
-from ourschool.migrate import refusals
+from ourschool.migrate import cut_off, refusals
+from ourschool.migrate.cut_off import CutOff
 from ourschool.operate.ensure import Ensured, WhenBehind
 
 log = logging.getLogger("ourschool")
@@ -23,6 +24,9 @@ def to_head(connection: Connection, when_behind: WhenBehind) -> Ensured:
     before = _heads(connection)
     refusals.unknown_revision(script, before)
     pending = _pending(script, before)
+    begun = _unfinished(connection, script, before)
+    if begun is not None and when_behind == "refuse":
+        raise RefusedError(begun.message, begun.remedy)
     if pending and when_behind == "refuse":
         raise RefusedError(
             f"The database stands at {' and '.join(before) or 'no revision'}, and {len(pending)} revisions are "
@@ -31,9 +35,19 @@ def to_head(connection: Connection, when_behind: WhenBehind) -> Ensured:
         )
     if not before:
         log.info("Creating a new database at %s.", script.get_current_head())
+    if begun is not None:
+        log.info("%s", begun.message)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     return Ensured(" and ".join(_heads(connection)), tuple(pending))
+
+
+def _unfinished(connection: Connection, script: ScriptDirectory, heads: tuple[str, ...]) -> CutOff | None:
+    outside = not connection.in_transaction()
+    found = cut_off.find(connection, script, heads)
+    if outside:
+        connection.rollback()
+    return found
 
 
 def _heads(connection: Connection) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ourschool.operate import alembic_here
-from ourschool.operate.expected import built, kept, shipped
+from ourschool.operate.expected import built, kept
+from ourschool.schema import shipped
 from ourschool.operate.expected.identify import identify
 from tests.commands.revisions import CHAIN, HEAD, write
 from tests.operate.adopt.conftest import project as settings_of

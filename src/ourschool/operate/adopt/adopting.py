@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate import faults, refusals, strangers
+from ourschool.migrate import cut_off, faults, refusals, strangers
 from ourschool.migrate.refusals import BASELINE
 from ourschool.migrate.session import APPLICATION, server_settings
 from ourschool.migrate.strangers import Stranger
@@ -83,6 +83,9 @@ def adopt(
         refusals.hidden_rows(connection)
         expected = _expected(settings, url, connection, script, target)
         difference = compare(expected, found)
+        begun = cut_off.find(connection, script, before) if difference and before else None
+        if begun is not None:
+            raise RefusedError(f"{begun.message} So the database equals no revision now.", begun.remedy)
         pending = _pending(script, target)
         taken = strangers.find(connection, script, (target,), pending, built.made(settings, url, built.history(script)))
         makers = {(each.on, each.name): each.revision for each in taken}

@@ -11,11 +11,12 @@ from alembic.util.exc import CommandError
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
-from ourschool.errors import OurSchoolError, UsageError
-from ourschool.migrate import faults, refusals
+from ourschool.errors import OurSchoolError, RefusedError, UsageError
+from ourschool.migrate import cut_off, faults, refusals
+from ourschool.migrate.cut_off import CutOff
 from ourschool.operate import alembic_here
 from ourschool.operate.backup import access, backup
-from ourschool.operate.change import accounting
+from ourschool.operate.change import accounting, standing
 from ourschool.operate.change.upgrading import Done, Say
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads, look
@@ -59,7 +60,10 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
         steps = _between(script, at[0], wanted)
         refusals.hidden_rows(connection, refusals.EVERYWHERE)
         there = built.catalogue(settings, url, wanted).tables if wanted != BASE else ()
+        asked = refusals.steps_to(script, at, wanted, upward=False)
+        refusals.before_a_run(refusals.Asked(connection, script, at, asked, upward=False))
         access.ready(url)  # nobody is asked for what no backup can precede
+        _not_over(cut_off.find(connection, script, at), at[0])
         losses = tuple(_losses(connection, built.catalogue(settings, url, at[0]).tables, there))
     return Cost(str(url.database), at[0], wanted, steps, losses)
 
@@ -67,7 +71,7 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
 def roll_back(settings: Settings, url: URL, chosen: Cost, *, say: Say = lambda _: None) -> Done:
     """Back up, then go down to the target. Raises what the backup and a migration raise, with the way to restore."""
     with look(url, "ourschool rollback") as connection:
-        before = accounting.count(connection)
+        before, stood = accounting.count(connection), standing.stand(connection)
     made = backup(settings, url, say=say)
     started = time.perf_counter()
     say(f"Going back to {chosen.target}")
@@ -75,12 +79,24 @@ def roll_back(settings: Settings, url: URL, chosen: Cost, *, say: Say = lambda _
         with alembic_here.configured(settings, url, application_name="ourschool rollback") as config:
             command.downgrade(config, chosen.target)
     except OurSchoolError as fault:
-        back = f"To go back to where it was: python -m ourschool restore {made.name}"
-        raise type(fault)(fault.message, f"{fault.remedy} {back}") from fault
+        if standing.changed(url, stood):
+            fault.remedy = f"{fault.remedy} To go back to where it was: python -m ourschool restore {made.name}"
+        raise
     seconds = time.perf_counter() - started
     with look(url, "ourschool rollback") as connection:
         after = accounting.count(connection)
     return Done(chosen.target, seconds, made, before, after)
+
+
+def _not_over(begun: CutOff | None, at: str) -> None:
+    """Refuse to take back the revision below one that is half there: who rolls back now means the half one."""
+    if begun is not None and begun.direction == "upgrade":
+        raise RefusedError(
+            f"{begun.message} Rolling back now would take back {at}, which is whole, and leave {begun.revision} half "
+            "done.",
+            f"{begun.remedy}. Then roll back. Or restore the backup from before the upgrade: python -m ourschool "
+            "backup list.",
+        )
 
 
 def _resolved(script: ScriptDirectory, at: str, target: str) -> str:

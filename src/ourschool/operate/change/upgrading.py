@@ -10,11 +10,12 @@ from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
 from ourschool.errors import AttentionError, OurSchoolError
-from ourschool.migrate import faults
+from ourschool.migrate import cut_off, faults, refusals
+from ourschool.migrate.cut_off import CutOff
 from ourschool.migrate.online.change_types import expansion
 from ourschool.operate import alembic_here
 from ourschool.operate.backup import Backup, backup
-from ourschool.operate.change import accounting
+from ourschool.operate.change import accounting, standing
 from ourschool.operate.change.accounting import Rows
 from ourschool.operate.change.preflight import preflight
 from ourschool.operate.expected import built
@@ -38,6 +39,10 @@ class Plan:
     target: str
     pending: tuple[Pending, ...]
     warnings: tuple[str, ...]
+    cut_off: CutOff | None = None
+    """The revision that was begun and not finished: this upgrade goes on with it."""
+    rehearsal: str | None = None
+    """Why the last rehearsal speaks against it; None where it does not, or where there is none."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +59,23 @@ class Done:
 def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: bool = True) -> Plan:
     """Look at what is pending up to `target`, and whether anything is in the way; nothing is changed.
 
-    Raises UsageError for a target that is not there, RefusedError where a backup would not fit on the disk.
+    Raises all that the run itself would refuse before it changes anything, UsageError for a target that is not there,
+    and RefusedError where a backup would not fit on the disk.
     """
     script = alembic_here.script(settings)
     revision, wanted = reach(script, target)
     with look(url, "ourschool upgrade") as connection:
         at, took = heads(connection), journal.took(connection)
+        steps = refusals.steps_to(script, at, target, upward=True)
+        refusals.before_a_run(refusals.Asked(connection, script, at, steps, upward=True))
+        begun = cut_off.find(connection, script, at)
     todo = line(script, built.history(script), at).pending
     rehearsed = kept.took(settings, url, todo)
     warnings = preflight(settings, url, with_backup=with_backup and bool(todo))
     return Plan(
         str(url.database), at, revision,
         tuple(pending(each, took, rehearsed) for each in todo if each.revision in wanted), tuple(warnings),
+        begun, kept.warning(settings, url, at),
     )  # fmt: skip
 
 
@@ -91,6 +101,7 @@ def upgrade(settings: Settings, url: URL, chosen: Plan, *, with_backup: bool = T
         if with_backup:
             expansion.restate(connection)  # of what was cut off before no backup could be restored
             connection.commit()
+        stood = standing.stand(connection)
     made = backup(settings, url, say=say) if with_backup else None
     back = f"To go back to where it was: python -m ourschool restore {made.name}" if made else "No backup was made."
     started = time.perf_counter()
@@ -99,7 +110,9 @@ def upgrade(settings: Settings, url: URL, chosen: Plan, *, with_backup: bool = T
         with alembic_here.configured(settings, url, application_name="ourschool upgrade") as config:
             command.upgrade(config, chosen.target)
     except OurSchoolError as fault:
-        raise type(fault)(fault.message, f"{fault.remedy} {back}") from fault
+        if standing.changed(url, stood):
+            fault.remedy = f"{fault.remedy} {back}"
+        raise
     seconds = time.perf_counter() - started
     say("Verifying")
     with look(url, "ourschool upgrade") as connection:

@@ -17,10 +17,9 @@ from ourschool import database
 from ourschool.migrate import faults
 from ourschool.migrate.session import server_settings
 from ourschool.operate import alembic_here
-from ourschool.operate.expected import shipped
 from ourschool.operate.expected.kept import Kept
 from ourschool.operate.scratch import scratch_database
-from ourschool.schema import names, snapshot
+from ourschool.schema import names, shipped, snapshot
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.names import Name, Names
 from ourschool.settings import Settings

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import URL
 
+from ourschool.migrate import cut_off
+from ourschool.migrate.cut_off import CutOff
 from ourschool.operate import alembic_here
-from ourschool.operate.expected import built
+from ourschool.operate.expected import built, half_way
 from ourschool.operate.looking import heads, look
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.deviations import Difference
@@ -29,11 +31,14 @@ class Identity:
     """What sets it apart from `nearest`; empty where it equals a revision."""
     messages: Mapping[str, str]
     """What each revision of the files is about."""
+    cut_off: CutOff | None = None
+    """The revision that was begun and not finished: it explains why the database equals nothing."""
 
     @property
     def in_step(self) -> bool:
         """Whether the database is what `alembic_version` says it is."""
-        return (len(self.says) == 1 and self.says[0] in self.equals) or (self.empty and not self.says)
+        equal = (len(self.says) == 1 and self.says[0] in self.equals) or (self.empty and not self.says)
+        return equal and self.cut_off is None
 
     @property
     def empty(self) -> bool:
@@ -51,16 +56,18 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
     messages = {each.revision: each.doc or "" for each in built.history(script)}
     with look(url, built.APPLICATION) as connection:
         says, found = heads(connection), take(connection)
+        begun = cut_off.find(connection, script, says)
     unknown = tuple(head for head in says if head not in messages)
     nothing = Difference(())
     if not (found.relations or found.enums or found.functions or found.sequences):
-        return Identity(says, unknown, (), None, nothing, messages)
+        return Identity(says, unknown, (), None, nothing, messages, begun)
     expected = built.catalogues(settings, url, keep=keep)
+    begun = begun or half_way.seen(script, says, found, expected.__getitem__)
     equals = tuple(revision for revision in messages if expected[revision] == found)
     if equals:
-        return Identity(says, unknown, equals, None, nothing, messages)
+        return Identity(says, unknown, equals, None, nothing, messages, begun)
     nearest, difference = _nearest(expected, found, says)
-    return Identity(says, unknown, (), nearest, difference, messages)
+    return Identity(says, unknown, (), nearest, difference, messages, begun)
 
 
 def _nearest(expected: Mapping[str, Catalogue], found: Catalogue, says: tuple[str, ...]) -> tuple[str, Difference]:

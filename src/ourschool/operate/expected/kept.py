@@ -13,6 +13,7 @@ from pathlib import Path
 from alembic.script import Script
 
 import ourschool
+from ourschool.schema.shipped import checksums
 
 SOURCES = ("migrate", "schema")
 """The parts of this package that a catalogue depends on: what the operations do, and how a database is looked at."""
@@ -48,16 +49,6 @@ class Kept:
 
     def _file(self, revision: str) -> Path:
         return folder() / f"{self._names[revision]}.json.gz"
-
-
-def checksums(history: Sequence[Script], before: bytes = b"") -> dict[str, str]:
-    """For each revision the checksum of `before` and of all files up to its own; `history` has the oldest first."""
-    so_far = hashlib.sha256(before)
-    names = {}
-    for script in history:
-        so_far.update(Path(script.path).read_bytes())
-        names[script.revision] = so_far.hexdigest()
-    return names
 
 
 def folder() -> Path:

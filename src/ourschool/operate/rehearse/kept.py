@@ -68,6 +68,29 @@ def took(settings: Settings, url: URL, revisions: Iterable[Script]) -> dict[str,
     return found
 
 
+def warning(settings: Settings, url: URL, at: tuple[str, ...]) -> str | None:
+    """Why the last rehearsal of this database, where it is now, says that the upgrade should wait; None if it does not.
+
+    A report that cannot be read is none.
+    """
+    for report in sorted(folder(settings).glob(f"{_plain(servers.name_of(url))}-*.json"), reverse=True):
+        try:
+            told = json.loads(report.read_text("utf-8"))
+            if told["database"] != servers.name_of(url) or told["server"] != servers.place_of(url):
+                continue
+            if tuple(told["at"]) != at:
+                return None
+            on = dt.datetime.fromisoformat(told["started_at"])
+            problems = [str(each) for each in told["problems"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if not problems:
+            return None
+        more = f" And {len(problems) - 1} more: {report.with_suffix('.md')}." if len(problems) > 1 else ""
+        return f"The last rehearsal, of {on:%Y-%m-%d %H:%M} UTC, failed. {problems[0].rstrip('.')}.{more}"
+    return None
+
+
 def _read(report: Path, url: URL) -> list[tuple[dict[str, Any], dt.date]]:
     """Its revisions; nothing of a report that cannot be read, or is of another database."""
     try:

@@ -11,7 +11,7 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
-from ourschool.migrate import refusals
+from ourschool.migrate import cut_off, refusals
 from ourschool.operate import alembic_here
 from ourschool.operate.backup import servers
 from ourschool.operate.backup.dumping import Say
@@ -55,6 +55,10 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
     with alone(url, say) as real:
         if asked.backup is None and not _pending(real, script, history, wanted):
             return None
+        begun = cut_off.find(real, script, heads(real))
+        if begun is not None:
+            say(begun.sentence)
+            asked = replace(asked, fresh=asked.backup is None)  # no backup from before it is of what is there now
         with (
             chosen(settings, url, real, asked, say) as (backup, source),
             copied(url, backup, say) as copy,
@@ -96,8 +100,8 @@ def _pending(
     found = [each for each in line(script, history, at).pending if each.revision in wanted]
     if found:
         refusals.hidden_rows(connection, refusals.EVERYWHERE)
-        first = MigrationStep.upgrade_from_script(script.revision_map, found[0])
-        refusals.unversioned_with_tables(connection, at, [first])
+    steps = [MigrationStep.upgrade_from_script(script.revision_map, each) for each in found]
+    refusals.before_a_run(refusals.Asked(connection, script, at, steps, upward=True, writes=False))
     return found
 
 

@@ -66,6 +66,8 @@ COUNTED = """
            last_value + {step} * is_called::integer as next
       from {sequence}, (select max({key}) as highest from {table}) as top
 """
+UNFINISHED = frozenset({"invalid index", "unproven constraint"})
+"""Kinds that a revision leaves which is half done."""
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool.database import explain
 from ourschool.errors import OurSchoolError
-from ourschool.migrate import lock
+from ourschool.migrate import cut_off, lock
+from ourschool.migrate.cut_off import CutOff
 from ourschool.operate import alembic_here
-from ourschool.operate.expected import built
+from ourschool.operate.expected import built, half_way
 from ourschool.operate.looking import heads, look
 from ourschool.operate.rehearse import kept
 from ourschool.operate.status import backups, journal
-from ourschool.operate.status.health import Ailment, ailments
+from ourschool.operate.status.health import UNFINISHED, Ailment, ailments
 from ourschool.operate.status.revisions import Line, Pending, line, pending
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.deviations import Difference
@@ -61,13 +62,15 @@ class Status:
     migrating: str | None
     health: tuple[Ailment, ...]
     backup: backups.LastBackup | None
+    cut_off: CutOff | None
+    """The revision that was begun and not finished, or that runs now: what differs meanwhile is its work."""
     catalogue: Catalogue | None
     """What the database is; None where somebody held a table for too long."""
 
     @property
     def well(self) -> bool:
         """Whether nothing is pending and nothing has drifted."""
-        return self.state is State.CURRENT and not self.drift.difference
+        return self.state is State.CURRENT and not self.drift.difference and self.cut_off is None
 
 
 def status(settings: Settings, url: URL) -> Status:
@@ -86,15 +89,20 @@ def status(settings: Settings, url: URL) -> Status:
         took = journal.took(connection)
         health = tuple(ailments(connection))
         found, unseen = _seen(connection, url)
+        begun = cut_off.find(connection, script, at)
     state = _state(at, known, found)
     drift = Drift(unseen=unseen)
     if found is not None and len(at) == 1 and not known.unknown:
         drift = _drift(settings, url, at[0], found, history)
+        if drift.difference:
+            begun = begun or half_way.seen(script, at, found, lambda one: built.catalogue(settings, url, one, history))
+    if begun is not None:  # what it built and did not prove yet is its own affair
+        health = tuple(each for each in health if each.kind not in UNFINISHED)
     rehearsed = kept.took(settings, url, known.pending)
     todo = tuple(pending(each, took, rehearsed) for each in known.pending)
     return Status(
         server, state, at, known, todo, drift, migrating, health,
-        backups.last_backup(settings.backup_folder, url.database), found,
+        backups.last_backup(settings.backup_folder, url.database), begun, found,
     )  # fmt: skip
 
 

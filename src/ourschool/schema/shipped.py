@@ -1,12 +1,11 @@
 """Catalogues of released revisions that come with their files: nobody has to build what can never change again."""
 
+import hashlib
 import lzma
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from alembic.script import Script
-
-from ourschool.operate.expected.kept import checksums
 
 NAME = "catalogues.xz"
 """Beside the folder of the revisions: for each the checksum of all files up to it, and its catalogue."""
@@ -28,3 +27,13 @@ def write(folder: Path, history: Sequence[Script], texts: Mapping[str, str]) -> 
     """Write the catalogue of every revision of `history`."""
     entries = [f"{name} {texts[revision]}" for revision, name in checksums(history).items()]
     (folder / NAME).write_bytes(lzma.compress(END.join(entries).encode()))
+
+
+def checksums(history: Sequence[Script], before: bytes = b"") -> dict[str, str]:
+    """For each revision the checksum of `before` and of all files up to its own; `history` has the oldest first."""
+    so_far = hashlib.sha256(before)
+    names = {}
+    for script in history:
+        so_far.update(Path(script.path).read_bytes())
+        names[script.revision] = so_far.hexdigest()
+    return names

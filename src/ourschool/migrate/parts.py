@@ -1,0 +1,84 @@
+"""What a revision has committed before its end: for the journal, and for who says that nothing was changed."""
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+WROTE = "select pg_current_xact_id_if_assigned() is not null"
+READING = re.compile(
+    r"\s*(select\b(?!.*\b(setval|nextval)\s*\()"
+    r"|with\b(?!.*\b(insert|update|delete|merge|setval|nextval)\b)"
+    r"|set|reset|show|savepoint|release|rollback to|lock|explain|analyze|values"
+    # of this session alone: the types, functions and copies that an operation looks at its work with
+    r"|(create|drop|alter)\b[^;]*?\b(temp|temporary|pg_temp|ourschool_(type|used|default|end_\w+|copy))\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Statements that leave nothing behind."""
+LEAVES_SOMETHING = re.compile(r"\bconcurrently\b|\s*(call|vacuum)\b", re.IGNORECASE)
+"""What commits on its way: of a statement that failed something may be there, an INVALID index for instance."""
+
+
+class Parts:
+    """Watches `connection` while it is in AUTOCOMMIT, for one step after the other."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._step: object = None
+        self._kept = self._inside = self._wrote = False
+        self._begun: int | None = None
+        sa.event.listen(connection, "before_cursor_execute", self._before)
+        sa.event.listen(connection, "after_cursor_execute", self._after)
+
+    def close(self) -> None:
+        """Watch no longer: the connection may be an application's."""
+        sa.event.remove(self._connection, "before_cursor_execute", self._before)
+        sa.event.remove(self._connection, "after_cursor_execute", self._after)
+
+    def begun(self, step: object) -> int | None:
+        """The journal's row of `step`, which `begin` noted; None where it has committed nothing on its way."""
+        return self._begun if self._step is step else None
+
+    def kept(self, step: object) -> bool:
+        """Whether something that `step` did is committed, its end aside."""
+        return self._step is step and self._kept
+
+    def before_the_first(self, step: object) -> bool:
+        """What `step` did so far is about to be committed: take note of it; true for the first time."""
+        if self._step is not step:
+            self._step, self._begun, self._kept = step, None, False
+        if not self._kept:
+            self._kept = bool(self._connection.exec_driver_sql(WROTE).scalar_one())
+        return self._begun is None
+
+    def begin(self, row: int) -> None:
+        """The journal has a `row` of the step."""
+        self._begun = row
+
+    def _before(self, _: Any, __: Any, statement: str, *___: Any) -> None:
+        word = statement.strip().lower()
+        if not self._outside():
+            return
+        if word == "begin":
+            self._inside, self._wrote = True, False
+        elif word == "rollback":
+            self._inside = False
+        elif word == "commit":
+            self._kept |= self._wrote
+            self._inside = False
+        elif LEAVES_SOMETHING.search(statement):
+            self._kept = True
+
+    def _after(self, _: Any, __: Any, statement: str, *___: Any) -> None:
+        if not self._outside() or statement.strip().lower() in {"begin", "commit", "rollback"}:
+            return
+        if not READING.match(statement):
+            if self._inside:
+                self._wrote = True
+            else:
+                self._kept = True
+
+    def _outside(self) -> bool:
+        driver = self._connection.connection.driver_connection if not self._connection.invalidated else None
+        return driver is not None and bool(driver.autocommit)

@@ -1,0 +1,214 @@
+"""A revision that was begun and not finished: every command that looks says the same sentence, and it is true."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.runs import Run, holding, until, worker
+from tests.online.harness import assert_equal, catalogue, empty, write
+from tests.online.runner import Runner
+from tests.support.databases import Database
+from tests.support.typed import ourschool, too_wide
+
+TABLES = """
+op.execute("create table pupils (id integer primary key, name text, points integer)")
+op.execute("insert into pupils select n, 'Pupil ' || n, n from generate_series(1, 300) as n")
+op.execute("create table marks (id integer primary key, pupil_id integer, note text)")
+op.execute("insert into marks select n, n % 300 + 1, null from generate_series(1, 300) as n")
+"""
+KINDS = {
+    "types": (
+        "op.change_types_online('pupils', {'points': ('bigint', 'points', 'points')})",
+        "op.change_types_online('pupils', {'points': ('integer', 'points', 'points')})",
+    ),
+    "index": (
+        "op.add_column('pupils', sa.Column('x', sa.Text()))\n"
+        "op.create_index_online('ix_pupils_name', 'pupils', ['name'])",
+        "op.drop_index_online('ix_pupils_name')\nop.drop_column('pupils', 'x')",
+    ),
+    "rows": (
+        "op.backfill('marks', {'note': \"'none'\"}, where='note is null', batch=50)\n"
+        "op.set_not_null_online('marks', 'note')",
+        "op.drop_not_null_online('marks', 'note')\nop.retire_column('marks', 'pupil_id')",
+    ),
+    "retired": ("op.retire_column('marks', 'pupil_id')", "op.restore_column('marks', 'pupil_id')"),
+    "by hand": (
+        "with op.get_context().autocommit_block():\n    op.execute('alter table pupils add column if not exists a int')\n"
+        "    op.execute('alter table pupils add column if not exists b int')",
+        "with op.get_context().autocommit_block():\n    op.execute('alter table pupils drop column if exists a')\n"
+        "    op.execute('alter table pupils drop column if exists b')",
+    ),
+}
+SENTENCE = {
+    "upgrade": 'An upgrade to two ("two of a test") was cut off. Nothing is wrong: run it again: python -m alembic '
+    "upgrade head",
+    "downgrade": 'A downgrade of two ("two of a test") was cut off. Nothing is wrong: run it again: python -m alembic '
+    "downgrade one",
+}  # fmt: skip
+COMMAND = {"upgrade": ("upgrade", "head"), "downgrade": ("downgrade", "one")}
+
+
+def chain(project: Path, kind: str) -> Path:
+    up, down = KINDS[kind]
+    write(empty(project), "one", None, TABLES, "op.execute('drop table marks, pupils')")
+    write(project, "two", "one", up, down)
+    return project
+
+
+def cut(database: Database, runner: Runner, direction: str) -> int:
+    """Bring it to where the direction begins and kill it at its last statements; the number of statements it had."""
+    runner.alembic("upgrade", "two" if direction == "downgrade" else "one", status=0)
+    nth, at = 8, None
+    while True:
+        ended = runner.alembic(*COMMAND[direction], kill_at=nth)
+        if not ended.killed:
+            runner.alembic(*({"upgrade": ("downgrade", "one"), "downgrade": ("upgrade", "two")}[direction]), status=0)
+            assert at is not None, "never cut off after it had begun"
+            runner.alembic(*COMMAND[direction], kill_at=at)
+            return at
+        if database.rows("select from migration_journal where outcome = 'begun'"):
+            at = nth
+        nth += 3
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> dict[str, str]:
+    return {"OURSCHOOL_BACKUPS": str(tmp_path / "backups")}
+
+
+@pytest.mark.promise("O11", "A3")
+@pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_command_that_looks_says_the_same(
+    scratch: Database, project: Path, folder: dict[str, str], kind: str, direction: str
+) -> None:
+    chain(project, kind)
+    with Runner(scratch, project) as runner:
+        cut(scratch, runner, direction)
+        sentence = SENTENCE[direction]
+        message, _, command = sentence.rpartition(": ")
+        says = f"ourschool: {message}.\n→ {command}\n"
+
+        status = ourschool(scratch, "status", status=1, cwd=project)
+        assert status.stderr == says
+        assert sentence in words(status.stdout)
+        for wrong in ("identify", "reindex", "deviation", "repair", "NOT VALID"):
+            assert wrong not in status.stdout
+        assert too_wide(status.stdout) == []
+        told = json.loads(ourschool(scratch, "status", "--json", status=1, cwd=project).stdout)["unfinished"]
+        assert (told["revision"], told["direction"], told["error"]) == ("two", direction, None)
+
+        identify = ourschool(scratch, "identify", status=1, cwd=project)
+        assert identify.stderr == says
+        assert words(identify.stdout).startswith(sentence)
+        assert sentence in words(ourschool(scratch, "backup", cwd=project, env=folder).stderr)
+        if direction == "upgrade":
+            shown = ourschool(scratch, "upgrade", says="n\n", status=3, cwd=project, env=folder).stdout
+            assert words(shown).startswith(sentence)
+            assert message in ourschool(scratch, "rollback", "-1", status=3, cwd=project, env=folder).stderr
+            assert message in ourschool(scratch, "ensure", "--refuse", status=3, cwd=project).stderr
+
+        runner.alembic(*COMMAND[direction], status=0)
+    done = ourschool(scratch, "status", "--json", status=0 if direction == "upgrade" else 1, cwd=project)
+    assert json.loads(done.stdout)["unfinished"] is None
+    ourschool(scratch, "identify", cwd=project)
+    outcomes = "select outcome from migration_journal order by id desc limit 1"
+    assert scratch.value(outcomes) == "done"
+
+
+@pytest.mark.parametrize("kind", ["types", "index", "by hand", "retired"])
+@pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
+def test_one_that_an_earlier_version_left_is_known_by_what_it_left(
+    scratch: Database, project: Path, kind: str, direction: str
+) -> None:
+    """Before, a kill left no word in the journal."""
+    with Runner(scratch, chain(project, kind)) as runner:
+        cut(scratch, runner, direction)
+        scratch.execute("delete from migration_journal where outcome = 'begun'")
+        message = SENTENCE[direction].rpartition(": ")[0]
+        assert message in ourschool(scratch, "status", status=1, cwd=project).stderr
+        assert message in ourschool(scratch, "identify", status=1, cwd=project).stderr
+        runner.alembic(*COMMAND[direction], status=0)
+        ourschool(scratch, "identify", cwd=project)
+
+
+def test_a_rehearsal_goes_on_with_it_on_the_copy(scratch: Database, project: Path, folder: dict[str, str]) -> None:
+    with Runner(scratch, chain(project, "rows")) as runner:
+        cut(scratch, runner, "upgrade")
+        stood = catalogue(scratch)
+        done = ourschool(scratch, "rehearse", cwd=project, env=folder)
+        assert SENTENCE["upgrade"] in words(done.stderr)
+        assert "brings every value back" in words(done.stdout)
+        assert_equal(stood, catalogue(scratch))
+
+
+def test_while_it_runs_it_is_said_to_run(scratch: Database, project: Path) -> None:
+    chain(project, "index")
+    scratch.alembic("upgrade", "one", cwd=project)
+    with holding(scratch, "lock table marks in row exclusive mode", "update pupils set name = name where id = 1"):
+        run = Run(scratch, "upgrade", "head", cwd=project)
+        run.reaches(lambda: scratch.rows("select from migration_journal where outcome = 'begun'"), "it has begun")
+        said = ourschool(scratch, "status", status=1, cwd=project).stderr
+        assert 'ourschool: An upgrade to two ("two of a test") is running now: pid ' in said
+        assert "\n→ Wait for it to end; python -m ourschool status shows it." in said
+        run.process.send_signal(signal.SIGINT)
+        said = run.ends(4)
+    until(lambda: worker(scratch) is None, "its server process has gone")
+    assert "ourschool: Interrupted in upgrade two.\nThe database is at revision one (" in said
+    assert "\nRevision two was not finished. What it has done is kept, and continued when" in said
+    assert "\n→ The same command goes on from there." in said
+    assert ourschool(scratch, "status", status=1, cwd=project).stderr.startswith(
+        'ourschool: An upgrade to two ("two of a test") was cut off. Nothing is wrong: run it again.'
+    )
+    assert scratch.rows("select outcome, note from migration_journal where revision = 'two'") == [
+        ("failed", "cut off: what it had done is kept")
+    ]
+
+
+def test_one_that_cannot_go_on_says_what_is_in_its_way(scratch: Database, project: Path) -> None:
+    write(empty(project), "one", None, TABLES, "op.execute('drop table marks, pupils')")
+    write(project, "two", "one", "op.create_index_online('ix_a', 'pupils', ['name'])\n"
+          "op.add_check_online('big', 'pupils', 'points > 1')")  # fmt: skip
+    said = scratch.alembic("upgrade", "head", cwd=project, status=3).stderr
+    assert "1 row of pupils would break" in said
+    assert "othing was changed" not in said
+    assert '\nThe database is at revision one ("one of a test"); 1 of 2 revisions were applied in this run.\n' in said
+    status = ourschool(scratch, "status", status=1, cwd=project).stderr
+    assert status.startswith('ourschool: An upgrade to two ("two of a test") stopped half-way: 1 row of pupils would')
+    assert "\n→ Correct what it names, then run it again: python -m alembic upgrade head" in status
+    scratch.execute("delete from pupils where points < 2")
+    scratch.alembic("upgrade", "head", cwd=project)
+    ourschool(scratch, "status", cwd=project)
+
+
+def test_a_revision_in_one_transaction_leaves_no_word_of_a_beginning(scratch: Database, project: Path) -> None:
+    write(empty(project), "one", None, TABLES + "op.execute('select 1 / 0')")
+    said = scratch.alembic("upgrade", "head", cwd=project, status=4).stderr
+    assert "\nNothing was changed: the database is at no revision.\n" in said
+    assert scratch.rows("select outcome, note from migration_journal") == [("failed", None)]
+    assert "unfinished" not in ourschool(scratch, "status", status=1, cwd=project).stderr
+
+
+def test_drift_is_no_beginning(scratch: Database, project: Path) -> None:
+    """An index of somebody's own, a column of another type under the name that comes: drift, and said to be."""
+    with Runner(scratch, chain(project, "by hand")) as runner:
+        runner.alembic("upgrade", "one", status=0)
+    for statement in ("create index own on pupils (name)", "alter table pupils add column a text"):
+        scratch.execute(statement)
+        said = ourschool(scratch, "status", status=1, cwd=project)
+        assert "deviation" in said.stdout
+        assert "cut off" not in said.stdout + said.stderr
+    ourschool(scratch, "backup", cwd=project, env={"OURSCHOOL_BACKUPS": str(project / "b")}).stderr.index("Backed up")
+
+
+@pytest.fixture(autouse=True)
+def _no_reports(project: Path) -> Iterator[None]:
+    yield
+    assert not (project / "repair.sql").exists()
