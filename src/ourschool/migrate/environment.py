@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from logging.config import fileConfig
 from types import ModuleType
@@ -19,7 +19,9 @@ from ourschool import database
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate import authoring, faults, journal, refusals, waiting
 from ourschool.migrate.lock import only_migrator
+from ourschool.migrate.owners import HandingOver
 from ourschool.migrate.plan import Plan, Step, version_table_later
+from ourschool.migrate.rights import Rights
 from ourschool.migrate.session import APPLICATION, backend_pid, renew, server_settings, worker
 from ourschool.settings import Settings
 
@@ -80,6 +82,8 @@ class Run:
         self.plan: Plan | None = None
         self.watch: waiting.Watch | None = None
         self._journalled: str | None = None
+        self._owners: HandingOver | None = None
+        self._rights: Rights | None = None
         passed = config.attributes.get("connection")
         while passed is not None and not isinstance(passed, Connection):
             # an engine, as Alembic's cookbook passes it, or what pytest-alembic wraps around one
@@ -133,6 +137,8 @@ class Run:
 
         `config.attributes["applied"]` is told of it in the same transaction: connection and revision.
         """
+        if ctx.connection is not None and not ctx.as_sql:
+            self._for_others(ctx.connection)
         entry = self.plan.entry() if self.plan else None
         if entry is not None and ctx.connection is not None and not ctx.as_sql:
             tell = self.config.attributes.get("applied")
@@ -140,9 +146,31 @@ class Run:
                 tell(ctx.connection, entry.revision)
             if self._journalled is None or self._journalled == entry.revision:
                 journal.ensure(ctx.connection)  # a step before this one has committed the table otherwise
+                if self._owners is not None:
+                    self._owners.hand_over(ctx.connection)
             self._journalled = entry.revision
             journal.write(ctx.connection, entry)
             log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
+
+    def _for_others(self, connection: Connection) -> None:
+        """What was made since the last commit is the school's owner's, and other roles have their rights on it."""
+        if self._owners is not None:
+            self._owners.hand_over(connection)
+        if self._rights is not None and self.plan is not None:
+            for given in self._rights.follow(connection):
+                self.plan.note(given)
+
+    def _before_each_commit(self, context: MigrationContext) -> None:
+        """An online operation commits what its revision made so far; cut off there, it is old to the next run."""
+        block = context.autocommit_block
+
+        def after_the_rights() -> AbstractContextManager[None]:
+            assert context.connection is not None
+            if context.connection.in_transaction() and context.connection.get_isolation_level() != "AUTOCOMMIT":
+                self._for_others(context.connection)
+            return block()
+
+        context.autocommit_block = after_the_rights  # type: ignore[method-assign, assignment]
 
     def _writes(self, context: MigrationContext) -> bool:
         return bool(context.opts.get("destination_rev")) and not context.opts.get("dont_mutate", False)
@@ -167,6 +195,7 @@ class Run:
                     context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
                     once()
                 else:
+                    self._before_each_commit(context)
                     waiting.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
             except (Exception, KeyboardInterrupt) as fault:
                 self._failed(_first(fault), plan)
@@ -213,6 +242,10 @@ class Run:
         refusals.unversioned_with_tables(context.connection, heads, steps)
         if any(step.info.is_stamp and refusals.BASELINE in step.info.destination_revision_ids for step in steps):
             self._compare_with_baseline(context, script)
+        if not all(step.info.is_stamp for step in steps):
+            school = _tables(context)
+            self._owners = HandingOver(context.connection, school)
+            self._rights = Rights(context.connection, school, self.settings.application_role)
 
     def _compare_with_baseline(self, context: MigrationContext, script: ScriptDirectory) -> None:
         difference = refusals.not_the_baseline(context, script)
@@ -233,6 +266,12 @@ class Run:
     def _forced(self) -> bool:
         given = getattr(self.config.cmd_opts, "x", None) or []
         return "force=yes" in given or self.config.attributes.get("force") is True
+
+
+def _tables(context: MigrationContext) -> set[str]:
+    """The names of the school's tables, as the models have them."""
+    metadata = context.opts.get("target_metadata")
+    return set(metadata.tables) if isinstance(metadata, sa.MetaData) else set()
 
 
 def _first(fault: BaseException) -> BaseException:
