@@ -9,6 +9,7 @@ from logging.config import fileConfig
 from types import ModuleType
 from typing import Any, NoReturn
 
+import psycopg
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -17,9 +18,8 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate import authoring, faults, journal, refusals, waiting
+from ourschool.migrate import authoring, faults, journal, owners, refusals, waiting
 from ourschool.migrate.lock import only_migrator
-from ourschool.migrate.owners import HandingOver
 from ourschool.migrate.plan import Plan, Step, version_table_later
 from ourschool.migrate.rights import Rights
 from ourschool.migrate.session import APPLICATION, backend_pid, renew, server_settings, worker
@@ -82,7 +82,6 @@ class Run:
         self.plan: Plan | None = None
         self.watch: waiting.Watch | None = None
         self._journalled: str | None = None
-        self._owners: HandingOver | None = None
         self._rights: Rights | None = None
         passed = config.attributes.get("connection")
         while passed is not None and not isinstance(passed, Connection):
@@ -146,16 +145,12 @@ class Run:
                 tell(ctx.connection, entry.revision)
             if self._journalled is None or self._journalled == entry.revision:
                 journal.ensure(ctx.connection)  # a step before this one has committed the table otherwise
-                if self._owners is not None:
-                    self._owners.hand_over(ctx.connection)
             self._journalled = entry.revision
             journal.write(ctx.connection, entry)
             log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
 
     def _for_others(self, connection: Connection) -> None:
-        """What was made since the last commit is the school's owner's, and other roles have their rights on it."""
-        if self._owners is not None:
-            self._owners.hand_over(connection)
+        """Other roles have their rights on what was made since the last commit."""
         if self._rights is not None and self.plan is not None:
             for given in self._rights.follow(connection):
                 self.plan.note(given)
@@ -180,6 +175,9 @@ class Run:
         beside = stack.enter_context(self._beside.connect()).execution_options(isolation_level="AUTOCOMMIT")
         stack.enter_context(only_migrator(beside, self.settings.migrator_deadline, backend_pid(self.connection)))
         pid = stack.enter_context(worker(self.connection, self._wanted))
+        driver, in_transaction = self.connection.connection.driver_connection, self.connection.in_transaction()
+        assert isinstance(driver, psycopg.Connection)
+        stack.enter_context(owners.as_the_owner(driver, _tables(context), in_transaction=in_transaction))
         refusals.without_transactions(self.connection)
 
         def once() -> None:
@@ -244,7 +242,7 @@ class Run:
             self._compare_with_baseline(context, script)
         if not all(step.info.is_stamp for step in steps):
             school = _tables(context)
-            self._owners = HandingOver(context.connection, school)
+            owners.refuse_others(context.connection, school)
             self._rights = Rights(context.connection, school, self.settings.application_role)
 
     def _compare_with_baseline(self, context: MigrationContext, script: ScriptDirectory) -> None:

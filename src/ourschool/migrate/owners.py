@@ -1,130 +1,137 @@
-"""One owner for the whole school: who migrates is the owner, or a superuser whose work is handed over to the owner."""
+"""One owner for the whole school: who migrates is the owner, or a superuser, who then works as the owner."""
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import sqlalchemy as sa
+import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from sqlalchemy.engine import Connection
 
-from ourschool.database import as_it_is
 from ourschool.errors import RefusedError
-from ourschool.migrate.rights import TABLES
 from ourschool.schema.snapshot import BOOKKEEPING
 
+log = logging.getLogger("ourschool.migrate")
+
 SHOWN = 5
-ME = sa.text("""
-select r.rolname::text as name, r.oid, r.rolsuper as superuser, session_user::text as login
-  from pg_roles r
- where r.rolname = current_user
-""")
-OWNED = sa.text(f"""
-select school.name, r.oid, r.rolname::text as owner, pg_has_role(session_user, r.oid, 'MEMBER') as may_be
-  from ({TABLES}) as school
-  join pg_roles r on r.oid = school.relowner
- order by school.name
-""")  # noqa: S608  # a constant of ours
-# A sequence of a column goes with its table, an index too. What an extension made is the extension's.
-MINE = sa.text("""
-with space as (
-    select oid from pg_namespace where oid = current_schema()::regnamespace or nspname = 'retired'
-), mine as (
-    select case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence'
-                          when 'f' then 'foreign table' else 'table' end as kind,
-           c.oid, 'pg_class'::regclass as class, c.oid::regclass::text as name
-      from pg_class c
-     where c.relnamespace in (select oid from space)
-       and c.relowner = :me
-       and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+OWNED = """
+select c.relname::text as name,
+       o.rolname::text as owner,
+       o.rolname = current_user as mine,
+       pg_has_role(session_user, o.oid, 'MEMBER') as may_be,
+       me.rolsuper as superuser,
+       has_schema_privilege(o.oid, c.relnamespace, 'CREATE')
+       and has_database_privilege(o.oid, current_database(), 'CREATE')
        and not exists (
-               select from pg_depend
-                where classid = 'pg_class'::regclass and objid = c.oid and deptype in ('a', 'i') and refobjsubid > 0
+               select from pg_namespace where nspname = 'retired' and not pg_has_role(o.oid, nspowner, 'USAGE')
            )
-    union all
-    select 'function', p.oid, 'pg_proc'::regclass, p.oid::regprocedure::text
-      from pg_proc p
-     where p.pronamespace in (select oid from space)
-       and p.proowner = :me
-       and p.prokind = 'f'
-    union all
-    select 'type', t.oid, 'pg_type'::regclass, format_type(t.oid, null)
-      from pg_type t
-     where t.typnamespace in (select oid from space)
-       and t.typowner = :me
-       and t.typtype in ('e', 'd')
-    union all
-    select 'schema', n.oid, 'pg_namespace'::regclass, format('%I', n.nspname)
-      from pg_namespace n
-     where n.nspname = 'retired'
-       and n.nspowner = :me
-)
-select kind, oid, name
-  from mine
- where not exists (
-           select from pg_depend where classid = mine.class and objid = mine.oid and deptype = 'e'
+       and not exists (
+               select from pg_class as books
+                where books.relnamespace = c.relnamespace
+                  and books.relname = any (%(books)s)
+                  and not pg_has_role(o.oid, books.relowner, 'USAGE')
+           ) as able
+  from pg_class c
+  join pg_roles o on o.oid = c.relowner
+  join pg_roles me on me.rolname = current_user
+ where c.relnamespace = current_schema()::regnamespace
+   and c.relkind in ('r', 'p')
+   and c.relname <> all (%(books)s)
+   and not exists (
+           select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e'
        )
-""")
+ order by 1
+"""
 
 
-class HandingOver:
-    """What a superuser creates in the place of the school's one owner becomes the owner's, as if they had created it.
+def refuse_others(connection: Connection, school: Collection[str]) -> None:
+    """Refuse to change tables for one who does not own them: what such a role creates would be the wrong one's.
 
-    Raises RefusedError for one who is neither: what such a role creates would be the wrong one's.
+    `school` names the tables that count; all of the schema where it has none of them. A superuser may.
     """
-
-    def __init__(self, connection: Connection, school: Collection[str] | None = None) -> None:
-        self._me, self._owner = 0, None
-        me = connection.execute(ME).one()
-        owned = connection.execute(OWNED, {"bookkeeping": sorted(BOOKKEEPING)}).all()
-        owned = [row for row in owned if row.name in (school or ())] or owned
-        others = [row for row in owned if row.oid != me.oid]
-        if not others:
-            return
-        owners = {row.owner for row in others}
-        if not me.superuser:
-            raise _refused(me, [row.name for row in others], owners, may_be=all(row.may_be for row in others))
-        if len(others) == len(owned) and len(owners) == 1:
-            self._me, self._owner = me.oid, owners.pop()
-            self._known = {(row.kind, row.oid) for row in self._mine(connection) if row.name not in BOOKKEEPING}
-
-    def hand_over(self, connection: Connection) -> None:
-        """Give what was created since to the owner, inside the transaction that created it."""
-        if self._owner is None:
-            return
-        for row in self._mine(connection):
-            if (row.kind, row.oid) not in self._known:
-                as_it_is(
-                    connection,
-                    sql.SQL("alter {} {} owner to {}").format(
-                        sql.SQL(row.kind), sql.SQL(row.name), sql.Identifier(self._owner)
-                    ),
-                )
-
-    def _mine(self, connection: Connection) -> list[sa.Row[Any]]:
-        return list(connection.execute(MINE, {"me": self._me}))
-
-
-def _refused(me: sa.Row[Any], tables: list[str], owners: set[str], *, may_be: bool) -> RefusedError:
-    shown = ", ".join(tables[:SHOWN]) + (f" and {len(tables) - SHOWN} more" if len(tables) > SHOWN else "")
-    several = len(owners) > 1
-    owner = min(owners)
-    if several:
-        remedy = f"Let one role own them all (alter table … owner to {owner}), and connect as it."
-    elif may_be:
-        remedy = (
-            f"{me.login} may act as {owner}: alter role {_quoted(me.login)} set role {_quoted(owner)}, or add "
-            f"?options=-crole%3D{owner} to DATABASE_URL."
-        )
-    else:
-        remedy = (
-            f"Connect as {owner}, or let {owner} take {me.login} in: grant {_quoted(owner)} to {_quoted(me.login)}."
-        )
-    return RefusedError(
-        f"{me.name} would migrate, but {len(tables)} tables of the school belong to {' and '.join(sorted(owners))} "
-        f"({shown}): what it creates would belong to the wrong role.",
-        f"{remedy} Nothing was changed.",
+    owned = list(connection.exec_driver_sql(OWNED, {"books": sorted(BOOKKEEPING)}))
+    others = [row for row in _of(school, owned) if not row.mine]
+    if not others or others[0].superuser:
+        return
+    me, login = connection.exec_driver_sql("select current_user, session_user").one()
+    owners = sorted({row.owner for row in others})
+    shown = ", ".join(row.name for row in others[:SHOWN])
+    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+    belong = f"of the school's tables {len(others)} belong to {' and '.join(owners)} ({shown}{more})"
+    raise RefusedError(
+        f"{me} would migrate, but {belong}: what it creates would belong to the wrong role.",
+        f"{_remedy(login, owners, may_be=all(row.may_be for row in others))} Nothing was changed.",
     )
 
 
+@contextmanager
+def as_the_owner(driver: psycopg.Connection[Any], school: Collection[str], *, in_transaction: bool) -> Iterator[None]:
+    """Let a superuser work as the owner of the school inside the block: all that is made is the owner's then.
+
+    Where the owner could not do it, the superuser goes on as before, and it is said.
+    """
+    owner = _stands_for(driver, school)
+    if owner is None:
+        yield
+        return
+    before = _set_role(driver, owner)
+    if not in_transaction:
+        driver.commit()
+    try:
+        yield
+    finally:
+        if not driver.closed and not in_transaction:
+            driver.rollback()
+            _set_role(driver, before)
+            driver.commit()
+        elif not driver.closed and driver.info.transaction_status != TransactionStatus.INERROR:
+            _set_role(driver, before)
+
+
+def _stands_for(driver: psycopg.Connection[Any], school: Collection[str]) -> str | None:
+    with driver.cursor(row_factory=psycopg.rows.namedtuple_row) as cursor:
+        owned = _of(school, cursor.execute(OWNED, {"books": sorted(BOOKKEEPING)}).fetchall())
+    owners = {row.owner for row in owned}
+    if len(owners) != 1 or owned[0].mine or not owned[0].superuser:
+        return None
+    owner = str(owned[0].owner)
+    if not owned[0].able:
+        log.warning(
+            "The school belongs to %s, who could not make all of it; what this run makes belongs to you. "
+            "To have one owner: grant create on the database to %s, and give it what you made before.", owner, owner,
+        )  # fmt: skip
+        return None
+    return owner
+
+
+def _set_role(driver: psycopg.Connection[Any], role: str) -> str:
+    """Returns the one that it was, or "none"."""
+    row = driver.execute(
+        "with present as materialized (select current_setting('role') as before)"
+        " select before, set_config('role', %s, false) from present",
+        (role,),
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _of(school: Collection[str], owned: list[Any]) -> list[Any]:
+    return [row for row in owned if row.name in school] or owned
+
+
+def _remedy(login: str, owners: list[str], *, may_be: bool) -> str:
+    owner = owners[0]
+    if len(owners) > 1:
+        return f"Let one role own them all (alter table … owner to {_quoted(owner)}), and connect as it."
+    if may_be:
+        return (
+            f"{login} may act as {owner}: alter role {_quoted(login)} set role {_quoted(owner)}, or add "
+            f"?options=-crole%3D{owner} to DATABASE_URL."
+        )
+    return f"Connect as {owner}, or have them given to {login}: alter table … owner to {_quoted(login)}."
+
+
 def _quoted(name: str) -> str:
-    return sql.Identifier(name).as_string() if not name.isidentifier() or name.lower() != name else name
+    return name if name.isidentifier() and name.lower() == name else sql.Identifier(name).as_string()

@@ -31,16 +31,16 @@ select c.oid, c.relname::text as name, c.relowner
            select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e'
        )
 """
-# A grantee that is gone, the owner himself and whoever migrates need nothing.
+# Whoever migrates needs nothing. The owner of a table, where it is another, has all without any grant.
 HELD = sa.text(f"""
 with school as ({TABLES})
 select school.oid, school.name, coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_type as privilege,
        g.is_grantable as grantable
   from school
   join pg_class c on c.oid = school.oid
- cross join lateral aclexplode(c.relacl) as g
+ cross join lateral aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as g
   left join pg_roles r on r.oid = g.grantee
- where g.grantee not in (c.relowner, current_user::regrole)
+ where g.grantee <> current_user::regrole
    and (g.grantee = 0 or r.oid is not null)
 """)  # noqa: S608  # constants of ours
 # What PostgreSQL does by itself for what the owner creates, it does not where a superuser creates it in his place.
@@ -53,7 +53,7 @@ select distinct coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_ty
  where d.defaclobjtype = 'r'
    and d.defaclnamespace in (0, current_schema()::regnamespace)
    and d.defaclrole in (select relowner from ({TABLES}) as school)
-   and g.grantee not in (d.defaclrole, current_user::regrole)
+   and g.grantee <> current_user::regrole
    and (g.grantee = 0 or r.oid is not null)
 """)  # noqa: S608
 # Identity columns draw from their sequences by themselves; a column whose default says nextval() asks for a right.

@@ -13,7 +13,7 @@ from tests.history.schools import upgrade
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server
 
-PASSWORD = "s3cret"  # noqa: S105  # of roles that live as long as the test's server
+PASSWORD = "s3cret"  # of roles that live as long as the test's server
 BEFORE = "6ef5e6668592"
 """From here on come tables, more than one of them online."""
 
