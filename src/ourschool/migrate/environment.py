@@ -198,6 +198,8 @@ class Run:
             except (Exception, KeyboardInterrupt) as fault:
                 self._failed(_first(fault), plan)
                 raise
+        if self._rights is not None:
+            self._rights.tell_who_has_none()
 
     def _failed(self, fault: BaseException, plan: Plan) -> None:
         """Journal the failure beside the rolled-back transaction, and say where the database stands."""

@@ -11,101 +11,16 @@ from sqlalchemy.engine import Connection, Row
 
 from ourschool.database import as_it_is
 from ourschool.errors import UsageError
+from ourschool.migrate import rights_sql as ask
 from ourschool.schema.snapshot import BOOKKEEPING
 from ourschool.settings import ApplicationRole
 
 log = logging.getLogger("ourschool.migrate")
 
-EVERYBODY = "public"
-"""No role can have this name."""
+SHOWN = 5
 MUCH = 4
 """A role that has rights on a quarter of the tables is one that works with the school, not one that looks at a few."""
 
-TABLES = """
-select c.oid, c.relname::text as name, c.relowner
-  from pg_class c
- where c.relnamespace = current_schema()::regnamespace
-   and c.relkind in ('r', 'p')
-   and c.relname <> all (:bookkeeping)
-   and not exists (
-           select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e'
-       )
-"""
-# Whoever migrates needs nothing. The owner of a table, where it is another, has all without any grant.
-HELD = sa.text(f"""
-with school as ({TABLES})
-select school.oid, school.name, coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_type as privilege,
-       g.is_grantable as grantable
-  from school
-  join pg_class c on c.oid = school.oid
- cross join lateral aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as g
-  left join pg_roles r on r.oid = g.grantee
- where g.grantee <> current_user::regrole
-   and (g.grantee = 0 or r.oid is not null)
-""")  # noqa: S608  # constants of ours
-# What PostgreSQL does by itself for what the owner creates, it does not where a superuser creates it in his place.
-DEFAULTS = sa.text(f"""
-select distinct coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_type as privilege,
-       g.is_grantable as grantable
-  from pg_default_acl d
- cross join lateral aclexplode(d.defaclacl) as g
-  left join pg_roles r on r.oid = g.grantee
- where d.defaclobjtype = 'r'
-   and d.defaclnamespace in (0, current_schema()::regnamespace)
-   and d.defaclrole in (select relowner from ({TABLES}) as school)
-   and g.grantee <> current_user::regrole
-   and (g.grantee = 0 or r.oid is not null)
-""")  # noqa: S608
-# Identity columns draw from their sequences by themselves; a column whose default says nextval() asks for a right.
-KNOWN = sa.text("""
-with space as (select oid from pg_namespace where oid = current_schema()::regnamespace or nspname = 'retired')
-select oid from pg_class where relnamespace in (select oid from space)
-union all
-select oid from pg_proc where pronamespace in (select oid from space)
-union all
-select oid from pg_type where typnamespace in (select oid from space)
-""")
-"""What comes back from where it was set aside has kept its own rights."""
-THINGS = sa.text("""
-select 'table' as kind, c.oid, format('%I', c.relname) as name, c.relkind in ('v', 'm') as view
-  from pg_class c
- where c.relnamespace = current_schema()::regnamespace
-   and c.relkind in ('r', 'p', 'v', 'm', 'f')
-   and c.relname <> all (:bookkeeping)
-union all
-select 'sequence', c.oid, format('%I', c.relname), false
-  from pg_class c
- where c.relnamespace = current_schema()::regnamespace
-   and c.relkind = 'S'
-   and not exists (
-           select from pg_depend
-            where classid = 'pg_class'::regclass and objid = c.oid and deptype in ('i', 'e')
-       )
-union all
-select 'function', p.oid, p.oid::regprocedure::text, false
-  from pg_proc p
- where p.pronamespace = current_schema()::regnamespace
-   and p.prokind in ('f', 'w')
-   and p.prorettype <> all ('{trigger,event_trigger}'::regtype[])
-union all
-select 'type', t.oid, format('%I', t.typname), false
-  from pg_type t
- where t.typnamespace = current_schema()::regnamespace
-   and t.typtype in ('e', 'd')
- order by 1, 3
-""")
-MAY = {
-    "function": sa.text("select has_function_privilege(:role, cast(:oid as oid), 'execute')"),
-    "type": sa.text("select has_type_privilege(:role, cast(:oid as oid), 'usage')"),
-}
-SCRATCH = "scratch of ourschool"
-"""How the comment of a database begins that goes with the command that made it."""
-EXISTS = sa.text("""
-select to_regrole(quote_ident(:name)) is not null,
-       coalesce(starts_with(shobj_description(oid, 'pg_database'), :scratch), false)
-  from pg_database
- where datname = current_database()
-""")
 NEEDED = {"sequence": "usage", "function": "execute", "type": "usage"}
 
 
@@ -120,7 +35,7 @@ class Right:
     @property
     def identifier(self) -> sql.Composable:
         """The role as GRANT names it."""
-        return sql.SQL("public") if self.role == EVERYBODY else sql.Identifier(self.role)
+        return _identifier(self.role)
 
     @property
     def said(self) -> str:
@@ -138,18 +53,19 @@ class Lacking:
     most: frozenset[str]
     """What it has on all of those; perhaps nothing."""
     tables: tuple[str, ...]
-    """Those on which it has none, quoted."""
+    """Those on which it has none, quoted where they need it."""
+    identifier: str
+    """The role as GRANT names it."""
 
-    @property
-    def called(self) -> str:
-        """The role in a sentence."""
-        return "PUBLIC" if self.role == EVERYBODY else f"Role {self.role}"
+    def __str__(self) -> str:
+        more = f" and {len(self.tables) - SHOWN} more" if self.tables[SHOWN:] else ""
+        shown = ", ".join(self.tables[:SHOWN]) + more
+        return f"{_called(self.role)} has rights on {self.has} tables and none on {len(self.tables)} others ({shown})"
 
     @property
     def statement(self) -> str:
         """What gives it the same on these tables as on the others, to be pasted."""
-        who = "public" if self.role == EVERYBODY else sql.Identifier(self.role).as_string()
-        return f"grant {listed(self.most) or 'select'} on {', '.join(self.tables)} to {who};"
+        return f"grant {listed(self.most) or 'select'} on {', '.join(self.tables)} to {self.identifier};"
 
 
 class Rights:
@@ -162,21 +78,34 @@ class Rights:
     def __init__(
         self, connection: Connection, school: Collection[str] | None = None, named: ApplicationRole | None = None
     ) -> None:
-        known = connection.execute(KNOWN).scalars().all()
+        known = connection.execute(ask.KNOWN).scalars().all()
         self._known = set(known)
         self.following = following(connection, school)
+        self._without = left_out(connection, school)
+        self._made: list[str] = []
         if named is not None and _exists(connection, named):
             of_others = tuple(each for each in self.following if each.role != named.name)
             self.following = (*of_others, Right(named.name, frozenset(map(str.upper, named.privileges))))
+            self._without = tuple(role for role in self._without if role != named.name)
         self._named = named
 
     def follow(self, connection: Connection) -> list[str]:
         """Give what is new what it should have; returns what was given, in words for the journal."""
-        if not self.following:
+        if not self.following and not self._without:
             return []
         new = [row for row in _things(connection) if row.oid not in self._known]
         self._known |= {row.oid for row in new}
+        self._made += [row.name for row in new if row.kind == "table" and not row.view]
         return [said for right in self.following for said in self._give(connection, right, new)] if new else []
+
+    def tell_who_has_none(self) -> None:
+        """At the end of the run: whose rights could not follow, because no one of them is on all tables."""
+        for role in self._without if self._made else ():
+            log.warning(
+                "%s has rights on some of the tables from before, and no right that it has on all of them: it has none "
+                "on %s. Where it needs one: grant select on %s to %s;",
+                _called(role), ", ".join(self._made), ", ".join(self._made), _identifier(role).as_string(),
+            )  # fmt: skip
 
     def _give(self, connection: Connection, right: Right, new: Sequence[Row[Any]]) -> Iterator[str]:
         if self._named is not None and right.role == self._named.name:
@@ -190,7 +119,7 @@ class Rights:
                 if some:
                     to = right.identifier + sql.SQL(passing)
                     _grant(connection, listed(some), ", ".join(tables), to)
-            log.info("%s may %s %s, as the tables from before.", _called(right), right.said, ", ".join(tables))
+            log.info("%s may %s %s, as the tables from before.", _called(right.role), right.said, ", ".join(tables))
             yield f"grant {right.said} on {', '.join(tables)} to {right.role}"
         for kind, what in NEEDED.items():
             names = [row.name for row in new if row.kind == kind and _lacks(connection, right, row)]
@@ -206,7 +135,7 @@ def following(connection: Connection, school: Collection[str] | None = None) -> 
         for role, by_table in held.items()
         if by_table.keys() == tables.keys()
     }
-    for row in connection.execute(DEFAULTS, {"bookkeeping": sorted(BOOKKEEPING)}):
+    for row in connection.execute(ask.DEFAULTS, {"bookkeeping": sorted(BOOKKEEPING)}):
         right = found.get(row.role, Right(row.role, frozenset()))
         passing = right.grantable | ({row.privilege} if row.grantable else set())
         found[row.role] = Right(row.role, right.privileges | {row.privilege}, passing)
@@ -221,10 +150,20 @@ def lacking(connection: Connection, school: Collection[str] | None = None) -> tu
             role,
             len(by_table),
             _common(by_table, grantable=False),
-            tuple(sql.Identifier(name).as_string() for name in sorted(tables.keys() - by_table.keys())),
+            tuple(_quoted(connection, sorted(tables.keys() - by_table.keys()))),
+            ask.EVERYBODY if role == ask.EVERYBODY else _quoted(connection, [role])[0],
         )
         for role, by_table in sorted(held.items())
         if by_table.keys() < tables.keys() and len(by_table) * MUCH >= len(tables)
+    )
+
+
+def left_out(connection: Connection, school: Collection[str] | None = None) -> tuple[str, ...]:
+    """The roles that have rights on a good part of the school's tables, and no one right on all of them."""
+    follow = {right.role for right in following(connection, school)}
+    tables, held = _held(connection, school)
+    return tuple(
+        role for role, by_table in sorted(held.items()) if role not in follow and len(by_table) * MUCH >= len(tables)
     )
 
 
@@ -241,11 +180,11 @@ Held = dict[str, dict[str, dict[str, bool]]]
 
 
 def _held(connection: Connection, school: Collection[str] | None) -> tuple[dict[str, int], Held]:
-    every = connection.execute(sa.text(TABLES), {"bookkeeping": sorted(BOOKKEEPING)}).all()
+    every = connection.execute(sa.text(ask.TABLES), {"bookkeeping": sorted(BOOKKEEPING)}).all()
     tables = {row.name: row.oid for row in every}
     tables = {name: oid for name, oid in tables.items() if name in (school or ())} or tables
     held: Held = {}
-    for row in connection.execute(HELD, {"bookkeeping": sorted(BOOKKEEPING)}):
+    for row in connection.execute(ask.HELD, {"bookkeeping": sorted(BOOKKEEPING)}):
         if row.name in tables:
             held.setdefault(row.role, {}).setdefault(row.name, {})[row.privilege] = row.grantable
     return tables, held
@@ -257,14 +196,14 @@ def _common(by_table: dict[str, dict[str, bool]], *, grantable: bool) -> frozens
 
 
 def _things(connection: Connection) -> Sequence[Row[Any]]:
-    return connection.execute(THINGS, {"bookkeeping": sorted(BOOKKEEPING)}).all()
+    return connection.execute(ask.THINGS, {"bookkeeping": sorted(BOOKKEEPING)}).all()
 
 
 def _lacks(connection: Connection, right: Right, row: Row[Any]) -> bool:
     """A sequence is drawn from by whoever inserts; what everybody may use by default needs no grant."""
     if row.kind == "sequence":
         return "INSERT" in right.privileges
-    return not connection.execute(MAY[row.kind], {"role": right.role, "oid": row.oid}).scalar_one()
+    return not connection.execute(ask.MAY[row.kind], {"role": right.role, "oid": row.oid}).scalar_one()
 
 
 def _grant(connection: Connection, what: str, on: str, to: sql.Composable) -> None:
@@ -280,13 +219,21 @@ def _into_the_schema(connection: Connection, right: Right) -> None:
         as_it_is(connection, sql.SQL("grant usage on schema {} to {}").format(sql.Identifier(schema), right.identifier))
 
 
-def _called(right: Right) -> str:
-    return "Everybody" if right.role == EVERYBODY else f"Role {right.role}"
+def _quoted(connection: Connection, names: Sequence[str]) -> list[str]:
+    return [str(name) for name in connection.execute(ask.QUOTED, {"names": list(names)}).scalars()]
+
+
+def _identifier(role: str) -> sql.Composable:
+    return sql.SQL("public") if role == ask.EVERYBODY else sql.Identifier(role)
+
+
+def _called(role: str) -> str:
+    return "Everybody (PUBLIC)" if role == ask.EVERYBODY else f"Role {role}"
 
 
 def _exists(connection: Connection, named: ApplicationRole) -> bool:
     """A scratch database may be on a server of its own, which knows nobody."""
-    there, scratch = connection.execute(EXISTS, {"name": named.name, "scratch": SCRATCH}).one()
+    there, scratch = connection.execute(ask.EXISTS, {"name": named.name, "scratch": ask.SCRATCH}).one()
     if not there and not scratch:
         raise UsageError(
             f"OURSCHOOL_APPLICATION_ROLE names {named.name!r}, a role that this server does not have.",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from alembic import command
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Connection
 
 from ourschool.errors import AttentionError, OurSchoolError
-from ourschool.migrate import faults
+from ourschool.migrate import faults, owners, rights
 from ourschool.operate import alembic_here
 from ourschool.operate.backup import Backup, backup
 from ourschool.operate.change import accounting
@@ -53,19 +53,40 @@ class Done:
 def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: bool = True) -> Plan:
     """Look at what is pending up to `target`, and whether anything is in the way; nothing is changed.
 
-    Raises UsageError for a target that is not there, RefusedError where a backup would not fit on the disk.
+    Raises UsageError for a target that is not there, RefusedError where a backup would not fit on the disk, or where
+    the role is not the owner of the school's tables.
     """
     script = alembic_here.script(settings)
     revision, wanted = reach(script, target)
     with look(url, "ourschool upgrade") as connection:
         at, took = heads(connection), journal.took(connection)
+        warnings = _whose(connection, names_at(settings, url, at))
     todo = line(script, built.history(script), at).pending
     rehearsed = kept.took(settings, url, todo)
-    warnings = preflight(settings, url, with_backup=with_backup)
+    warnings += preflight(settings, url, with_backup=with_backup)
     return Plan(
         str(url.database), at, revision,
         tuple(pending(each, took, rehearsed) for each in todo if each.revision in wanted), tuple(warnings),
     )  # fmt: skip
+
+
+def names_at(settings: Settings, url: URL, at: tuple[str, ...]) -> frozenset[str]:
+    """The names of the school's tables where the database stands; none where nobody can tell."""
+    if len(at) != 1:
+        return frozenset()
+    try:
+        return frozenset(table.name for table in built.catalogue(settings, url, at[0]).tables)
+    except (OurSchoolError, KeyError):
+        return frozenset()
+
+
+def _whose(connection: Connection, school: frozenset[str]) -> list[str]:
+    """Whose rights cannot follow, each in a sentence. Raises RefusedError where the role is not the owner."""
+    owners.refuse_others(connection, school)
+    return [
+        f"Role {role} has rights on some tables and no one right on all of them: it gets none on new ones."
+        for role in rights.left_out(connection, school)
+    ]
 
 
 def reach(script: ScriptDirectory, target: str) -> tuple[str, frozenset[str]]:
