@@ -73,20 +73,19 @@ def as_the_owner(driver: psycopg.Connection[Any], school: Collection[str], *, in
     Where the owner could not do it, the superuser goes on as before, and it is said.
     """
     owner = _stands_for(driver, school)
-    if owner is None:
-        yield
-        return
-    before = _set_role(driver, owner)
+    before = _set_role(driver, owner) if owner is not None else None
     if not in_transaction:
         driver.commit()
     try:
         yield
     finally:
-        if not driver.closed and not in_transaction:
+        if before is None or driver.closed:
+            pass
+        elif not in_transaction:
             driver.rollback()
             _set_role(driver, before)
             driver.commit()
-        elif not driver.closed and driver.info.transaction_status != TransactionStatus.INERROR:
+        elif driver.info.transaction_status != TransactionStatus.INERROR:
             _set_role(driver, before)
 
 

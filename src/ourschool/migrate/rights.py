@@ -109,7 +109,7 @@ class Rights:
 
     def _give(self, connection: Connection, right: Right, new: Sequence[Row[Any]]) -> Iterator[str]:
         if self._named is not None and right.role == self._named.name:
-            _into_the_schema(connection, right)
+            _at_the_door(connection, right)
         views = [row.name for row in new if row.kind == "table" and row.view]
         if views and "SELECT" in right.privileges:
             _grant(connection, "select", ", ".join(views), right.identifier)
@@ -210,13 +210,13 @@ def _grant(connection: Connection, what: str, on: str, to: sql.Composable) -> No
     as_it_is(connection, sql.SQL("grant {} on {} to {}").format(sql.SQL(what), sql.SQL(on), to))
 
 
-def _into_the_schema(connection: Connection, right: Right) -> None:
-    """Whom a setting names may be new to the school: without the schema the tables are of no use."""
-    schema, may = connection.execute(
-        sa.text("select current_schema(), has_schema_privilege(:role, current_schema(), 'usage')"), {"role": right.role}
-    ).one()
-    if not may:
-        as_it_is(connection, sql.SQL("grant usage on schema {} to {}").format(sql.Identifier(schema), right.identifier))
+def _at_the_door(connection: Connection, right: Right) -> None:
+    """Whom a setting names may be new to the school: it needs the schema, and `ensure_current` reads the revision."""
+    schema, may_enter, may_read = connection.execute(ask.DOOR, {"role": right.role}).one()
+    if not may_enter:
+        _grant(connection, "usage", f"schema {schema}", right.identifier)
+    if may_read is False:
+        _grant(connection, "select", "alembic_version", right.identifier)
 
 
 def _quoted(connection: Connection, names: Sequence[str]) -> list[str]:

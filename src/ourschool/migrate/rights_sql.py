@@ -94,3 +94,8 @@ select quote_ident(name)
   from unnest(cast(:names as text[])) with ordinality as given (name, nth)
  order by nth
 """)
+DOOR = sa.text("""
+select quote_ident(current_schema()),
+       has_schema_privilege(:role, current_schema(), 'usage'),
+       has_table_privilege(:role, to_regclass('alembic_version'), 'select')
+""")
