@@ -26,7 +26,8 @@ amends = "17d4b8e26fa9"
 """A released revision, whose file can no longer change: what it forgets is kept around it, by what stands below."""
 
 FLAGS = {"users": "is_active", "assignment_templates": "is_exportable"}
-EDITED = "(changed.updated_at > kept.retired_at and changed.updated_at > changed.created_at)"
+# 17d4b8e26fa9 itself fills updated_at with created_at where it was NULL.
+EDITED = "changed.updated_at <> coalesce((kept.was ->> 'updated_at')::timestamptz, changed.created_at)"
 CHOSEN = {
     "users": f"{EDITED} or exists (select from user_sessions where user_id = kept.id and created_at > kept.retired_at)",
     "assignment_templates": EDITED,
@@ -51,7 +52,7 @@ begin
     );
     comment on table {kept} is '{table} whose {flag} was NULL before 17d4b8e26fa9';
     insert into {kept} (id, was, became)
-    select id, '{{"{flag}": null}}', '{{"{flag}": true}}'
+    select id, jsonb_build_object('{flag}', null, 'updated_at', updated_at), '{{"{flag}": true}}'
       from {table} as missing
      where {flag} is null
        and not exists (select from {kept} as kept where kept.id = missing.id and left_at is null);

@@ -10,6 +10,17 @@ from dotenv import dotenv_values
 from ourschool import project
 from ourschool.errors import UsageError
 
+PRIVILEGES = frozenset({"select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"})
+"""What a role may be given on a table."""
+
+
+@dataclass(frozen=True)
+class ApplicationRole:
+    """The role that the application connects as, and what it gets on the tables that an upgrade makes."""
+
+    name: str
+    privileges: tuple[str, ...] = ("select", "insert", "update", "delete")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,6 +45,8 @@ class Settings:
     """`OURSCHOOL_IDLE_TIMEOUT`, ms: a migrator that went silent inside a transaction is ended by the server."""
     backups: Path = Path("backups")
     """`OURSCHOOL_BACKUPS`: the folder that backups are kept in; a relative one is taken from `folder`."""
+    application_role: ApplicationRole | None = None
+    """`OURSCHOOL_APPLICATION_ROLE`, `name` or `name:select,insert`: who gets rights on what an upgrade makes."""
     development: bool = False
     """`OURSCHOOL_DEVELOPMENT=yes`: this database may be emptied by `ourschool reset`."""
 
@@ -54,7 +67,7 @@ def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str,
 
     `database_url` (an option of the command line) wins over the environment, the environment over `.env`.
     A `.env` is taken as written: `$` and `%` in a password stand for themselves.
-    Raises UsageError for a number that is none.
+    Raises UsageError for a number that is none, and for privileges that there are not.
     """
     process = os.environ if environ is None else environ
     folder = Path.cwd() if folder == project.INSTALLED else folder
@@ -69,6 +82,7 @@ def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str,
         migrator_deadline=_number(known, "OURSCHOOL_MIGRATOR_DEADLINE", Settings.migrator_deadline),
         statement_timeout=int(_number(known, "OURSCHOOL_STATEMENT_TIMEOUT", Settings.statement_timeout)),
         idle_timeout=int(_number(known, "OURSCHOOL_IDLE_TIMEOUT", Settings.idle_timeout)),
+        application_role=_role(known.get("OURSCHOOL_APPLICATION_ROLE", "").strip()),
         development=known.get("OURSCHOOL_DEVELOPMENT", "").strip().lower() in {"yes", "true", "1"},
         backups=Path(known.get("OURSCHOOL_BACKUPS", "").strip() or Settings.backups),
     )
@@ -87,3 +101,17 @@ def _number(known: Mapping[str, str], name: str, default: float, *, least: int =
             f"{name} is {text!r}, which is not a number from {least} up.", f"Set {name} to a number, or unset it."
         )
     return number
+
+
+def _role(text: str) -> ApplicationRole | None:
+    """`name`, or `name:select,insert`; a name with a colon in it needs its privileges behind the last one."""
+    name, colon, listed = text.rpartition(":")
+    if not colon:
+        return ApplicationRole(text) if text else None
+    privileges = tuple(each.strip().lower() for each in listed.split(","))
+    if not name.strip() or not PRIVILEGES.issuperset(privileges):
+        raise UsageError(
+            f"OURSCHOOL_APPLICATION_ROLE is {text!r}, which is not a role and privileges on tables.",
+            "Write the role alone, or with what it may do: app:select,insert,update,delete.",
+        )
+    return ApplicationRole(name.strip(), privileges)

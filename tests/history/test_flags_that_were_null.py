@@ -18,7 +18,7 @@ insert into users (id, email, username, hashed_password, first_name, last_name, 
 values (1, 'a', 'a', '-', 'A', 'A', 'admin', true, '2020-01-01', '2020-01-01'),
        (2, 'b', 'b', '-', 'B', 'B', 'student', null, '2020-01-01', '2020-01-02'),
        (3, 'c', 'c', '-', 'C', 'C', 'student', null, null, null),
-       (4, 'd', 'd', '-', 'D', 'D', 'student', null, '2020-01-01', null),
+       (4, 'd', 'd', '-', 'D', 'D', 'student', null, '2020-01-01', 'infinity'),
        (5, 'e', 'e', '-', 'E', 'E', 'student', null, null, '2020-01-01'),
        (6, 'f', 'f', '-', 'F', 'F', 'student', false, '2020-01-01', null),
        (7, 'g', 'g', '-', 'G', 'G', 'student', true, null, null);
@@ -180,7 +180,6 @@ def test_printed_sql_keeps_it_as_well(at_revision: Stop, capsys: pytest.CaptureF
     database = at_revision(BELOW)
     filled(database)
     config = Config(str(ROOT / "alembic.ini"))
-    config.print_stdout = print  # type: ignore[method-assign]
     before = catalogue(database)
 
     def printed(what: object, way: str) -> str:

@@ -102,6 +102,7 @@ def _show(found: Rehearsal) -> None:
     if found.revisions:
         typer.echo(paragraph(growth(found)))
     _list("Of the copy:", list(found.notes))
+    _list("Rights of other roles:", list(found.rights))
     _list("To look at before the upgrade:", list(found.problems))
     typer.echo("")
     typer.echo(paragraph(verdict(found)))

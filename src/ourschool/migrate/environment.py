@@ -10,6 +10,7 @@ from logging.config import fileConfig
 from types import ModuleType
 from typing import Any, NoReturn
 
+import psycopg
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -18,12 +19,13 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate import authoring, faults, journal, leftovers, made, refusals, waiting
+from ourschool.migrate import authoring, faults, journal, leftovers, made, owners, refusals, waiting
 from ourschool.migrate.asking.asking import asks_first
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.online.retire import others
 from ourschool.migrate.parts import Parts
 from ourschool.migrate.plan import Plan, Step, Steps, version_table_later
+from ourschool.migrate.rights import Rights
 from ourschool.migrate.session import APPLICATION, EVERY_ROW, backend_pid, renew, server_settings, worker
 from ourschool.settings import Settings
 
@@ -89,6 +91,7 @@ class Run:
         self.watch: waiting.Watch | None = None
         self.parts: Parts | None = None
         self._journalled: str | None = None
+        self._rights: Rights | None = None
         passed = config.attributes.get("connection")
         while passed is not None and not isinstance(passed, Connection):
             # an engine, as Alembic's cookbook passes it, or what pytest-alembic wraps around one
@@ -147,6 +150,8 @@ class Run:
 
         `config.attributes["applied"]` is told of it in the same transaction: connection and revision.
         """
+        if ctx.connection is not None and not ctx.as_sql:
+            self._for_others(ctx.connection)
         entry = self.plan.entry() if self.plan else None
         if entry is not None and ctx.connection is not None and not ctx.as_sql:
             tell = self.config.attributes.get("applied")
@@ -157,6 +162,12 @@ class Run:
             made.forget(ctx.connection, entry.revision)
             log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
 
+    def _for_others(self, connection: Connection) -> None:
+        """Other roles have their rights on what was made since the last commit."""
+        if self._rights is not None and self.plan is not None:
+            for given in self._rights.follow(connection):
+                self.plan.note(given)
+
     def _ensure_journal(self, connection: Connection, entry: journal.Entry) -> None:
         if self._journalled is None or self._journalled == entry.revision:
             journal.ensure(connection)  # a step before this one has committed the table otherwise
@@ -165,22 +176,28 @@ class Run:
     def _begun(self) -> int | None:
         return self.parts.begun(self.plan.current) if self.parts and self.plan else None
 
-    def _in_parts(self, context: MigrationContext, plan: Plan) -> None:
-        """Journal that a revision has begun, with the first part of it that is committed."""
+    def _before_each_commit(self, context: MigrationContext, plan: Plan) -> None:
+        """An online operation commits what its revision made so far; cut off there, the next run has to know it.
+
+        With that go the rights of other roles, a note of what was made, and the journal's line that it has begun.
+        """
         block = context.autocommit_block
         parts = self.parts = Parts(self.connection)
         self._stack.callback(parts.close)
 
-        def begin() -> AbstractContextManager[None]:
+        def noted() -> AbstractContextManager[None]:
+            connection, entry = context.connection, plan.entry()
+            assert connection is not None
+            if connection.in_transaction() and connection.get_isolation_level() != "AUTOCOMMIT":
+                self._for_others(connection)
             if isinstance(plan.current, RevisionStep):
                 made.note(context, plan.current)
-            entry = plan.entry()
-            if entry is not None and context.connection is not None and parts.before_the_first(plan.current):
-                self._ensure_journal(context.connection, entry)
-                parts.begin(journal.begin(context.connection, entry))
+            if entry is not None and parts.before_the_first(plan.current):
+                self._ensure_journal(connection, entry)
+                parts.begin(journal.begin(connection, entry))
             return block()
 
-        context.autocommit_block = begin  # type: ignore[method-assign,assignment]
+        context.autocommit_block = noted  # type: ignore[method-assign, assignment]
 
     def _writes(self, context: MigrationContext) -> bool:
         return bool(context.opts.get("destination_rev")) and not context.opts.get("dont_mutate", False)
@@ -190,6 +207,9 @@ class Run:
         beside = stack.enter_context(self._beside.connect()).execution_options(isolation_level="AUTOCOMMIT")
         stack.enter_context(only_migrator(beside, self.settings.migrator_deadline, backend_pid(self.connection)))
         pid = stack.enter_context(worker(self.connection, self._wanted))
+        driver, in_transaction = self.connection.connection.driver_connection, self.connection.in_transaction()
+        assert isinstance(driver, psycopg.Connection)
+        stack.enter_context(owners.as_the_owner(driver, _tables(context), in_transaction=in_transaction))
         refusals.without_transactions(self.connection)
 
         def once() -> None:
@@ -205,12 +225,14 @@ class Run:
                     context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
                     once()
                 else:
-                    self._in_parts(context, plan)
+                    self._before_each_commit(context, plan)
                     waiting.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
                     made.tidy(beside)
             except (Exception, KeyboardInterrupt) as fault:
                 self._failed(_first(fault), plan, alembic.script, alone=not context._in_external_transaction)  # noqa: SLF001
                 raise
+        if self._rights is not None:
+            self._rights.tell_who_has_none()
 
     def _failed(self, fault: BaseException, plan: Plan, script: ScriptDirectory, *, alone: bool) -> None:
         """Journal the failure beside the rolled-back transaction, and say how the database is left."""
@@ -267,6 +289,10 @@ class Run:
             return
         if any(step.info.is_stamp and refusals.BASELINE in step.info.destination_revision_ids for step in steps):
             self._compare_with_baseline(context, script)
+        if not all(step.info.is_stamp for step in steps):
+            school = _tables(context)
+            owners.refuse_others(context.connection, school)
+            self._rights = Rights(context.connection, school, self.settings.application_role)
 
     def _compare_with_baseline(self, context: MigrationContext, script: ScriptDirectory) -> None:
         difference = refusals.not_the_baseline(context, script)
@@ -298,6 +324,12 @@ def _and_bring_back(downgrade: Callable[..., Any], context: MigrationContext) ->
         others.bring_back(context)
 
     return both
+
+
+def _tables(context: MigrationContext) -> set[str]:
+    """The names of the school's tables, as the models have them."""
+    metadata = context.opts.get("target_metadata")
+    return set(metadata.tables) if isinstance(metadata, sa.MetaData) else set()
 
 
 def _upward(command: Steps, steps: list[Step]) -> bool:

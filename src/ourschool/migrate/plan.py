@@ -59,7 +59,7 @@ class Plan:
         while self._left:
             if self.current is not self._left[0]:
                 self._started = dt.datetime.now(dt.UTC)
-            self._of_this_step = []
+                self._of_this_step = []
             self.current = self._left[0]
             yield self.current
             self._left.popleft()
@@ -68,7 +68,8 @@ class Plan:
 
     def note(self, words: str) -> None:
         """Have the journal's line of the step at hand say this too."""
-        self._of_this_step.append(words)
+        if words not in self._of_this_step:  # a step that tries again says the same again
+            self._of_this_step.append(words)
 
     def entry(self) -> Entry | None:
         """The journal's entry for the step at hand; None between commands."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from alembic import command
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Connection
 
 from ourschool.errors import AttentionError, OurSchoolError
-from ourschool.migrate import cut_off, faults, refusals
+from ourschool.migrate import cut_off, faults, owners, refusals, rights
 from ourschool.migrate.cut_off import CutOff
 from ourschool.migrate.online.change_types import expansion
 from ourschool.operate import alembic_here
@@ -69,14 +69,34 @@ def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: boo
         steps = refusals.steps_to(script, at, target, upward=True)
         refusals.before_a_run(refusals.Asked(connection, script, at, steps, upward=True))
         begun = cut_off.find(connection, script, at)
+        warnings = _whose(connection, names_at(settings, url, at))
     todo = line(script, built.history(script), at).pending
     rehearsed = kept.took(settings, url, todo)
-    warnings = preflight(settings, url, with_backup=with_backup and bool(todo))
+    warnings += preflight(settings, url, with_backup=with_backup and bool(todo))
     return Plan(
         str(url.database), at, revision,
         tuple(pending(each, took, rehearsed) for each in todo if each.revision in wanted), tuple(warnings),
         begun, kept.warning(settings, url, at),
     )  # fmt: skip
+
+
+def names_at(settings: Settings, url: URL, at: tuple[str, ...]) -> frozenset[str]:
+    """The names of the school's tables where the database stands; none where nobody can tell."""
+    if len(at) != 1:
+        return frozenset()
+    try:
+        return frozenset(table.name for table in built.catalogue(settings, url, at[0]).tables)
+    except (OurSchoolError, KeyError):
+        return frozenset()
+
+
+def _whose(connection: Connection, school: frozenset[str]) -> list[str]:
+    """Whose rights cannot follow, each in a sentence. Raises RefusedError where the role is not the owner."""
+    owners.refuse_others(connection, school)
+    return [
+        f"Role {role} has rights on some tables and no one right on all of them: it gets none on new ones."
+        for role in rights.left_out(connection, school)
+    ]
 
 
 def reach(script: ScriptDirectory, target: str) -> tuple[str, frozenset[str]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ourschool.operate.change.accounting import Rows
 from ourschool.operate.rehearse.values import Column, Table
+from ourschool.schema.catalogue import Catalogue
 
 
 def unaccounted(up: Sequence[Table], before: Rows, after: Rows) -> Iterator[str]:
@@ -42,6 +43,17 @@ def by_the_way_down(up: Sequence[Table], down: Sequence[Table]) -> Iterator[str]
         for column in table.columns:
             if column.lost and not _changed_before(ups.get(table.name), column.name):
                 yield f"{table.name}.{column.name}: {_lost(column)}"
+
+
+def rights_lost(before: Catalogue, after: Catalogue) -> Iterator[str]:
+    """What a role might do before the upgrade with something that is still there, and may not do after it."""
+    there = {f"table {table.name}" for table in after.tables} | {
+        f"column {table.name}.{column.name}" for table in after.tables for column in table.columns
+    }
+    now = {(grant.on, grant.grantee, grant.privilege) for grant in after.grants}
+    for grant in before.grants:
+        if grant.on.replace('"', "") in there and (grant.on, grant.grantee, grant.privilege) not in now:
+            yield f"Role {grant.grantee} loses {grant.privilege.lower()} on {grant.on}"
 
 
 def filled(down: Sequence[Table]) -> int:

@@ -183,6 +183,8 @@ class Rehearsal:
     problems: tuple[str, ...]
     cost: Cost
     notes: tuple[str, ...] = ()
+    rights: tuple[str, ...] = ()
+    """Roles that have rights on other tables and none on some after the upgrade; perhaps as it is meant."""
 
     @property
     def holds(self) -> bool:

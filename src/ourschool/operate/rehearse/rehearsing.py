@@ -11,12 +11,12 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
-from ourschool.migrate import cut_off, refusals
+from ourschool.migrate import cut_off, owners, refusals, rights
 from ourschool.operate import alembic_here
 from ourschool.operate.backup import servers
 from ourschool.operate.backup.dumping import Say
 from ourschool.operate.change import accounting
-from ourschool.operate.change.upgrading import reach
+from ourschool.operate.change.upgrading import names_at, reach
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads
 from ourschool.operate.rehearse import blocks, judging, values
@@ -55,6 +55,7 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
     with alone(url, say) as real:
         if asked.backup is None and not _pending(real, script, history, wanted):
             return None
+        owners.refuse_others(real, names_at(settings, url, heads(real)))
         begun = cut_off.find(real, script, heads(real))
         if begun is not None:
             say(begun.sentence)
@@ -88,6 +89,7 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
         problems=tuple(found.problems),
         cost=found.cost,
         notes=copy.notes,
+        rights=found.rights,
     )
 
 
@@ -129,6 +131,7 @@ class _Rehearsed:
         self.up: tuple[values.Table, ...] = ()
         self.way_back: WayBack | None = None
         self.problems: list[str] = []
+        self.rights: tuple[str, ...] = ()
         self.cost = Cost(0, 0, 0, 0, 0, 0, 0)
 
     def run(self) -> None:
@@ -144,6 +147,8 @@ class _Rehearsed:
         self.up = values.compare(beside, self._copy.kept)
         self.problems += judging.unaccounted(self.up, rows, accounting.count(beside))
         first, sums = take(beside), values.sums(beside)
+        self.problems += judging.rights_lost(catalogue, first)
+        self.rights = tuple(f"{each}. Where that is not meant: {each.statement}" for each in rights.lacking(beside))
         self._say(f"Going down {len(self._pending)} revisions, and up again")
         self.way_back = self._back_and_again(catalogue, first, sums)
 

@@ -45,6 +45,9 @@ def _lines(found: Rehearsal) -> Iterator[str]:
     if found.problems:
         yield "\n## To look at before the upgrade\n"
         yield from (f"- {_cell(each)}" for each in found.problems)
+    if found.rights:
+        yield "\n## Rights of other roles\n"
+        yield from (f"- {_cell(each)}" for each in found.rights)
     yield "\n## Revisions\n"
     yield "| revision | what | time | rows changed | rewritten | WAL | database after |"
     yield "|---|---|---|---|---|---|---|"

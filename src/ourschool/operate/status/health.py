@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ourschool.database import as_it_is
+from ourschool.migrate import rights
 from ourschool.operate import aside
 from ourschool.operate.adopt.findings import literal, quoted
 
@@ -82,7 +83,7 @@ class Ailment:
 def ailments(connection: Connection) -> list[Ailment]:
     """All that is found; a question that the role may not ask is one of them."""
     found: list[Ailment] = []
-    for look in (_indexes, _constraints, _triggers, _sequences, _retired):
+    for look in (_indexes, _constraints, _triggers, _sequences, _rights, _retired):
         try:
             with connection.begin_nested():
                 found += look(connection)
@@ -139,6 +140,12 @@ def _sequences(connection: Connection) -> Iterator[Ailment]:
                 " the next rows cannot be added",
                 f"select setval({literal(name)}, max({column})) from {table};",  # noqa: S608  # quoted
             )
+
+
+def _rights(connection: Connection) -> Iterator[Ailment]:
+    """A role that works with the school and was forgotten when tables were made, or kept from them on purpose."""
+    for lacking in rights.lacking(connection):
+        yield Ailment("missing rights", str(lacking), f"{lacking.statement} Where that is meant, leave it.")
 
 
 def _retired(connection: Connection) -> Iterator[Ailment]:

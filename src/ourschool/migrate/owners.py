@@ -1,0 +1,136 @@
+"""One owner for the whole school: who migrates is the owner, or a superuser, who then works as the owner."""
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+from sqlalchemy.engine import Connection
+
+from ourschool.errors import RefusedError
+from ourschool.schema.snapshot import BOOKKEEPING
+
+log = logging.getLogger("ourschool.migrate")
+
+SHOWN = 5
+OWNED = """
+select c.relname::text as name,
+       o.rolname::text as owner,
+       o.rolname = current_user as mine,
+       pg_has_role(session_user, o.oid, 'MEMBER') as may_be,
+       me.rolsuper as superuser,
+       has_schema_privilege(o.oid, c.relnamespace, 'CREATE')
+       and has_database_privilege(o.oid, current_database(), 'CREATE')
+       and not exists (
+               select from pg_namespace where nspname = 'retired' and not pg_has_role(o.oid, nspowner, 'USAGE')
+           )
+       and not exists (
+               select from pg_class as books
+                where books.relnamespace = c.relnamespace
+                  and books.relname = any (%(books)s)
+                  and not pg_has_role(o.oid, books.relowner, 'USAGE')
+           ) as able
+  from pg_class c
+  join pg_roles o on o.oid = c.relowner
+  join pg_roles me on me.rolname = current_user
+ where c.relnamespace = current_schema()::regnamespace
+   and c.relkind in ('r', 'p')
+   and c.relname <> all (%(books)s)
+   and not exists (
+           select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e'
+       )
+ order by 1
+"""
+
+
+def refuse_others(connection: Connection, school: Collection[str]) -> None:
+    """Refuse to change tables for one who does not own them: what such a role creates would be the wrong one's.
+
+    `school` names the tables that count; all of the schema where it has none of them. A superuser may.
+    """
+    owned = list(connection.exec_driver_sql(OWNED, {"books": sorted(BOOKKEEPING)}))
+    others = [row for row in _of(school, owned) if not row.mine]
+    if not others or others[0].superuser:
+        return
+    me, login = connection.exec_driver_sql("select current_user, session_user").one()
+    owners = sorted({row.owner for row in others})
+    shown = ", ".join(row.name for row in others[:SHOWN])
+    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+    belong = f"of the school's tables {len(others)} belong to {' and '.join(owners)} ({shown}{more})"
+    raise RefusedError(
+        f"{me} would migrate, but {belong}: what it creates would belong to the wrong role.",
+        f"{_remedy(login, owners, may_be=all(row.may_be for row in others))} Nothing was changed.",
+    )
+
+
+@contextmanager
+def as_the_owner(driver: psycopg.Connection[Any], school: Collection[str], *, in_transaction: bool) -> Iterator[None]:
+    """Let a superuser work as the owner of the school inside the block: all that is made is the owner's then.
+
+    Where the owner could not do it, the superuser goes on as before, and it is said.
+    """
+    owner = _stands_for(driver, school)
+    before = _set_role(driver, owner) if owner is not None else None
+    if not in_transaction:
+        driver.commit()
+    try:
+        yield
+    finally:
+        if before is None or driver.closed:
+            pass
+        elif not in_transaction:
+            driver.rollback()
+            _set_role(driver, before)
+            driver.commit()
+        elif driver.info.transaction_status != TransactionStatus.INERROR:
+            _set_role(driver, before)
+
+
+def _stands_for(driver: psycopg.Connection[Any], school: Collection[str]) -> str | None:
+    with driver.cursor(row_factory=psycopg.rows.namedtuple_row) as cursor:
+        owned = _of(school, cursor.execute(OWNED, {"books": sorted(BOOKKEEPING)}).fetchall())
+    owners = {row.owner for row in owned}
+    if len(owners) != 1 or owned[0].mine or not owned[0].superuser:
+        return None
+    owner = str(owned[0].owner)
+    if not owned[0].able:
+        log.warning(
+            "The school belongs to %s, who could not make all of it; what this run makes belongs to you. "
+            "To have one owner: grant create on the database to %s, and give it what you made before.", owner, owner,
+        )  # fmt: skip
+        return None
+    return owner
+
+
+def _set_role(driver: psycopg.Connection[Any], role: str) -> str:
+    """Returns the one that it was, or "none"."""
+    row = driver.execute(
+        "with present as materialized (select current_setting('role') as before)"
+        " select before, set_config('role', %s, false) from present",
+        (role,),
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _of(school: Collection[str], owned: list[Any]) -> list[Any]:
+    return [row for row in owned if row.name in school] or owned
+
+
+def _remedy(login: str, owners: list[str], *, may_be: bool) -> str:
+    owner = owners[0]
+    if len(owners) > 1:
+        return f"Let one role own them all (alter table … owner to {_quoted(owner)}), and connect as it."
+    if may_be:
+        return (
+            f"{login} may act as {owner}: alter role {_quoted(login)} set role {_quoted(owner)}, or add "
+            f"?options=-crole%3D{owner} to DATABASE_URL."
+        )
+    return f"Connect as {owner}, or have them given to {login}: alter table … owner to {_quoted(login)}."
+
+
+def _quoted(name: str) -> str:
+    return name if name.isidentifier() and name.lower() == name else sql.Identifier(name).as_string()

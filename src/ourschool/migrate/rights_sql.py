@@ -1,0 +1,101 @@
+"""What other roles may do with the school's tables, asked of PostgreSQL's catalogue."""
+
+import sqlalchemy as sa
+
+EVERYBODY = "public"
+"""No role can have this name."""
+TABLES = """
+select c.oid, c.relname::text as name, c.relowner
+  from pg_class c
+ where c.relnamespace = current_schema()::regnamespace
+   and c.relkind in ('r', 'p')
+   and c.relname <> all (:bookkeeping)
+   and not exists (
+           select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e'
+       )
+"""
+# Whoever migrates needs nothing. The owner of a table, where it is another, has all without any grant.
+HELD = sa.text(f"""
+with school as ({TABLES})
+select school.oid, school.name, coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_type as privilege,
+       g.is_grantable as grantable
+  from school
+  join pg_class c on c.oid = school.oid
+ cross join lateral aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as g
+  left join pg_roles r on r.oid = g.grantee
+ where g.grantee <> current_user::regrole
+   and (g.grantee = 0 or r.oid is not null)
+""")  # noqa: S608  # constants of ours
+# What PostgreSQL does by itself for what the owner creates, it does not where a superuser creates it in his place.
+DEFAULTS = sa.text(f"""
+select distinct coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_type as privilege,
+       g.is_grantable as grantable
+  from pg_default_acl d
+ cross join lateral aclexplode(d.defaclacl) as g
+  left join pg_roles r on r.oid = g.grantee
+ where d.defaclobjtype = 'r'
+   and d.defaclnamespace in (0, current_schema()::regnamespace)
+   and d.defaclrole in (select relowner from ({TABLES}) as school)
+   and g.grantee <> current_user::regrole
+   and (g.grantee = 0 or r.oid is not null)
+""")  # noqa: S608
+# Identity columns draw from their sequences by themselves; a column whose default says nextval() asks for a right.
+KNOWN = sa.text("""
+with space as (select oid from pg_namespace where oid = current_schema()::regnamespace or nspname = 'retired')
+select oid from pg_class where relnamespace in (select oid from space)
+union all
+select oid from pg_proc where pronamespace in (select oid from space)
+union all
+select oid from pg_type where typnamespace in (select oid from space)
+""")
+"""What comes back from where it was set aside has kept its own rights."""
+THINGS = sa.text("""
+select 'table' as kind, c.oid, format('%I', c.relname) as name, c.relkind in ('v', 'm') as view
+  from pg_class c
+ where c.relnamespace = current_schema()::regnamespace
+   and c.relkind in ('r', 'p', 'v', 'm', 'f')
+   and c.relname <> all (:bookkeeping)
+union all
+select 'sequence', c.oid, format('%I', c.relname), false
+  from pg_class c
+ where c.relnamespace = current_schema()::regnamespace
+   and c.relkind = 'S'
+   and not exists (
+           select from pg_depend
+            where classid = 'pg_class'::regclass and objid = c.oid and deptype in ('i', 'e')
+       )
+union all
+select 'function', p.oid, p.oid::regprocedure::text, false
+  from pg_proc p
+ where p.pronamespace = current_schema()::regnamespace
+   and p.prokind in ('f', 'w')
+   and p.prorettype <> all ('{trigger,event_trigger}'::regtype[])
+union all
+select 'type', t.oid, format('%I', t.typname), false
+  from pg_type t
+ where t.typnamespace = current_schema()::regnamespace
+   and t.typtype in ('e', 'd')
+ order by 1, 3
+""")
+MAY = {
+    "function": sa.text("select has_function_privilege(:role, cast(:oid as oid), 'execute')"),
+    "type": sa.text("select has_type_privilege(:role, cast(:oid as oid), 'usage')"),
+}
+SCRATCH = "scratch of ourschool"
+"""How the comment of a database begins that goes with the command that made it."""
+EXISTS = sa.text("""
+select to_regrole(quote_ident(:name)) is not null,
+       coalesce(starts_with(shobj_description(oid, 'pg_database'), :scratch), false)
+  from pg_database
+ where datname = current_database()
+""")
+QUOTED = sa.text("""
+select quote_ident(name)
+  from unnest(cast(:names as text[])) with ordinality as given (name, nth)
+ order by nth
+""")
+DOOR = sa.text("""
+select quote_ident(current_schema()),
+       has_schema_privilege(:role, current_schema(), 'usage'),
+       has_table_privilege(:role, to_regclass('alembic_version'), 'select')
+""")
