@@ -72,3 +72,28 @@ def test_killed_in_a_released_revision(newest: Server, tmp_path: Path) -> None:
             end = End.of(undisturbed, since)
         with fresh(newest, template=name) as database:
             assert killed_and_restored(database, end, move, tmp_path, at=70, format_="directory")
+
+
+def test_an_index_left_invalid(newest: Server, project: Path, tmp_path: Path) -> None:
+    """As where the server's process ends in a concurrent build; a dump leaves such an index out."""
+    since = dt.datetime.now(dt.UTC)
+    move, one = Move(chain(project, CASES["types of all kinds"]), "upgrade", "two"), Move(project, "upgrade", "one")
+    with fresh(newest) as base:
+        one.run(base)
+        with fresh(newest, template=str(base.url.database)) as undisturbed:
+            move.run(undisturbed)
+            end = End.of(undisturbed, since)
+        with Runner(base, project) as runner:
+            assert runner.alembic("upgrade", "two", kill_before="analyze").killed
+        base.execute(
+            "update pg_index set indisvalid = false where indexrelid::regclass::text like '%__changing_%_ix_both%'"
+        )
+        assert base.rows("select from pg_index where not indisvalid")
+        for format_ in dumps.FORMATS:
+            made = dumps.dump(base, 18, format_, tmp_path / format_)
+            with dumps.restored(made, newest) as restored:
+                assert not restored.rows("select from pg_class where relname like '%__changing_%_ix_both%'")
+                move.run(restored)
+                end.assert_reached(restored)
+        move.run(base)
+        end.assert_reached(base)
