@@ -114,7 +114,7 @@ class Check:
         for major in dumps.able(database.server):
             for format_ in dumps.FORMATS if major in self.servers else ():
                 self.figures.dumps += 1
-                path = folder / f"{self.move.revision}-{commit.nth}-{major}-{format_}"
+                path = folder / f"{self.figures.points}-{major}-{format_}"
                 yield commit, dump(database, major, format_, path)
 
     def bring_to(self, end: "End", made: Dump) -> None:

@@ -64,18 +64,18 @@ def test_a_released_revision(newest: Server, tmp_path: Path, cut: str) -> None:
         assert database.rows(values) == undisturbed.rows(values)
 
 
-def test_what_is_cut_off_twice_can_be_restored(scratch: Database, project: Path, tmp_path: Path) -> None:
+def test_what_is_cut_off_twice_can_be_restored(database: Database, project: Path, tmp_path: Path) -> None:
     """The old trigger is gone before anything else is done."""
-    with Runner(scratch, chain(project, CASES["types beside json"])) as runner:
+    with Runner(database, chain(project, CASES["types beside json"])) as runner:
         runner.alembic("upgrade", "one", status=0)
         assert runner.alembic("upgrade", "two", kill_before="set_config('enable_seqscan'").killed
-        as_released(scratch, ON_RESULTS)
-        scratch.execute("update results set points = 100 where id = 1")
+        as_released(database, ON_RESULTS)
+        database.execute("update results set points = 100 where id = 1")
         assert runner.alembic("upgrade", "two", kill_before="set_config('enable_seqscan'").killed
-        dumped_and_restored(scratch, tmp_path)
-        scratch.execute("update results set points = 200, parts = '{\"b\": 1}' where id = 2")
+        dumped_and_restored(database, tmp_path)
+        database.execute("update results set points = 200, parts = '{\"b\": 1}' where id = 2")
         runner.alembic("upgrade", "two", status=0)
-    assert scratch.rows("select id, points, parts::text from results where id < 4 order by id") == [
+    assert database.rows("select id, points, parts::text from results where id < 4 order by id") == [
         (1, 100, '{"n": 1}'), (2, 200, '{"b": 1}'), (3, 3, '{"n": 3}'),
     ]  # fmt: skip
 

@@ -39,6 +39,14 @@ def test_an_operation(newest: Server, project: Path, name: str) -> None:
     assert figures.restored > 1
 
 
+def test_a_dump_of_an_older_server(servers: Servers, project: Path) -> None:
+    """By the programs of each version that may make one, restored in a server of theirs."""
+    oldest, figures = min(servers), Figures()
+    _there_and_back(servers[oldest], servers, chain(project, CASES["types beside json"]), figures, Sample(0.15, seed=3))
+    print(f"server {oldest}: {figures}")
+    assert figures.restored > 3
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("major", [18, 16, 15])
 @pytest.mark.parametrize("name", CASES)

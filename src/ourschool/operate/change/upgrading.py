@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, Connection
 from ourschool.errors import AttentionError, OurSchoolError
 from ourschool.migrate import cut_off, faults, owners, refusals, rights
 from ourschool.migrate.cut_off import CutOff
-from ourschool.migrate.online.change_types import expansion
+from ourschool.migrate.online.change_types import restated
 from ourschool.operate import alembic_here
 from ourschool.operate.backup import Backup, backup
 from ourschool.operate.change import accounting, standing
@@ -119,8 +119,7 @@ def upgrade(settings: Settings, url: URL, chosen: Plan, *, with_backup: bool = T
     with look(url, "ourschool upgrade") as connection:
         before, drifted = accounting.count(connection), set(_drift(settings, url, chosen.at))
         if with_backup:
-            expansion.restate(connection)  # of what was cut off before no backup could be restored
-            connection.commit()
+            restated.restate(connection)  # of what was cut off before no backup could be restored
         stood = standing.stand(connection)
     made = backup(settings, url, say=say) if with_backup else None
     back = f"To go back to where it was: python -m ourschool restore {made.name}" if made else "No backup was made."

@@ -5,9 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from psycopg import sql
-from sqlalchemy.engine import Connection
 
-from ourschool import database
 from ourschool.errors import UsageError
 from ourschool.migrate.online.change_types import conversion
 from ourschool.migrate.online.change_types.conversion import PREFIX, Conversion
@@ -21,11 +19,11 @@ from ourschool.migrate.online.change_types.expansion_sql import (
     ON_UPDATE,
     ONE,
     OTHERS,
-    RESTATED,
     TARGETS,
     TRIGGERS,
     WATCHED,
 )
+from ourschool.migrate.online.change_types.restated import RESTATED
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import within
 
@@ -40,14 +38,6 @@ class Names:
     function: sql.Identifier
     misses: sql.Identifier
     triggers: tuple[str, str]
-
-
-def restate(connection: Connection) -> None:
-    """Put what every dump can say in the place of an old trigger's condition, where a change of types was cut off.
-
-    In the connection's transaction; it waits for locks as long as its lock_timeout lets it.
-    """
-    database.as_it_is(connection, RESTATED)
 
 
 class Expansion:

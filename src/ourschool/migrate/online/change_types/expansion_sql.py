@@ -85,29 +85,6 @@ create trigger {trigger} before update on {table} for each row
 when (pg_catalog.record_image_ne(row({old}), row({new}))) execute function {function}()
 """
 ALWAYS = "alter table {table} enable always trigger {trigger}"
-# It was told by the operator when the first revisions were released: where one of them was cut off, it is told anew.
-RESTATED = r"""
-do $restated$
-declare
-    one record;
-begin
-    for one in
-        select t.tgname as name, t.tgrelid::regclass as relation, pg_get_triggerdef(t.oid) as definition
-          from pg_trigger t
-         where not t.tgisinternal
-           and t.tgname like '%\_\_changing\_%'
-           and t.tgqual is not null
-           and pg_has_role((select relowner from pg_class where pg_class.oid = t.tgrelid), 'usage')
-    loop
-        continue when one.definition !~ ' WHEN \(\(ROW\(.*\) \*<> ROW\(.*\)\)\) EXECUTE ';
-        execute format('drop trigger %I on %s', one.name, one.relation);
-        execute regexp_replace(one.definition, ' WHEN \(\(ROW\((.*)\) \*<> ROW\((.*)\)\)\) EXECUTE ',
-                               ' WHEN (pg_catalog.record_image_ne(ROW(\1), ROW(\2))) EXECUTE ');
-        execute format('alter table %s enable always trigger %I', one.relation, one.name);
-    end loop;
-end
-$restated$
-"""
 # Constraints first: a foreign key needs the index it points to.
 LEFTOVERS = """
 select 1 as rank,
