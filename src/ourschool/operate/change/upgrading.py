@@ -17,6 +17,7 @@ from ourschool.operate.change import accounting
 from ourschool.operate.change.accounting import Rows
 from ourschool.operate.change.preflight import preflight
 from ourschool.operate.expected import built
+from ourschool.operate.free_names import refuse_strangers
 from ourschool.operate.looking import heads, look
 from ourschool.operate.rehearse import kept
 from ourschool.operate.status import journal
@@ -53,13 +54,16 @@ class Done:
 def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: bool = True) -> Plan:
     """Look at what is pending up to `target`, and whether anything is in the way; nothing is changed.
 
-    Raises UsageError for a target that is not there, RefusedError where a backup would not fit on the disk.
+    Raises UsageError for a target that is not there, RefusedError where a backup would not fit on the disk, or where
+    something of somebody else's has a name that is about to be made.
     """
     script = alembic_here.script(settings)
     revision, wanted = reach(script, target)
     with look(url, "ourschool upgrade") as connection:
         at, took = heads(connection), journal.took(connection)
-    todo = line(script, built.history(script), at).pending
+        todo = line(script, built.history(script), at).pending
+        if at:  # what has tables and no revision is refused for that
+            refuse_strangers(settings, url, connection, [each for each in todo if each.revision in wanted])
     rehearsed = kept.took(settings, url, todo)
     warnings = preflight(settings, url, with_backup=with_backup)
     return Plan(
