@@ -118,7 +118,7 @@ def test_what_takes_no_name_is_no_stranger(connection: Connection, harmless: tup
     ("statements", "line"),
     [
         (
-            ("create table api_keys (id serial primary key, foo text)", "insert into api_keys values (1, 'a'), (2, 'b')"),
+            ("create table api_keys (id serial, foo text)", "insert into api_keys values (1, 'a'), (2, 'b')"),
             "table api_keys, 2 rows: d3a80d2c8cc9 makes a table of that name",
         ),
         (
