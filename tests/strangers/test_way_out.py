@@ -1,4 +1,4 @@
-"""The way out of a stranger's name, and the way back: every command refuses, the repair sets aside, a downgrade returns."""
+"""The way out of a stranger's name and the way back: commands refuse, the repair sets aside, a downgrade returns."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -104,7 +104,6 @@ def test_only_what_is_in_the_way_is_asked_of(school: Database) -> None:
 
 
 def test_set_aside_and_back(school: Database, tmp_path: Path) -> None:
-    """The foreign keys are off while it is set aside: a user can be deleted; and all of it is back after the way down."""
     before = everything(school)
     values = school.rows("select id, external_id from users order by id")
     file = tmp_path / "repair.sql"
