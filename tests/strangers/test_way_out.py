@@ -13,6 +13,7 @@ from ourschool.operate import change, ensure
 from ourschool.operate.adopt.adopting import adopt
 from ourschool.operate.expected.identify import identify
 from ourschool.operate.rehearse import rehearsing, source
+from ourschool.operate.status import health
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.snapshot import take
 from ourschool.settings import Settings
@@ -115,7 +116,9 @@ def test_set_aside_and_back(school: Database, tmp_path: Path) -> None:
     assert school.value("select count(*) from api_keys") == 0
     assert school.alembic("check").returncode == 0
     doomed = change.doomed(school.url, dt.timedelta(0))
-    assert {"api_keys", "fees", "marks", "keep_name", "tests", "my_keys"} <= {each.table for each in doomed}
+    assert {"api_keys", "fees", "marks", "keep_name", "tests", "my_keys"} <= {
+        each.table for each in doomed if isinstance(each, change.Doomed)
+    }
     school.alembic("downgrade", BASELINE)
     assert school.rows("select * from api_keys order by id") == before[1]
     assert school.rows("select id, external_id from users order by id") == values
@@ -164,3 +167,33 @@ def test_purge_deletes_what_was_set_aside_of_every_kind(school: Database, tmp_pa
             each.name for each in take(connection, "retired").relations
         } == {"things"}
         assert connection.scalar(sa.text("select count(*) from retired.things")) == 0
+
+
+def test_what_an_earlier_adopt_moved_is_listed_with_its_foreign_keys_and_purged(
+    school: Database, tmp_path: Path
+) -> None:
+    """Databases that were adopted when it was moved to schema `set_aside`, and kept its foreign keys."""
+    school.execute(
+        "create schema set_aside",
+        "alter table api_keys set schema set_aside",
+        "alter table key_uses set schema set_aside",
+        "alter view my_keys set schema set_aside",
+        "alter function keep_name() set schema set_aside",
+        "alter type marks set schema set_aside",
+        'create table set_aside."A b" (id integer)',
+    )
+    with school.engine().connect() as connection:
+        found = [(each.kind, each.what, each.remedy) for each in health.ailments(connection)]
+    told = "\n".join(" ".join(map(str, each)) for each in found)
+    for line in ("table api_keys, 3 rows, set aside in schema set_aside", "view my_keys", "function keep_name",
+                 "type marks", "table A b, 0 rows"):  # fmt: skip
+        assert line in told, told
+    assert "alter table set_aside.api_keys drop constraint api_keys_user_id_fkey;" in told
+    mine = settings.load(
+        ROOT, database_url=school.url.render_as_string(False), environ={"OURSCHOOL_BACKUPS": str(tmp_path / "backups")}
+    )
+    doomed = change.doomed(school.url, dt.timedelta(0))
+    assert len(doomed) == 6
+    change.purge(mine, school.url, doomed)
+    assert school.value("select to_regnamespace('set_aside') is null") is True
+    assert change.doomed(school.url, dt.timedelta(days=400)) == []

@@ -1,6 +1,7 @@
 """The one command that deletes: what revisions set aside, when it is older than asked, after a backup."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -11,9 +12,11 @@ from ourschool import database
 from ourschool.database import as_it_is
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.session import backend_pid, server_settings
+from ourschool.operate import set_aside
 from ourschool.operate.backup import Backup, backup
 from ourschool.operate.change.upgrading import Say
 from ourschool.operate.looking import look
+from ourschool.operate.set_aside import Old
 from ourschool.settings import Settings
 
 OLD = sa.text("""
@@ -50,13 +53,15 @@ class Doomed:
         return f"{self.kind or self.what} {name}{rows}, set aside on {self.retired_at:%Y-%m-%d} by {self.revision}"
 
 
-def doomed(url: URL, older_than: dt.timedelta) -> list[Doomed]:
+def doomed(url: URL, older_than: dt.timedelta) -> list[Doomed | Old]:
     """What a purge would delete; nothing is changed."""
+    before = dt.datetime.now(dt.UTC) - older_than
     with look(url, "ourschool purge") as connection:
-        return _old(connection, dt.datetime.now(dt.UTC) - older_than)
+        earlier = [each for each in set_aside.listed(connection) if each.since < before]
+        return [*_old(connection, before), *earlier]
 
 
-def purge(settings: Settings, url: URL, chosen: list[Doomed], *, say: Say = lambda _: None) -> Backup:
+def purge(settings: Settings, url: URL, chosen: Sequence[Doomed | Old], *, say: Say = lambda _: None) -> Backup:
     """Back up, then delete exactly `chosen`, each in a transaction of its own under the migrators' lock.
 
     What came back meanwhile is left alone. Afterwards the way back of those revisions no longer finds it: the backup
@@ -71,7 +76,10 @@ def purge(settings: Settings, url: URL, chosen: list[Doomed], *, say: Say = lamb
                 connection.rollback()
                 for thing in chosen:
                     with connection.begin():
-                        _delete(connection, thing)
+                        if isinstance(thing, Old):
+                            set_aside.delete(connection, thing)
+                        else:
+                            _delete(connection, thing)
                     say(f"Deleted: {thing}")
     except sa.exc.DBAPIError as fault:
         raise database.explain(fault, url) from fault

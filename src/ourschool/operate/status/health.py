@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from ourschool.database import as_it_is
 from ourschool.migrate.online import things
+from ourschool.operate import set_aside
 from ourschool.operate.adopt.findings import literal, quoted
 
 INDEXES = """
@@ -80,7 +81,7 @@ class Ailment:
 def ailments(connection: Connection) -> list[Ailment]:
     """All that is found; a question that the role may not ask is one of them."""
     found: list[Ailment] = []
-    for look in (_indexes, _constraints, _triggers, _sequences, _retired):
+    for look in (_indexes, _constraints, _triggers, _sequences, _retired, _set_aside):
         try:
             with connection.begin_nested():
                 found += look(connection)
@@ -137,6 +138,13 @@ def _sequences(connection: Connection) -> Iterator[Ailment]:
                 " the next rows cannot be added",
                 f"select setval({literal(name)}, max({column})) from {table};",  # noqa: S608  # quoted
             )
+
+
+def _set_aside(connection: Connection) -> Iterator[Ailment]:
+    for old in set_aside.listed(connection):
+        yield Ailment("retired", str(old), "It may stay; ourschool purge deletes what nobody will want back.")
+    for says, statement in set_aside.foreign_keys(connection):
+        yield Ailment("foreign key of what is set aside", says, statement)
 
 
 def _retired(connection: Connection) -> Iterator[Ailment]:
