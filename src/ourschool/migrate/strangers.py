@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
@@ -144,7 +146,7 @@ def find(
     found = list(_taken(connection, wanted))
     if not found:
         return []
-    judge = _Judge(connection, {each.revision for each in pending})
+    judge = _Judge(connection)
     found = [(row, revision, name) for row, revision, name in found if not judge.ours(row, revision, name)]
     wholes = {row.oid for row, _, _ in found if row.part == "relation"}
     return sorted(
@@ -260,20 +262,24 @@ def _places(name: Name) -> Iterable[tuple[str, str, str]]:
             return [("relation", "", name.name), ("type", "", name.name)]
 
 
+def _autocommit(connection: Connection) -> bool:
+    driver = connection.connection.driver_connection
+    return isinstance(driver, psycopg.Connection) and driver.autocommit
+
+
 class _Judge:
     """Tells ours from a stranger's; reads what it needs once there is something to judge."""
 
-    def __init__(self, connection: Connection, pending: Collection[str]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._marks = made.marks(connection)
         schema = connection.execute(sa.text("select current_schema()")).scalar_one()
         self._there = {name: name.digest for name in names.of(take(connection, schema))}
-        self._cut_off = {revision for revision in pending if _cut_off(connection, revision)}
 
     def ours(self, row: Found, revision: str, name: Name) -> bool:
         """Whether the revision has made it already, or it says the same as what the revision makes."""
         same = name.digest != "" and self._there.get(name) == name.digest
-        if same and (name.kind in ALIKE or revision in self._cut_off):
+        if same and (name.kind in ALIKE or _cut_off(self._connection, revision)):
             return True
         noted = {(mark.kind, mark.name, mark.relation) for mark in self._marks
                  if mark.revision == revision and mark.direction == "upgrade"}  # fmt: skip
@@ -293,7 +299,7 @@ class _Judge:
         relation = sql.Identifier(home, table)
         word = "rows" if column is None else "values"
         try:
-            with self._connection.begin_nested():
+            with nullcontext() if _autocommit(self._connection) else self._connection.begin_nested():
                 size = as_it_is(self._connection, SIZE.format(relation.as_string())).one()
                 if size.bytes > COUNTED:
                     return f"about {size.estimate:,} {word}"

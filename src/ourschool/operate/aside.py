@@ -103,7 +103,10 @@ def found(connection: Connection) -> list[Aside]:
     for row in rows:
         revision = _revision(row.name, journal)
         count = _count(connection, row.quoted) if row.holds else 0
-        at = journal.get(revision or "")
+        # what adopt moved there was moved before the first revision ran
+        at = journal.get(revision or "") or (
+            min(journal.values(), default=None) if row.space != things.SCHEMA else None
+        )
         there.append(
             Aside(row.kind, row.quoted, row.quoted if row.holds else None, row.quoted, revision, at, count, None)
         )

@@ -1,5 +1,6 @@
 """adopt stamps what equals the baseline; a single deviation is refused and named, and its repair makes it adoptable."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def contents(database: Database) -> dict[str, list[str]]:
     for table, column in database.rows(
         "select format('%I.%I', table_schema, table_name), column_name from information_schema.columns "
         "join information_schema.tables using (table_schema, table_name) where table_type = 'BASE TABLE' and "
-        "table_schema in ('public', 'set_aside') and table_name not in ('alembic_version', 'migration_journal')"
+        "table_schema in ('public', 'retired') and table_name not in ('alembic_version', 'migration_journal', 'things')"
     ):
         tables.setdefault(str(table), []).append(str(column))
     with database.connect() as connection:
@@ -103,7 +104,8 @@ def contents(database: Database) -> dict[str, list[str]]:
             for column, values in zip(
                 columns, connection.execute(f"select {listed} from {table}").fetchone() or (), strict=True
             ):
-                found[f"{table.rpartition('.')[2]}.{column.removeprefix('__retired_')}"] = values or []
+                plain = re.sub(r"_before_[0-9a-f]{12}(_\d)?$", "", table.rpartition(".")[2].strip('"'))
+                found[f"{plain}.{re.sub(r'^__retired_[0-9a-f]{12}_', '', column)}"] = values or []
     return found
 
 

@@ -12,7 +12,7 @@ from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.online import things
 from ourschool.migrate.online.retire import definitions
 from ourschool.migrate.session import backend_pid, server_settings
-from ourschool.operate import aside
+from ourschool.operate import aside, set_aside
 from ourschool.operate.aside import Aside
 from ourschool.operate.backup import Backup, access, backup
 from ourschool.operate.change.upgrading import Say
@@ -120,6 +120,7 @@ def _deleted(connection: Connection, each: Aside, say: Say) -> str | None:
 def _delete(connection: Connection, each: Aside) -> None:
     thing = each.thing
     if thing is None:
+        set_aside.let_go(connection, each.quoted)
         as_it_is(connection, f"drop {each.kind} if exists {each.quoted}")
         return
     there = sa.text("select 1 from retired.things where id = :id for update")

@@ -19,6 +19,7 @@ from ourschool.operate.change import accounting, standing
 from ourschool.operate.change.accounting import Rows
 from ourschool.operate.change.preflight import preflight
 from ourschool.operate.expected import built
+from ourschool.operate.free_names import refuse_strangers
 from ourschool.operate.looking import heads, look
 from ourschool.operate.rehearse import kept
 from ourschool.operate.status import journal
@@ -68,9 +69,10 @@ def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: boo
         at, took = heads(connection), journal.took(connection)
         steps = refusals.steps_to(script, at, target, upward=True)
         refusals.before_a_run(refusals.Asked(connection, script, at, steps, upward=True))
+        todo = line(script, built.history(script), at).pending
+        refuse_strangers(settings, url, connection, [each for each in todo if each.revision in wanted])
         begun = cut_off.find(connection, script, at)
         warnings = _whose(connection, names_at(settings, url, at))
-    todo = line(script, built.history(script), at).pending
     rehearsed = kept.took(settings, url, todo)
     warnings += preflight(settings, url, with_backup=with_backup and bool(todo))
     return Plan(

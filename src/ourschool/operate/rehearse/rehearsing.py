@@ -18,6 +18,7 @@ from ourschool.operate.backup.dumping import Say
 from ourschool.operate.change import accounting
 from ourschool.operate.change.upgrading import names_at, reach
 from ourschool.operate.expected import built
+from ourschool.operate.free_names import refuse_strangers
 from ourschool.operate.looking import heads
 from ourschool.operate.rehearse import blocks, judging, values
 from ourschool.operate.rehearse.copying import APPLICATION, alone, copied, place
@@ -53,9 +54,11 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
     target, wanted = reach(script, asked.target)
     started = dt.datetime.now(dt.UTC)
     with alone(url, say) as real:
-        if asked.backup is None and not _pending(real, script, history, wanted):
+        todo = _pending(real, script, history, wanted) if asked.backup is None else []
+        if asked.backup is None and not todo:
             return None
         owners.refuse_others(real, names_at(settings, url, heads(real)))
+        refuse_strangers(settings, url, real, todo)
         begun = cut_off.find(real, script, heads(real))
         if begun is not None:
             say(begun.sentence)

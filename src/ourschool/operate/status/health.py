@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from ourschool.database import as_it_is
 from ourschool.migrate import rights
-from ourschool.operate import aside
+from ourschool.operate import aside, set_aside
 from ourschool.operate.adopt.findings import literal, quoted
 
 INDEXES = """
@@ -83,7 +83,7 @@ class Ailment:
 def ailments(connection: Connection) -> list[Ailment]:
     """All that is found; a question that the role may not ask is one of them."""
     found: list[Ailment] = []
-    for look in (_indexes, _constraints, _triggers, _sequences, _rights, _retired):
+    for look in (_indexes, _constraints, _triggers, _sequences, _rights, _retired, _set_aside):
         try:
             with connection.begin_nested():
                 found += look(connection)
@@ -146,6 +146,12 @@ def _rights(connection: Connection) -> Iterator[Ailment]:
     """A role that works with the school and was forgotten when tables were made, or kept from them on purpose."""
     for lacking in rights.lacking(connection):
         yield Ailment("missing rights", str(lacking), f"{lacking.statement} Where that is meant, leave it.")
+
+
+def _set_aside(connection: Connection) -> Iterator[Ailment]:
+    """What an earlier adopt moved out of sight without its foreign keys."""
+    for says, statement in set_aside.foreign_keys(connection):
+        yield Ailment("foreign key of what is set aside", says, statement)
 
 
 def _retired(connection: Connection) -> Iterator[Ailment]:

@@ -17,6 +17,7 @@ from ourschool.errors import RefusedError
 from ourschool.migrate import faults, waiting
 from ourschool.migrate.online import things
 from ourschool.migrate.online.retire import columns, dependents, tables
+from ourschool.migrate.online.retire.found import broken
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import SCHEMA, Thing
@@ -101,6 +102,7 @@ def bring_back(context: MigrationContext) -> None:
         try:
             with context.connection.begin_nested():
                 _leave_to_others(steps, thing)
+                _unproven(steps, thing)
                 for statement in _statements(steps, thing):
                     steps.execute(statement)
         except (RefusedError, sa.exc.DBAPIError) as fault:
@@ -124,6 +126,21 @@ def _leave_to_others(steps: Steps, thing: Thing) -> None:
                 steps.execute(
                     sql.SQL(LEAVE).format(constraint=sql.Literal(json.dumps([constraint])), id=waiting_too.id)
                 )
+
+
+def _unproven(steps: Steps, thing: Thing) -> None:
+    """A foreign key whose rows were deleted meanwhile comes back NOT VALID: what points to nothing stays to be seen."""
+    now = tables.present_name(steps, thing) if thing.what == "table" else {}
+    for constraint in thing.definitions["constraints"]:
+        if constraint["kind"] != "f" or not constraint["valid"]:
+            continue
+        condition = dependents.breaking(constraint, now)
+        assert condition is not None  # of a foreign key there is one
+        there = now.get(constraint["table"], constraint["table"])
+        if (rows := broken(steps, there, condition)) is not None:
+            constraint["valid"] = False
+            constraint["definition"] += " NOT VALID"
+            log.warning("%s comes back NOT VALID: %s point to nothing by now.", constraint["name"], rows)
 
 
 def _statements(steps: Steps, thing: Thing) -> Iterator[sql.Composable | str]:
