@@ -69,7 +69,7 @@ def test_a_row_that_comes_meanwhile_leaves_the_old_one(scratch: Database, nth: i
     before = catalogue(scratch)
     breaks = ("update marks set points = 0 where id = 1", "update marks set pupil_id = 8 where id = 1",
               *["update marks set pupil_id = 1 where id < 3"] * 2)[nth]  # fmt: skip
-    words = "not valid" if nth < 2 else "create unique index concurrently"
+    words = "not valid" if nth < 2 else "CREATE UNIQUE INDEX CONCURRENTLY"
     if nth == 1:
         scratch.execute("delete from marks where id = 8")
 
