@@ -7,6 +7,7 @@ import pytest
 
 from tests.commands.revisions import released
 from tests.history.schools import CHAIN, HEAD
+from tests.online.harness import write
 from tests.support.databases import ROOT, Database
 from tests.support.typed import ourschool
 
@@ -44,7 +45,16 @@ def test_each_change_becomes_a_proven_revision(scratch: Database, project: Path)
         done = ourschool(scratch, "new", message, cwd=project)
         (file,) = versions(project) - before
         assert message.replace(" ", "_") in file
-        for step in ("up (", "down (", "up again (", "no drift from the models (", "lint ("):
+        for step in (
+            "up (",
+            "down (",
+            "up again (",
+            "up with rows (",
+            "down with rows (",
+            "up again with rows (",
+            "down with rows that came since (",
+            "lint (",
+        ):
             assert f"  ok    {step}" in done.stdout
         assert "Proven." in done.stdout
         changed = changed.replace("String(50)", "String(100)") if "50" in changed else f"{changed}\n{AVATAR}"
@@ -91,6 +101,70 @@ def test_a_revision_that_does_not_hold_is_told(scratch: Database, project: Path,
     )
     done = ourschool(scratch, "prove", "aaaa", status=1, cwd=project)
     assert wrong in done.stdout
+
+
+STUFF = """
+op.create_table(
+    "stuff",
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("a", sa.Integer),
+    sa.Column("note", sa.String(50), nullable=False),
+    sa.CheckConstraint("note in ('', 'one', 'ONE', 'two')", name="note"),
+)
+"""
+ON_ROWS = {
+    "values that a way down loses": (
+        'op.execute("update stuff set a = null where a is not null")',
+        "pass",
+        "down with rows",
+        "stuff.a: the values are not as they were",
+    ),
+    "a way down that fails over rows": (
+        'op.alter_column("stuff", "a", type_=sa.Text())',
+        "op.execute('alter table stuff alter column a type integer using (a::integer / (a::integer - a::integer))')",
+        "down with rows",
+        "division by zero",
+    ),
+    "a way down that is refused half-way": (
+        'op.drop_constraint_online("stuff_note_check", "stuff")',
+        'op.get_bind()\n    op.create_index_online("x", "stuff", ["a"])\n    '
+        "op.add_check_online(\"stuff_note_check\", \"stuff\", \"note in ('', 'one', 'ONE', 'two')\")\n    "
+        'op.drop_index_online("x")',
+        "down with rows that came since",
+        "and yet: index x on stuff: unexpected",
+    ),
+    "a table that takes no rows": (
+        'op.execute("comment on table stuff is \'touched\'")',
+        'op.execute("comment on table stuff is null")',
+        "up with rows",
+        "stuff: not proven on rows, for none could be made that its rules take",
+    ),
+    "an upgrade that no row survives": (
+        'op.add_check_online("never", "stuff", "id < 0")',
+        'op.drop_constraint_online("never", "stuff")',
+        "up with rows",
+        "would break never",
+    ),
+}  # fmt: skip
+NO_ROWS = """
+op.execute("create function no() returns trigger language plpgsql as 'begin raise exception ''no''; end'")
+op.execute("create trigger no before insert on stuff for each row execute function no()")
+"""
+
+
+@pytest.mark.promise("A2", "T3")
+@pytest.mark.parametrize(("up", "down", "wrong", "why"), ON_ROWS.values(), ids=ON_ROWS)
+def test_what_only_rows_show_is_told(  # noqa: PLR0917
+    scratch: Database, project: Path, up: str, down: str, wrong: str, why: str
+) -> None:
+    stuff = STUFF + (NO_ROWS if "not proven" in why else "")
+    for revision, below, bodies in (("aaaa", HEAD, (stuff, 'op.drop_table("stuff")')), ("bbbb", "aaaa", (up, down))):
+        write(project, revision, below, *bodies)
+        file = next((project / "alembic" / "versions").glob(f"*{revision}*"))
+        file.rename(file.with_name(f"2099_01_01_0000-{revision}_of_a_test.py"))
+    done = ourschool(scratch, "prove", "bbbb", "--json", status=1, cwd=project)
+    found = {step["what"]: step["problems"] for step in json.loads(done.stdout)["steps"]}
+    assert any(why in problem for problem in found[wrong]), found
 
 
 def test_there_is_no_such_revision(scratch: Database, project: Path) -> None:

@@ -78,8 +78,8 @@ def _show(proof: proofs.Proof, *, as_json: bool) -> None:
         typer.echo(f"{proof.file}")
         for step in proof.steps:
             typer.echo(f"  {'wrong' if step.problems else 'ok':<6}{step.what} ({step.seconds:.2f} s)")
-            for problem in step.problems:
-                typer.echo(f"        {problem}")
+            for line in (*step.problems, *step.notes):
+                typer.echo(f"        {line}")
         verdict = "Proven." if proof.holds else f"Not proven: mend the file, then ourschool prove {proof.revision}."
         typer.echo(f"{verdict} Read it whole before you commit it.")
     if not proof.holds:

@@ -1,7 +1,7 @@
-"""A revision proven on a scratch database: up, down, up again, no drift, nothing for the lint to say."""
+"""A revision proven on scratch databases: up, down, up again, empty and with rows; no drift, nothing for the lint."""
 
 import time
-from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,24 +11,18 @@ from alembic.script import Script
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
-from ourschool.errors import OurSchoolError, UsageError
+from ourschool.errors import UsageError
 from ourschool.operate import alembic_here
 from ourschool.operate.lint.findings import Finding
 from ourschool.operate.lint.history import lint
+from ourschool.operate.proving import with_rows
+from ourschool.operate.proving.steps import Step, tried
+from ourschool.operate.proving.with_rows import Both, Trial
 from ourschool.operate.scratch import scratch_database
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.difference import compare
 from ourschool.schema.snapshot import take
 from ourschool.settings import Settings
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that was tried: what, seconds, and what was wrong, or nothing."""
-
-    what: str
-    seconds: float
-    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,17 +53,32 @@ def write(settings: Settings, url: URL, message: str) -> Script | None:
 
 
 def prove(settings: Settings, url: URL, revision: str) -> Proof:
-    """Prove one revision, in scratch databases beside the one of `url`. Raises UsageError for one that is not there."""
+    """Prove one revision, in scratch databases beside the one of `url`. Raises UsageError for one that is not there.
+
+    First without rows, where catalogues are compared; then over rows in every table that it touches, where values are.
+    """
     found = _find(settings, revision)
-    with scratch_database(url, purpose="proof") as scratch, alembic_here.configured(settings, scratch) as config:
-        steps = list(_tried(config, found))
+    named = found.down_revision or "base"
+    parents = [named] if isinstance(named, str) else list(named)
+    with scratch_database(url, purpose="proof") as parent:
+        with alembic_here.configured(settings, parent) as config:
+            for each in parents:
+                command.upgrade(config, each)
+        with _copy(parent) as empty:
+            steps, both = _without_rows(settings, empty, found, parents[0])
+        if both is not None:
+            steps += _over_rows(settings, parent, Trial(settings, parent, found.revision, parents[0], both))
     findings: tuple[Finding, ...] = ()
-    if not steps[-1].problems:
+    if not any(step.problems for step in steps):
         started = time.perf_counter()
         findings = lint(settings, url, [found.revision]).findings
         problems = tuple(f"line {each.line}: {each.rule}: {each.why}" for each in findings)
         steps.append(Step("lint", time.perf_counter() - started, problems))
     return Proof(found.revision, Path(found.path), tuple(steps), findings)
+
+
+def _copy(parent: URL) -> AbstractContextManager[URL]:
+    return scratch_database(parent, purpose="proof_copy", template=parent.database)
 
 
 def _find(settings: Settings, revision: str) -> Script:
@@ -81,39 +90,43 @@ def _find(settings: Settings, revision: str) -> Script:
     return found
 
 
-def _tried(config: Config, found: Script) -> Iterator[Step]:
-    named = found.down_revision or "base"
-    parents = [named] if isinstance(named, str) else list(named)
-    for parent in parents:
-        command.upgrade(config, parent)
-    before = _catalogue(config)
-    up = _step("up", lambda: command.upgrade(config, found.revision))
-    yield up
-    if up.problems:
-        return
-    after = _catalogue(config)
-    down = _step("down", lambda: command.downgrade(config, parents[0]))
-    yield down if down.problems else _compared(down, before, _catalogue(config))
-    if down.problems:
-        return
-    again = _step("up again", lambda: command.upgrade(config, found.revision))
-    yield again if again.problems else _compared(again, after, _catalogue(config))
-    if found.is_head and not again.problems:
-        yield _step("no drift from the models", lambda: alembic_here.drift(config))
+def _without_rows(settings: Settings, url: URL, found: Script, parent: str) -> tuple[list[Step], Both | None]:
+    """Up, down, up over empty tables; and what is to be proven on rows, where nothing was wrong so far."""
+    steps: list[Step] = []
+    tables = with_rows.shapes(url)
+    with alembic_here.configured(settings, url) as config:
+        before = _catalogue(config)
+        steps.append(tried("up", lambda: command.upgrade(config, found.revision)))
+        if steps[-1].problems:
+            return steps, None
+        after = _catalogue(config)
+        for what, run, target, expected in (
+            ("down", command.downgrade, parent, before),
+            ("up again", command.upgrade, found.revision, after),
+        ):
+            step = tried(what, lambda run=run, target=target: run(config, target))  # type: ignore[misc]
+            apart = () if step.problems else compare(expected, _catalogue(config)).deviations
+            steps.append(step.found(*map(str, apart)))
+            if steps[-1].problems:
+                return steps, None
+        if found.is_head:
+            steps.append(tried("no drift from the models", lambda: alembic_here.drift(config)))
+    return steps, Both(tables, with_rows.shapes(url), with_rows.touched(before, after))
 
 
-def _step(what: str, run: Callable[[], tuple[str, ...] | None]) -> Step:
-    """Run it; what it returns or raises are the problems."""
-    started = time.perf_counter()
-    try:
-        problems = run() or ()
-    except OurSchoolError as fault:
-        problems = (fault.message,)
-    return Step(what, time.perf_counter() - started, problems)
-
-
-def _compared(step: Step, expected: Catalogue, found: Catalogue) -> Step:
-    return Step(step.what, step.seconds, tuple(map(str, compare(expected, found).deviations)))
+def _over_rows(settings: Settings, parent: URL, trial: Trial) -> list[Step]:
+    """Rows of every kind that the tables take; where the revision refuses those, rows that it must take as well."""
+    steps: list[Step] = []
+    for fitting in (False, True):
+        with _copy(parent) as url:
+            with_rows.elsewhere(url)
+            trial = Trial(settings, url, trial.revision, trial.parent, trial.both)
+            tried_now = list(trial.run(fitting=fitting))
+        if len(tried_now) > 1 or tried_now[-1].problems:
+            return [*steps, *tried_now]
+        (refused,) = tried_now
+        steps = [Step("up with rows that it refuses, with nothing changed", refused.seconds, (), refused.notes)]
+    return steps
 
 
 def _catalogue(config: Config) -> Catalogue:

@@ -15,6 +15,7 @@ from ourschool.migrate.asking.coming import CannotTell, Coming
 from ourschool.migrate.asking.statements import about_dependents, leaves_rows
 from ourschool.migrate.online.backfill.operation import BackfillOp
 from ourschool.migrate.online.change_types import dependents, rebuilding, unfit
+from ourschool.migrate.online.change_types.look import scratch
 from ourschool.migrate.online.change_types.operation import ChangeTypesOnlineOp
 from ourschool.migrate.online.constraints import checks, foreign_keys, nullability, promises
 from ourschool.migrate.online.constraints.checks import AddCheckOnlineOp, DropConstraintOnlineOp
@@ -187,7 +188,7 @@ class Ahead:
     @_see.register
     def _(self, op: RetireColumnOp) -> None:
         if self._changed and not self._dependents and op.column_name not in self._of(op.table_name).columns:
-            with self._asking():
+            with self._asking(), scratch(self.steps):
                 retire_columns.check(self.steps, op.table_name, op.column_name)
         self._of(op.table_name).unknown(op.column_name)
 
