@@ -51,7 +51,7 @@ def look_after(steps: Iterable[RevisionStep | StampStep]) -> None:
     """Have each step do, in its own transaction, what has to be done beside the revision's own function."""
     for step in steps:
         if isinstance(step, RevisionStep):
-            step.migration_fn = _and_more(step, step.migration_fn)  # type: ignore[method-assign]
+            step.migration_fn = _and_more(step, step.migration_fn)
 
 
 def _and_more(step: RevisionStep, function: Callable[..., Any]) -> Callable[..., None]:

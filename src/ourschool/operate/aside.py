@@ -41,7 +41,8 @@ UNSPOKEN = sa.text("""
       join pg_namespace on pg_namespace.oid = space
      where nspname = any (:schemas)
        and not exists (select from pg_depend
-                        where classid = class and objid = id and (deptype = 'e' or kind = 'sequence' and deptype <> 'n'))
+                        where classid = class and objid = id
+                          and (deptype = 'e' or kind = 'sequence' and deptype <> 'n'))
      order by nspname, kind, thing.name
 """)
 JOURNAL = sa.text("""

@@ -36,6 +36,10 @@ def restore(steps: Steps, table: str, column: str) -> bool:
     if thing is not None:
         if not thing.coming_back:
             with definitions.unmade(steps, thing if made else None):
+                _refuse_taken(steps, thing)
+            if made:  # the rows that came have to be given a value in it: it stays
+                _refuse_nulls(steps, thing, "The column is there again under that name, empty.")
+            with definitions.unmade(steps, thing if made else None):
                 _return(steps, thing)
         _finish(steps, thing)
     things.tidy(steps)
@@ -46,9 +50,8 @@ def _return(steps: Steps, thing: Thing) -> None:
     """From the retired name to the old one, with all that hangs on it but what rows must be read for."""
     table = sql.Identifier(thing.schema, thing.table)
     column = sql.Identifier(thing.stands_as)
-    _refuse_taken(steps, thing)
     dependents.types_there(steps, thing, table.as_string(), thing.stands_as)
-    _refuse_nulls(steps, thing)
+    _refuse_nulls(steps, thing, "Nothing was changed.")
     dependents.look(steps, thing, {})
     default = thing.definitions["default"]
     if default is not None:
@@ -92,7 +95,7 @@ def _refuse_taken(steps: Steps, thing: Thing) -> None:
         )
 
 
-def _refuse_nulls(steps: Steps, thing: Thing) -> None:
+def _refuse_nulls(steps: Steps, thing: Thing, where_it_stands: str) -> None:
     held = thing.definitions
     if not held["not_null"] or not held["not_null_valid"] or held["default"] is not None:
         return
@@ -103,7 +106,7 @@ def _refuse_nulls(steps: Steps, thing: Thing) -> None:
         raise RefusedError(
             f"Column {thing.column} of table {thing.table} cannot be restored: it was NOT NULL without a default, and "
             f"{found} came while it was retired and have none.",
-            f"Give them a value: {give}; then run the same command again. Nothing was changed.",
+            f"Give them a value: {give}; then run the same command again. {where_it_stands}",
         )
 
 
