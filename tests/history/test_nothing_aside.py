@@ -80,6 +80,7 @@ def test_an_existing_database_keeps_what_holds_rows_and_nothing_else(scratch: Da
     make_existing(scratch)
     upgrade(scratch, "head")
     for (name,) in scratch.rows(
-        "select oid::regclass::text from pg_class where relnamespace = 'retired'::regnamespace and relkind in ('r', 'v')"
+        "select oid::regclass::text from pg_class "
+        "where relnamespace = 'retired'::regnamespace and relkind in ('r', 'v')"
     ):
         assert scratch.value(f"select exists (select from {name})") is True, name

@@ -80,7 +80,8 @@ TABLES = {
     "create trigger touched before update on t for each row execute function f(); "
     "alter table t disable trigger touched",
     "foreign keys both ways": "create table p (id int primary key); "
-    "create table t (id int primary key, p int references p on update cascade); create table c (t int constraint \"c to t\" references t deferrable)",
+    "create table t (id int primary key, p int references p on update cascade); "
+    "create table c (t int constraint \"c to t\" references t deferrable)",
 }  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def test_whatever_stands_there_is_known_and_goes_in_the_right_order(head: Databa
     said = purge(head, tmp_path, "--older-than", "0", "--yes")
     assert "table retired.canteen_mended_3f1c9a7d52e4, 2 rows, kept on 20" in said
     assert "by 3f1c9a7d52e4" in said
-    assert "table set_aside.api_keys, 1 rows, kept at a time that is not known of unknown origin" in said
+    assert "table set_aside.api_keys, 1 row, kept at a time that is not known of unknown origin" in said
     assert "domain retired.old_grade" in said
     assert "routine retired.read_it(text)" in said
     assert head.rows(LEFT) == []
@@ -102,7 +102,7 @@ def test_what_nobody_knows_the_age_of_is_not_old(head: Database, tmp_path: Path)
 NEEDED = {
     "a view of the user": (
         "create view public.ours as select role from retired.users_role_1f95c3e8d704", "view ours",
-        "column users.role", "drop view ours",
+        "users.role: ", "drop view ours",
     ),
     "a view of a kept table": (
         "create view public.ours as select * from retired.lessons_mended_5b503ac82380", "view ours",

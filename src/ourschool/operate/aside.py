@@ -80,7 +80,7 @@ class Aside:
 
     def __str__(self) -> str:
         about = "about " if self.kind == "column" else ""
-        rows = "" if not self.rows else f", {about}{self.rows} rows"
+        rows = "" if not self.rows else f", {about}{self.rows} row{'' if self.rows == 1 else 's'}"
         verb = "set aside" if self.thing else "kept"
         when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
         whose = f"by {self.revision}" if self.revision else "of unknown origin"
