@@ -97,7 +97,7 @@ def test_a_reset_needs_a_database_that_is_marked(head: Database) -> None:
     assert "is not marked as one for development" in said
     assert head.value("select count(*) from users") == 1
 
-    said = ourschool(head, "reset", "--students", "20", OURSCHOOL_DEVELOPMENT="yes")
+    said = ourschool(head, "reset", "--students", "20", "--yes", "--no-backup", OURSCHOOL_DEVELOPMENT="yes")
     assert "rows in" in said
     assert at(head) == [HEAD]
     assert head.value("select count(*) from users where role = 'student'") == 20

@@ -17,7 +17,7 @@ SHOWN = 5
 """How many of the biggest tables are named."""
 
 
-def reset(
+def reset(  # noqa: PLR0913, PLR0917  # as many as there are options
     students: Annotated[int, typer.Option(help="Pupils of the school that is made.")] = 60,
     years: Annotated[int, typer.Option(help="School years.")] = 1,
     random_seed: Annotated[int, typer.Option(help="The same number makes the same rows.")] = seed.Plan.random_seed,

@@ -41,7 +41,8 @@ UNSPOKEN = sa.text("""
       join pg_namespace on pg_namespace.oid = space
      where nspname = any (:schemas)
        and not exists (select from pg_depend
-                        where classid = class and objid = id and (deptype = 'e' or kind = 'sequence' and deptype <> 'n'))
+                        where classid = class and objid = id
+                          and (deptype = 'e' or kind = 'sequence' and deptype <> 'n'))
      order by nspname, kind, thing.name
 """)
 JOURNAL = sa.text("""
@@ -79,7 +80,7 @@ class Aside:
 
     def __str__(self) -> str:
         about = "about " if self.kind == "column" else ""
-        rows = "" if not self.rows else f", {about}{self.rows} rows"
+        rows = "" if not self.rows else f", {about}{self.rows} row{'' if self.rows == 1 else 's'}"
         verb = "set aside" if self.thing else "kept"
         when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
         by = "for" if self.thing and self.thing.direction == things.FOR_OTHERS else "by"

@@ -37,6 +37,10 @@ def restore(steps: Steps, table: str, column: str) -> bool:
     if thing is not None:
         if not thing.coming_back:
             with definitions.unmade(steps, thing if made else None):
+                _refuse_taken(steps, thing)
+            if made:  # the rows that came have to be given a value in it: it stays
+                _refuse_nulls(steps, thing, "The column is there again under that name, empty.")
+            with definitions.unmade(steps, thing if made else None):
                 _return(steps, thing)
         _finish(steps, thing)
     things.tidy(steps)
@@ -88,7 +92,7 @@ def refuse(steps: Steps, thing: Thing) -> None:
     _refuse_taken(steps, thing)
     table = sql.Identifier(thing.schema, thing.table).as_string()
     dependents.types_there(steps, thing, table, thing.stands_as)
-    _refuse_nulls(steps, thing)
+    _refuse_nulls(steps, thing, "Nothing was changed.")
     dependents.look(steps, thing, {})
 
 
@@ -101,7 +105,7 @@ def _refuse_taken(steps: Steps, thing: Thing) -> None:
         )
 
 
-def _refuse_nulls(steps: Steps, thing: Thing) -> None:
+def _refuse_nulls(steps: Steps, thing: Thing, where_it_stands: str) -> None:
     held = thing.definitions
     if not held["not_null"] or not held["not_null_valid"] or held["default"] is not None:
         return
@@ -112,7 +116,7 @@ def _refuse_nulls(steps: Steps, thing: Thing) -> None:
         raise RefusedError(
             f"Column {thing.column} of table {thing.table} cannot be restored: it was NOT NULL without a default, and "
             f"{found} came while it was retired and have none.",
-            f"Give them a value: {give}; then run the same command again. Nothing was changed.",
+            f"Give them a value: {give}; then run the same command again. {where_it_stands}",
         )
 
 

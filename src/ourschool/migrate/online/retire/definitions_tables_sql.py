@@ -1,7 +1,7 @@
 """The part of the block that writes down a whole table, which stands in schema `retired` and has no rows."""
 
-# What would not be the same again, so that the table is kept as it is: rules, statistics, publications, security labels,
-# another access method or tablespace, a type it is made of, options of its TOAST table, a broken index.
+# What would not be the same again, so that the table is kept as it is: rules, statistics, publications, labels, another
+# access method or tablespace, a type it is made of, options of its TOAST table, a broken index.
 TABLE = """
     select * into place from pg_class where oid = home;
     if place.reltablespace = 0 and place.reloftype = 0 and place.relkind = 'r' and not place.relhassubclass
