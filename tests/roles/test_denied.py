@@ -64,7 +64,7 @@ def test_each_refusal_has_its_remedy(nobody: Role, statement: str, said: str, re
 def test_a_table_that_a_backup_may_not_read(nobody: Role) -> None:
     nobody.database.execute(f"grant usage on schema office to {nobody.name}")
     said = complaint(ourschool(nobody.here, "backup", status=4))
-    assert "may not use table" in said
+    assert "may not" in said
     assert "grant select on" in said
     assert "grant create" not in said
 
