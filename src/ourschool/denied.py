@@ -95,8 +95,8 @@ def remedy(tables: Sequence[Any], role: str | None) -> str:
         for force in ("no force", "force")
     )
     return (
-        f"Run, as {role}: {off} Then the same command again, and at the end: {on} In between whoever connects as "
-        f"{role} sees every row. Or {bypass}"
+        f"Run in python -m ourschool psql, as {role}: {off} Then the same command again, and at the end: {on} "
+        f"In between whoever connects as {role} sees every row. Or {bypass}"
     )
 
 

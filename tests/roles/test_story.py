@@ -163,7 +163,7 @@ def test_row_security_is_refused_and_the_remedy_helps(
     assert school.database.value(ROWS) == as_it_was
     assert not (project / "backups").exists() or not list((project / "backups").iterdir())
 
-    off = re.search(rf"Run, as {school.name}: (.*?;) Then the same command again, and at the end: (.*?;) In", said)
+    off = re.search(rf"psql, as {school.name}: (.*?;) Then the same command again, and at the end: (.*?;) In", said)
     assert off is not None
     me.execute(*off[1].split("; "))
     go(me, project, target)
