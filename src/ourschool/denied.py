@@ -31,17 +31,28 @@ HIDDEN = """
 """Tables of which this role would not see every row; a superuser, BYPASSRLS or the owner of one not forced does."""
 NAMED = f"{HIDDEN} and c.relname = :name order by pg_table_is_visible(c.oid) desc limit 1"
 OWNER = """
-    select pg_get_userbyid(c.relowner)::text as owner
-      from pg_class c
-     where c.relname = :name
-     order by pg_table_is_visible(c.oid) desc
+    select pg_get_userbyid(thing.owner)::text as owner
+      from (
+          select relowner, relname, pg_table_is_visible(oid) from pg_class
+          union all
+          select typowner, typname, pg_type_is_visible(oid) from pg_type
+          union all
+          select proowner, proname, pg_function_is_visible(oid) from pg_proc
+          union all
+          select nspowner, nspname, true from pg_namespace
+      ) as thing (owner, name, visible)
+     where thing.name = :name
+     order by visible desc
      limit 1
 """
 THING = re.compile(r'(?:permission denied for|must be owner of) ([a-z ]+?) "?([^"]+)"?$')
 QUOTED = re.compile(r'["“”„«»「]\s*([^"“”„«»「」]+?)\s*["“”«»」]')
+_KINDS = r"(unlogged |temporary |materialized |or replace )?(table|view|sequence|type|domain|function|procedure|schema)"
 OF_OWNERS = re.compile(
-    r"\s*(alter|drop|comment|reindex|create (unique )?index|create (trigger|policy|rule))\b", re.IGNORECASE
+    rf"\s*((alter|drop|comment on) {_KINDS}|create (unique )?index|create (trigger|policy|rule)|reindex)\b",
+    re.IGNORECASE,
 )
+OF_A_PLACE = re.compile(rf"\s*create {_KINDS}\b", re.IGNORECASE)
 MAKES = re.compile(r"\s*(create|alter)\b", re.IGNORECASE)
 READS = re.compile(r"\s*(select|copy|lock|table|declare)\b", re.IGNORECASE)
 RIGHTS = {
@@ -51,6 +62,7 @@ RIGHTS = {
     "type": "usage on type",
     "language": "usage on language",
     "schema": "usage on schema",
+    "tablespace": "create on tablespace",
 }
 
 Ask = Callable[[str, str | None], "sa.Row[Any] | None"]
@@ -83,8 +95,8 @@ def remedy(tables: Sequence[Any], role: str | None) -> str:
         for force in ("no force", "force")
     )
     return (
-        f"Run, as {role}: {off} Then the same command again, and at the end: {on} In between whoever connects as "
-        f"{role} sees every row. Or {bypass}"
+        f"Run in python -m ourschool psql, as {role}: {off} Then the same command again, and at the end: {on} "
+        f"In between whoever connects as {role} sees every row. Or {bypass}"
     )
 
 
@@ -106,7 +118,11 @@ class _Denied:
                 f"Only the owner may do this in {self.where}, and the role {self.role!r} is not: {self.said}.",
                 f"Connect as {f'the owner, {self.owner}' if self.owner else 'the owner of what it names'}.",
             )
-        if kind == "database" or (kind == "schema" and not READS.match(self.statement)) or (kind is None and makes):
+        if (
+            kind == "database"
+            or (kind == "schema" and not READS.match(self.statement))
+            or (kind is None and OF_A_PLACE.match(self.statement))
+        ):
             place = f"{kind or 'schema'} {name or 'public'}"
             return FailedError(
                 f"The role {self.role!r} may make nothing in {place}, in {self.where}: {self.said}.",
@@ -139,15 +155,16 @@ def _hidden(said: str, role: str | None, where: str, ask: Ask) -> FailedError:
     name = quoted[1] if quoted else None
     row = ask(NAMED, name)
     if row is not None:
-        name, way = row.name, remedy([row], role)
+        name, whom, way = row.name, f"the role {row.role!r}", remedy([row], row.role)
     else:
+        whom = f"the role {role!r}, or from the owner of a view or function that reads it here"
         way = (
-            "Let the owner of that table run: alter table … no force row level security; or a superuser: alter role "
-            f"{_quoted(role)} bypassrls; then run the same command again."
+            "Let a superuser run: alter role … bypassrls; for the one of them who does not own the table; or the owner "
+            "of the table: alter table … no force row level security; then run the same command again."
         )
     return FailedError(
-        f"Row security on {f'table {name}' if name else 'a table'} in {where} hides rows from the role {role!r}, and "
-        f"what cannot see every row must not go on: {said}.",
+        f"Row security on {f'table {name}' if name else 'a table'} in {where} hides rows from {whom}, and what cannot "
+        f"see every row must not go on: {said}.",
         way,
     )
 

@@ -18,7 +18,7 @@ from tests.support.databases import ROOT, Database
 
 SETTINGS = (
     "lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "client_connection_check_interval",
-    "timezone", "search_path",
+    "timezone", "search_path", "row_security",
 )  # fmt: skip
 LAST_TRANSACTIONAL = "c5e7a1f03b68"
 

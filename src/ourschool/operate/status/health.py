@@ -89,7 +89,13 @@ def ailments(connection: Connection) -> list[Ailment]:
                 found += look(connection)
         except sa.exc.DBAPIError as fault:
             why = str(fault.orig).splitlines()[0]
-            found.append(Ailment("not looked at", why, "Connect as the owner of the tables to see it."))
+            found.append(
+                Ailment(
+                    "not looked at",
+                    why,
+                    "Connect as the owner of the tables, from whom row security hides none of it, to see it.",
+                )
+            )
     return found
 
 
