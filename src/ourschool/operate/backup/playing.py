@@ -19,10 +19,32 @@ HEADER = re.compile(rb"-- TOC entry (\d+) \(class ")
 NEEDS = b"-- Dependencies: "
 OWN_TRANSACTION = frozenset({b"BEGIN;\n", b"COMMIT;\n"})
 """Around large objects, which are to go the way of all the rest."""
+LARGE_OBJECT = re.compile(
+    rb"SELECT pg_catalog\.lo_(?:create|open)\('(\d+)'|(?:ALTER|COMMENT ON|GRANT .* ON|REVOKE .* ON) LARGE OBJECT (\d+)"
+)
+THEIRS = "select oid::text from pg_largeobject_metadata"
 SESSION = ("search_path", "client_encoding", "client_min_messages", "check_function_bodies", "xmloption",
            "default_tablespace", "default_table_access_method")  # fmt: skip
 """What the scripts of pg_restore set; a session that goes on has its own again."""
 ROLLED_BACK = "Everything was rolled back. Mend what it names and run the same command again."
+
+
+class _LargeObjects:
+    """Tells what makes, fills or gives away a large object of another's, which has been left alone."""
+
+    def __init__(self, theirs: frozenset[bytes]) -> None:
+        self._theirs, self._filling = theirs, False
+
+    def wanted(self, line: bytes) -> bool:
+        """Whether a line of a statement is to be run."""
+        if self._filling:
+            self._filling = b"lo_close" not in line
+            return False
+        match = LARGE_OBJECT.match(line)
+        if match is None or (match[1] or match[2]) not in self._theirs:
+            return True
+        self._filling = b"lo_open" in line
+        return False
 
 
 def play(connection: Connection, binary: Path, backup: Backup, options: list[str], *, over: bool = False) -> Built:
@@ -36,10 +58,11 @@ def play(connection: Connection, binary: Path, backup: Backup, options: list[str
     built = Built()
     listed = toc.ids(_listing(binary, backup.dump))
     try:
-        driver.execute("select")  # from here on there is a transaction, and what is built is under savepoints of it
+        # from here on there is a transaction, and what is built is under savepoints of it
+        theirs = frozenset(number.encode() for (number,) in driver.execute(THEIRS).fetchall())
         build(driver, toc.schema(binary, backup.dump, "pre-data", listed, tuple(options)), built, over=over)
         _checked(backup, built, over=over)
-        _rows_of(driver, binary, backup.dump, options, built.skipped)
+        _rows_of(driver, binary, backup.dump, options, built.skipped, theirs)
         build(driver, toc.schema(binary, backup.dump, "post-data", listed, tuple(options)), built, over=over)
         _checked(backup, built, over=over)
         driver.execute("; ".join(f"reset {name}" for name in SESSION).encode())
@@ -62,14 +85,17 @@ def _checked(backup: Backup, built: Built, *, over: bool) -> None:
         raise FailedError(f"{backup.name} could not be restored: {faults[0]}.", ROLLED_BACK)
 
 
-def _rows_of(driver: psycopg.Connection, binary: Path, dump: Path, options: list[str], without: frozenset[int]) -> None:
+def _rows_of(  # noqa: PLR0913, PLR0917  # a dump, what of it, and where to
+    driver: psycopg.Connection, binary: Path, dump: Path, options: list[str], without: frozenset[int],
+    theirs: frozenset[bytes],
+) -> None:  # fmt: skip
     # it says how far it is as well, more than a pipe takes that nobody reads
     with tempfile.TemporaryFile() as complaints:
         arguments = [*options, "--verbose", "--section=data", "--file=-", str(dump)]
         script = tools.start(binary, arguments, complaints=complaints)
         assert script.stdout is not None
         try:
-            _data(driver, script.stdout, without)
+            _data(driver, script.stdout, without, _LargeObjects(theirs))
             script.wait()
         finally:
             script.kill()
@@ -80,7 +106,7 @@ def _rows_of(driver: psycopg.Connection, binary: Path, dump: Path, options: list
             raise tools.failed(script, complaints.read(), None, ROLLED_BACK)
 
 
-def _data(driver: psycopg.Connection, script: IO[bytes], without: frozenset[int]) -> None:
+def _data(driver: psycopg.Connection, script: IO[bytes], without: frozenset[int], objects: _LargeObjects) -> None:
     """The section of the rows: statements, and after each COPY its rows up to a line of backslash and full stop.
 
     What belongs to an entry of `without` is left out.
@@ -99,7 +125,7 @@ def _data(driver: psycopg.Connection, script: IO[bytes], without: frozenset[int]
             table = True
         elif table and line.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n"):
             _copy(driver, line, _rows(script), wanted=wanted)
-        elif wanted and line not in OWN_TRANSACTION:
+        elif wanted and line not in OWN_TRANSACTION and objects.wanted(line):
             waiting.append(line)
     _statements(driver, waiting)
 
