@@ -159,6 +159,22 @@ def test_the_image_runs_as_nobody_in_particular_and_copies_no_secret() -> None:
     assert all((ROOT / source).exists() for source in copied)
 
 
+def test_the_image_carries_client_programs_that_the_servers_of_the_examples_do_not_outdate() -> None:
+    """pg_dump refuses a server newer than itself; the wheel's cannot use TLS."""
+    text = (DEPLOY / "Containerfile").read_text("utf-8")
+    (client,) = (int(each) for each in re.findall(r"^ARG CLIENT=(\d+)$", text, re.MULTILINE))
+    assert '"postgresql-client-$CLIENT"' in text
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    render = yaml.safe_load((DEPLOY / "render.yaml").read_text("utf-8"))
+    servers = [
+        compose["services"]["database"]["image"].partition(":")[2],
+        render["databases"][0]["postgresMajorVersion"],
+    ]
+    assert all(int(server) <= client for server in servers)
+    for name in ("render.yaml", "ourschool-backup.service"):
+        assert f"apt install postgresql-client-{client}" in (DEPLOY / name).read_text("utf-8")
+
+
 def test_the_composition_starts_the_server_after_the_database_is_well() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
     assert "healthcheck" in services["database"]

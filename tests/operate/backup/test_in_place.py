@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from ourschool.errors import RefusedError
-from ourschool.operate.backup import Backup, How, backup, backups, restore
+from ourschool.errors import FailedError, RefusedError
+from ourschool.operate.backup import Backup, How, backup, backups, clearing, restore, verify
 from ourschool.settings import Settings
 from tests.faults.runs import holding
 from tests.operate.backup.schools import databases_like, harm, ourschool, state_of
 from tests.support.databases import Database, fresh
-from tests.support.servers import Server
+from tests.support.servers import Server, programs, running
 
 PASSWORD = "p% @:/#?ü&=+'\"\\$x{y}"
 
 
 @pytest.fixture
-def tenant(newest: Server) -> Iterator[Database]:
-    """A school as a managed server gives it: its role owns the database and may not create another one."""
+def empty(newest: Server) -> Iterator[Database]:
+    """A database as a managed server gives it: its role owns it and may not create another one."""
     with fresh(newest) as made:
         name = f"o_{made.url.database}"
         role, database = sql.Identifier(name), sql.Identifier(str(made.url.database))
@@ -28,11 +28,17 @@ def tenant(newest: Server) -> Iterator[Database]:
             admin.execute(sql.SQL("create role {} login password {}").format(role, sql.Literal(PASSWORD)))
             admin.execute(sql.SQL("alter database {} owner to {}").format(database, role))
         of_role = replace(made, url=newest.over_tcp(name, PASSWORD, str(made.url.database)))
-        of_role.alembic("upgrade", "head")
         yield of_role
         with newest.connect() as admin:
             admin.execute(sql.SQL("drop database {} with (force)").format(database))
             admin.execute(sql.SQL("drop role {}").format(role))
+
+
+@pytest.fixture
+def tenant(empty: Database) -> Database:
+    """A school in it."""
+    empty.alembic("upgrade", "head")
+    return empty
 
 
 def fill(school: Database) -> None:
@@ -93,13 +99,153 @@ def test_a_superuser_may_ask_for_it_too(school: Database, settings: Settings, ma
     assert state_of(school) == before
 
 
-def test_a_dump_with_large_objects_is_refused(school: Database, settings: Settings) -> None:
-    school.execute("select lo_from_bytea(0, 'abc')")
+def test_large_objects_come_back(school: Database, settings: Settings) -> None:
+    school.execute("select lo_from_bytea(70000, 'abc')", "select lo_from_bytea(70001, '')")
     made = backup(settings, school.url)
-    with pytest.raises(RefusedError, match="large objects"):
-        restore(settings, school.url, made, How(inside=True))
-    restore(settings, school.url, made)
-    assert school.value("select count(*) from pg_largeobject_metadata") == 1
+    school.execute("select lo_unlink(70000)", "select lo_from_bytea(70002, 'rubbish')")
+    restore(settings, school.url, made, How(inside=True))
+    assert school.rows("select oid::integer, lo_get(oid) from pg_largeobject_metadata order by 1") == [
+        (70000, b"abc"),
+        (70001, b""),
+    ]
+
+
+OWN_OF_EACH_KIND = (
+    "create type pair as (a integer, b text)",
+    "create type mood as enum ('calm', 'wild')",
+    "create type span as range (subtype = integer)",
+    "create domain grade as integer check (value between 1 and 6)",
+    "create function same(integer, text) returns boolean language sql immutable as 'select $1::text = $2'",
+    "create operator ==== (leftarg = integer, rightarg = text, function = same)",
+    "create aggregate total (integer) (sfunc = int4pl, stype = integer, initcond = '0')",
+    "create procedure nothing() language plpgsql as 'begin end'",
+    "create collation \"deutsch\" (provider = libc, locale = 'C')",
+    "create text search dictionary words (template = simple)",
+    "create text search configuration plain (copy = simple)",
+    "create function mood_of(integer) returns mood language sql immutable as $$ select 'calm'::public.mood $$",
+    "create cast (integer as mood) with function mood_of(integer)",
+    "create publication parts for table scores",
+    "create conversion latin for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8",
+    "create statistics scores_together on id, mark from scores",
+    "create materialized view totals as select count(*) from scores",
+    'create schema "another one"',
+    'create table "another one"."100 % of: ""it""" (id serial primary key)',
+)
+"""What a role may make that is no table: dropped and made again, each of them."""
+
+
+def identities(database: Database) -> list[str]:
+    with database.engine().connect() as connection:
+        return sorted(str(each) for each in clearing.things(connection))
+
+
+def test_things_of_each_kind_are_replaced(empty: Database, project: Path) -> None:
+    name = str(empty.url.database)
+    with empty.server.connect() as admin:
+        admin.execute(sql.SQL("grant create on database {} to {}").format(
+            sql.Identifier(name), sql.Identifier(str(empty.url.username))))  # fmt: skip
+    empty.execute("create table scores (id integer primary key, mark integer)", *OWN_OF_EACH_KIND)
+    before = identities(empty)
+    assert len(before) > len(OWN_OF_EACH_KIND)
+    settings = Settings(project)
+    made = backup(settings, empty.url)
+    empty.execute("drop operator ==== (integer, text)", "drop publication parts", "create type more as (a integer)")
+    done = restore(settings, empty.url, made)
+    assert done.notes == ()
+    assert identities(empty) == before
+    assert empty.rows("select schemaname, tablename from pg_publication_tables") == [("public", "scores")]
+
+
+OTHERS = (
+    "create type pair as (a integer, b text)",
+    "create function same(integer, text) returns boolean language sql immutable as 'select $1::text = $2'",
+    "create operator ==== (leftarg = integer, rightarg = text, function = same)",
+    "create collation deutsch (provider = libc, locale = 'C')",
+    "create foreign data wrapper files",
+    "create server far foreign data wrapper files",
+    "create text search configuration plain (copy = simple)",
+    "create function watch() returns event_trigger language plpgsql as 'begin end'",
+    "create event trigger watched on ddl_command_end execute function watch()",
+    "create publication everything for all tables",
+    "create schema office",
+    "create table office.doors (id integer)",
+    "insert into office.doors values (1)",
+    "grant usage on schema office to public",
+    "grant select on office.doors to public",
+    "grant usage on foreign server far to public",
+    "select lo_from_bytea(80000, 'theirs')",
+    "grant select on large object 80000 to public",
+)
+
+
+def test_what_belongs_to_a_superuser_is_left_where_it_is_and_told(empty: Database, project: Path) -> None:
+    admin = replace(empty, url=empty.server.url.set(database=empty.url.database))
+    admin.execute(*OTHERS)
+    empty.execute(
+        "create table pairs (id serial primary key, it pair, name text collate deutsch)",
+        "insert into pairs (it, name) values (row(1, 'x'), 'ü')",
+        "create foreign table far_away (id integer) server far",
+    )
+    settings = Settings(project)
+    made = backup(settings, empty.url)
+    before = state_of(empty)
+    kept = identities(admin)
+    empty.execute("delete from pairs", "create type rubbish as (a integer)")
+    admin.execute("insert into office.doors values (2)")
+    looked = verify(empty.url, made)
+    assert [note for note in looked.notes if note.startswith("Restored in place, these would be left as they are")]
+    done = restore(settings, empty.url, made)
+    (told,) = [note for note in done.notes if not note.startswith("Owners were not restored")]
+    assert told.startswith("Left as they are, for they are another role's: ")
+    assert "of postgres" in told
+    assert identities(admin) == kept
+    assert state_of(empty).catalogues == before.catalogues
+    assert empty.value("select name from pairs where (it).a = 1") == "ü"
+    assert admin.rows("select id from office.doors order by 1") == [(1,), (2,)]
+    assert admin.value("select lo_get(80000)") == b"theirs"
+
+
+def test_what_of_anothers_would_be_lost_is_refused(empty: Database, project: Path) -> None:
+    """A superuser's view of a table that is replaced: not in the backup, so nothing could bring it back."""
+    admin = replace(empty, url=empty.server.url.set(database=empty.url.database))
+    empty.execute("create table notes (body text)", "insert into notes values ('x'), (null)")
+    made = backup(Settings(project), empty.url)
+    admin.execute("create view watched as select body from notes")
+    empty.execute("delete from notes")
+    before = state_of(empty)
+    with pytest.raises(FailedError, match=r"view public\.watched of postgres would be lost"):
+        restore(Settings(project), empty.url, made)
+    assert state_of(empty) == before
+    assert admin.value("select count(*) from watched") == 0
+
+
+def test_a_table_that_a_superusers_publication_lost_is_told(empty: Database, project: Path) -> None:
+    admin = replace(empty, url=empty.server.url.set(database=empty.url.database))
+    empty.execute("create table notes (body text)", "insert into notes values ('x'), (null)")
+    admin.execute("create publication copies for table notes")
+    made = backup(Settings(project), empty.url)
+    done = restore(Settings(project), empty.url, made)
+    assert [note for note in done.notes if "publication table public.copies notes" in note]
+
+
+@pytest.mark.skipif(programs(15) is None, reason="no PostgreSQL 15 with its extensions here")
+def test_a_superusers_extensions(tmp_path: Path) -> None:
+    with running(15) as server, fresh(server) as made:
+        name = str(made.url.database)
+        with server.connect() as admin:
+            admin.execute("create role school login password 'geheim'")
+            admin.execute(f"alter database {name} owner to school")
+        made.execute("create extension citext", "create extension pg_stat_statements", "create extension btree_gist")
+        school = replace(made, url=server.over_tcp("school", "geheim", name))
+        school.execute("create table people (mail citext primary key)", "insert into people values ('A@b.c')")
+        settings = Settings(tmp_path)
+        backed = backup(settings, school.url)
+        school.execute("delete from people")
+        done = restore(settings, school.url, backed)
+        assert done.database == name
+        assert school.value("select count(*) from people where mail = 'a@B.C'") == 1
+        assert made.value("select count(*) from pg_extension") == 4
+        assert any("extension citext of postgres" in note for note in done.notes)
 
 
 def test_roles_that_are_not_there_are_told(school: Database, settings: Settings) -> None:

@@ -5,24 +5,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import clients, database
-from ourschool.errors import FailedError, RefusedError, UsageError
-from ourschool.migrate.faults import primary
-from ourschool.operate.backup import properties, proving, servers, toc, tools
+from ourschool.errors import RefusedError, UsageError
+from ourschool.operate.backup import playing, properties, proving, servers, toc, tools
 from ourschool.operate.backup.manifest import Manifest
 from ourschool.operate.backup.properties import Properties
 from ourschool.operate.backup.stored import Backup
 
-CHUNK = 1 << 20
 TRANSACTION_TIMEOUT = 17
 """Since this version the programs set a setting that older servers do not know, and stumble over that."""
-SECTIONS = ("pre-data", "data", "post-data")
 
 MISSING = sa.text("""
     select name
@@ -77,7 +72,7 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
             options, notes = [*options, *listing], [*notes, *more]
         if not connects or tools.major(tools.version(binary)) >= TRANSACTION_TIMEOUT > held.major:
             with engine.begin() as connection:
-                play(connection, binary, backup, options)
+                playing.play(connection, binary, backup, options)
             return notes
         arguments = [
             *options, f"--jobs={jobs}", "--exit-on-error", "--no-password",
@@ -160,31 +155,6 @@ def left_out(connection: Connection, made: Manifest) -> tuple[list[str], list[st
     return options, notes
 
 
-def play(connection: Connection, binary: Path, backup: Backup, options: list[str]) -> None:
-    """Restore over `connection`, inside its transaction: nothing of it stays where that is rolled back.
-
-    Raises FailedError where a statement fails or pg_restore does, RefusedError where the dump commits by itself.
-    """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    for section in SECTIONS:
-        script = tools.start(binary, [*options, f"--section={section}", "--file=-", str(backup.dump)])
-        assert script.stdout is not None
-        try:
-            _data(driver, script.stdout) if section == "data" else _statements(driver, script.stdout.read())
-            _, complaint = script.communicate()
-        except psycopg.Error as fault:
-            raise FailedError(
-                f"{backup.name} could not be restored: {primary(sa.exc.DBAPIError(None, None, fault))}.",
-                "Everything was rolled back. Mend what it names and run the same command again.",
-            ) from fault
-        finally:
-            script.kill()
-            script.communicate()
-        if script.returncode:
-            raise tools.failed(script, complaint, None, "Everything was rolled back; nothing was changed.")
-
-
 def readable(dump: Path, tool: int) -> str:
     """What pg_restore lists of a dump that pg_dump of version `tool` made. Raises RefusedError where it cannot."""
     binary = tools.program("pg_restore", tool)
@@ -194,50 +164,3 @@ def readable(dump: Path, tool: int) -> str:
         fault = tools.failed(listing, complaint, None, "Take another backup: ourschool backup list shows them.")
         raise RefusedError(f"The dump {dump} cannot be read. {fault.message}", fault.remedy)
     return told.decode("utf-8", "replace")
-
-
-def has_large_objects(listing: str) -> bool:
-    """Whether a dump holds large objects, whose part of the script commits by itself."""
-    return any(" BLOB" in line for line in listing.splitlines() if not line.startswith(";"))
-
-
-def _statements(driver: psycopg.Connection, script: bytes) -> None:
-    kept = b"\n".join(line for line in script.split(b"\n") if not _foreign(line))
-    if kept.strip():
-        driver.execute(kept)
-
-
-def _foreign(line: bytes) -> bool:
-    """psql's own commands, which guard a script against what it may hold, and what older servers do not know."""
-    return line.startswith((b"\\restrict ", b"\\unrestrict ")) or line == b"SET transaction_timeout = 0;"
-
-
-def _data(driver: psycopg.Connection, script: IO[bytes]) -> None:
-    """The section of the rows: statements, and after each COPY its rows up to a line of backslash and full stop."""
-    waiting: list[bytes] = []
-    for line in script:
-        if line.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n"):
-            _statements(driver, b"".join(waiting))
-            waiting = []
-            with driver.cursor().copy(line.rstrip(b";\n")) as copy:
-                for rows in _rows(script):
-                    copy.write(rows)
-        else:
-            waiting.append(line)
-    _statements(driver, b"".join(waiting))
-
-
-def _rows(script: IO[bytes]) -> Iterator[bytes]:
-    """The lines up to the one that ends them, many at a time."""
-    held: list[bytes] = []
-    size = 0
-    for line in script:
-        if line == b"\\.\n":
-            yield b"".join(held)
-            return
-        held.append(line)
-        size += len(line)
-        if size >= CHUNK:
-            yield b"".join(held)
-            held, size = [], 0
-    raise FailedError("pg_restore ended in the middle of a table.", "Everything was rolled back; nothing was changed.")

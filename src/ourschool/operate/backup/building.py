@@ -82,7 +82,9 @@ def _run(driver: psycopg.Connection, entries: Iterable[Entry]) -> psycopg.Error 
 def _sort(fault: psycopg.Error, entry: Entry, built: Built, *, over: bool) -> None:
     found = Fault(entry, said(fault))
     kept: Callable[[Fault], None]
-    if over and fault.sqlstate in THERE_ALREADY:
+    # of some kinds the server finds it out only by an index of its catalogue
+    there = fault.sqlstate in THERE_ALREADY or (fault.sqlstate == "23505" and fault.diag.schema_name == "pg_catalog")
+    if over and there:
         kept = built.there.append
     elif fault.sqlstate in MAY_NOT or entry.kind == "EXTENSION" or entry.needs & built.skipped:
         kept = built.refused.append

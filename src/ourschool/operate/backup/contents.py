@@ -31,20 +31,24 @@ TABLES = sa.text("""
        )
      order by nspname collate "C", relname collate "C"
 """)
+# What an extension brought, or a range type, has an owner that no dump speaks of.
 OWNERS = sa.text("""
     select pg_get_userbyid(owner) as name
       from (
-           select relowner, relnamespace from pg_class
+           select relowner, relnamespace, 'pg_class'::regclass, oid from pg_class
            union
-           select proowner, pronamespace from pg_proc
+           select proowner, pronamespace, 'pg_proc'::regclass, oid from pg_proc
            union
-           select typowner, typnamespace from pg_type
+           select typowner, typnamespace, 'pg_type'::regclass, oid from pg_type
            union
-           select nspowner, oid from pg_namespace where nspname <> 'public'
-           ) as thing (owner, space)
+           select nspowner, oid, 'pg_namespace'::regclass, oid from pg_namespace where nspname <> 'public'
+           ) as thing (owner, space, class, id)
       join pg_namespace n on n.oid = space
      where nspname !~ '^pg_'
        and nspname <> 'information_schema'
+       and not exists (
+           select from pg_depend where classid = class and objid = id and deptype in ('e', 'i')
+       )
     union
     select pg_get_userbyid(refobjid)
       from pg_shdepend

@@ -1,68 +1,30 @@
 """A restore inside the old database, for a role that may not create one: all of it in one transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import FailedError, RefusedError
-from ourschool.operate.backup import archive, contents, dumping, servers, swapping, tools
+from ourschool.operate.backup import archive, clearing, contents, dumping, playing, servers, swapping, toc, tools
+from ourschool.operate.backup.building import Built
+from ourschool.operate.backup.clearing import Thing
+from ourschool.operate.backup.comparing import unequal
 from ourschool.operate.backup.stored import Backup
-from ourschool.operate.backup.verifying import unequal
 from ourschool.settings import Settings
 
-# The schema public stays, which is nobody's to drop; what an extension brought stays with it.
-CLEAN = sa.text("""
-do $$
-declare
-    command text;
-begin
-    for command in
-        select format('drop schema %I cascade', nspname)
-          from pg_namespace n
-         where nspname !~ '^pg_'
-           and nspname not in ('information_schema', 'public')
-           and not exists (
-               select from pg_depend where classid = 'pg_namespace'::regclass and objid = n.oid and deptype = 'e'
-           )
-    loop
-        execute command;
-    end loop;
-    for command in
-        with thing (class, id, kind, name) as (
-            select 'pg_class'::regclass, oid,
-                   case relkind
-                       when 'v' then 'view'
-                       when 'm' then 'materialized view'
-                       when 'S' then 'sequence'
-                       when 'f' then 'foreign table'
-                       when 'c' then 'type'
-                       else 'table'
-                   end,
-                   oid::regclass::text
-              from pg_class
-             where relnamespace = 'public'::regnamespace
-               and relkind in ('r', 'p', 'v', 'm', 'S', 'f', 'c')
-            union all
-            select 'pg_type'::regclass, oid, case typtype when 'd' then 'domain' else 'type' end, oid::regtype::text
-              from pg_type
-             where typnamespace = 'public'::regnamespace
-               and typtype in ('e', 'd', 'r')
-            union all
-            select 'pg_proc'::regclass, oid, 'routine', oid::regprocedure::text
-              from pg_proc
-             where pronamespace = 'public'::regnamespace
-        )
-        select format('drop %s if exists %s cascade', kind, name)
-          from thing
-         where not exists (select from pg_depend where classid = class and objid = id and deptype in ('e', 'i'))
-         order by kind <> 'table'
-    loop
-        execute command;
-    end loop;
-end
-$$
+SILENT = frozenset({"COMMENT", "ACL", "SECURITY LABEL"})
+"""Entries that say something of a thing; of one that was left alone there is nothing to be said."""
+SUPERUSERS = frozenset({"EVENT TRIGGER", "FOREIGN DATA WRAPPER", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE",
+                        "OPERATOR CLASS", "OPERATOR FAMILY"})  # fmt: skip
+"""Kinds of entries that only a superuser may make."""
+UNTRUSTED = sa.text("""
+    select name
+      from pg_available_extension_versions
+     group by name
+    having not bool_or(trusted)
 """)
 
 
@@ -87,7 +49,9 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
     )
     name = servers.name_of(place.url)
     with engine.connect() as connection:
-        _possible(connection, backup, name, disconnect=place.disconnect)
+        archive.not_newer(backup, servers.rights(connection).major)
+        if not place.disconnect:
+            swapping.nobody_in(connection, name)
         connection.rollback()
         held = contents.contents(connection)
     saved = dumping.backup(place.settings, place.url, jobs=place.jobs, say=place.say) if held.rows else None
@@ -98,37 +62,57 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
             swapping.nobody_in(connection, name)
         place.say(f"Restoring inside {name}, in one transaction")
         contents.unlimited(connection)
-        _clean(connection, name)
+        before = clearing.things(connection)
+        _clear(connection, before, name)
         options, notes = archive.left_out(connection, backup.manifest)
         binary = tools.program("pg_restore", archive.reader(backup.manifest))
-        archive.play(connection, binary, backup, options)
+        built = playing.play(connection, binary, backup, options, over=True)
         place.say("Counting its rows and comparing it with the manifest")
-        faults = list(unequal(backup.manifest, contents.contents(connection)))
+        notes += _settled(connection, before, built)
+        faults = list(_unequal(connection, backup))
         if faults:
+            because = f" Of note: {'; '.join(notes)}" if notes else ""
             raise FailedError(
                 f"What was restored from {backup.name} is not what its manifest says: {'; '.join(faults)}. "
-                "Everything was rolled back.",
+                f"Everything was rolled back.{because}",
                 "Take another backup: ourschool backup list shows what there is.",
             )
         connection.commit()
     return saved, notes
 
 
-def _possible(connection: Connection, backup: Backup, name: str, *, disconnect: bool) -> None:
-    archive.not_newer(backup, servers.rights(connection).major)
-    if archive.has_large_objects(archive.readable(backup.dump, archive.reader(backup.manifest))):
-        raise RefusedError(
-            f"{backup.name} holds large objects, which cannot be restored in place.",
-            "Let a superuser run: alter role … createdb; then it is restored beside the old database.",
+def outlook(url: URL, backup: Backup) -> list[str]:
+    """What a restore in place by this role would leave as it is, and what it could not bring back, in words."""
+    engine = database.engine_for(url, application_name=servers.APPLICATION)
+    with servers.explained(url), engine.connect() as connection:
+        others = [each for each in clearing.things(connection) if not each.mine]
+        untrusted = set(connection.execute(UNTRUSTED).scalars())
+        superuser = servers.rights(connection).superuser
+    there = {_plain(each.name) for each in others}
+    binary = tools.program("pg_restore", archive.reader(backup.manifest))
+    listed = toc.ids(archive.readable(backup.dump, archive.reader(backup.manifest)))
+    entries = [each for part in ("pre-data", "post-data") for each in toc.schema(binary, backup.dump, part, listed, ())]
+    barred = [
+        str(each)
+        for each in entries
+        if not superuser
+        and (each.kind in SUPERUSERS or (each.kind == "EXTENSION" and each.name in untrusted))
+        and each.name not in there
+    ]
+    notes = []
+    if others:
+        notes.append(f"Restored in place, these would be left as they are: {_listed(others)}.")
+    if barred:
+        notes.append(
+            f"Restored in place, these would be missing, for only a superuser may make them: {servers.listed(barred)}."
         )
-    if not disconnect:
-        swapping.nobody_in(connection, name)
+    return notes
 
 
-def _clean(connection: Connection, name: str) -> None:
+def _clear(connection: Connection, before: list[Thing], name: str) -> None:
     """Take away all that the dump is to bring. Raises RefusedError where a table is in use."""
     try:
-        connection.execute(CLEAN)
+        clearing.clear(connection, before)
     except sa.exc.DBAPIError as fault:
         if getattr(fault.orig, "sqlstate", None) != "55P03":
             raise
@@ -138,3 +122,52 @@ def _clean(connection: Connection, name: str) -> None:
             f"Somebody uses a table of {name}{': ' + servers.listed(who) if who else ''}. Nothing was changed.",
             "Stop the application and run the same command again, or add --disconnect, which ends its sessions.",
         ) from fault
+
+
+def _settled(connection: Connection, before: list[Thing], built: Built) -> list[str]:
+    """What became of other roles' things, in words. Raises FailedError where one would be lost."""
+    after = {each.key: each for each in clearing.things(connection)}
+    others = [each for each in before if not each.mine]
+    lost = [each for each in others if each.key not in after]
+    if lost:
+        raise FailedError(
+            f"It cannot be restored in place: {_listed(lost)} would be lost with what they need. Everything was rolled "
+            "back.",
+            "Let a superuser drop them first, or run: alter role … createdb; then it is restored beside the old "
+            "database.",
+        )
+    left = [each for each in others if not after[each.key].mine]
+    taken = [each for each in others if after[each.key].mine]
+    there = {_plain(each.name) for each in left}
+    stood = {fault.entry.id for fault in built.there}
+    refused = [
+        fault
+        for fault in built.roots
+        if fault.entry.kind not in SILENT and fault.entry.name not in there
+        # what else was said of a thing that was left alone is as it was; but it has lost the new table
+        if fault.entry.kind.startswith("PUBLICATION ") or not fault.entry.needs & stood
+    ]
+    notes = []
+    if left:
+        notes.append(f"Left as they are, for they are another role's: {_listed(left)}.")
+    if taken:
+        notes.append(f"Restored as this role's own: {_listed(taken)}.")
+    return notes + [f"Not restored: {fault}." for fault in refused]
+
+
+def _unequal(connection: Connection, backup: Backup) -> Iterator[str]:
+    """What differs from the manifest; the rows of another role's tables are its own business."""
+    left = {each.name for each in clearing.things(connection) if not each.mine}
+    found = contents.contents(connection)
+    wanted = {table: rows for table, rows in backup.manifest.rows.items() if table not in left}
+    there = {table: rows for table, rows in found.rows.items() if table not in left}
+    yield from unequal(replace(backup.manifest, rows=wanted), replace(found, rows=there))
+
+
+def _listed(some: list[Thing]) -> str:
+    return servers.listed([str(each) for each in some])
+
+
+def _plain(name: str) -> str:
+    """A name without its quotes, as a dump's table of contents has it."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name

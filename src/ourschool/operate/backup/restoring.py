@@ -8,14 +8,15 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
-from ourschool import database
-from ourschool.errors import AttentionError, ConnectFailed, FailedError, RefusedError, UsageError
-from ourschool.operate.backup import archive, contents, in_place, properties, servers, swapping
+from ourschool.errors import AttentionError, FailedError, RefusedError, UsageError
+from ourschool.operate.backup import archive, contents, in_place, properties, servers, swapping, ways
+from ourschool.operate.backup.comparing import unequal
 from ourschool.operate.backup.dumping import Say, wanted
 from ourschool.operate.backup.properties import Properties
 from ourschool.operate.backup.stored import Backup
 from ourschool.operate.backup.swapping import Aside, Kind
-from ourschool.operate.backup.verifying import unequal, verify_files
+from ourschool.operate.backup.verifying import verify_files
+from ourschool.operate.backup.ways import Way
 from ourschool.settings import Settings
 
 log = logging.getLogger("ourschool.backup")
@@ -74,15 +75,6 @@ class _Task:
         return list(unequal(made, found))
 
 
-@dataclass(frozen=True)
-class _Way:
-    """What the role may do, and whether it has to restore inside the database of the URL."""
-
-    role: str
-    may_create: bool
-    inside: bool
-
-
 def restore(settings: Settings, url: URL, backup: Backup, how: How = USUAL, *, say: Say = log.info) -> Restored:
     """Restore `backup` in the place of the database of `url`, or into a new one of another name on its server.
 
@@ -97,7 +89,7 @@ def restore(settings: Settings, url: URL, backup: Backup, how: How = USUAL, *, s
     task = _Task(url, backup, wanted(how.jobs), say)
     say(f"Reading {backup.name}")
     verify_files(backup, task.jobs)
-    way = _way(url)
+    way = ways.way(url)
     with servers.explained(url):
         if how.into is not None:
             return _into(task, how.into, way)
@@ -110,20 +102,7 @@ def restore(settings: Settings, url: URL, backup: Backup, how: How = USUAL, *, s
 
 def is_inside(url: URL) -> bool:
     """Whether the role has to restore inside the database of `url`, because it may not create or rename one."""
-    return _way(url).inside
-
-
-def _way(url: URL) -> _Way:
-    name = servers.name_of(url)
-    try:
-        with servers.beside(url) as admin:
-            held, owner = servers.rights(admin), servers.owns(admin, name)
-            may_rename = held.superuser or owner is not False  # None: there is nothing to rename
-            return _Way(held.role, held.may_create, not (held.may_create and may_rename))
-    except ConnectFailed:  # no other database lets us in: there is only this one
-        engine = database.engine_for(url, application_name=servers.APPLICATION)
-        with servers.explained(url), engine.connect() as connection:
-            return _Way(servers.rights(connection).role, may_create=False, inside=True)
+    return ways.way(url).inside
 
 
 def _beside(task: _Task, *, disconnect: bool) -> Restored:
@@ -197,7 +176,7 @@ def _filled(admin: Connection, task: _Task, name: str, wanted: Properties) -> li
     return [f"Not restored: {each}." for each in lost] + archive.restore_into(new, task.backup, task.jobs)
 
 
-def _into(task: _Task, into: str, way: _Way) -> Restored:
+def _into(task: _Task, into: str, way: Way) -> Restored:
     """A new database of another name; what differs is kept to be looked at."""
     if not way.may_create:
         raise RefusedError(

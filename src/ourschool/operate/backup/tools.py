@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 from pathlib import Path
+from typing import IO
 
 import psycopg
 from sqlalchemy.engine import URL
@@ -35,12 +36,14 @@ def major(told: str) -> int:
     return int(match.group(1)) if match else 0
 
 
-def start(binary: Path, arguments: list[str], url: URL | None = None) -> subprocess.Popen[bytes]:
-    """Run the program in the background, its complaints in a pipe."""
+def start(
+    binary: Path, arguments: list[str], url: URL | None = None, *, complaints: IO[bytes] | int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
+    """Run the program in the background, its complaints in a pipe unless said otherwise."""
     return subprocess.Popen(
         [str(binary), *arguments],
         env=environment(url) if url is not None else None,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints,
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """Is a backup what its manifest says? By its files, and by a database restored from it for a trial."""
 
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,9 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from ourschool.errors import CheckFailed, RefusedError
-from ourschool.operate.backup import archive, contents, manifest, servers, stored
-from ourschool.operate.backup.contents import Contents
+from ourschool.operate.backup import archive, contents, in_place, manifest, servers, stored, ways
+from ourschool.operate.backup.comparing import unequal
 from ourschool.operate.backup.dumping import Say, default_jobs
-from ourschool.operate.backup.manifest import Manifest
 from ourschool.operate.backup.stored import Backup
 from ourschool.operate.scratch import scratch_database
 
@@ -46,7 +44,10 @@ def verify(url: URL, backup: Backup, *, jobs: int | None = None, say: Say = log.
         say("Counting")
         faults = list(unequal(backup.manifest, contents.contents_of(trial, jobs)))
     if faults:
-        raise CheckFailed(f"{backup.name} restores to something else: {'; '.join(faults)}.", OTHER_BACKUP)
+        because = f" Of note: {' '.join(notes)}" if notes else ""
+        raise CheckFailed(f"{backup.name} restores to something else: {'; '.join(faults)}.{because}", OTHER_BACKUP)
+    if ways.way(url).inside:
+        notes += in_place.outlook(url, backup)
     return Verified(backup, len(backup.manifest.rows), backup.manifest.total_rows, tuple(notes))
 
 
@@ -70,21 +71,6 @@ def verify_files(backup: Backup, jobs: int | None = None) -> None:
             if digest != expected[name].sha256:
                 raise _damaged(backup, name, "is not as it was written")
     archive.readable(backup.dump, archive.reader(backup.manifest))
-
-
-def unequal(wanted: Manifest, found: Contents) -> Iterator[str]:
-    """What a restored database holds that is not what the manifest says, in words."""
-    for table in sorted(wanted.rows.keys() | found.rows.keys()):
-        expected, there = wanted.rows.get(table), found.rows.get(table)
-        if expected is None:
-            yield f"table {table} is there, and was not dumped"
-        elif there is None:
-            yield f"table {table} is missing"
-        elif there != expected:
-            yield f"table {table} has {there:,} rows instead of {expected:,}"
-    for schema in sorted(wanted.schemas.keys() | found.schemas.keys()):
-        if wanted.schemas.get(schema) != found.schemas.get(schema):
-            yield f"schema {schema} has another fingerprint"
 
 
 def _digest(path: Path) -> str | None:

@@ -12,9 +12,9 @@ from sqlalchemy.engine import URL, Connection
 from ourschool import database
 from ourschool.errors import RefusedError
 from ourschool.operate.backup import Backup, archive, properties, servers
+from ourschool.operate.backup.comparing import unequal
 from ourschool.operate.backup.contents import contents_of
 from ourschool.operate.backup.dumping import Say, default_jobs
-from ourschool.operate.backup.verifying import unequal
 from ourschool.operate.looking import look
 from ourschool.operate.scratch import scratch_database
 
