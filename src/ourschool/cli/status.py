@@ -70,6 +70,8 @@ def _text(found: Status, url: URL) -> Iterator[str]:
         yield _row("Pending", many(len(found.pending), "revision") if found.pending else "nothing")
         for each in found.pending:
             yield from _pending(each)
+    if found.rehearsal is not None:
+        yield _row("Rehearsal", found.rehearsal)
     if found.cut_off is not None:
         yield _row("Half done", found.cut_off.sentence)
     yield from _drift(found)
@@ -163,6 +165,7 @@ def _json(found: Status, url: URL) -> dict[str, object]:
             "unseen": found.drift.unseen,
             "deviations": found.drift.difference.as_json(),
         },
+        "rehearsal": found.rehearsal,
         "unfinished": found.cut_off.as_json() if found.cut_off else None,
         "migrating": found.migrating,
         "health": [asdict(each) for each in found.health],

@@ -8,8 +8,8 @@ import pytest
 
 from ourschool.operate import alembic_here
 from ourschool.operate.expected import built, kept
-from ourschool.schema import shipped
 from ourschool.operate.expected.identify import identify
+from ourschool.schema import shipped
 from tests.commands.revisions import CHAIN, HEAD, write
 from tests.operate.adopt.conftest import project as settings_of
 from tests.operate.adopt.test_adopt import stamped

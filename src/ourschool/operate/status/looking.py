@@ -64,6 +64,8 @@ class Status:
     backup: backups.LastBackup | None
     cut_off: CutOff | None
     """The revision that was begun and not finished, or that runs now: what differs meanwhile is its work."""
+    rehearsal: str | None
+    """Why the last rehearsal of what is pending speaks against it; None where it does not, or where there is none."""
     catalogue: Catalogue | None
     """What the database is; None where somebody held a table for too long."""
 
@@ -102,7 +104,8 @@ def status(settings: Settings, url: URL) -> Status:
     todo = tuple(pending(each, took, rehearsed) for each in known.pending)
     return Status(
         server, state, at, known, todo, drift, migrating, health,
-        backups.last_backup(settings.backup_folder, url.database), begun, found,
+        backups.last_backup(settings.backup_folder, url.database), begun,
+        kept.warning(settings, url, at) if todo else None, found,
     )  # fmt: skip
 
 
