@@ -117,7 +117,7 @@ def test_set_aside_and_back(school: Database, tmp_path: Path) -> None:
     assert school.alembic("check").returncode == 0
     doomed = change.doomed(school.url, dt.timedelta(0))
     assert {"api_keys", "fees", "marks", "keep_name", "tests", "my_keys"} <= {
-        each.table for each in doomed if isinstance(each, change.Doomed)
+        each.thing.table for each in doomed if each.thing is not None
     }
     school.alembic("downgrade", BASELINE)
     assert school.rows("select * from api_keys order by id") == before[1]
@@ -185,8 +185,8 @@ def test_what_an_earlier_adopt_moved_is_listed_with_its_foreign_keys_and_purged(
     with school.engine().connect() as connection:
         found = [(each.kind, each.what, each.remedy) for each in health.ailments(connection)]
     told = "\n".join(" ".join(map(str, each)) for each in found)
-    for line in ("table api_keys, 3 rows, set aside in schema set_aside", "view my_keys", "function keep_name",
-                 "type marks", "table A b, 0 rows"):  # fmt: skip
+    for line in ("table set_aside.api_keys, 3 rows, set aside by adopt before", "view set_aside.my_keys",
+                 "routine set_aside.keep_name()", "type set_aside.marks", 'table set_aside."A b", set aside'):  # fmt: skip
         assert line in told, told
     assert "alter table set_aside.api_keys drop constraint api_keys_user_id_fkey;" in told
     mine = settings.load(

@@ -11,8 +11,9 @@ from sqlalchemy.engine import Connection
 from ourschool.database import as_it_is
 from ourschool.migrate.online import things
 from ourschool.migrate.online.things import Thing
+from ourschool.operate import set_aside
 
-SCHEMAS = (things.SCHEMA, "set_aside")
+SCHEMAS = (things.SCHEMA, set_aside.SCHEMA)
 """Where it stands: what migrations set aside, and what `adopt --repair` did in former versions."""
 
 # What no row of retired.things speaks for. A sequence or index goes with its table, a partition with the whole, the
@@ -78,12 +79,21 @@ class Aside:
         """Whether there is anything in it that somebody could miss."""
         return self.rows != 0
 
+    @property
+    def of_others(self) -> bool:
+        """Whether no revision ever knew it: somebody made it, and it was set aside for what needs its name."""
+        if self.thing is not None:
+            return self.thing.direction == things.FOR_OTHERS
+        return self.quoted.startswith(f"{set_aside.SCHEMA}.")
+
     def __str__(self) -> str:
         about = "about " if self.kind == "column" else ""
-        rows = "" if not self.rows else f", {about}{self.rows} row{'' if self.rows == 1 else 's'}"
-        verb = "set aside" if self.thing else "kept"
+        rows = "" if not self.rows else f", {about}{self.rows} rows"
         when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
-        by = "for" if self.thing and self.thing.direction == things.FOR_OTHERS else "by"
+        if self.thing is None and self.of_others:
+            before = "" if self.at is None else f" before {self.at:%Y-%m-%d}"
+            return f"{self.kind} {self.name}{rows}, set aside by adopt{before}"
+        verb, by = ("set aside" if self.thing else "kept"), ("for" if self.of_others else "by")
         whose = f"{by} {self.revision}" if self.revision else "of unknown origin"
         return f"{self.kind} {self.name}{rows}, {verb} {when} {whose}"
 

@@ -161,11 +161,11 @@ def _set_aside(connection: Connection) -> Iterator[Ailment]:
 
 
 def _retired(connection: Connection) -> Iterator[Ailment]:
-    """What holds rows; of what holds none nobody has to decide anything."""
+    """What holds rows, and what is somebody's own; of the rest nobody has to decide anything."""
     for each in aside.found(connection):
-        if each.holds_rows and each.readable:
+        if (each.holds_rows and each.readable) or each.of_others:
             yield Ailment(
                 "retired",
-                f"{each}, waits in {each.readable}",
+                f"{each}, waits in {each.readable}" if each.readable else str(each),
                 "It may stay; ourschool purge deletes what nobody will want back.",
             )
