@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from ourschool import settings
 from ourschool.errors import RefusedError
@@ -15,7 +14,6 @@ from ourschool.operate.expected.identify import identify
 from ourschool.operate.rehearse import rehearsing, source
 from ourschool.operate.status import health
 from ourschool.schema.catalogue import Catalogue
-from ourschool.schema.snapshot import take
 from ourschool.settings import Settings
 from tests.commands.catalogues import catalogue
 from tests.existing import rows
@@ -162,11 +160,7 @@ def test_purge_deletes_what_was_set_aside_of_every_kind(school: Database, tmp_pa
         ROOT, database_url=school.url.render_as_string(False), environ={"OURSCHOOL_BACKUPS": str(tmp_path / "backups")}
     )
     change.purge(mine, school.url, change.doomed(school.url, dt.timedelta(0)))
-    with school.engine().connect() as connection:
-        assert take(connection, "retired").relations == () or {
-            each.name for each in take(connection, "retired").relations
-        } == {"things"}
-        assert connection.scalar(sa.text("select count(*) from retired.things")) == 0
+    assert school.value("select to_regnamespace('retired') is null") is True
 
 
 def test_what_an_earlier_adopt_moved_is_listed_with_its_foreign_keys_and_purged(
@@ -185,8 +179,13 @@ def test_what_an_earlier_adopt_moved_is_listed_with_its_foreign_keys_and_purged(
     with school.engine().connect() as connection:
         found = [(each.kind, each.what, each.remedy) for each in health.ailments(connection)]
     told = "\n".join(" ".join(map(str, each)) for each in found)
-    for line in ("table set_aside.api_keys, 3 rows, set aside by adopt before", "view set_aside.my_keys",
-                 "routine set_aside.keep_name()", "type set_aside.marks", 'table set_aside."A b", set aside'):  # fmt: skip
+    for line in (
+        "table set_aside.api_keys, 3 rows, set aside by adopt before",
+        "view set_aside.my_keys",
+        "routine set_aside.keep_name()",
+        "type set_aside.marks",
+        'table set_aside."A b", set aside',
+    ):
         assert line in told, told
     assert "alter table set_aside.api_keys drop constraint api_keys_user_id_fkey;" in told
     mine = settings.load(
