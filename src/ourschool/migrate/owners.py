@@ -32,6 +32,15 @@ select c.relname::text as name,
                 where books.relnamespace = c.relnamespace
                   and books.relname = any (%(books)s)
                   and not pg_has_role(o.oid, books.relowner, 'USAGE')
+           )
+       and (
+               o.rolbypassrls
+               or not exists (
+                   select from pg_class as hidden
+                    where hidden.relnamespace = c.relnamespace
+                      and hidden.relrowsecurity
+                      and hidden.relforcerowsecurity
+               )
            ) as able
   from pg_class c
   join pg_roles o on o.oid = c.relowner
@@ -98,8 +107,9 @@ def _stands_for(driver: psycopg.Connection[Any], school: Collection[str]) -> str
     owner = str(owned[0].owner)
     if not owned[0].able:
         log.warning(
-            "The school belongs to %s, who could not make all of it; what this run makes belongs to you. "
-            "To have one owner: grant create on the database to %s, and give it what you made before.", owner, owner,
+            "The school belongs to %s, whom row security that is forced, or a right to create that is missing, would "
+            "keep from a part of this. So it is done as you, and what it makes is yours: %s gets rights on it.",
+            owner, owner,
         )  # fmt: skip
         return None
     return owner

@@ -1,12 +1,14 @@
 """Who migrates is the owner of the school's tables, or a superuser who hands over what was made; nobody else."""
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
-from ourschool.errors import RefusedError
+from ourschool.errors import OurSchoolError, RefusedError
 from tests.history.schools import HEAD, upgrade
 from tests.history.schools import downgrade as down
 from tests.migrate.rights.conftest import BEFORE, Roles, as_role, granted, quoted
-from tests.support.databases import Database
+from tests.support.databases import ROOT, Database
 
 AFTER = "683d2e072479"
 OWNERS = """
@@ -101,3 +103,35 @@ def test_tables_of_several_owners_are_named(school: Database, roles: Roles) -> N
     school.execute(f"alter table audit_log owner to {roles.other}")
     with pytest.raises(RefusedError, match=rf"1 belong to {roles.other} \(audit_log\)"):
         upgrade(as_role(school, roles.owner), AFTER)
+
+
+@pytest.mark.parametrize("why", ["row security is forced", "the owner may create no schema"])
+def test_a_superuser_goes_on_alone_where_the_owner_could_not(
+    school: Database, roles: Roles, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The owner, as whom the application may well connect, has all rights on what the superuser makes."""
+    if why == "row security is forced":
+        school.execute("alter table users enable row level security", "alter table users force row level security")
+    else:
+        school.execute(f"alter database {school.url.database} owner to postgres")
+    upgrade(school, AFTER)
+    assert "So it is done as you" in caplog.text
+    as_role(school, roles.owner).execute(
+        "insert into school_classes (academic_year, code, name) values ('2024-2025', '1', '1')",
+        "update school_classes set name = '2'", "delete from school_classes",
+    )  # fmt: skip
+    assert school.value("show role") == "none"
+
+
+def test_a_connection_that_was_passed_in_is_given_back_as_it_was(school: Database) -> None:
+    config, engine = Config(str(ROOT / "alembic.ini")), school.engine()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, AFTER)
+        assert connection.exec_driver_sql("show role").scalar_one() == "none"
+        connection.rollback()
+        school.execute("create table enrollments_old (id integer)", "alter table enrollments rename to taken")
+        with pytest.raises(OurSchoolError):
+            command.downgrade(config, BEFORE)
+        connection.rollback()
+        assert connection.exec_driver_sql("show role").scalar_one() == "none"
