@@ -60,8 +60,9 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
             row = source.execute(SNAPSHOT).one()
             started = dt.datetime.now(dt.UTC)
             binary = access.programs(source, url)
-            access.readable(source)
             try:
+                stored.prepare(settings.backup_folder)
+                access.readable(source)
                 partial = stored.begin(settings.backup_folder, row.name, started)
             except OSError as fault:
                 raise _unwritable(settings.backup_folder, fault) from fault
