@@ -49,7 +49,7 @@ GIVING: dict[str, Work] = {
     "foreign key": lambda op: op.add_foreign_key_online("fk", "pupils", "other", ["twin"], ["id"]),
     "index": lambda op: op.create_index_online("ix_code", "pupils", ["code"]),
     "drop constraint": lambda op: op.drop_constraint_online("ck", "pupils"),
-    "drop index": lambda op: op.drop_index_online("ix", "pupils"),
+    "drop index": lambda op: op.drop_index_online("ix"),
 }
 """What fills, indexes and gives rules; a foreign key *to* such a table has a test of its own."""
 

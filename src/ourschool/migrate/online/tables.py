@@ -69,7 +69,7 @@ select c.relname::text as name,
        c.relispartition as partition,
        exists (select from pg_inherits i where c.oid in (i.inhrelid, i.inhparent)) as inherits
   from pg_class c
- where c.oid = to_regclass(:name)
+ where c.oid = cast(:table as regclass)
 """
 ALONE = sql.SQL("""
     if exists (select from pg_inherits where target in (inhrelid, inhparent))
@@ -151,13 +151,13 @@ def find(steps: Steps, name: str, *, partition: bool = True) -> Table:
     return Table(name, row.oid, tuple(columns.values()), tuple(columns[number] for number in row.key or ()))
 
 
-def alone(steps: Steps, relation: sql.Identifier, *, partition: bool = True) -> None:
-    """Refuse a table whose rows are not its own alone, before anything is done to it.
+def alone(steps: Steps, table: sql.Identifier | int, *, partition: bool = True) -> None:
+    """Refuse a table, by name or oid, whose rows are not its own alone, before anything is done to it.
 
     A partitioned table and one with inheritance, parent or child, always; a partition where `partition` says that it
     will not do: its columns are the whole's. Raises RefusedError.
     """
-    for row in steps.look(KIND, name=relation.as_string()):
+    for row in steps.look(KIND, table=table if isinstance(table, int) else table.as_string()):
         _refuse(row, row.name, partition=partition)
 
 

@@ -204,5 +204,6 @@ def _may_go(steps: Steps, op: DropIndexOnlineOp) -> bool:
     elif op.table_name and tables.find(steps, op.table_name).oid != there.table:
         wrong = f"Index {name} is not one of {op.table_name}: {there.what}"
     else:
+        tables.alone(steps, there.table)
         return True
     raise UsageError(f"{wrong}.", "Correct the revision; nothing was changed.")
