@@ -24,7 +24,6 @@ def upgraded(case: Case, school: Database, project: Any) -> Author:
     return author
 
 
-@pytest.mark.promise("D1", "T3")
 @pytest.mark.parametrize("case", ROWS)
 def test_rows_go_down_as_they_came_up(case: Case, school: Database, project: Any) -> None:
     author = upgraded(case, school, project)
@@ -40,7 +39,6 @@ def test_rows_go_down_as_they_came_up(case: Case, school: Database, project: Any
         assert author.content() == changed
 
 
-@pytest.mark.promise("D1", "T3")
 @pytest.mark.parametrize("case", ROWS)
 def test_a_refused_way_down_changes_nothing(case: Case, school: Database, project: Any) -> None:
     author = upgraded(case, school, project)

@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 
-from tests.migrate.autogenerate.cases import KEY, Case, Edit, add, both, column, drop, drop_named, index, table
+from tests.migrate.autogenerate.cases import KEY, Case, Edit, add, both, column, drop, drop_named, index, sql, table
 
+SEEN = "create view seen as select id, mood from stuff"
 NAMES = "'', 'O''Brien', 'Zoë \"quoted\" 学生', 'A', 'a', null"
 
 
@@ -202,5 +203,27 @@ WAY_CASES = (
             "insert into others (note, a) values ('12345', -2147483648), ('', 0)",
         ),
         later=("insert into stuff (state) values ('done')",),
+    ),
+    Case(
+        "a label that was the default",
+        both(labels("calm", "late"), column("stuff", "mood", server_default="calm")),
+        before=both(
+            stuff(
+                sa.Column("a", sa.Integer),
+                sa.Column("mood", sa.Enum("calm", "glad", name="mood"), nullable=False, server_default="glad"),
+            ),
+            sql(SEEN),
+        ),
+        rows=("insert into stuff (a, mood) values (1, 'calm'), (2, 'calm')",),
+        later=("insert into stuff (a, mood) values (3, 'late')",),
+    ),
+    Case(
+        "a label that is the new default",
+        both(labels("calm", "late"), column("stuff", "mood", server_default="late")),
+        before=stuff(
+            sa.Column("mood", sa.Enum("calm", "glad", name="mood"), nullable=False, server_default="glad"),
+        ),
+        rows=("insert into stuff (mood) values ('calm'), ('calm')",),
+        later=("insert into stuff (mood) values ('late')",),
     ),
 )  # fmt: skip

@@ -63,7 +63,7 @@ class Ahead:
         self._tables: dict[str, Coming] = {}
         self._changed = False
         """The first operation that changes something asks for itself, before it does."""
-        self._dependents = False
+        self._dependents = self._types_come = False
 
     def invoke(self, op: MigrateOperation) -> Any:
         """Ask and note; what the operation will return, as far as a revision goes by that."""
@@ -152,8 +152,12 @@ class Ahead:
             each.rules_go = True
 
     @_see.register
-    def _(self, op: DropNotNullOnlineOp | CreateEnumOp | RetireEnumOp | PLAIN) -> None:
+    def _(self, op: DropNotNullOnlineOp | RetireEnumOp | PLAIN) -> None:
         pass
+
+    @_see.register
+    def _(self, op: CreateEnumOp) -> None:
+        self._types_come = True  # what could not come back without its type comes back with it
 
     # Columns and their values.
 
@@ -249,7 +253,11 @@ class Ahead:
 
     def _any_touched(self) -> bool:
         """Whether rules go, or rows or values change, in any table: then a thing may come back that now could not."""
-        return self._dependents or any(
-            each.rules_go or each.rows_change or each.types or any(made is None for made in each.columns.values())
-            for each in self._tables.values()
+        return (
+            self._dependents
+            or self._types_come
+            or any(
+                each.rules_go or each.rows_change or each.types or any(made is None for made in each.columns.values())
+                for each in self._tables.values()
+            )
         )

@@ -6,7 +6,7 @@ from alembic.operations import ops
 
 from ourschool.migrate.autogenerate import hints
 from ourschool.migrate.autogenerate.change import Change, Held, Lock, Phase
-from ourschool.migrate.autogenerate.defaults import default
+from ourschool.migrate.autogenerate.defaults import changed_default, default
 from ourschool.migrate.autogenerate.directives import (
     Ask,
     Filled,
@@ -126,7 +126,7 @@ def _altered(way: Way, table: str, old: Column, new: Column) -> Iterator[Change]
     if old.identity != new.identity:
         yield from identity(way, table, old, new)
     elif old.default != new.default and not new.generated:
-        yield default(way, table, new)
+        yield from changed_default(way, table, old, new)
     if old.generated != new.generated:
         yield from _generation(table, old, new)
     if old.nullability != new.nullability and not new.identity:

@@ -8,6 +8,7 @@ from ourschool.migrate.autogenerate.comments import comment
 from ourschool.migrate.autogenerate.directives import Sql, Unfinished
 from ourschool.migrate.autogenerate.pairs import pairs
 from ourschool.migrate.autogenerate.sides import Way, quoted
+from ourschool.migrate.autogenerate.types import changing_columns
 from ourschool.schema.catalogue import Function
 from ourschool.schema.relations import Policy, Relation, Trigger
 
@@ -70,7 +71,12 @@ def _affected(way: Way, current: list[Relation], target: list[Relation]) -> set[
     """The views that differ, and those that read one of them, or a table whose columns change their type or go."""
     there, wanted = ({view.name: _said(view) for view in views} for views in (current, target))
     affected = {name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name)}
-    touched = {name for name, table in way.current.relations.items() if _loses(table, way.target.relations.get(name))}
+    touched = {
+        name
+        for name, table in way.current.relations.items()
+        if _loses(table, way.target.relations.get(name))
+        or (table.kind.endswith("table") and any(changing_columns(way, name)))
+    }
     while True:
         more = {
             view.name

@@ -43,18 +43,18 @@ def type_changes(way: Way, current: Relation, pairs: Iterable[tuple[Column, Colu
 
 
 def changing_columns(way: Way, table: str) -> Iterator[str]:
-    """The columns of a table that are copied to another type, or whose enum type loses a label."""
+    """The columns of a table that get another type, or whose enum type gets other labels: those may be copied, too."""
     current, target = way.current.relations.get(table), way.target.relations.get(table)
     wanted = {column.name: column for column in target.columns} if target else {}
     for old in current.columns if current else ():
         new = wanted.get(old.name)
-        if new is not None and ((old.type, old.collation) != (new.type, new.collation) or _loses_label(way, new)):
+        if new is not None and ((old.type, old.collation) != (new.type, new.collation) or _other_labels(way, new)):
             yield old.name
 
 
-def _loses_label(way: Way, column: Column) -> bool:
+def _other_labels(way: Way, column: Column) -> bool:
     was, becomes = way.current.enums.get(column.type), way.target.enums.get(column.type)
-    return bool(was and becomes and set(was.labels) - set(becomes.labels))
+    return bool(was and becomes and was.labels != becomes.labels)
 
 
 def _by_its_enum(way: Way, old: Column, new: Column) -> bool:

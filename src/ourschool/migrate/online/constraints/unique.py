@@ -105,6 +105,7 @@ class AddUniqueOnlineOp(MigrateOperation):
 def add(operations: Operations, op: AddUniqueOnlineOp) -> None:
     """Build the index, then hang the constraint on it."""
     name = tables.plainly(op.constraint_name, op.schema)
+    attach = _attach(op, name)
     with Steps(operations) as steps:
         beside = promises.beside(steps, name)
         if steps.offline:
@@ -112,7 +113,7 @@ def add(operations: Operations, op: AddUniqueOnlineOp) -> None:
             if op.replace:
                 steps.together(*_in_its_place(op, beside))
             else:
-                steps.run(promises.if_missing(op.table_name, name, _attach(op, name)))
+                steps.run(promises.if_missing(op.table_name, name, attach))
             return
         table = tables.find(steps, op.table_name)
         table.needs(op.columns)
@@ -120,7 +121,7 @@ def add(operations: Operations, op: AddUniqueOnlineOp) -> None:
         definition = _definition(steps, table, op) if there is not None else ""
         if there is None:
             building.ensure(steps, table, op.index(name))
-            steps.run(_attach(op, name))
+            steps.run(attach)
         elif there.definition == definition:
             return
         elif not op.replace:

@@ -1,12 +1,14 @@
 """How the labels of an enum type change: added in place; PostgreSQL takes none out, so there the columns are copied."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from alembic.operations import Operations
 from psycopg import sql
 
-from ourschool.errors import RefusedError
+from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate.online import tables
 from ourschool.migrate.online.change_types.operation import ChangeTypesOnlineOp
 from ourschool.migrate.online.retire import definitions
@@ -65,10 +67,15 @@ def change(operations: Operations, name: str, labels: Labels, columns: Mapping[s
         if not _made(steps, name, aside, labels, columns):
             return
     old, new = sql.Identifier(name).as_string(), sql.Identifier(aside).as_string()
-    for table, names in columns.items():
-        quoted = {column: sql.Identifier(column).as_string() for column in names}
-        changes = {column: (new, f"{text}::text::{new}", f"{text}::text::{old}") for column, text in quoted.items()}
-        operations.invoke(ChangeTypesOnlineOp(table, changes))
+    try:
+        for table, names in columns.items():
+            quoted = {column: sql.Identifier(column).as_string() for column in names}
+            changes = {column: (new, f"{text}::text::{new}", f"{text}::text::{old}") for column, text in quoted.items()}
+            operations.invoke(ChangeTypesOnlineOp(table, changes))
+    except (RefusedError, UsageError):
+        with Steps(operations) as steps, suppress(sa.exc.DBAPIError):  # a column that is of the type already keeps it
+            steps.run(sql.SQL("drop type {}").format(sql.Identifier(aside)))
+        raise
     with Steps(operations) as steps:
         _swap(steps, name, aside)
 
