@@ -84,3 +84,22 @@ def test_an_existing_database_keeps_what_holds_rows_and_nothing_else(scratch: Da
         "where relnamespace = 'retired'::regnamespace and relkind in ('r', 'v')"
     ):
         assert scratch.value(f"select exists (select from {name})") is True, name
+
+
+def test_what_an_older_release_set_aside_empty_comes_back_and_is_nothing_to_look_at(
+    scratch: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fresh(scratch.server) as other:
+        upgrade(other, BASELINE)
+        baseline = catalogue(other)
+    with monkeypatch.context() as patch:
+        patch.setattr("ourschool.migrate.left.look_after", lambda _: None)
+        upgrade(scratch, "head")
+    assert scratch.value("select count(*) from retired.things") == 5
+    assert "retired" not in typed.ourschool(scratch, "status").stdout
+    head = catalogue(scratch)
+    downgrade(scratch, BASELINE)
+    assert catalogue(scratch) == baseline
+    upgrade(scratch, "head")
+    assert catalogue(scratch) == head
+    assert scratch.rows(ASIDE) == []
