@@ -157,7 +157,7 @@ class Ahead:
 
     @_see.register
     def _(self, op: CreateEnumOp) -> None:
-        self._types_come = True  # what could not come back without its type comes back with it
+        self._types_come = True  # what could not come back without its type does with it
 
     # Columns and their values.
 
