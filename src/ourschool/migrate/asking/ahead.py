@@ -156,7 +156,7 @@ class Ahead:
         pass
 
     @_see.register
-    def _(self, op: CreateEnumOp) -> None:
+    def _(self, _: CreateEnumOp) -> None:
         self._types_come = True  # what could not come back without its type does with it
 
     # Columns and their values.
