@@ -23,8 +23,14 @@ select schemaname || '.' || sequencename, last_value
  where schemaname in ('public', 'retired')
    and sequencename not in ('things_id_seq', 'migration_journal_id_seq')
 """
-OF_THE_RUN = {"things": {"id", "retired_at", "bytes", "rows"}}
-"""Columns that say when a run was, or how much room it took."""
+OF_THE_RUN = {
+    "retired.things": {"id", "retired_at", "bytes", "rows"},
+    "public.users": {"external_id"},
+    "public.assignment_time_entries": {"id"},
+    "public.lesson_assignments": {"id"},
+    "retired.lesson_assignments_moved_28bd94ce4cd6": {"id", "lesson_assignment_id"},
+}
+"""Columns that say when a run was, how much room it took, what it drew, or in which order it met the rows."""
 PLAIN = sql.SQL("{0}::text")
 SINCE = sql.SQL("case when {0} >= {1} then 'since' else {0}::text end")
 
@@ -39,7 +45,7 @@ def contents(database: Database, since: dt.datetime) -> Contents:
             each = [
                 (SINCE if moment == "true" else PLAIN).format(sql.Identifier(column), since)
                 for column, moment in columns
-                if schema != "retired" or column not in OF_THE_RUN.get(name, ())
+                if column not in OF_THE_RUN.get(f"{schema}.{name}", ())
             ]
             query = sql.SQL("select {} from {}").format(sql.SQL(", ").join(each), sql.Identifier(schema, name))
             found[f"{schema}.{name}"] = sorted(connection.execute(query).fetchall(), key=repr)

@@ -3,7 +3,7 @@
 import datetime as dt
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -60,19 +60,25 @@ class Move:
 @dataclass
 class Sample:
     """Which commit points are dumped: each where the catalogue changed, and of those with rows alone the first, then
-    one in `every`; of all these a `share`, by seed."""
+    one in `every`; of all these `one_in` so many, from where the seed says."""
 
-    share: float = 1.0
+    one_in: int = 1
     seed: int = 1
     every: int = 25
-    same: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
+        self._same, self._until = 0, self.chance.randrange(self.one_in)
 
     def __call__(self, commit: Commit) -> bool:
-        self.same = 0 if commit.altered else self.same + 1
-        return (self.same <= 1 or self.same % self.every == 0) and self.chance.random() < self.share
+        self._same = 0 if commit.altered else self._same + 1
+        if self._same > 1 and self._same % self.every:
+            return False
+        self._until -= 1
+        if self._until >= 0:
+            return False
+        self._until = self.one_in - 1
+        return True
 
 
 @dataclass(frozen=True)

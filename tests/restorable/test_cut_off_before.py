@@ -41,8 +41,10 @@ def dumped_and_restored(database: Database, folder: Path) -> None:
         dumps.Dump(database.server.major, format_, path).remove()
 
 
-@pytest.mark.every_server
-@pytest.mark.parametrize("cut", ["set_config('enable_seqscan'", 'analyze "student_assignments"'])
+@pytest.mark.parametrize(
+    "cut",
+    ['analyze "student_assignments"', pytest.param("set_config('enable_seqscan'", marks=pytest.mark.long)],
+)
 def test_a_released_revision(newest: Server, tmp_path: Path, cut: str) -> None:
     """Before a row was converted, and after all were; then nothing is converted again."""
     with fresh(newest) as undisturbed, fresh(newest) as database:

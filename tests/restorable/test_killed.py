@@ -60,7 +60,6 @@ def _killed_in_an_operation(server: Server, project: Path, folder: Path, times: 
     assert killed
 
 
-@pytest.mark.every_server
 def test_killed_in_a_released_revision(newest: Server, tmp_path: Path) -> None:
     move, since = Move(ROOT, "upgrade", "a83e41d6905b"), dt.datetime.now(dt.UTC)
     with fresh(newest) as base:

@@ -20,13 +20,13 @@ IN_CI = 6
 def test_some_points_of_released_revisions(newest: Server, tmp_path: Path) -> None:
     """By seed: some of the revisions, and of each some points; that of the fault that was seen among them."""
     chosen = {WITH_A_CONDITION, *random.Random(10).sample(CHAIN[1:], IN_CI)}
-    figures = Figures()
+    figures, sample = Figures(), Sample(one_in=7, seed=10)
     with fresh(newest) as database:
         make_existing(database)
-        for nth, revision in enumerate(CHAIN[1:]):
+        for revision in CHAIN[1:]:
             move = Move(ROOT, "upgrade", revision)
             if revision in chosen:
-                Check(move, {18: newest}, figures, Sample(share=0.15, seed=nth))(database, tmp_path)
+                Check(move, {18: newest}, figures, sample)(database, tmp_path)
             else:
                 move.run(database)
     print(figures)
