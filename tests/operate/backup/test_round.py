@@ -9,12 +9,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ourschool.errors import UsageError
+from ourschool.errors import FailedError, UsageError
 from ourschool.operate.backup import Backup, How, aside, backup, backups, drop_old, restore, swap_in, verify
 from ourschool.settings import Settings
+from tests.faults.runs import until
 from tests.history.schools import HEAD
 from tests.operate.backup.schools import databases_like, harm, state_of
-from tests.support.databases import Database
+from tests.support.databases import Database, fresh
+from tests.support.servers import running
 
 
 @pytest.mark.promise("A6", "C5", "E11")
@@ -148,3 +150,40 @@ def test_a_name_of_awkward_characters(settings: Settings, school: Database) -> N
     finally:
         with school.server.connect() as admin:
             admin.execute(f"""drop database "{name.replace('"', '""')}" with (force)""")
+
+
+def test_somebodys_change_of_a_table_costs_one_more_try(settings: Settings, school: Database) -> None:
+    """One of pg_dump's jobs finds the table wanted by somebody who came after the first of them."""
+    said: list[str] = []
+    made: list[Backup] = []
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query ilike %s"
+
+    def waits(query: str) -> bool:
+        with school.connect() as connection:
+            return bool(connection.execute(waiting, [query]).fetchone() != (0,))
+
+    def change() -> None:
+        with school.connect() as connection:
+            connection.execute("lock table notes in access exclusive mode")
+
+    backing = threading.Thread(target=lambda: made.append(backup(settings, school.url, jobs=2, say=said.append)))
+    changing = threading.Thread(target=change)
+    with school.connect() as holder:
+        holder.execute("lock table notes in access exclusive mode")
+        backing.start()
+        until(lambda: waits("lock table %,%") or None, "pg_dump to wait")
+        changing.start()
+        until(lambda: waits("lock table notes%") or None, "the change to wait behind it")
+    backing.join()
+    changing.join()
+    assert "Somebody changed a table in the meantime: once more" in said
+    assert [each.name for each in made] == [each.name for each in backups(settings.backup_folder)]
+
+
+def test_the_number_of_connections_is_told_where_they_run_out(settings: Settings) -> None:
+    with running(18, "max_connections = 6", "superuser_reserved_connections = 0") as few, fresh(few) as school:
+        school.execute(*(f"create table t{number} (id integer)" for number in range(10)))
+        with pytest.raises(FailedError, match="too many clients") as failed:
+            backup(settings, school.url, jobs=6)
+        assert "With 6 jobs a backup needs 8 connections at once; --jobs 1 needs three" in failed.value.remedy
+        assert backup(settings, school.url, jobs=1).manifest.not_proven is None

@@ -4,6 +4,7 @@ import datetime as dt
 import importlib.metadata
 import logging
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -27,6 +28,9 @@ log = logging.getLogger("ourschool.backup")
 
 WITH_STATISTICS = 180_000
 """Since this version a dump can have what the planner knows of its rows; without it that is gathered anew after."""
+LOCKED = re.compile(r"could not obtain lock on relation")
+"""What pg_dump says where somebody waits for a table to change it, and one of its jobs came later."""
+FULL = re.compile(r"too many clients|too many connections|remaining connection slots")
 Say = Callable[[str], None]
 """Takes a line on how far the work is."""
 
@@ -52,6 +56,19 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
     made from the dump; what was written is removed then.
     """
     jobs = wanted(jobs)
+    try:
+        made = _dumped(settings, url, jobs, say, prove=prove)
+    except FailedError as fault:
+        if not LOCKED.search(fault.message):
+            raise
+        say("Somebody changed a table in the meantime: once more")
+        made = _dumped(settings, url, jobs, say, prove=prove)
+    told(made, say)
+    return made
+
+
+def _dumped(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> Backup:
+    """One try at it."""
     with servers.explained(url):
         engine = database.engine_for(url, application_name=servers.APPLICATION)
         with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as source:
@@ -73,7 +90,7 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
                     arguments.append("--statistics")
                 dumping = tools.start(binary, arguments, url)
                 draft = _beside(dumping, lambda: _describe(source, url, row, started))
-                _wait(dumping, url, settings.backup_folder)
+                _wait(dumping, url, settings.backup_folder, jobs)
                 say("Reading it back" + (" and building its schema" if prove else ""))
                 made = _seal(partial, replace(draft, tool=tools.version(binary), jobs=jobs), url if prove else None)
             except BaseException as fault:
@@ -81,7 +98,6 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
                 if isinstance(fault, OSError):
                     raise _unwritable(settings.backup_folder, fault) from fault
                 raise
-    told(made, say)
     return made
 
 
@@ -121,7 +137,7 @@ def _beside(dumping: subprocess.Popen[bytes], describe: Callable[[], Manifest]) 
         raise
 
 
-def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path) -> None:
+def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int) -> None:
     try:
         _, complaint = dumping.communicate()
     except BaseException:
@@ -129,11 +145,17 @@ def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path) -> None:
         dumping.communicate()
         raise
     if dumping.returncode:
-        raise tools.failed(
+        fault = tools.failed(
             dumping, complaint, url,
             f"There is no new backup in {folder}; nothing was changed. Mend what it names and run the same command "
             "again (OURSCHOOL_BACKUPS sets another folder).",
         )  # fmt: skip
+        if FULL.search(fault.message):
+            needed = (
+                f"With {jobs} jobs a backup needs {jobs + 2} connections at once: give --jobs 1, which needs three."
+            )
+            raise type(fault)(fault.message, f"{needed} {fault.remedy}")
+        raise fault
 
 
 def _describe(source: Connection, url: URL, row: sa.Row[Any], started: dt.datetime) -> Manifest:
