@@ -160,10 +160,12 @@ class Run:
         stack.enter_context(only_migrator(beside, self.settings.migrator_deadline, backend_pid(self.connection)))
         pid = stack.enter_context(worker(self.connection, self._wanted))
         refusals.without_transactions(self.connection)
+        made.begin(self.connection)
 
         def once() -> None:
             if plan.current is not None:
                 renew(self.connection, self.settings, self._wanted)
+                made.begin(self.connection)
             with alembic.begin_transaction():
                 alembic.run_migrations()
 
