@@ -1,13 +1,16 @@
 """Every name that a later revision makes is refused, whatever has it, before anything is changed."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
+from ourschool import settings
 from ourschool.migrate import strangers
+from ourschool.operate.expected import built
 from ourschool.schema import names
 from ourschool.schema.names import HANGING, Name
 from tests.strangers.made import ELSEWHERE
@@ -145,3 +148,24 @@ def test_what_takes_no_name_is_no_stranger(connection: Connection, harmless: tup
 def test_a_stranger_is_named_with_its_rows(connection: Connection, statements: tuple[str, ...], line: str) -> None:
     make(connection, *statements)
     assert [str(each) for each in found(connection)] == [line]
+
+
+def test_the_names_that_come_with_the_revisions_are_what_they_make(scratch: Database, project: Path) -> None:
+    shipped = (project / "alembic" / names.FILE).read_text()
+    (project / "alembic" / names.FILE).unlink()
+    mine = settings.load(project, database_url=scratch.url.render_as_string(False), environ={})
+    built.ship(mine, scratch.url)
+    assert (project / "alembic" / names.FILE).read_text() == shipped
+    assert scratch.value("select count(*) from pg_class where relnamespace = 'public'::regnamespace") == 0
+
+
+def test_a_file_of_names_that_is_damaged_or_of_another_revision_is_none(project: Path) -> None:
+    revisions = list(ScriptDirectory(str(project / "alembic")).walk_revisions())
+    file = project / "alembic" / names.FILE
+    whole = file.read_text()
+    file.write_text(whole[: len(whole) // 2])
+    assert names.read(project / "alembic", revisions) == {}
+    file.write_text(whole)
+    changed = Path(revisions[0].path)
+    changed.write_text(changed.read_text() + "\n")
+    assert set(names.read(project / "alembic", revisions)) == {each.revision for each in revisions[1:]}

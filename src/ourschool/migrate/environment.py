@@ -211,10 +211,12 @@ class Run:
         assert isinstance(driver, psycopg.Connection)
         stack.enter_context(owners.as_the_owner(driver, _tables(context), in_transaction=in_transaction))
         refusals.without_transactions(self.connection)
+        made.begin(self.connection)
 
         def once() -> None:
             if plan.current is not None:
                 renew(self.connection, self.settings, self._wanted)
+                made.begin(self.connection)
             with alembic.begin_transaction():
                 alembic.run_migrations()
 

@@ -15,6 +15,8 @@ from sqlalchemy.engine import Connection
 log = logging.getLogger("ourschool.migrate")
 
 TABLE = "migration_made"
+NONE, NOTED = "none", "noted"
+"""In a connection's `info`: it has looked, and nothing was noted since; or the table of the notes is there."""
 THERE = sa.text(f"select 1 where to_regclass(format('%I.{TABLE}', current_schema())) is not null")
 SET_UP = sa.text(f"""
     create table if not exists {TABLE} (
@@ -100,20 +102,34 @@ def note(context: MigrationContext, step: RevisionStep) -> None:
     assert isinstance(driver, psycopg.Connection)
     if driver.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
         return
+    if driver.execute("select pg_current_xact_id_if_assigned() is null").fetchone() == (True,):
+        return
     found = connection.execute(MINE, {"own": TABLE}).all()
     if found:
-        connection.execute(SET_UP)
+        if connection.info.get(TABLE) != NOTED:
+            connection.execute(SET_UP)
         connection.execute(NOTE, {
             "revision": step.revision.revision, "direction": "upgrade" if step.is_upgrade else "downgrade",
             "kinds": [row.kind for row in found], "relations": [row.relation for row in found],
             "names": [row.name for row in found],
         })  # fmt: skip
+        connection.info[TABLE] = NOTED
+
+
+def begin(connection: Connection) -> None:
+    """Know no longer, on this connection, that there are no notes: a new command begins, or one is written."""
+    connection.info.pop(TABLE, None)
 
 
 def forget(connection: Connection, revision: str) -> None:
     """The revision is done, as part of the transaction that says so: what it made is the school's now."""
-    if connection.execute(THERE).first() is not None:
+    if connection.info.get(TABLE) == NONE:
+        return  # a look for each revision would cost more than the rest
+    if connection.info.get(TABLE) == NOTED or connection.execute(THERE).first() is not None:
         connection.execute(FORGET, {"revision": revision})
+        connection.info[TABLE] = NOTED
+    else:
+        connection.info[TABLE] = NONE
 
 
 def tidy(connection: Connection) -> None:

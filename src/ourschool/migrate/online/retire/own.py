@@ -19,6 +19,7 @@ FOUND = """
 def note(steps: Steps, kind: str, table: str, column: str | None = None) -> None:
     """Note that this revision has taken it back, inside the transaction that forgets what it was retired as."""
     if steps.direction != "unknown":
+        made.begin(steps.connection)
         steps.execute(str(made.SET_UP))
         steps.execute(
             sql.SQL("insert into {} values ({}, {}, {}, {}::regclass, {})").format(
