@@ -7,6 +7,7 @@ import typer
 
 from ourschool.cli.asked import print_json, project
 from ourschool.cli.options import AsJson, DatabaseUrl
+from ourschool.cli.text import paragraph
 from ourschool.operate import alembic_here, released
 from ourschool.operate import check as checks
 from ourschool.operate import proof as proofs
@@ -79,8 +80,8 @@ def _show(proof: proofs.Proof, *, as_json: bool) -> None:
         for step in proof.steps:
             typer.echo(f"  {'wrong' if step.problems else 'ok':<6}{step.what} ({step.seconds:.2f} s)")
             for line in (*step.problems, *step.notes):
-                typer.echo(f"        {line}")
+                typer.echo(paragraph(line, " " * 8, " " * 8))
         verdict = "Proven." if proof.holds else f"Not proven: mend the file, then ourschool prove {proof.revision}."
-        typer.echo(f"{verdict} Read it whole before you commit it.")
+        typer.echo(paragraph(f"{verdict} Read it whole before you commit it."))
     if not proof.holds:
         raise typer.Exit(1)

@@ -47,7 +47,8 @@ OTHER_CASES = (
     Case(
         "the text of a check",
         both(drop_named("users", "users_grade_level_check"), add("users", level("grade_level between -1 and 99"))),
-        ("op.drop_constraint_online(\"users_grade_level_check\"", "between -1 and 99", "grade_level >="),
+        ("replace=True", "between -1 and 99", "grade_level >="),
+        unsaid=("op.drop_constraint_online",),
         before=add("users", level("grade_level >= -1")),
         everywhere=True,
     ),
@@ -75,7 +76,8 @@ OTHER_CASES = (
         "the action of a foreign key",
         both(drop_named("users", "users_parent_id_fkey"),
              add("users", lambda: sa.ForeignKeyConstraint(["parent_id"], ["users.id"], ondelete="SET NULL"))),
-        ("op.drop_constraint_online(\"users_parent_id_fkey\", \"users\")", "ondelete=\"SET NULL\""),
+        ("replace=True", "ondelete=\"SET NULL\""),
+        unsaid=("op.drop_constraint_online",),
     ),
     Case(
         "a constraint under another name",
@@ -98,7 +100,8 @@ OTHER_CASES = (
         "the predicate of an index",
         both(drop_named("lessons", "ix_lessons_day"),
              index("lessons", "ix_lessons_day", "scheduled_date", postgresql_where=sa.text("lesson_order > 1"))),
-        ("op.drop_index_online(\"ix_lessons_day\"", "lesson_order > 1", "lesson_order > 0"),
+        ("replace=True", "lesson_order > 1", "lesson_order > 0"),
+        unsaid=("op.drop_index_online",),
         before=index("lessons", "ix_lessons_day", "scheduled_date", postgresql_where=sa.text("lesson_order > 0")),
     ),
     Case(

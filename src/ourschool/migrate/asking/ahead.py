@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 
-from ourschool.errors import UsageError
+from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate.asking.coming import CannotTell, Coming
 from ourschool.migrate.asking.statements import about_dependents, leaves_rows
 from ourschool.migrate.online.backfill.operation import BackfillOp
 from ourschool.migrate.online.change_types import dependents, rebuilding, unfit
+from ourschool.migrate.online.change_types.conversion import Conversion
 from ourschool.migrate.online.change_types.look import scratch
 from ourschool.migrate.online.change_types.operation import ChangeTypesOnlineOp
 from ourschool.migrate.online.constraints import checks, foreign_keys, nullability, promises
@@ -63,7 +64,8 @@ class Ahead:
         self._tables: dict[str, Coming] = {}
         self._changed = False
         """The first operation that changes something asks for itself, before it does."""
-        self._dependents = self._types_come = False
+        self._dependents = self._definitions = False
+        """Whether what hangs on tables changes; whether anything is defined anew that a thing may need to come back."""
 
     def invoke(self, op: MigrateOperation) -> Any:
         """Ask and note; what the operation will return, as far as a revision goes by that."""
@@ -152,12 +154,8 @@ class Ahead:
             each.rules_go = True
 
     @_see.register
-    def _(self, op: DropNotNullOnlineOp | RetireEnumOp | PLAIN) -> None:
-        pass
-
-    @_see.register
-    def _(self, _: CreateEnumOp) -> None:
-        self._types_come = True  # what could not come back without its type does with it
+    def _(self, _: DropNotNullOnlineOp | CreateEnumOp | RetireEnumOp | PLAIN) -> None:
+        self._definitions = True
 
     # Columns and their values.
 
@@ -166,13 +164,19 @@ class Ahead:
         coming = self._of(op.table_name)
         if self._changed:
             with self._asking():
-                if self._dependents or coming.rules_go:
-                    raise CannotTell
-                conversion = coming.conversion(self.steps, op.wanted)
-                rebuilding.rehearse(self.steps, conversion, dependents.read(self.steps, conversion))
-            with self._asking():
-                unfit.refuse_rows(self.steps, coming.conversion(self.steps, op.wanted))
+                conversion = self._conversion(coming, op)
+                unfit.refuse_rows(self.steps, conversion)
+                if not self._dependents and not coming.rules_go:
+                    rebuilding.rehearse(self.steps, conversion, dependents.read(self.steps, conversion))
         coming.types.append(op.wanted)
+
+    def _conversion(self, coming: Coming, op: ChangeTypesOnlineOp) -> Conversion:
+        try:
+            return coming.conversion(self.steps, op.wanted)
+        except RefusedError:
+            if self._dependents or coming.rules_go:  # what is in the way now may be gone by then
+                raise CannotTell from None
+            raise
 
     @_see.register
     def _(self, op: ChangeEnumOp) -> None:
@@ -184,6 +188,7 @@ class Ahead:
                     with self._asking():
                         labels.refuse_held(self.steps, op.name, labels.Labels(wanted, ()), table, name)
             coming.unknown(*names)
+        self._definitions = True
 
     @_see.register
     def _(self, op: BackfillOp) -> None:
@@ -250,14 +255,11 @@ class Ahead:
         if text is None or not leaves_rows(text):
             raise Enough(text)
         self._dependents = self._dependents or about_dependents(text)
+        self._definitions = True
 
     def _any_touched(self) -> bool:
         """Whether rules go, or rows or values change, in any table: then a thing may come back that now could not."""
-        return (
-            self._dependents
-            or self._types_come
-            or any(
-                each.rules_go or each.rows_change or each.types or any(made is None for made in each.columns.values())
-                for each in self._tables.values()
-            )
+        return self._definitions or any(
+            each.rules_go or each.rows_change or each.types or any(made is None for made in each.columns.values())
+            for each in self._tables.values()
         )
