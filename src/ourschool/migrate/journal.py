@@ -35,7 +35,7 @@ table = sa.Table(
     sa.Column("client_pid", sa.Integer, nullable=False),
     sa.Column("package_version", sa.Text, nullable=False),
     sa.Column("file_sha256", sa.Text, comment="of the revision's file as it was run"),
-    sa.Column("note", sa.Text, comment="what was overridden, where something was"),
+    sa.Column("note", sa.Text, comment="what was overridden, kept or granted, where something was"),
     sa.Column("error", sa.Text),
     sa.Column("statement", sa.Text, comment="the one that failed, without its values"),
     comment="What was done to this database by Alembic: a row for each revision and try",
