@@ -9,6 +9,7 @@ from logging.config import fileConfig
 from types import ModuleType
 from typing import Any, NoReturn
 
+import psycopg
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -287,6 +288,8 @@ def _first(fault: BaseException) -> BaseException:
     """The fault behind what SQLAlchemy says of the transaction that was lost with it."""
     while isinstance(fault, sa.exc.PendingRollbackError) and fault.__context__ is not None:
         fault = fault.__context__
+    if isinstance(fault, psycopg.Error):  # raised beneath SQLAlchemy, as where a session is made ready again
+        return sa.exc.DBAPIError("", None, fault)
     return fault
 
 
