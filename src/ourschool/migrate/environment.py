@@ -350,6 +350,8 @@ def _first(fault: BaseException) -> BaseException:
     """The fault behind what SQLAlchemy says of the transaction that was lost with it."""
     while isinstance(fault, sa.exc.PendingRollbackError) and fault.__context__ is not None:
         fault = fault.__context__
+    if isinstance(fault, psycopg.Error):  # raised beneath SQLAlchemy, as where a session is made ready again
+        return sa.exc.DBAPIError("", None, fault)
     return fault
 
 
