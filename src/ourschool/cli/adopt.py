@@ -11,7 +11,7 @@ from ourschool.cli.asked import print_json, project
 from ourschool.cli.options import AsJson, DatabaseUrl
 from ourschool.cli.text import many, paragraph
 from ourschool.errors import RefusedError
-from ourschool.migrate.refusals import BASELINE
+from ourschool.migrate.baseline import BASELINE
 from ourschool.operate.adopt.adopting import Adoption, adopt
 from ourschool.operate.adopt.findings import Finding, Group
 

@@ -8,7 +8,7 @@ from ourschool.cli.asked import print_json, project
 from ourschool.cli.options import AsJson, DatabaseUrl
 from ourschool.cli.text import many, paragraph
 from ourschool.errors import CheckFailed
-from ourschool.migrate.refusals import BASELINE
+from ourschool.migrate.baseline import BASELINE
 from ourschool.operate.expected.identify import Identity, identify
 
 SHOWN = 20

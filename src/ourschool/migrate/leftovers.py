@@ -1,13 +1,14 @@
 """What released revisions leave behind that holds nothing, and what their way down asks for all the same."""
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from alembic import op
 from alembic.runtime.migration import RevisionStep, StampStep
 
+from ourschool.migrate.baseline import BASELINE
 from ourschool.migrate.online.retire import definitions
-from ourschool.migrate.refusals import BASELINE
 from ourschool.schema.snapshot import DEFINITIONS
 
 # The tables stand in schema `retired` without a row where no row needed them. Of an application's own revisions nobody
@@ -59,6 +60,7 @@ def _and_more(step: RevisionStep, function: Callable[..., Any]) -> Callable[...,
     before = () if step.is_upgrade else BEFORE_DOWN.get(revision, ())
     after = (AFTER_UP if step.is_upgrade else AFTER_DOWN).get(revision, ())
 
+    @functools.wraps(function)  # Alembic tells its name
     def run(**arguments: Any) -> None:
         for statement in before:
             op.execute(statement)

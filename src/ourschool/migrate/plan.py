@@ -8,7 +8,6 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 
-from ourschool.migrate import amendments
 from ourschool.migrate.journal import Entry
 
 Step = RevisionStep | StampStep
@@ -19,17 +18,17 @@ Steps = Callable[[Any, MigrationContext], Iterable[Step]]
 class Plan:
     """Stands between Alembic's command and its context: the same steps, each given out until it is done.
 
-    `check` sees the heads and the steps before the first one runs, and raises what it refuses; then `prepare` sees each
-    of them, and then comes `ready`.
+    `check` sees the heads and the steps before the first one runs, and raises what it refuses; then `prepare` sees the
+    steps and this plan, and then comes `ready`.
     """
 
     def __init__(
         self,
         command: Steps,
-        check: Callable[[tuple[str, ...], list[Step]], None],
+        check: Callable[[tuple[str, ...], list[Step]], None] = lambda _, __: None,
         ready: Callable[[], None] = lambda: None,
         note: str | None = None,
-        prepare: Callable[[Step, MigrationContext], None] = lambda _, __: None,
+        prepare: Callable[[list[Step], "Plan"], None] = lambda _, __: None,
     ) -> None:
         self._command = command
         self._check = check
@@ -50,10 +49,7 @@ class Plan:
         if self._left is None:
             steps = list(self._command(heads, context))
             self._check(heads, steps)
-            for step in steps:
-                self._prepare(step, context)
-            if context.script is not None:
-                amendments.around(steps, context.script, self.note)
+            self._prepare(steps, self)
             self._left, self.before, self.total = deque(steps), heads, len(steps)
         self._ready()
         while self._left:

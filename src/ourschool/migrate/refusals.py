@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util.exc import CommandError
@@ -17,14 +15,9 @@ from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate import cut_off, faults, journal, strangers
 from ourschool.migrate.plan import Step
 from ourschool.schema import shipped
-from ourschool.schema.catalogue import Catalogue
-from ourschool.schema.deviations import Difference
 from ourschool.schema.difference import compare
-from ourschool.schema.scratch import catalogue_of
 from ourschool.schema.snapshot import BOOKKEEPING, read, take
 
-BASELINE = "cd0edd614cc5"
-"""The revision that an existing database is stamped with."""
 SHOWN = 10
 """How many deviations an error lists."""
 LONGEST_ID = 32
@@ -195,24 +188,6 @@ def too_long(revisions: Iterable[str]) -> None:
                 f"Revision id {revision!r} has {len(revision)} characters; alembic_version holds {LONGEST_ID}.",
                 "Give the revision a shorter id, in its file and wherever another file names it.",
             )
-
-
-def not_the_baseline(context: MigrationContext, script: ScriptDirectory) -> Difference:
-    """What sets this database apart from the baseline: built by its own revision in a schema that is rolled back."""
-    connection = context.connection
-    assert connection is not None
-    return compare(baseline(connection, script), take(connection))
-
-
-def baseline(connection: Connection, script: ScriptDirectory) -> Catalogue:
-    """The catalogue of the baseline, built in a schema that is rolled back; nothing of the real one is touched."""
-
-    def build(scratch: Connection) -> None:
-        module = script.get_revision(BASELINE).module
-        with Operations.context(MigrationContext.configure(scratch)):
-            module.upgrade()
-
-    return catalogue_of(connection, build)
 
 
 def _versions(script: ScriptDirectory) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from ourschool import settings
-from ourschool.migrate.refusals import BASELINE
+from ourschool.migrate.baseline import BASELINE
 from ourschool.settings import Settings
 from tests.existing import rows
 from tests.support.databases import ROOT, Database, fresh

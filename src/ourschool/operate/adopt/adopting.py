@@ -11,8 +11,8 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.errors import RefusedError, UsageError
-from ourschool.migrate import cut_off, faults, refusals, strangers
-from ourschool.migrate.refusals import BASELINE
+from ourschool.migrate import baseline, cut_off, faults, refusals, strangers
+from ourschool.migrate.baseline import BASELINE
 from ourschool.migrate.session import APPLICATION, server_settings
 from ourschool.migrate.strangers import Stranger
 from ourschool.operate.adopt import file
@@ -123,7 +123,7 @@ def _expected(
 ) -> Catalogue:
     """The baseline is one transaction and needs no database of its own; a later revision may work in parts."""
     if revision == BASELINE:
-        return refusals.baseline(connection, script)
+        return baseline.catalogue(connection, script)
     return built.catalogue(settings, url, revision)
 
 

@@ -154,7 +154,7 @@ def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int) -
             needed = (
                 f"With {jobs} jobs a backup needs {jobs + 2} connections at once: give --jobs 1, which needs three."
             )
-            raise type(fault)(fault.message, f"{needed} {fault.remedy}")
+            fault.remedy = f"{needed} {fault.remedy}"
         raise fault
 
 

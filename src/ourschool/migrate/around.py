@@ -1,0 +1,38 @@
+"""What goes on around a revision's own function: asked first, amended, looked after, and strangers brought back."""
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext, RevisionStep
+
+from ourschool.migrate import amendments, leftovers
+from ourschool.migrate.asking.asking import asks_first
+from ourschool.migrate.online.retire import others
+from ourschool.migrate.plan import Plan, Step
+
+
+def each(steps: Iterable[Step], context: MigrationContext, plan: Plan) -> None:
+    """Let each revision among `steps` run with all of it, in its own transaction; printed as SQL with what can be said.
+
+    From the inside: what nobody needs to have kept goes at the revision's end, what was set aside for others comes back
+    after its way down, its operations are asked before it begins, and what amends it goes round all of that.
+    """
+    steps = [step for step in steps if isinstance(step, RevisionStep)]
+    leftovers.look_after(steps)
+    if not context.as_sql:
+        for step in steps:
+            if not step.is_upgrade:
+                step.migration_fn = _and_bring_back(step.migration_fn, context)
+            asks_first(step, context)
+    if context.script is not None:
+        amendments.around(steps, context.script, plan.note)
+
+
+def _and_bring_back(downgrade: Callable[..., Any], context: MigrationContext) -> Callable[..., None]:
+    @functools.wraps(downgrade)  # Alembic tells its name
+    def both(**arguments: Any) -> None:
+        downgrade(**arguments)
+        others.bring_back(context)
+
+    return both
