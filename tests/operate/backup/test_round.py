@@ -185,5 +185,5 @@ def test_the_number_of_connections_is_told_where_they_run_out(settings: Settings
         school.execute(*(f"create table t{number} (id integer)" for number in range(10)))
         with pytest.raises(FailedError, match="too many clients") as failed:
             backup(settings, school.url, jobs=6)
-        assert "With 6 jobs a backup needs 8 connections at once; --jobs 1 needs three" in failed.value.remedy
+        assert "With 6 jobs a backup needs 8 connections at once: give --jobs 1" in failed.value.remedy
         assert backup(settings, school.url, jobs=1).manifest.not_proven is None
