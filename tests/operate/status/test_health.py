@@ -71,4 +71,4 @@ def test_what_is_retired_waits_for_purge(current: Database) -> None:
             op.invoke(RetireTableOp("canteen"))
     (ailment,) = found(current)
     assert ailment.kind == "retired"
-    assert ailment.what.startswith("table canteen, set aside by ")
+    assert ailment.what.startswith("table canteen, 1 row, set aside on ")
