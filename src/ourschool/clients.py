@@ -84,7 +84,7 @@ def program(name: str, at_least: int, *, tls: bool = False) -> Path:
             f"The connection is over TLS, and no {name} of version {at_least} or newer here can use it: {listed}.",
             "Install PostgreSQL's own client programs and let PATH find them: "
             f"apt install postgresql-client-{at_least} "
-            "(from apt.postgresql.org where the system has none of that version). Nothing was changed.",
+            "(from PostgreSQL's own packages where the system has none of that version). Nothing was changed.",
         )
     raise UsageError(
         f"No {name} of version {at_least} or newer: {listed}.",
