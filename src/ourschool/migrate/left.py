@@ -1,5 +1,6 @@
 """What released revisions leave behind that holds nothing, and what their way down asks for all the same."""
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -59,6 +60,7 @@ def _and_more(step: RevisionStep, function: Callable[..., Any]) -> Callable[...,
     before = () if step.is_upgrade else BEFORE_DOWN.get(revision, ())
     after = (AFTER_UP if step.is_upgrade else AFTER_DOWN).get(revision, ())
 
+    @functools.wraps(function)  # Alembic logs the function's name
     def run(**arguments: Any) -> None:
         for statement in before:
             op.execute(statement)
