@@ -60,11 +60,7 @@ def _and_more(step: RevisionStep, function: Callable[..., Any]) -> Callable[...,
     before = () if step.is_upgrade else BEFORE_DOWN.get(revision, ())
     after = (AFTER_UP if step.is_upgrade else AFTER_DOWN).get(revision, ())
 
-<<<<<<< HEAD:src/ourschool/migrate/leftovers.py
     @functools.wraps(function)  # Alembic tells its name
-=======
-    @functools.wraps(function)  # Alembic logs the function's name
->>>>>>> w-purge:src/ourschool/migrate/left.py
     def run(**arguments: Any) -> None:
         for statement in before:
             op.execute(statement)
