@@ -27,6 +27,7 @@ OF_THE_RUN = {
     "retired.things": {"id", "retired_at", "bytes", "rows"},
     "public.users": {"external_id"},
     "public.assignment_time_entries": {"id"},
+    "public.guardianships": {"id"},
     "public.lesson_assignments": {"id"},
     "retired.lesson_assignments_moved_28bd94ce4cd6": {"id", "lesson_assignment_id"},
 }
