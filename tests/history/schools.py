@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from ourschool.errors import FailedError
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.snapshot import take
 from tests.existing.rows import TABLES, Counts, Size, fill
@@ -45,6 +47,16 @@ def upgrade(database: Database, revision: str) -> None:
 def downgrade(database: Database, revision: str) -> None:
     """`alembic downgrade`, in this process."""
     _run(database, command.downgrade, revision)
+
+
+def cut_off(database: Database, direction: str, revision: str) -> None:
+    """The same, interrupted just before its record: what its parts have committed stays, its end is rolled back."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(FailedError, match="Interrupted"):
+        _run(database, getattr(command, direction), revision, applied=interrupted)
 
 
 def step_down(database: Database, revision: str) -> None:
@@ -102,9 +114,9 @@ def relfilenodes(database: Database) -> dict[object, object]:
     return columns(database, f"select oid::regclass::text, relfilenode from pg_class where relname in {tuple(TABLES)}")
 
 
-def _run(database: Database, what: object, revision: str) -> None:
+def _run(database: Database, what: object, revision: str, **attributes: object) -> None:
     assert callable(what)
-    config = Config(str(ROOT / "alembic.ini"))
+    config = Config(str(ROOT / "alembic.ini"), attributes=attributes)
     engine: sa.Engine = database.engine()
     with engine.connect() as connection:
         config.attributes["connection"] = connection

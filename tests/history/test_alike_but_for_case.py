@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.history.conftest import Stop
-from tests.history.schools import HISTORY, Row, at, catalogue, columns, downgrade, upgrade
+from tests.history.schools import HISTORY, Row, at, catalogue, columns, cut_off, downgrade, upgrade
 from tests.support.databases import ROOT, Database
 
 DOCS = {str(script.doc).splitlines()[0]: script.revision for script in HISTORY.walk_revisions()}
@@ -119,11 +119,11 @@ def test_up_down_and_up_and_cut_off_just_before_its_record(at_revision: Stop, re
     there = catalogue(database)
     upgrade(database, revision)
     head = catalogue(database)
-    database.execute(f"update alembic_version set version_num = '{below}'")
+    downgrade(database, below)
+    cut_off(database, "upgrade", revision)
     upgrade(database, revision)
     assert catalogue(database) == head
-    downgrade(database, below)
-    database.execute(f"update alembic_version set version_num = '{revision}'")
+    cut_off(database, "downgrade", below)
     downgrade(database, below)
     assert (catalogue(database), at(database)) == (there, [below])
     upgrade(database, revision)

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.history.conftest import Stop
-from tests.history.schools import HISTORY, Row, at, catalogue, columns, downgrade, upgrade
+from tests.history.schools import HISTORY, Row, at, catalogue, columns, cut_off, downgrade, upgrade
 from tests.support.databases import Database
 
 DOCS = {str(script.doc).splitlines()[0]: script.revision for script in HISTORY.walk_revisions()}
@@ -144,11 +144,11 @@ def test_a_run_that_was_cut_off_just_before_its_record_is_simply_run_again(
     there, rows = catalogue(before), (typed(before), levels(before))
     upgrade(before, revision)
     head = catalogue(before)
-    before.execute(f"update alembic_version set version_num = '{below}'")
+    downgrade(before, below)
+    cut_off(before, "upgrade", revision)
     upgrade(before, revision)
     assert (at(before), catalogue(before)) == ([revision], head)
-    downgrade(before, below)
-    before.execute(f"update alembic_version set version_num = '{revision}'")
+    cut_off(before, "downgrade", below)
     downgrade(before, below)
     assert (at(before), catalogue(before), (typed(before), levels(before))) == ([below], there, rows)
 

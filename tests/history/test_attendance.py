@@ -3,7 +3,7 @@
 import pytest
 
 from tests.history.conftest import Stop
-from tests.history.schools import CHAIN, at, catalogue, columns, downgrade, upgrade
+from tests.history.schools import CHAIN, at, catalogue, columns, cut_off, downgrade, upgrade
 from tests.history.small import PERSON, contents
 from tests.support.databases import Database
 
@@ -83,6 +83,7 @@ def test_what_was_said_of_the_day_since_stays_and_the_others_do_not_come_twice(b
 def test_a_run_that_was_cut_off_just_before_its_record_is_simply_run_again(before: Database) -> None:
     upgrade(before, REVISION)
     head, values = catalogue(before), contents(before)
-    before.execute(f"update alembic_version set version_num = '{BEFORE}'")
+    downgrade(before, BEFORE)
+    cut_off(before, "upgrade", REVISION)
     upgrade(before, REVISION)
     assert (at(before), catalogue(before), contents(before)) == ([REVISION], head, values)

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 
 from tests.history.conftest import Stop
-from tests.history.schools import BASELINE, CHAIN, HEAD, HISTORY, catalogue, columns, downgrade, upgrade
+from tests.history.schools import BASELINE, CHAIN, HEAD, HISTORY, catalogue, columns, cut_off, downgrade, upgrade
 from tests.support.databases import ROOT, Database
 
 REVISION, BEFORE, AMENDED = "9ad05485e457", "3bbd118a38df", "17d4b8e26fa9"
@@ -96,15 +96,14 @@ def test_a_run_that_was_cut_off_is_simply_run_again(at_revision: Stop) -> None:
     upgrade(database, AMENDED)
     assert database.rows(f"select id from {USERS} where left_at is null order by id") == [(2,), (3,), (4,), (5,)]
     upgrade(database, REVISION)
-    database.execute(f"update alembic_version set version_num = '{BEFORE}'")
+    downgrade(database, BEFORE)
+    cut_off(database, "upgrade", REVISION)
     upgrade(database, REVISION)
     assert active(database) == MEANT
-    downgrade(database, BEFORE)
-    database.execute(f"update alembic_version set version_num = '{REVISION}'")
+    cut_off(database, "downgrade", BEFORE)
     downgrade(database, BEFORE)
     assert active(database) == AS_17D4_LEFT_THEM
-    downgrade(database, BELOW)
-    database.execute(f"update alembic_version set version_num = '{AMENDED}'")
+    cut_off(database, "downgrade", BELOW)
     downgrade(database, BELOW)
     assert active(database) == WERE
 

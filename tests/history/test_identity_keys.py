@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.history.conftest import Stop
-from tests.history.schools import HISTORY, at, catalogue, downgrade, upgrade
+from tests.history.schools import HISTORY, at, catalogue, cut_off, downgrade, upgrade
 from tests.support.databases import Database
 
 DOCS = {str(script.doc).splitlines()[0]: script.revision for script in HISTORY.walk_revisions()}
@@ -47,12 +47,14 @@ def test_up_down_and_up(at_revision: Stop) -> None:
     head = catalogue(database)
     assert [name for (name,) in database.rows(IDENTITY)] == list(OLD)
     assert owned(database) == len(OLD)
-    database.execute(f"update alembic_version set version_num = '{BELOW}'")
+    downgrade(database, BELOW)
+    cut_off(database, "upgrade", REVISION)
     upgrade(database, REVISION)
     assert (at(database), catalogue(database)) == ([REVISION], head)
     downgrade(database, BELOW)
     assert owned(database) == len(OLD)
-    database.execute(f"update alembic_version set version_num = '{REVISION}'")
+    upgrade(database, REVISION)
+    cut_off(database, "downgrade", BELOW)
     downgrade(database, BELOW)
     assert (at(database), catalogue(database)) == ([BELOW], there)
     upgrade(database, REVISION)

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.history.conftest import Stop
-from tests.history.schools import CHAIN, at, catalogue, columns, downgrade, upgrade
+from tests.history.schools import CHAIN, at, catalogue, columns, cut_off, downgrade, upgrade
 from tests.history.small import SCHOOL, contents
 from tests.support.databases import Database
 
@@ -173,10 +173,10 @@ def test_a_run_that_was_cut_off_just_before_its_record_is_simply_run_again(befor
     there = catalogue(before), contents(before)
     upgrade(before, revision)
     head = catalogue(before), contents(before)
-    before.execute(f"update alembic_version set version_num = '{below}'")
+    downgrade(before, below)
+    cut_off(before, "upgrade", revision)
     upgrade(before, revision)
     assert (at(before), catalogue(before), contents(before)) == ([revision], *head)
-    downgrade(before, below)
-    before.execute(f"update alembic_version set version_num = '{revision}'")
+    cut_off(before, "downgrade", below)
     downgrade(before, below)
     assert (catalogue(before), contents(before)) == there

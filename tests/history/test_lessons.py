@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from tests.history.conftest import Stop
-from tests.history.schools import HISTORY, Row, at, catalogue, columns, downgrade, upgrade
+from tests.history.schools import HISTORY, Row, at, catalogue, columns, cut_off, downgrade, upgrade
 from tests.support.databases import Database
 
 OWN = next(script.revision for script in HISTORY.walk_revisions() if script.doc.startswith("the own lesson"))
@@ -137,11 +137,11 @@ def test_a_run_that_was_cut_off_just_before_its_record_is_simply_run_again(
     there, owned = everything(before), own(before)
     upgrade(before, revision)
     head = everything(before)
-    before.execute(f"update alembic_version set version_num = '{below}'")
+    downgrade(before, below)
+    cut_off(before, "upgrade", revision)
     upgrade(before, revision)
     assert (at(before), everything(before)) == ([revision], head)
-    downgrade(before, below)
-    before.execute(f"update alembic_version set version_num = '{revision}'")
+    cut_off(before, "downgrade", below)
     downgrade(before, below)
     assert (at(before), everything(before), own(before)) == ([below], there, owned)
     upgrade(before, revision)

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from tests.history.conftest import Stop
-from tests.history.schools import HISTORY, Row, at, catalogue, downgrade, upgrade
+from tests.history.schools import HISTORY, Row, at, catalogue, cut_off, downgrade, upgrade
 from tests.support.databases import Database
 
 DOCS = {str(script.doc).splitlines()[0]: script.revision for script in HISTORY.walk_revisions()}
@@ -152,11 +152,11 @@ def test_a_run_that_was_cut_off_just_before_its_record_is_simply_run_again(at_re
     before = everything(database, doc)
     upgrade(database, revision)
     head = everything(database, doc)
-    database.execute(f"update alembic_version set version_num = '{below}'")
+    downgrade(database, below)
+    cut_off(database, "upgrade", revision)
     upgrade(database, revision)
     assert (at(database), everything(database, doc)) == ([revision], head)
-    downgrade(database, below)
-    database.execute(f"update alembic_version set version_num = '{revision}'")
+    cut_off(database, "downgrade", below)
     downgrade(database, below)
     assert (at(database), everything(database, doc)) == ([below], before)
 

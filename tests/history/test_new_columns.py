@@ -3,7 +3,7 @@
 import pytest
 
 from tests.history.conftest import Stop
-from tests.history.schools import HISTORY, Row, at, catalogue, downgrade, upgrade
+from tests.history.schools import HISTORY, Row, at, catalogue, cut_off, downgrade, upgrade
 from tests.support.databases import Database
 
 DOCS = {str(script.doc).splitlines()[0]: script.revision for script in HISTORY.walk_revisions()}
@@ -86,11 +86,11 @@ def test_a_run_that_was_cut_off_just_before_its_record_is_simply_run_again(at_re
     there = catalogue(database)
     upgrade(database, revision)
     head = catalogue(database)
-    database.execute(f"update alembic_version set version_num = '{below(revision)}'")
+    downgrade(database, below(revision))
+    cut_off(database, "upgrade", revision)
     upgrade(database, revision)
     assert (at(database), catalogue(database)) == ([revision], head)
-    downgrade(database, below(revision))
-    database.execute(f"update alembic_version set version_num = '{revision}'")
+    cut_off(database, "downgrade", below(revision))
     downgrade(database, below(revision))
     assert catalogue(database) == there
     upgrade(database, revision)

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from tests.history.conftest import Stop
-from tests.history.schools import HISTORY, Row, at, catalogue, columns, downgrade, upgrade
+from tests.history.schools import HISTORY, Row, at, catalogue, columns, cut_off, downgrade, upgrade
 from tests.support.databases import Database
 
 REVISION = next(script.revision for script in HISTORY.walk_revisions() if script.doc.startswith("time entries"))
@@ -112,11 +112,11 @@ def test_a_run_that_was_cut_off_just_before_its_record_is_simply_run_again(befor
     upgrade(before, REVISION)
     rows, head = all_rows(before), catalogue(before)
     if direction == "up":
-        before.execute(f"update alembic_version set version_num = '{BEFORE}'")
+        downgrade(before, BEFORE)
+        cut_off(before, "upgrade", REVISION)
         upgrade(before, REVISION)
     else:
-        downgrade(before, BEFORE)
-        before.execute(f"update alembic_version set version_num = '{REVISION}'")
+        cut_off(before, "downgrade", BEFORE)
         downgrade(before, BEFORE)
         assert totals(before) == TOTALS
         upgrade(before, REVISION)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.existing.awkward import FLOATS, INVALID_JSON, VALID_JSON
 from tests.history.conftest import Stop
-from tests.history.schools import CHAIN, at, catalogue, columns, downgrade, upgrade
+from tests.history.schools import CHAIN, at, catalogue, columns, cut_off, downgrade, upgrade
 from tests.history.small import PERSON, SCHOOL, contents
 from tests.support.databases import Database, fresh
 from tests.support.servers import programs, running
@@ -228,10 +228,10 @@ def test_a_run_that_was_cut_off_just_before_its_record_is_simply_run_again(at_re
     there = catalogue(database), contents(database)
     upgrade(database, revision)
     head = catalogue(database), contents(database)
-    database.execute(f"update alembic_version set version_num = '{BELOW[revision]}'")
+    downgrade(database, BELOW[revision])
+    cut_off(database, "upgrade", revision)
     upgrade(database, revision)
     assert (at(database), catalogue(database), contents(database)) == ([revision], *head)
-    downgrade(database, BELOW[revision])
-    database.execute(f"update alembic_version set version_num = '{revision}'")
+    cut_off(database, "downgrade", BELOW[revision])
     downgrade(database, BELOW[revision])
     assert (catalogue(database), contents(database)) == there

@@ -147,8 +147,9 @@ def find(
     if not found:
         return []
     judge = _Judge(connection)
-    found = [(row, revision, name) for row, revision, name in found if not judge.ours(row, revision, name)]
+    # what goes with a table, its sequence or index, is whose the table is
     wholes = {row.oid for row, _, _ in found if row.part == "relation"}
+    found = [(row, revision, name) for row, revision, name in found if not judge.ours(row, revision, name)]
     return sorted(
         (judge.stranger(row, revision, name) for row, revision, name in found if row.whole not in wholes),
         key=lambda one: (one.kind not in {"table", "view"}, one.on, one.name),
