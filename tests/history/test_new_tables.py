@@ -47,7 +47,7 @@ select relname::text
   from pg_class
  where relnamespace = 'public'::regnamespace
    and relkind = 'r'
-   and relname not in ('alembic_version', 'migration_journal')
+   and relname not in ('alembic_version', 'migration_journal', 'migration_definitions')
  order by 1
 """
 

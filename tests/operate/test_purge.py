@@ -80,7 +80,7 @@ def test_whatever_stands_there_is_known_and_goes_in_the_right_order(head: Databa
     said = purge(head, tmp_path, "--older-than", "0", "--yes")
     assert "table retired.canteen_mended_3f1c9a7d52e4, 2 rows, kept on 20" in said
     assert "by 3f1c9a7d52e4" in said
-    assert "table set_aside.api_keys, 1 row, kept at a time that is not known of unknown origin" in said
+    assert "table set_aside.api_keys, 1 row, set aside by adopt, nobody knows when" in said
     assert "domain retired.old_grade" in said
     assert "routine retired.read_it(text)" in said
     assert head.rows(LEFT) == []

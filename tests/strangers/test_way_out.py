@@ -180,7 +180,7 @@ def test_what_an_earlier_adopt_moved_is_listed_with_its_foreign_keys_and_purged(
         found = [(each.kind, each.what, each.remedy) for each in health.ailments(connection)]
     told = "\n".join(" ".join(map(str, each)) for each in found)
     for line in (
-        "table set_aside.api_keys, 3 rows, set aside by adopt before",
+        "table set_aside.api_keys, 3 rows, set aside by adopt",
         "view set_aside.my_keys",
         "routine set_aside.keep_name()",
         "type set_aside.marks",

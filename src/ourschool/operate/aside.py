@@ -88,11 +88,10 @@ class Aside:
 
     def __str__(self) -> str:
         about = "about " if self.kind == "column" else ""
-        rows = "" if not self.rows else f", {about}{self.rows} rows"
+        rows = "" if not self.rows else f", {about}{self.rows} row{'' if self.rows == 1 else 's'}"
         when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
         if self.thing is None and self.of_others:
-            before = "" if self.at is None else f" before {self.at:%Y-%m-%d}"
-            return f"{self.kind} {self.name}{rows}, set aside by adopt{before}"
+            return f"{self.kind} {self.name}{rows}, set aside by adopt, nobody knows when"
         verb, by = ("set aside" if self.thing else "kept"), ("for" if self.of_others else "by")
         whose = f"{by} {self.revision}" if self.revision else "of unknown origin"
         return f"{self.kind} {self.name}{rows}, {verb} {when} {whose}"
@@ -114,10 +113,7 @@ def found(connection: Connection) -> list[Aside]:
     for row in rows:
         revision = _revision(row.name, journal)
         count = _count(connection, row.quoted) if row.holds else 0
-        # what adopt moved there was moved before the first revision ran
-        at = journal.get(revision or "") or (
-            min(journal.values(), default=None) if row.space != things.SCHEMA else None
-        )
+        at = journal.get(revision or "")
         there.append(
             Aside(row.kind, row.quoted, row.quoted if row.holds else None, row.quoted, revision, at, count, None)
         )

@@ -274,13 +274,17 @@ end
 # Enum types that the revision has set aside, and that nothing of what is still set aside is of.
 TYPES = """
 declare
-    one record;
+    one record; of_others name[] := '{{}}';
 begin
+    if to_regclass('retired.things') is not null then
+        select coalesce(array_agg(stands_as), '{{}}') into of_others from retired.things where what = 'object';
+    end if;
     for one in
         select typname from pg_type
          where typnamespace = to_regnamespace('retired')
            and typtype = 'e'
            and right(typname, length({revision}) + 1) = '_' || {revision}
+           and typname <> all (of_others)
            and not exists (select from pg_depend where refclassid = 'pg_type'::regclass and deptype = 'n'
                               and refobjid in (pg_type.oid, typarray))
     loop
