@@ -43,7 +43,6 @@ def locked(at_head: Database) -> Iterator[Database]:
         *(f"alter table {table} owner to {name}" for table in tables),
         *(f"alter type {kind} owner to {name}" for kind in types),
     )
-    at_head.execute(f"grant all on schema retired to {name}", f"grant all on all tables in schema retired to {name}")
     yield replace(at_head, url=at_head.server.over_tcp(name, PASSWORD, str(at_head.url.database)))
     at_head.execute(f"reassign owned by {name} to postgres", f"drop owned by {name}")
     with at_head.server.connect() as admin:

@@ -88,7 +88,7 @@ class Aside:
 
     def __str__(self) -> str:
         about = "about " if self.kind == "column" else ""
-        rows = "" if not self.rows else f", {about}{self.rows} rows"
+        rows = "" if not self.rows else f", {about}{self.rows} row{'s' if self.rows != 1 else ''}"
         when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
         if self.thing is None and self.of_others:
             before = "" if self.at is None else f" before {self.at:%Y-%m-%d}"
