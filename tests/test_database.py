@@ -186,6 +186,19 @@ def test_the_environment_holds_nothing_of_another_database(
     assert not {"PGSERVICE", "PGOPTIONS"} & environment.keys()
 
 
+def test_what_a_service_sets_stays_whatever_the_environment_has(
+    at_password: URL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    services = tmp_path / "services.conf"
+    services.write_text("[elsewhere]\noptions=-c work_mem=5MB\napplication_name=of a service\n", "utf-8")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    monkeypatch.setenv("PGSERVICE", "elsewhere")
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=elsewhere")
+    monkeypatch.setenv("PGAPPNAME", "of the environment")
+    environment = ours.libpq_environment(at_password)
+    assert (environment["PGOPTIONS"], environment["PGAPPNAME"]) == ("-c work_mem=5MB", "of a service")
+
+
 @pytest.fixture
 def at_password(scratch: Database) -> URL:
     """The database over TCP, for one who needs a password with every awkward character in it."""

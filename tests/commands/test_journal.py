@@ -36,7 +36,7 @@ def test_each_step_has_a_row_with_all_its_fields(scratch: Database) -> None:
         (file,) = (ROOT / "alembic" / "versions").glob(f"*-{revision}_*.py")
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         whoever = ["postgres", socket.gethostname(), getpass.getuser(), run.pid]
-        assert others == [*whoever, version, digest, NOTES.get(revision), None, None]
+        assert others == [*whoever, version, digest, NOTES.get(str(revision)), None, None]
         assert isinstance(started, dt.datetime)
         assert isinstance(duration, dt.timedelta)
         assert began <= started <= started + duration <= ended
