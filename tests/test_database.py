@@ -1,6 +1,7 @@
 """The URL rules, what is shown of a URL, and what libpq is handed."""
 
 import subprocess
+from pathlib import Path
 from urllib.parse import quote
 
 import hypothesis
@@ -168,14 +169,34 @@ def test_the_name_of_the_application_in_the_url_wins(at_password: URL) -> None:
         assert connection.execute(sa.text("show application_name")).scalar_one() == "a school"
 
 
-def test_the_environment_holds_nothing_of_another_database(at_password: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_holds_nothing_of_another_database(
+    at_password: URL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    services = tmp_path / "services.conf"
+    services.write_text("[elsewhere]\ndbname=third\nuser=nobody\npassword=none\nhost=192.0.2.1\nport=1\n", "utf-8")
     monkeypatch.setenv("PGDATABASE", "another")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
     monkeypatch.setenv("PGSERVICE", "elsewhere")
     monkeypatch.setenv("PGOPTIONS", "-c search_path=elsewhere")
     environment = ours.libpq_environment(at_password)
     assert environment["PGDATABASE"] == at_password.database
     assert environment["PGPASSWORD"] == at_password.password
+    assert environment["PGUSER"] == at_password.username
+    assert (environment["PGHOST"], environment["PGPORT"]) == (at_password.host, str(at_password.port))
     assert not {"PGSERVICE", "PGOPTIONS"} & environment.keys()
+
+
+def test_what_a_service_sets_stays_whatever_the_environment_has(
+    at_password: URL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    services = tmp_path / "services.conf"
+    services.write_text("[elsewhere]\noptions=-c work_mem=5MB\napplication_name=of a service\n", "utf-8")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    monkeypatch.setenv("PGSERVICE", "elsewhere")
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=elsewhere")
+    monkeypatch.setenv("PGAPPNAME", "of the environment")
+    environment = ours.libpq_environment(at_password)
+    assert (environment["PGOPTIONS"], environment["PGAPPNAME"]) == ("-c work_mem=5MB", "of a service")
 
 
 @pytest.fixture

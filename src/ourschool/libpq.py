@@ -75,7 +75,9 @@ def with_service(of: URL) -> URL:
     begun = psycopg.pq.PGconn.connect_start(url(of).encode())
     try:
         known = {
-            each.keyword.decode(): each.val.decode() for each in begun.info if each.val and each.val != each.compiled
+            each.keyword.decode(): each.val.decode()
+            for each in begun.info
+            if each.val and each.val != each.compiled and not _of_the_environment(each)
         }
         fault = begun.error_message.decode("utf-8", "replace").strip()
     finally:
@@ -102,3 +104,9 @@ def with_service(of: URL) -> URL:
         database,
         known,
     )
+
+
+def _of_the_environment(option: psycopg.pq.misc.ConninfoOption) -> bool:
+    """Whether a value is what a variable says that only a URL, or a service, may set; libpq does not tell the two."""
+    name = option.envvar.decode() if option.envvar else ""
+    return name in OURS and option.val is not None and os.environ.get(name) == option.val.decode()

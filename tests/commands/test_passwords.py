@@ -39,11 +39,12 @@ def locked(at_head: Database) -> Iterator[Database]:
         )
     tables = [name for (name,) in at_head.rows("select tablename from pg_tables where schemaname = 'public'")]
     types = [name for (name,) in at_head.rows("select distinct enumtypid::regtype::text from pg_enum")]
+    functions = "select oid::regprocedure::text from pg_proc where pronamespace = 'public'::regnamespace"
     at_head.execute(
         *(f"alter table {table} owner to {name}" for table in tables),
         *(f"alter type {kind} owner to {name}" for kind in types),
+        *(f"alter routine {routine} owner to {name}" for (routine,) in at_head.rows(functions)),
     )
-    at_head.execute(f"grant all on schema retired to {name}", f"grant all on all tables in schema retired to {name}")
     yield replace(at_head, url=at_head.server.over_tcp(name, PASSWORD, str(at_head.url.database)))
     at_head.execute(f"reassign owned by {name} to postgres", f"drop owned by {name}")
     with at_head.server.connect() as admin:

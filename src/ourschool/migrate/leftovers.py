@@ -38,12 +38,24 @@ create table if not exists retired.users_grade_level_3f1c9a7d52e4 (
     primary key (user_id, retired_at)
 )
 """
+MOVED_LESSONS = """
+create table if not exists retired.lesson_assignments_moved_28bd94ce4cd6 (
+    lesson_assignment_id integer primary key,
+    lesson_id integer not null,
+    assignment_template_id integer not null,
+    order_in_lesson integer not null,
+    created_at timestamptz not null,
+    followed boolean not null default false
+)
+"""
 AFTER_UP = {
     "3f1c9a7d52e4": (EMPTY.format(table="users_grade_level_3f1c9a7d52e4"),),
     "28bd94ce4cd6": (EMPTY.format(table="lesson_assignments_moved_28bd94ce4cd6"),),
 }
 BEFORE_DOWN = {"3f1c9a7d52e4": ("create schema if not exists retired", GRADE_LEVELS)}
 """Its way down gives the texts back without asking whether the table is there: it was purged, or never was."""
+BEFORE_DOWN_PRINTED = {"28bd94ce4cd6": ("create schema if not exists retired", MOVED_LESSONS)}
+"""Its way down looks whether the table is there, which printed SQL cannot; and drops it where it is empty."""
 AFTER_DOWN = {BASELINE: (f"drop table if exists {DEFINITIONS}",)}
 """At base there is nothing that a way up could take back."""
 
@@ -62,7 +74,8 @@ def _and_more(step: RevisionStep, function: Callable[..., Any]) -> Callable[...,
 
     @functools.wraps(function)  # Alembic tells its name
     def run(**arguments: Any) -> None:
-        for statement in before:
+        printed = BEFORE_DOWN_PRINTED.get(revision, ()) if op.get_context().as_sql and not step.is_upgrade else ()
+        for statement in (*before, *printed):
             op.execute(statement)
         function(**arguments)
         for statement in (*definitions.kept_at_the_end(op.get_context(), revision, direction), *after):

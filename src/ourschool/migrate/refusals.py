@@ -63,7 +63,7 @@ def before_a_run(asked: Asked) -> None:
     `unknown_revision`: without it there are no steps.
     """
     too_long(revision for step in asked.steps for revision in step.to_revisions_no_deps)
-    if asked.writes:
+    if asked.writes and asked.steps:
         read_only(asked.connection)
     unversioned_with_tables(asked.connection, asked.heads, asked.steps)
     if not all(step.info.is_stamp for step in asked.steps):

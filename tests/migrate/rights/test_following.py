@@ -22,7 +22,7 @@ select count(*) filter (where not has_table_privilege('{0}', oid, 'select, inser
      + count(*) filter (where not has_table_privilege('{0}', oid, 'delete'))
   from pg_class
  where relnamespace = 'public'::regnamespace and relkind = 'r' and relname not in ('alembic_version',
-       'migration_journal')
+       'migration_definitions', 'migration_journal')
 """
 GIVE_ALL = (
     "grant select, insert, update, delete on all tables in schema public to {app}",

@@ -28,7 +28,8 @@ from tests.support.databases import Database
 from tests.support.servers import Server
 from tests.support.typed import ourschool, too_wide
 
-SLEEP = "op.execute('select pg_sleep(60)')"
+SLEEP = "op.execute('select pg_sleep(60) from (select from users limit 1) as one')"
+"""Where there are rows: what is built without any, to know the names that the revision makes, has none."""
 PASSWORD = "p%41 w@rd:geheim"
 
 
@@ -147,11 +148,14 @@ def test_a_backup_of_an_older_revision_is_rehearsed_from_there(school: Database,
 
 @pytest.fixture
 def locked(newest: Server, school: Database) -> Iterator[Database]:
-    """The school as one sees it who may read it and create no database, with a password."""
+    """The school as its owner sees it, who may create no database, with a password."""
     with newest.connect() as admin:
         admin.execute(sql.SQL("create role visitor login password {}").format(sql.Literal(PASSWORD)))
         admin.execute("grant pg_read_all_data to visitor")
+    tables = [name for (name,) in school.rows("select tablename from pg_tables where schemaname = 'public'")]
+    school.execute(*(f"alter table {table} owner to visitor" for table in tables))
     yield replace(school, url=newest.over_tcp("visitor", PASSWORD, str(school.url.database)))
+    school.execute("reassign owned by visitor to postgres", "drop owned by visitor")
     with newest.connect() as admin:
         admin.execute("drop role visitor")
 
@@ -172,7 +176,7 @@ def started(school: Database, project: Path) -> subprocess.Popen[str]:
     running = schools.start(school, project, "rehearse")
     until = time.monotonic() + 60
     while not school.value(
-        "select count(*) from pg_stat_activity where query like '%pg_sleep(60)' and state = 'active'"
+        "select count(*) from pg_stat_activity where query like 'select pg_sleep(60) from%' and state = 'active'"
     ):
         assert running.poll() is None, running.communicate()[0]
         assert time.monotonic() < until

@@ -9,12 +9,12 @@ from sqlalchemy.engine import URL, Connection
 
 from ourschool import clients, database
 from ourschool.errors import FailedError
+from ourschool.migrate import refusals
 from ourschool.operate.backup import servers
 
 # What pg_dump locks or reads: tables and sequences, none of an extension's.
 UNREADABLE = sa.text("""
-    select format('%I.%I', nspname, relname) as name,
-           row_security_active(c.oid) as hidden
+    select format('%I.%I', nspname, relname)
       from pg_class c
       join pg_namespace n on n.oid = relnamespace
      where relkind in ('r', 'p', 'S')
@@ -23,9 +23,7 @@ UNREADABLE = sa.text("""
        and not exists (
            select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e'
        )
-       and (not has_schema_privilege(n.oid, 'USAGE')
-            or not has_table_privilege(c.oid, 'SELECT')
-            or row_security_active(c.oid))
+       and (not has_schema_privilege(n.oid, 'USAGE') or not has_table_privilege(c.oid, 'SELECT'))
      order by relkind = 'S', nspname collate "C", relname collate "C"
 """)
 
@@ -36,10 +34,11 @@ FEW = 5
 def ready(url: URL) -> None:
     """Raise what would stop a backup of `url` before it begins: no program that can, or rows that may not be read.
 
-    Raises UsageError for the first, FailedError for the second.
+    Raises UsageError for the first; for the second RefusedError where row security hides them, else FailedError.
     """
     engine = database.engine_for(url, application_name=servers.APPLICATION)
     with servers.explained(url), engine.connect() as connection:
+        refusals.hidden_rows(connection, refusals.EVERYWHERE)
         programs(connection, url)
         readable(connection)
 
@@ -52,15 +51,10 @@ def programs(connection: Connection, url: URL) -> Path:
 
 
 def readable(connection: Connection) -> None:
-    """Raise FailedError that names every table whose rows the role may not read, or not all of them."""
-    rows = connection.execute(UNREADABLE).all()
-    hidden = [row.name for row in rows if row.hidden]
-    denied = [row.name for row in rows if not row.hidden]
-    role = servers.rights(connection).role if rows else ""
+    """Raise FailedError that names every table that the role may not read; row security is `refusals.hidden_rows`'."""
+    denied = connection.execute(UNREADABLE).scalars().all()
     if denied:
-        raise denied_to(role, denied)
-    if hidden:
-        raise hidden_from(role, hidden)
+        raise denied_to(servers.rights(connection).role, denied)
 
 
 def denied_to(role: str, tables: Sequence[str]) -> FailedError:
