@@ -1,6 +1,7 @@
 """Fixtures for every test: a server of each version, a fresh database, a copy of the project."""
 
 import shutil
+import signal
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,10 @@ import pytest
 
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server, programs, running
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a script began the tests in the background: what they start would inherit that, and nobody could interrupt it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MAJORS = [pytest.param(major, id=f"pg{major}") for major in (18, 16, 15) if programs(major)]
 

@@ -146,3 +146,17 @@ def test_each_try_begins_with_the_migrators_settings(scratch: Database, project:
         said = run.ends(0)
     assert said.count("waits up to 200ms") >= 2
     assert "321ms" not in said
+
+
+def test_who_reads_the_notes_of_a_run_does_not_fail_it(scratch: Database, project: Path) -> None:
+    """A backup does at any time; whoever runs next drops them."""
+    upgrade(scratch, HEAD)
+    scratch.execute("create table migration_made (revision text not null, direction text not null, kind text not null, "
+                    "relation regclass, name text not null)")  # fmt: skip
+    revision(project, "noted", HEAD, "op.execute('alter table users add column noted text')")
+    with holding(scratch, "select count(*) from migration_made", name="backup"):
+        scratch.alembic("upgrade", "head", cwd=project)
+    assert at(scratch) == ["noted"]
+    assert scratch.value("select to_regclass('migration_made')::text") == "migration_made"
+    scratch.alembic("upgrade", "head", cwd=project)
+    assert scratch.value("select to_regclass('migration_made')") is None

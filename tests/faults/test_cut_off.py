@@ -186,7 +186,7 @@ def test_while_it_runs_it_is_said_to_run(scratch: Database, project: Path) -> No
 
 def test_one_that_cannot_go_on_says_what_is_in_its_way(scratch: Database, project: Path) -> None:
     write(empty(project), "one", None, TABLES, "op.execute('drop table marks, pupils')")
-    write(project, "two", "one", "op.create_index_online('ix_a', 'pupils', ['name'])\n"
+    write(project, "two", "one", "op.create_index_online('ix_a', 'pupils', ['name'])\nop.get_bind()\n"
           "op.add_check_online('big', 'pupils', 'points > 1')")  # fmt: skip
     said = scratch.alembic("upgrade", "head", cwd=project, status=3).stderr
     assert "1 row of pupils would break" in said
@@ -198,6 +198,37 @@ def test_one_that_cannot_go_on_says_what_is_in_its_way(scratch: Database, projec
     scratch.execute("delete from pupils where points < 2")
     scratch.alembic("upgrade", "head", cwd=project)
     ourschool(scratch, "status", cwd=project)
+
+
+@pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
+@pytest.mark.parametrize("how", ["refused", "killed"])
+def test_one_that_was_only_asked_has_not_begun(scratch: Database, project: Path, how: str, direction: str) -> None:
+    """Its second operation is refused, or somebody ends it, before the first one has done anything."""
+    body = "op.create_index_online('ix_a', 'pupils', ['name'])\nop.add_check_online('big', 'pupils', 'points > 1')"
+    write(empty(project), "one", None, TABLES)
+    write(project, "two", "one", *((body, "pass") if direction == "upgrade" else ("pass", body)))
+    write(project, "three", "two", "op.execute('select 1')")
+    with Runner(scratch, project) as runner:
+        start, target = ("one", "two") if direction == "upgrade" else ("two", "one")
+        runner.alembic("upgrade", start, status=0)
+        before = contents(scratch)
+        if how == "refused":
+            said = runner.alembic(direction, target, status=3).output
+            assert "1 row of pupils would break" in said
+            assert said.lower().count("nothing was changed") == 1
+            assert "was not finished" not in said
+        else:
+            assert runner.alembic(direction, target, kill_before="points > 1").killed
+        assert contents(scratch) == before
+        left = scratch.rows("select direction, outcome, note from migration_journal where revision = 'two' and "
+                            "outcome <> 'done'")  # fmt: skip
+        assert left == ([(direction, "failed", None)] if how == "refused" else [])
+        assert looked(scratch, project).cut_off is None
+        looking = ourschool(scratch, "status", status=1, cwd=project)
+        assert "cut off" not in looking.stdout + looking.stderr
+        assert "stopped half-way" not in looking.stdout + looking.stderr
+        scratch.execute("delete from pupils where points < 2")
+        runner.alembic("upgrade", "head", status=0)
 
 
 def test_a_revision_in_one_transaction_leaves_no_word_of_a_beginning(scratch: Database, project: Path) -> None:

@@ -25,20 +25,37 @@ op.drop_index_online('ix_mail_state')
 op.drop_constraint_online('states', 'mail')
 op.add_check_online('states', 'mail', "state in ('a', 'b')")
 """
+READS = "op.get_bind()"
+"""Behind it nothing is asked before the revision begins."""
 NEXT = "op.add_column('mail', sa.Column('sent_at', sa.DateTime(timezone=True)))"
 
 
-def chain(project: Path) -> Path:
+def chain(project: Path, down: str = DOWN) -> Path:
     write(empty(project), "one", None, TABLES, "op.execute('drop table mail')")
-    write(project, "two", "one", UP, DOWN)
+    write(project, "two", "one", UP, down)
     return project
 
 
 @pytest.mark.promise("O11")
-def test_no_upgrade_goes_on_over_it(scratch: Database, project: Path, tmp_path: Path) -> None:
+def test_what_is_refused_before_it_begins_is_no_hindrance(scratch: Database, project: Path) -> None:
     """What `ourschool new` writes for one more state of a CHECK, and a row that has it."""
-    env = {"OURSCHOOL_BACKUPS": str(tmp_path / "backups")}
     with Runner(scratch, chain(project)) as runner:
+        runner.alembic("upgrade", "head", status=0)
+        whole = catalogue(scratch)
+        scratch.execute("update mail set state = 'c' where id = 7")
+        said = runner.alembic("downgrade", "-1", status=3).output
+        assert "1 row of mail would break" in said
+        assert said.lower().count("nothing was changed") == 1
+        assert catalogue(scratch) == whole
+        write(project, "three", "two", NEXT, "op.drop_column('mail', 'sent_at')")
+        runner.alembic("upgrade", "head", status=0)
+
+
+@pytest.mark.promise("O11")
+def test_no_upgrade_goes_on_over_it(scratch: Database, project: Path, tmp_path: Path) -> None:
+    """The same with a look at the database on its way, so that it comes to the row half-way."""
+    env = {"OURSCHOOL_BACKUPS": str(tmp_path / "backups")}
+    with Runner(scratch, chain(project, READS + DOWN)) as runner:
         runner.alembic("upgrade", "head", status=0)
         whole = catalogue(scratch)
         scratch.execute("update mail set state = 'c' where id = 7")

@@ -21,6 +21,8 @@ GOOD = "op.execute('create table good (id integer primary key)')"
 COLUMN = "op.add_column('pupils', sa.Column('extra', sa.Text()))"
 INDEX = "op.create_index_online('ix_pupils_name', 'pupils', ['name'])"
 BREAKS = "op.add_check_online('big', 'pupils', 'points > 1')"
+READS = "op.get_bind().exec_driver_sql('select 1')"
+"""Behind it nothing is asked before the revision begins: each operation asks for itself when its turn comes."""
 DIVIDES = "op.execute('select 1 / 0')"
 BLOCK = "with op.get_context().autocommit_block():\n    "
 
@@ -43,8 +45,14 @@ CASES = {
     "Python": Case(f"{COLUMN}\nraise RuntimeError('no')", 4, True),
     "an operation, at once": Case(BREAKS, 3, True),
     "an operation, after a good revision": Case(BREAKS, 3, False, earlier=True),
-    "an operation, after another": Case(f"{INDEX}\n{BREAKS}", 3, False),
-    "an operation, after what its beginning commits": Case(f"{COLUMN}\n{BREAKS}", 3, False),
+    "an operation, asked before another": Case(f"{INDEX}\n{BREAKS}", 3, True),
+    "an operation, asked before another, after a good revision": Case(f"{INDEX}\n{BREAKS}", 3, False, earlier=True),
+    "an operation, asked before a column comes": Case(f"{COLUMN}\n{BREAKS}", 3, True),
+    "an operation, after another": Case(f"{INDEX}\n{READS}\n{BREAKS}", 3, False),
+    "an operation, after what its beginning commits": Case(f"{COLUMN}\n{READS}\n{BREAKS}", 3, False),
+    "an operation, after rows that may change": Case(
+        f"{INDEX}\nop.execute('update pupils set points = 2 - points where id > 2499')\n{BREAKS}", 3, False
+    ),
     "a mistake, at once": Case("op.create_index_online('ix', 'nonesuch', ['name'])", 2, True),
     "a mistake, after another operation": Case(f"{INDEX}\nop.drop_constraint_online('c', 'nonesuch')", 5, False),
     "a type that values do not fit": Case("op.change_types_online('pupils', {'name': ('integer', 'name::integer', "
@@ -104,7 +112,7 @@ def test_nothing_was_changed_only_where_that_is_so(scratch: Database, project: P
 def test_a_way_down_likewise(scratch: Database, project: Path) -> None:
     """Two revisions down, of which the second refuses after it has dropped something."""
     write(empty(project), "one", None, TABLES)
-    write(project, "two", "one", INDEX, f"op.drop_index_online('ix_pupils_name')\n{BREAKS}")
+    write(project, "two", "one", INDEX, f"op.drop_index_online('ix_pupils_name')\n{READS}\n{BREAKS}")
     write(project, "three", "two", COLUMN, "op.drop_column('pupils', 'extra')")
     with Runner(scratch, project) as runner:
         runner.alembic("upgrade", "head", status=0)
@@ -112,3 +120,16 @@ def test_a_way_down_likewise(scratch: Database, project: Path) -> None:
     assert "nothing was changed" not in said.lower()
     assert 'The database is at revision two ("two of a test"); 1 of 2 revisions were taken back in this run.' in said
     assert "\nRevision two was not finished. What it has done is kept" in said
+
+
+def test_a_way_down_that_is_refused_before_it_begins(scratch: Database, project: Path) -> None:
+    """As before, but that its second operation was asked before the first one dropped anything."""
+    write(empty(project), "one", None, TABLES)
+    write(project, "two", "one", INDEX, f"op.drop_index_online('ix_pupils_name')\n{BREAKS}")
+    with Runner(scratch, project) as runner:
+        runner.alembic("upgrade", "head", status=0)
+        before = everything(scratch)
+        said = runner.alembic("downgrade", "one", status=3).output
+    assert everything(scratch) == before
+    assert said.lower().count("nothing was changed") == 1
+    assert "was not finished" not in said

@@ -24,7 +24,7 @@ def each(steps: Iterable[Step], context: MigrationContext, plan: Plan) -> None:
         for step in steps:
             if not step.is_upgrade:
                 step.migration_fn = _and_bring_back(step.migration_fn, context)
-            asks_first(step, context)
+            asks_first(step, context, plan)
     if context.script is not None:
         amendments.around(steps, context.script, plan.note)
 

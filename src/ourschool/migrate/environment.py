@@ -182,7 +182,8 @@ class Run:
                 else:
                     record.before_each_commit(context, stack)
                     waiting.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
-                    made.tidy(beside)
+                    made.tidy(self.connection)
+                    self.connection.commit()
             except (Exception, KeyboardInterrupt) as fault:
                 record.failed(fault, context, alembic.script, self.settings.lock_timeout)
                 raise

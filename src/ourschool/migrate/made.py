@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy.engine import Connection
 
+from ourschool.migrate.waiting import gave_way
+
 log = logging.getLogger("ourschool.migrate")
 
 TABLE = "migration_made"
@@ -133,6 +135,13 @@ def forget(connection: Connection, revision: str) -> None:
 
 
 def tidy(connection: Connection) -> None:
-    """Drop the notes once there are none."""
-    if connection.execute(THERE).first() is not None and connection.execute(EMPTY).first() is not None:
-        connection.execute(DROP)
+    """Drop the notes once there are none; while somebody reads them, as a backup does, that is left to the next run."""
+    if connection.execute(THERE).first() is None or connection.execute(EMPTY).first() is None:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(DROP)
+    except sa.exc.DBAPIError as fault:
+        if not gave_way(fault):
+            raise
+        log.debug("The notes are read by somebody and stay: %s", fault.orig)

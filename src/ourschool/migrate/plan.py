@@ -39,6 +39,8 @@ class Plan:
         self._prepare = prepare
         self._started = dt.datetime.now(dt.UTC)
         self.current: Step | None = None
+        self.asking = False
+        """Whether the step at hand is only asked what it would refuse, and changes nothing yet."""
         self.before: tuple[str, ...] = ()
         """The heads when the command began."""
         self.done = self.total = 0

@@ -56,7 +56,9 @@ class Record:
                 self._for_others(connection)
             if isinstance(step, RevisionStep):
                 made.note(context, step)
-            if entry is not None and parts.before_the_first(step):
+            first = parts.before_the_first(step)
+            # while it is only asked nothing has begun, unless what goes on around it has changed something
+            if entry is not None and first and (parts.kept(step) or not self._plan.asking):
                 self._ensure_journal(connection, entry)
                 parts.begin(journal.begin(connection, entry))
             return block()

@@ -14,11 +14,12 @@ from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionS
 from ourschool.errors import RefusedError
 from ourschool.migrate.asking.ahead import Ahead, Enough
 from ourschool.migrate.online.steps import Steps
+from ourschool.migrate.plan import Plan
 
 log = logging.getLogger("ourschool.migrate")
 
 
-def asks_first(step: MigrationStep, context: MigrationContext) -> None:
+def asks_first(step: MigrationStep, context: MigrationContext, plan: Plan) -> None:
     """Let the revision of `step` ask all its operations before the first one changes anything.
 
     Nothing of its own SQL is run for that. Where it reads the database itself, or runs statements that may change rows,
@@ -31,7 +32,11 @@ def asks_first(step: MigrationStep, context: MigrationContext) -> None:
     @wraps(run)
     def asked(**options: Any) -> None:
         if not context.as_sql and not context._in_external_transaction:  # noqa: SLF001  # as Steps does
-            _ask(run, context, options)
+            plan.asking = True
+            try:
+                _ask(run, context, options)
+            finally:
+                plan.asking = False
         run(**options)
 
     step.migration_fn = asked
