@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from ourschool.errors import RefusedError
 from tests.existing.rows import TABLES
 from tests.history.schools import BASELINE, catalogue, counted, downgrade, make_existing, upgrade
 from tests.support.databases import Database
@@ -90,6 +91,16 @@ def test_an_invalid_leftover_is_built_anew_and_not_taken_for_the_index(database:
     upgrade(database, MISSING)
     assert indexes(database, valid=False) == []
     assert catalogue(database) == after
+
+
+def test_an_invalid_index_of_another_table_is_somebody_elses(scratch: Database) -> None:
+    make_existing(scratch)
+    upgrade(scratch, REDUNDANT)
+    with pytest.raises(psycopg.errors.UniqueViolation), scratch.connect(autocommit=True) as connection:
+        connection.execute("create unique index concurrently ix_users_parent_id on lessons ((id > 0))")
+    with pytest.raises(RefusedError, match="index ix_users_parent_id: 4ad87c1e95b0 makes an index of that name"):
+        upgrade(scratch, MISSING)
+    assert indexes(scratch, valid=False) == ["ix_users_parent_id"]
 
 
 def test_an_index_that_was_half_dropped_is_dropped_and_built_again_on_the_way_back(database: Database) -> None:

@@ -6,7 +6,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from ourschool.errors import RefusedError
+from ourschool.errors import OurSchoolError, RefusedError
 from ourschool.migrate.asking.statements import leaves_rows
 from tests.online.harness import MARKS, catalogue, empty, write
 from tests.support.databases import Database
@@ -28,6 +28,9 @@ REFUSED = {
         'op.set_not_null_online("marks", "subject")'
     ),
     "a column that a view needs": 'op.retire_column("marks", "points")',
+    "a table that a view needs": 'op.retire_table("marks")',
+    "a table that a view needs, after another": 'op.retire_table("notes")\nop.retire_table("marks")',
+    "a table that another one's policy needs": 'op.retire_table("pupils")',
 }
 PUT_RIGHT = {
     "a backfill before NOT NULL": 'op.backfill("marks", {"note": "\'\'"}, "note is null")\n'
@@ -43,6 +46,8 @@ PUT_RIGHT = {
         'op.add_check_online("c", "marks", "points < 50")'
     ),
     "a view that goes": 'op.execute("drop view seen")\nop.retire_column("marks", "points")',
+    "a view that goes before a table": 'op.execute("drop view seen")\nop.retire_table("marks")',
+    "a table that goes with its policy": 'op.retire_table("notes")\nop.retire_table("pupils")',
     "a view that goes before a type": 'op.execute("drop view seen")\n'
     'op.change_types_online("marks", {"points": ("integer", "points::integer", "points::numeric")})',
     "a bind": 'op.get_bind().execute(sa.text("delete from marks where points >= 50"))\n'
@@ -62,6 +67,9 @@ PREPARED = (
     "alter table marks add column points_id integer, add column name text default 'A'",
     "update marks set points_id = id, name = case when id = 7 then 'a' else id::text end where id <> 9",
     "create view seen as select points from marks where id > 3",
+    "create table notes (id integer primary key)",
+    "insert into notes values (1)",
+    "create policy of_pupils on notes using (exists (select from pupils where pupils.id = notes.id))",
     "create function fits(numeric) returns boolean immutable language sql as 'select $1 < 50'",
 )
 
@@ -93,6 +101,30 @@ def test_nothing_was_changed_where_a_later_one_refuses(scratch: Database, projec
 def test_what_an_earlier_one_puts_right_is_not_refused(scratch: Database, project: Path, body: str) -> None:
     command.upgrade(stamped(scratch, project, body), "head")
     assert scratch.value("select version_num from alembic_version") == "bbbb"
+
+
+NEW_ONES = """
+op.retire_column("marks", "points")
+op.add_column("marks", sa.Column("points", sa.Integer), if_not_exists=True)
+op.retire_table("notes")
+op.create_table("notes", sa.Column("id", sa.Integer), if_not_exists=True)
+op.create_index_online("ix_marks_points", "marks", ["points"])
+"""
+
+
+def test_what_a_cut_off_run_has_set_aside_is_not_asked_again(scratch: Database, project: Path) -> None:
+    """What has the name now is new, and stays, whatever needs it."""
+    config = stamped(scratch, project, f'{NEW_ONES}op.execute("select 1 / 0")')
+    scratch.execute("drop view seen")
+    with pytest.raises(OurSchoolError, match="division by zero"):
+        command.upgrade(config, "head")
+    scratch.execute("create view new_ones as select points, notes.id from marks, notes")
+
+    write(project, "bbbb", "aaaa", f"{FIRST}\n{NEW_ONES}")
+    command.upgrade(config, "head")
+
+    assert scratch.value("select version_num from alembic_version") == "bbbb"
+    assert scratch.value("select count(*) from new_ones") == 0
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ TAKEN = sa.text("""
         select oid from pg_namespace where nspname = current_schema()
     )
     select 'relation' as part, '' as on, relname::text as name, relkind::text as kind, pg_class.oid::bigint as oid,
-           coalesce(indrelid, refobjid)::bigint as whole
+           coalesce(indrelid, refobjid)::bigint as whole,
+           case when not indisvalid then (select relname::text from pg_class where oid = indrelid) end as unfinished_on
       from home
       join pg_class on relnamespace = home.oid and relname = any(cast(:relations as name[]))
       left join pg_index on indexrelid = pg_class.oid
@@ -51,7 +52,7 @@ TAKEN = sa.text("""
        and refclassid = 'pg_class'::regclass and refobjsubid > 0 and deptype in ('a', 'i')
      union all
     select 'type', '', typname::text,
-           case typtype when 'm' then 'multi' when 'r' then 'n' else typtype::text end, null, null
+           case typtype when 'm' then 'multi' when 'r' then 'n' else typtype::text end, null, null, null
       from home
       join pg_type on typnamespace = home.oid and typname = any(cast(:types as name[]))
      where typrelid = 0
@@ -59,24 +60,24 @@ TAKEN = sa.text("""
      union all
     select 'function', '', quote_ident(proname) || '(' || oidvectortypes(proargtypes) || ')',
            case prokind when 'p' then 'procedure' when 'a' then 'aggregate' when 'w' then 'window function'
-                        else 'function' end, null, null
+                        else 'function' end, null, null, null
       from home
       join pg_proc on pronamespace = home.oid
        and quote_ident(proname) || '(' || oidvectortypes(proargtypes) || ')' = any(:functions)
      union all
-    select 'column', relname::text, attname::text, 'column', pg_class.oid::bigint, null
+    select 'column', relname::text, attname::text, 'column', pg_class.oid::bigint, null, null
       from home
       join unnest(cast(:column_tables as name[]), cast(:columns as name[])) as wanted (of, name) on true
       join pg_class on relnamespace = home.oid and relname = wanted.of
       join pg_attribute on attrelid = pg_class.oid and attname = wanted.name and attnum > 0 and not attisdropped
      union all
-    select 'constraint', relname::text, conname::text, 'constraint', pg_class.oid::bigint, null
+    select 'constraint', relname::text, conname::text, 'constraint', pg_class.oid::bigint, null, null
       from home
       join unnest(cast(:constraint_tables as name[]), cast(:constraints as name[])) as wanted (of, name) on true
       join pg_class on relnamespace = home.oid and relname = wanted.of
       join pg_constraint on conrelid = pg_class.oid and conname = wanted.name
      union all
-    select 'trigger', relname::text, tgname::text, 'trigger', pg_class.oid::bigint, null
+    select 'trigger', relname::text, tgname::text, 'trigger', pg_class.oid::bigint, null, null
       from home
       join unnest(cast(:trigger_tables as name[]), cast(:triggers as name[])) as wanted (of, name) on true
       join pg_class on relnamespace = home.oid and relname = wanted.of
@@ -136,7 +137,8 @@ def find(
     """What has a name that one of `pending` will make, in a database that stands at `heads`; only reads.
 
     `known` are the names of revisions; those that come with the files where it is None. What the revision itself made
-    in a run that was cut off is no stranger, nor a function, index, constraint or trigger that says the same.
+    in a run that was cut off is no stranger, nor a function, index, constraint or trigger that says the same,
+    nor an INVALID index of the same table.
     """
     behind = list(script.iterate_revisions(tuple(heads), "base", inclusive=True))[::-1] if heads else []
     if known is None:
@@ -279,6 +281,8 @@ class _Judge:
 
     def ours(self, row: Found, revision: str, name: Name) -> bool:
         """Whether the revision has made it already, or it says the same as what the revision makes."""
+        if name.kind == "index" and row.unfinished_on == name.on:
+            return True  # left of a build that was cut off: it is of no use to anybody, and the revision clears it
         same = name.digest != "" and self._there.get(name) == name.digest
         if same and (name.kind in ALIKE or _cut_off(self._connection, revision)):
             return True

@@ -18,6 +18,7 @@ from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.difference import compare
 from ourschool.schema.scratch import built_from_models, catalogue_of
 from ourschool.schema.snapshot import take
+from tests.existing.catalogue import BOOKKEEPING
 from tests.migrate.autogenerate.cases import DDL, Case, add
 from tests.migrate.autogenerate.other_cases import OTHER_CASES
 from tests.migrate.autogenerate.table_cases import TABLE_CASES
@@ -38,12 +39,12 @@ LAST = "2026_11_21_0959"
 """The history ends here, where its models are those of `twelve`."""
 WHICH = "CHANGED_MODELS"
 """The variable that names the case and its stage, for the process that writes the revision."""
-TABLES = """
+TABLES = f"""
 select quote_ident(relname)
   from pg_class
  where relkind in ('r', 'p')
    and relnamespace = 'public'::regnamespace
-   and relname not in ('alembic_version', 'migration_journal')
+   and relname not in {BOOKKEEPING}
 """
 CONTENT = "select coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)::text), '[]') from {} as t"
 

@@ -62,6 +62,7 @@ class Ahead:
     def __init__(self, steps: Callable[[], Steps]) -> None:
         self._steps = steps
         self._tables: dict[str, Coming] = {}
+        self._retired: set[str] = set()
         self._changed = False
         """The first operation that changes something asks for itself, before it does."""
         self._dependents = self._definitions = False
@@ -234,7 +235,12 @@ class Ahead:
 
     @_see.register
     def _(self, op: RetireTableOp) -> None:
+        rules_go = any(each.rules_go for each in self._tables.values())
+        if self._changed and not self._dependents and not rules_go and not self._of(op.table_name).rows_change:
+            with self._asking(), scratch(self.steps):
+                retire_tables.check(self.steps, op.table_name, self._retired)
         self._of(op.table_name).rows_change = True
+        self._retired.add(op.table_name)
 
     @_see.register
     def _(self, op: ops.CreateTableOp) -> sa.Table:

@@ -112,7 +112,7 @@ def body(
     """The body of the block; each value is SQL, `relation` for the quoted name of `table`."""
     parts = {"lock": LOCK, "constraint": CONSTRAINT, "index": INDEX, "trigger": TRIGGER}
     return sql.SQL(SET_ASIDE).format(
-        refusals=_refusals(table, relation, column),
+        refusals=_refusals(table, relation, column, asked=False),
         table=table,
         column=column,
         **{name: sql.SQL(text) for name, text in parts.items()},
@@ -161,20 +161,24 @@ def names_back(thing: Thing) -> Iterator[sql.Composed]:
 
 
 def check(steps: Steps, table: str, column: str) -> None:
-    """Refuse what `set_aside` would refuse, before anything is begun; offline nothing can be seen."""
-    if not steps.offline:
+    """Refuse what `set_aside` would refuse, before anything is begun; offline nothing can be seen.
+
+    Where a run that was cut off has set it aside already, a column of that name is a new one, which stays.
+    """
+    if not steps.offline and retired(steps, table, column, back=False) is None:
         with things.understood():
             relation = sql.Identifier(table).as_string()
-            refusals = _refusals(sql.Literal(table), sql.Literal(relation), sql.Literal(column))
+            refusals = _refusals(sql.Literal(table), sql.Literal(relation), sql.Literal(column), asked=True)
             steps.execute(things.block(sql.SQL("declare {} end ").format(refusals)))
 
 
-def _refusals(table: sql.Composable, relation: sql.Composable, column: sql.Composable) -> sql.Composed:
+def _refusals(table: sql.Composable, relation: sql.Composable, column: sql.Composable, *, asked: bool) -> sql.Composed:
     return sql.SQL(REFUSALS).format(
         table=table,
         column=column,
         relation=relation,
         alone=ALONE,
+        asked=sql.Literal(asked),
         wrong=things.WRONG_USE,
         refused=things.REFUSED,
     )

@@ -1,7 +1,7 @@
 """Setting a table aside in schema `retired`, and back: its name changes, its rows stay where they are on the disk."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from psycopg import sql
@@ -63,11 +63,29 @@ def retire(steps: Steps, table: str) -> None:
 
 def set_aside(*, table: sql.Composable, relation: sql.Composable, **values: sql.Composable) -> sql.Composed:
     """The body of the block; `table` is SQL for its name, `relation` for its quoted name, and so are the others."""
-    refusals = sql.SQL(REFUSALS).format(
-        table=table, relation=relation, alone=ALONE, wrong=things.WRONG_USE, refused=things.REFUSED
-    )
+    refusals = _refusals(table, relation, going=())
     parts = {"lock": sql.SQL(LOCK), "constraint": sql.SQL(CONSTRAINT), "trigger": sql.SQL(TRIGGER)}
     return sql.SQL(SET_ASIDE).format(refusals=refusals, table=table, **parts, **values)
+
+
+def check(steps: Steps, table: str, going: Collection[str]) -> None:
+    """Refuse what `retire` would refuse, before anything is begun; `going` are tables that are retired before it."""
+    if not steps.offline and retired(steps, table, back=False) is None:
+        with things.understood():
+            relation = sql.Identifier(table).as_string()
+            refusals = _refusals(sql.Literal(table), sql.Literal(relation), going)
+            steps.execute(things.block(sql.SQL("declare {} end ").format(refusals)))
+
+
+def _refusals(table: sql.Composable, relation: sql.Composable, going: Collection[str]) -> sql.Composed:
+    return sql.SQL(REFUSALS).format(
+        table=table,
+        relation=relation,
+        going=sql.Literal(sorted(going)),
+        alone=ALONE,
+        wrong=things.WRONG_USE,
+        refused=things.REFUSED,
+    )
 
 
 def retired(steps: Steps, table: str, *, back: bool) -> Thing | None:

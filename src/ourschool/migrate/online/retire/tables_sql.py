@@ -1,5 +1,6 @@
 """The block that sets a table aside: in the server's own language, so that `--sql` prints what really happens."""
 
+# {going} is an array of the tables that an earlier operation sets aside, where it is asked before the revision begins.
 REFUSALS = """
     target constant regclass := to_regclass({relation});
     kind "char";
@@ -36,6 +37,7 @@ begin
            and (classid = 'pg_proc'::regclass
                 or classid in ('pg_rewrite'::regclass, 'pg_policy'::regclass) and user_of.oid <> target
                    and user_of.relnamespace is distinct from to_regnamespace('retired')
+                   and user_of.relname <> all ({going}::name[])
                 or classid = 'pg_class'::regclass and refclassid = 'pg_type'::regclass and objid <> target)
     ) as found (rank, reason, instead)
     order by rank
