@@ -19,7 +19,7 @@ def each(steps: Iterable[Step], context: MigrationContext, plan: Plan) -> None:
     after its way down, its operations are asked before it begins, and what amends it goes round all of that.
     """
     steps = [step for step in steps if isinstance(step, RevisionStep)]
-    leftovers.look_after(steps)
+    leftovers.look_after(steps, context)
     if not context.as_sql:
         for step in steps:
             if not step.is_upgrade:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from alembic import op
-from alembic.runtime.migration import RevisionStep, StampStep
+from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 
 from ourschool.migrate.baseline import BASELINE
 from ourschool.migrate.online.retire import definitions
@@ -60,25 +60,27 @@ AFTER_DOWN = {BASELINE: (f"drop table if exists {DEFINITIONS}",)}
 """At base there is nothing that a way up could take back."""
 
 
-def look_after(steps: Iterable[RevisionStep | StampStep]) -> None:
+def look_after(steps: Iterable[RevisionStep | StampStep], context: MigrationContext) -> None:
     """Have each step do, in its own transaction, what has to be done beside the revision's own function."""
     for step in steps:
         if isinstance(step, RevisionStep):
-            step.migration_fn = _and_more(step, step.migration_fn)
+            step.migration_fn = _and_more(step, step.migration_fn, context)
 
 
-def _and_more(step: RevisionStep, function: Callable[..., Any]) -> Callable[..., None]:
+def _and_more(step: RevisionStep, function: Callable[..., Any], context: MigrationContext) -> Callable[..., None]:
+    # not op.get_context(): where a revision is only asked what it will do, a look at the database ends the asking
     revision, direction = str(step.revision.revision), "upgrade" if step.is_upgrade else "downgrade"
     before = () if step.is_upgrade else BEFORE_DOWN.get(revision, ())
+    if context.as_sql and not step.is_upgrade:
+        before = (*before, *BEFORE_DOWN_PRINTED.get(revision, ()))
     after = (AFTER_UP if step.is_upgrade else AFTER_DOWN).get(revision, ())
 
     @functools.wraps(function)  # Alembic tells its name
     def run(**arguments: Any) -> None:
-        printed = BEFORE_DOWN_PRINTED.get(revision, ()) if op.get_context().as_sql and not step.is_upgrade else ()
-        for statement in (*before, *printed):
+        for statement in before:
             op.execute(statement)
         function(**arguments)
-        for statement in (*definitions.kept_at_the_end(op.get_context(), revision, direction), *after):
+        for statement in (*definitions.kept_at_the_end(context, revision, direction), *after):
             op.execute(statement.replace(":", r"\:"))
 
     return run

@@ -15,7 +15,7 @@ from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.session import backend_pid, server_settings
 from ourschool.operate import alembic_here, aside, seed
 from ourschool.operate.looking import look
-from ourschool.schema.snapshot import DEFINITIONS
+from ourschool.schema.snapshot import BOOKKEEPING
 from ourschool.settings import Settings
 
 EMBEDDED = "embedded"
@@ -105,7 +105,7 @@ def former(settings: Settings, url: URL) -> Former:
     Raises RefusedError where the database is not marked as one for development.
     """
     _refuse_unmarked(settings, url)
-    asked = {"schemas": ["public", *aside.SCHEMAS], "bookkeeping": ["alembic_version", JOURNAL, DEFINITIONS]}
+    asked = {"schemas": ["public", *aside.SCHEMAS], "bookkeeping": list(BOOKKEEPING)}
     with look(url, "ourschool reset") as connection:
         name = str(connection.execute(sa.text("select current_database()")).scalar_one())
         counted = {
