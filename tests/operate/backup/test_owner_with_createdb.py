@@ -58,6 +58,24 @@ def test_the_emergency_sequence_as_typed(school: Database, tmp_path: Path) -> No
     assert databases_like(school) == [school.url.database]
 
 
+def test_default_privileges_of_others_are_left_out_and_told(admin: Database, school: Database, tmp_path: Path) -> None:
+    """Administrators and managed servers set them, in every database; only their role, or one of it, may set them."""
+    role = f"creator_{school.url.database}"
+    admin.execute(
+        f"alter default privileges in schema public grant select on tables to {role}",
+        f"alter default privileges grant execute on functions to {role}",
+    )
+    school.execute("alter default privileges in schema public grant usage on sequences to public")
+    before = state_of(school)
+    ourschool(school, tmp_path, "backup")
+    school.execute("delete from marks")
+    done = ourschool(school, tmp_path, "restore", "latest", "--yes", "--disconnect")
+    assert "Not restored: default privileges of role postgres." in " ".join((done.stdout + done.stderr).split())
+    assert state_of(school) == before
+    assert school.rows("select defaclrole::regrole::text, defaclobjtype from pg_default_acl") == [(role, "S")]
+    ourschool(school, tmp_path, "backup", "verify", "latest")
+
+
 def test_where_it_may_not_enter_the_database_postgres(admin: Database, school: Database, tmp_path: Path) -> None:
     """As managed servers have it: only template1, or some other database of theirs, lets it in."""
     made = backup(Settings(tmp_path), school.url)

@@ -1,5 +1,6 @@
 """A dump into a database: by pg_restore with several jobs, or over one connection inside one transaction."""
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -34,6 +35,12 @@ MAY_NOT_BE = sa.text("""
      order by rolname
 """)
 
+DEFAULTS = re.compile(r"^(\d+); \d+ \d+ DEFAULT ACL .* DEFAULT PRIVILEGES FOR [A-Z]+(?: [A-Z]+)? (.+)$", re.MULTILINE)
+"""An entry of pg_restore's list: its number, and the role whose default privileges it sets."""
+MAY_SET = sa.text("""
+    select rolname::text from pg_roles where rolname = any (:names) and pg_has_role(current_user, oid, 'USAGE')
+""")
+
 
 def reader(made: Manifest, server_major: int = 0) -> int:
     """The oldest pg_restore that can read the dump and speak to the server."""
@@ -66,10 +73,13 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
             binary, connects = _program(connection, url, reader(backup.manifest, held.major))
             like = properties.read(connection, servers.name_of(url))
             assert like is not None  # we are connected to it
-        if not held.superuser or backup.manifest.server != servers.place_of(url):
+            asked = not held.superuser or backup.manifest.server != servers.place_of(url)
+            listing = readable(backup.dump, reader(backup.manifest)) if asked else ""
+            barred = defaults_of_others(connection, listing)
+        if asked:
             # pg_restore stops at the first thing that this role or this server cannot have: it is asked before
-            listing, more = stack.enter_context(within_reach(url, backup, like))
-            options, notes = [*options, *listing], [*notes, *more]
+            chosen, more = stack.enter_context(within_reach(url, backup, like, listing, barred))
+            options, notes = [*options, *chosen], [*notes, *more]
         if not connects or tools.major(tools.version(binary)) >= TRANSACTION_TIMEOUT > held.major:
             with engine.begin() as connection:
                 playing.play(connection, binary, backup, options)
@@ -107,24 +117,35 @@ def _run(restoring: "subprocess.Popen[bytes]", url: URL) -> None:
 
 
 @contextmanager
-def within_reach(url: URL, backup: Backup, like: Properties) -> Iterator[tuple[list[str], list[str]]]:
+def within_reach(
+    url: URL, backup: Backup, like: Properties, listing: str, barred: dict[int, str]
+) -> Iterator[tuple[list[str], list[str]]]:
     """Options by which pg_restore leaves out what this role may not make beside `url`, and what that is, in words.
 
-    Found by building the schema for a trial, in a database like that of `url`. Raises FailedError where the dump itself
-    is at fault.
+    Found by building the schema for a trial, in a database like that of `url`; `barred` is known before, by number.
+    Raises FailedError where the dump itself is at fault.
     """
     binary = tools.program("pg_restore", reader(backup.manifest))
-    listing = readable(backup.dump, reader(backup.manifest))
     with proving.trial(url, like) as trial:
         built = proving.built_in(trial.url(), backup.dump, listing, binary)
-    if not built.refused:
+    if not built.refused and not barred:
         yield [], []
         return
-    kept = [line for line in listing.splitlines() if _number(line) not in built.skipped]
+    kept = [line for line in listing.splitlines() if _number(line) not in built.skipped | barred.keys()]
     with tempfile.NamedTemporaryFile("w", prefix="ourschool-list-", suffix=".txt", encoding="utf-8") as file:
         file.write("\n".join(kept) + "\n")
         file.flush()
-        yield [f"--use-list={file.name}"], [f"Not restored: {fault}." for fault in built.roots]
+        notes = [f"Not restored: {fault}." for fault in (*built.roots, *sorted(set(barred.values())))]
+        yield [f"--use-list={file.name}"], notes
+
+
+def defaults_of_others(connection: Connection, listing: str) -> dict[int, str]:
+    """Default privileges of roles that are not here, or for which this role may not set them: by number, in words."""
+    found = {int(each[1]): each[2] for each in DEFAULTS.finditer(listing)}
+    if not found:
+        return {}
+    mine = set(connection.execute(MAY_SET, {"names": list(found.values())}).scalars())
+    return {number: f"default privileges of role {name}" for number, name in found.items() if name not in mine}
 
 
 def _number(line: str) -> int:
