@@ -150,8 +150,11 @@ def test_every_command_that_looks_says_the_same(
         assert message in ourschool(scratch, "adopt", "one", status=3, cwd=project).stderr
 
 
-def test_a_rehearsal_goes_on_with_it_on_the_copy(scratch: Database, project: Path, folder: dict[str, str]) -> None:
-    with Runner(scratch, chain(project, "rows")) as runner:
+@pytest.mark.parametrize("kind", ["rows", "types"])
+def test_a_rehearsal_goes_on_with_it_on_the_copy(
+    scratch: Database, project: Path, folder: dict[str, str], kind: str
+) -> None:
+    with Runner(scratch, chain(project, kind)) as runner:
         cut(scratch, runner, "upgrade")
         stood = catalogue(scratch)
         done = ourschool(scratch, "rehearse", cwd=project, env=folder)

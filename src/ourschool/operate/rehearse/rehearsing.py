@@ -72,7 +72,8 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
             pending = _pending(opened.beside, script, history, wanted)
             if not pending:
                 return None
-            found = _Rehearsed(opened, pending, say)
+            whole = built.catalogue(settings, url, at[0], history) if begun is not None and len(at) == 1 else None
+            found = _Rehearsed(opened, pending, say, whole)
             found.run()
     return Rehearsal(
         database=servers.name_of(url),
@@ -125,10 +126,13 @@ def _opened(settings: Settings, copy: URL, script: ScriptDirectory, say: Say) ->
 
 
 class _Rehearsed:
-    """One rehearsal on the way; what it has found so far."""
+    """One rehearsal on the way; what it has found so far.
 
-    def __init__(self, copy: _Copy, pending: list[Script], say: Say) -> None:
-        self._copy, self._pending, self._say = copy, pending, say
+    `whole` is what the revision below makes, where the copy begins in the middle of one that was cut off.
+    """
+
+    def __init__(self, copy: _Copy, pending: list[Script], say: Say, whole: Catalogue | None) -> None:
+        self._copy, self._pending, self._say, self._whole = copy, pending, say, whole
         self.ran: list[Ran] = []
         self.failure: Failure | None = None
         self.up: tuple[values.Table, ...] = ()
@@ -163,7 +167,9 @@ class _Rehearsed:
             if not failure.meant:
                 self.problems.append(f"The way down of {failure.revision} failed on the copy: {failure.why}")
             return WayBack(down_took, failure)
-        deviations = tuple(map(str, compare(before, take(beside)).deviations))
+        whole = self._whole or before
+        there = set(map(str, compare(whole, before).deviations))
+        deviations = tuple(each for each in map(str, compare(whole, take(beside)).deviations) if each not in there)
         down = values.compare(beside, self._copy.kept)
         self.problems += judging.for_good(self.up, down)
         self.problems += [f"The way down leaves another catalogue: {each}" for each in deviations]

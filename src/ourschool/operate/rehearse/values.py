@@ -14,6 +14,7 @@ from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from ourschool.database import as_it_is
+from ourschool.migrate.online.change_types.conversion import PREFIX
 from ourschool.schema.snapshot import BOOKKEEPING, RETIRED
 
 SCHEMA = "ourschool_rehearsal"
@@ -37,6 +38,7 @@ COLUMNS = sa.text("""
        and a.attnum > 0
        and not a.attisdropped
        and not starts_with(a.attname, :retired)
+       and not starts_with(a.attname, :unfinished)
      order by 1, 2
 """)
 NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
@@ -164,7 +166,9 @@ def sums(connection: Connection) -> dict[str, str]:
 
 def _columns(connection: Connection) -> dict[str, _Columns]:
     tables: defaultdict[str, dict[str, _Typed]] = defaultdict(dict)
-    for row in connection.execute(COLUMNS, {"bookkeeping": list(BOOKKEEPING), "retired": RETIRED}):
+    for row in connection.execute(
+        COLUMNS, {"bookkeeping": list(BOOKKEEPING), "retired": RETIRED, "unfinished": PREFIX}
+    ):
         tables[row.table][row.column] = _Typed(row.type, row.base, row.key)
     return dict(tables)
 
