@@ -15,16 +15,16 @@ from ourschool.migrate.plan import Plan, Step
 def each(steps: Iterable[Step], context: MigrationContext, plan: Plan) -> None:
     """Let each revision among `steps` run with all of it, in its own transaction; printed as SQL with what can be said.
 
-    From the inside: what nobody needs to have kept goes at the revision's end, what was set aside for others comes back
-    after its way down, its operations are asked before it begins, and what amends it goes round all of that.
+    From the inside: what nobody needs to have kept goes at the revision's end, its operations are asked before it
+    begins, what was set aside for others comes back after its way down, and what amends it goes round all of that.
     """
     steps = [step for step in steps if isinstance(step, RevisionStep)]
     leftovers.look_after(steps, context)
     if not context.as_sql:
         for step in steps:
-            if not step.is_upgrade:
-                step.migration_fn = _and_bring_back(step.migration_fn, context)
             asks_first(step, context, plan)
+            if not step.is_upgrade:  # outside of what is asked: it would come back before the way down has begun
+                step.migration_fn = _and_bring_back(step.migration_fn, context)
     if context.script is not None:
         amendments.around(steps, context.script, plan.note)
 

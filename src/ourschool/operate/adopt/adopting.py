@@ -15,7 +15,7 @@ from ourschool.migrate import baseline, cut_off, faults, refusals, strangers
 from ourschool.migrate.baseline import BASELINE
 from ourschool.migrate.session import APPLICATION, server_settings
 from ourschool.migrate.strangers import Stranger
-from ourschool.operate.adopt import file
+from ourschool.operate.adopt import companions, file
 from ourschool.operate.adopt.findings import Finding, Group
 from ourschool.operate.adopt.judging import judge
 from ourschool.operate.expected import built
@@ -88,7 +88,12 @@ def adopt(
             raise RefusedError(f"{begun.message} So the database equals no revision now.", begun.remedy)
         pending = _pending(script, target)
         taken = strangers.find(connection, script, (target,), pending, built.made(settings, url, built.history(script)))
-        makers = {(each.on, each.name): each.revision for each in taken}
+        makers = companions.revisions(
+            connection,
+            {(each.on, each.name): each.revision for each in taken},
+            {relation.name for relation in expected.relations},
+            [each.revision for each in pending],
+        )
         findings = tuple(
             judge(expected, found, difference, connection, lambda on, name: makers.get((on, name), target))
         )

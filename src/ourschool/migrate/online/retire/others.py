@@ -96,8 +96,10 @@ def bring_back(context: MigrationContext) -> None:
     """
     assert context.connection is not None
     steps = Steps(Operations(context))
-    found = things.of_others(context.connection, steps.revision)
-    for thing in found:
+    found = [thing.id for thing in things.of_others(context.connection, steps.revision)]
+    for one in found:
+        # read anew: what came back before it may have left it a foreign key
+        thing = next(each for each in things.listed(context.connection) if each.id == one)
         called = dependents.called(thing)
         try:
             with context.connection.begin_nested():
