@@ -180,13 +180,12 @@ def before_a_run(
     refuse(found, stamped or heads)
 
 
-def refuse(strangers: Sequence[Stranger], heads: Collection[str], *, stamped: str | None = None) -> None:
+def refuse(strangers: Sequence[Stranger], heads: Collection[str]) -> None:
     """Raise RefusedError that names each stranger and the way out; nothing where there is none."""
     if not strangers:
         return
     lines = "".join(f"\n  {each}" for each in strangers)
-    at = " ".join(sorted(heads)) if stamped is None else stamped
-    adopt = f"python -m ourschool adopt {at}".rstrip()
+    adopt = f"python -m ourschool adopt {' '.join(sorted(heads))}".rstrip()
     only = "" if len(strangers) == 1 else "s"
     verb = "has a name" if len(strangers) == 1 else "have names"
     raise RefusedError(
