@@ -3,7 +3,7 @@
 from psycopg import sql
 
 from ourschool.errors import RefusedError
-from ourschool.migrate import made, strangers
+from ourschool.migrate import made, whose
 from ourschool.migrate.online.steps import Steps
 
 FOUND = """
@@ -43,7 +43,7 @@ def is_ours(steps: Steps, table: str, column: str | None = None) -> bool:
             (mark.relation, mark.name) == (found[0].oid, column or table)
         ):
             return True
-    if steps.script is not None and strangers.left_behind(steps.connection, steps.script, table, column):
+    if steps.script is not None and whose.left_behind(steps.connection, steps.script, table, column):
         return True
     called = f"table {table}" if column is None else f"column {table}.{column}"
     makes = "brings back" if steps.direction == "downgrade" else "makes"
