@@ -19,7 +19,7 @@ COUNTED = """
 declare
     rows_there bigint;
 begin
-    execute format('select count(*) from %I', the_table) into rows_there;
+    execute format('select count(*) from only %I', the_table) into rows_there;
     {};
 end
 """
@@ -31,6 +31,7 @@ TABLE = sql.SQL(COUNTED).format(
         revision=sql.SQL("the_revision"),
         direction=sql.Literal(things.FOR_OTHERS),
         rows=sql.SQL("rows_there"),
+        whatever_needs_it=True,
     )
 )
 COLUMN = sql.SQL(COUNTED).format(
@@ -44,6 +45,7 @@ COLUMN = sql.SQL(COUNTED).format(
         revision=sql.SQL("the_revision"),
         direction=sql.Literal(things.FOR_OTHERS),
         rows=sql.SQL("rows_there"),
+        whatever_needs_it=True,
     )
 )
 OBJECT = others.set_aside(

@@ -40,7 +40,7 @@ def unexpected(relation: Relation, revision: str) -> Repair:
     """Set aside for `revision` in schema `retired`, with its rows and all that hangs on it."""
     if relation.kind == "composite type":
         return aside.other("type", relation.name, revision)
-    if relation.kind == "table" and not relation.inherits and not relation.partition_bound:
+    if relation.kind == "table" and not relation.partition_bound:
         return aside.table(relation.name, revision)
     return aside.other(relation.kind.removeprefix("partitioned "), relation.name, revision)
 

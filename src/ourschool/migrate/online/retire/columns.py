@@ -6,7 +6,7 @@ from psycopg import sql
 
 from ourschool.migrate.online import things
 from ourschool.migrate.online.retire import definitions
-from ourschool.migrate.online.retire.columns_sql import REFUSALS, SET_ASIDE
+from ourschool.migrate.online.retire.columns_sql import PLACE, REASONS, SET_ASIDE
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, INDEX, LOCK, TRIGGER
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.tables import ALONE
@@ -107,12 +107,20 @@ def set_aside_block(steps: Steps, table: str, column: str, rows: int | None = No
 
 
 def body(
-    *, table: sql.Composable, relation: sql.Composable, column: sql.Composable, **values: sql.Composable
+    *,
+    table: sql.Composable,
+    relation: sql.Composable,
+    column: sql.Composable,
+    whatever_needs_it: bool = False,
+    **values: sql.Composable,
 ) -> sql.Composed:
-    """The body of the block; each value is SQL, `relation` for the quoted name of `table`."""
+    """The body of the block; each value is SQL, `relation` for the quoted name of `table`.
+
+    Nothing of what a revision may not do is refused where it goes `whatever_needs_it`: that follows the column.
+    """
     parts = {"lock": LOCK, "constraint": CONSTRAINT, "index": INDEX, "trigger": TRIGGER}
     return sql.SQL(SET_ASIDE).format(
-        refusals=_refusals(table, relation, column, asked=False),
+        refusals=_refusals(table, relation, column, asked=False, parts=PLACE if whatever_needs_it else PLACE + REASONS),
         table=table,
         column=column,
         **{name: sql.SQL(text) for name, text in parts.items()},
@@ -172,8 +180,15 @@ def check(steps: Steps, table: str, column: str) -> None:
             steps.execute(things.block(sql.SQL("declare {} end ").format(refusals)))
 
 
-def _refusals(table: sql.Composable, relation: sql.Composable, column: sql.Composable, *, asked: bool) -> sql.Composed:
-    return sql.SQL(REFUSALS).format(
+def _refusals(
+    table: sql.Composable,
+    relation: sql.Composable,
+    column: sql.Composable,
+    *,
+    asked: bool,
+    parts: str = PLACE + REASONS,
+) -> sql.Composed:
+    return sql.SQL(parts).format(
         table=table,
         column=column,
         relation=relation,

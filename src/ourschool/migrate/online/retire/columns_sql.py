@@ -1,8 +1,8 @@
 """The block that sets a column aside: in the server's own language, so that `--sql` prints what really happens."""
 
-# Declarations and checks; {table} and {column} are literals, {relation} the quoted table as a literal. {asked} is
+# Declarations; {table} and {column} are literals, {relation} the quoted table as a literal. {asked} is
 # whether that is before the revision begins: the trigger of a change of types that was cut off is gone when it goes on.
-REFUSALS = """
+PLACE = """
     target constant regclass := to_regclass({relation});
     place record;
     kind "char";
@@ -23,7 +23,10 @@ begin
             hint = format('Correct the name in the revision; psql shows the columns with \\d %I.', {table});
     end if;
     select relkind into kind from pg_class where oid = target;
+"""
 
+# Continues PLACE with what a revision may not do; what is set aside for somebody else takes all of it along.
+REASONS = """
     {alone}
     select found.reason, found.instead into reason, instead from (
         select 3, format('%s is no ordinary table', target), 'Only a column of a table can be retired.'
@@ -98,7 +101,7 @@ begin
     end if;
 """
 
-# Continues REFUSALS. Definitions are read once the column has its new name, which is the name they are made again
+# Continues PLACE or REASONS. Definitions are read once the column has its new name, which is what they are made again
 # under, and with a search_path that has every name in them written in full.
 SET_ASIDE = """
 declare {refusals}
@@ -118,10 +121,10 @@ declare {refusals}
         tied constant oid[] := array(
             select oid
               from pg_constraint
-             where contype in ('u', 'f', 'c')
+             where contype in ('u', 'f', 'c', 'x')
                and conparentid = 0
                and (conrelid = target and place.attnum = any (conkey)
-                    or conrelid = target and contype = 'u' and conindid = any (over)
+                    or conrelid = target and contype in ('u', 'x') and conindid = any (over)
                     or confrelid = target and (place.attnum = any (confkey) or conindid = any (over))));
         locked constant oid[] := array(
             select target::oid
@@ -167,7 +170,7 @@ declare {refusals}
                   from pg_constraint as bound where oid = any (tied)), '[]'),
             'indexes', coalesce((
                 select jsonb_agg({index} order by indexrelid::regclass::text)
-                  from pg_index as held where indexrelid = any (over)), '[]'),
+                  from pg_index as held where indexrelid = any (over) and not indisexclusion), '[]'),
             'triggers', coalesce((
                 select jsonb_agg({trigger} order by tgname)
                   from pg_trigger as held

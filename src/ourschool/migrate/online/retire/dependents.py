@@ -188,7 +188,8 @@ def _body(constraint: Definition) -> str:
         times = " initially deferred" if constraint["deferred"] else ""
         options = f" deferrable{times}" if constraint["deferrable"] else ""
         return f"unique using index {sql.Identifier(constraint['name']).as_string()}{options}"
-    return str(constraint["definition"]) + (" not valid" if constraint["valid"] else "")
+    unproven = constraint["valid"] and constraint["kind"] in "fc"
+    return str(constraint["definition"]) + (" not valid" if unproven else "")
 
 
 def _comment(what: sql.Composable, definition: Definition) -> Iterator[sql.Composed]:

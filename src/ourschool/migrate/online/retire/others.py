@@ -131,10 +131,16 @@ def _leave_to_others(steps: Steps, thing: Thing) -> None:
 
 
 def _unproven(steps: Steps, thing: Thing) -> None:
-    """A foreign key whose rows were deleted meanwhile comes back NOT VALID: what points to nothing stays to be seen."""
+    """A foreign key whose rows were deleted meanwhile comes back NOT VALID: what points to nothing stays to be seen.
+
+    One of a partitioned table cannot be NOT VALID, and is checked as it is added.
+    """
     now = tables.present_name(steps, thing) if thing.what == "table" else {}
     for constraint in thing.definitions["constraints"]:
         if constraint["kind"] != "f" or not constraint["valid"]:
+            continue
+        if _partitioned(steps, thing, constraint["table"]):
+            constraint["valid"] = False
             continue
         condition = dependents.breaking(constraint, now)
         assert condition is not None  # of a foreign key there is one
@@ -145,12 +151,17 @@ def _unproven(steps: Steps, thing: Thing) -> None:
             log.warning("%s comes back NOT VALID: %s point to nothing by now.", constraint["name"], rows)
 
 
+def _partitioned(steps: Steps, thing: Thing, table: str) -> bool:
+    if thing.what == "object" and table == thing.definitions["relation"]:
+        table = sql.Identifier(SCHEMA, thing.stands_as).as_string()
+    return bool(steps.look("select from pg_class where oid = to_regclass(:name) and relkind = 'p'", name=table))
+
+
 def _statements(steps: Steps, thing: Thing) -> Iterator[sql.Composable | str]:
     forget = sql.SQL("delete from {}.things where id = {}").format(sql.Identifier(SCHEMA), thing.id)
     if thing.what == "column":
         yield from _column(steps, thing)
     elif thing.what == "table":
-        dependents.types_there(steps, thing, sql.Identifier(SCHEMA, thing.stands_as).as_string())
         dependents.look(steps, thing, tables.present_name(steps, thing))
         yield from tables.names_back(thing)
     else:
@@ -172,7 +183,6 @@ def _statements(steps: Steps, thing: Thing) -> Iterator[sql.Composable | str]:
 def _column(steps: Steps, thing: Thing) -> Iterator[sql.Composable | str]:
     table, column = sql.Identifier(thing.schema, thing.table), sql.Identifier(thing.stands_as)
     held = thing.definitions
-    dependents.types_there(steps, thing, table.as_string(), thing.stands_as)
     dependents.look(steps, thing, {})
     if held["default"] is not None:
         yield sql.SQL("alter table {} alter column {} set default {}").format(table, column, sql.SQL(held["default"]))

@@ -10,7 +10,7 @@ from ourschool.errors import RefusedError
 from ourschool.migrate.online import things
 from ourschool.migrate.online.retire import definitions, dependents, own
 from ourschool.migrate.online.retire.parts_sql import CONSTRAINT, LOCK, TRIGGER
-from ourschool.migrate.online.retire.tables_sql import REFUSALS, SET_ASIDE
+from ourschool.migrate.online.retire.tables_sql import PLACE, REASONS, SET_ASIDE
 from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.tables import ALONE, alone
 from ourschool.migrate.online.things import SCHEMA, Thing
@@ -61,9 +61,14 @@ def retire(steps: Steps, table: str) -> None:
         steps.repeat(work)
 
 
-def set_aside(*, table: sql.Composable, relation: sql.Composable, **values: sql.Composable) -> sql.Composed:
-    """The body of the block; `table` is SQL for its name, `relation` for its quoted name, and so are the others."""
-    refusals = _refusals(table, relation, going=())
+def set_aside(
+    *, table: sql.Composable, relation: sql.Composable, whatever_needs_it: bool = False, **values: sql.Composable
+) -> sql.Composed:
+    """The body of the block; `table` is SQL for its name, `relation` for its quoted name, and so are the others.
+
+    Nothing of what a revision may not do is refused where it goes `whatever_needs_it`: that follows the table.
+    """
+    refusals = _refusals(table, relation, going=(), parts=PLACE if whatever_needs_it else PLACE + REASONS)
     parts = {"lock": sql.SQL(LOCK), "constraint": sql.SQL(CONSTRAINT), "trigger": sql.SQL(TRIGGER)}
     return sql.SQL(SET_ASIDE).format(refusals=refusals, table=table, **parts, **values)
 
@@ -77,8 +82,10 @@ def check(steps: Steps, table: str, going: Collection[str]) -> None:
             steps.execute(things.block(sql.SQL("declare {} end ").format(refusals)))
 
 
-def _refusals(table: sql.Composable, relation: sql.Composable, going: Collection[str]) -> sql.Composed:
-    return sql.SQL(REFUSALS).format(
+def _refusals(
+    table: sql.Composable, relation: sql.Composable, going: Collection[str], parts: str = PLACE + REASONS
+) -> sql.Composed:
+    return sql.SQL(parts).format(
         table=table,
         relation=relation,
         going=sql.Literal(sorted(going)),

@@ -1,7 +1,6 @@
 """The block that sets a table aside: in the server's own language, so that `--sql` prints what really happens."""
 
-# {going} is an array of the tables that an earlier operation sets aside, where it is asked before the revision begins.
-REFUSALS = """
+PLACE = """
     target constant regclass := to_regclass({relation});
     kind "char";
     reason text;
@@ -12,6 +11,11 @@ begin
             hint = 'Correct the name in the revision; psql shows the tables with \\d.';
     end if;
     select relkind into kind from pg_class where oid = target;
+"""
+
+# Continues PLACE with what a revision may not do; what is set aside for somebody else takes all of it along. {going} is
+# an array of the tables that an earlier operation sets aside, where it is asked before the revision begins.
+REASONS = """
     {alone}
     select found.reason, found.instead into reason, instead from (
         select 2, 'it is no ordinary table', 'Only a table can be retired; drop a view, it holds no rows.'
@@ -48,7 +52,7 @@ begin
     end if;
 """
 
-# Continues REFUSALS. Foreign keys to itself stay; indexes and sequences change their name only where it is taken.
+# Continues PLACE or REASONS. Foreign keys to itself stay; an index or sequence gets another name where its own is taken.
 SET_ASIDE = """
 declare {refusals}
     declare
