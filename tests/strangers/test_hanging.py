@@ -82,6 +82,15 @@ ON_TABLES = (
     "create function refuse_change() returns int language sql as 'select 5'",
     "create view rc as select refuse_change() as x",
 )
+STRANGE = [
+    "themes", "ext_map", "v_theme", "v_theme2", "v_themes", "v_up", "api_keys", "api_keys_1", "uses", "used", "fees",
+    "fees_child", "my_fees", "fee_box", "audit_log", "marks", "pay", "dd", "rc",
+]  # fmt: skip
+RELATIONS = f"""
+    select oid::regclass::text from pg_class
+     where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')
+       and relname = any (array{STRANGE})
+"""
 TOLD_APART = {"a column": ON_A_COLUMN, "tables and programs": ON_TABLES}
 
 
@@ -110,12 +119,8 @@ def set_aside(database: Database, file: Path) -> None:
 
 
 def values(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every relation, as text."""
-    names = database.rows(
-        "select oid::regclass::text from pg_class where relnamespace = 'public'::regnamespace "
-        "and relkind in ('r', 'p', 'v', 'm') and relname not in ('alembic_version', 'migration_journal')"
-    )
-    return {str(name): database.rows(f"select t::text from {name} as t order by 1") for (name,) in names}
+    """Every row of every relation that somebody else made, as text."""
+    return {name: database.rows(f"select t::text from {name} as t order by 1") for (name,) in database.rows(RELATIONS)}
 
 
 @pytest.mark.parametrize("hanging", TOLD_APART)
@@ -132,5 +137,9 @@ def test_what_hangs_on_it_does_not_stop_the_way_out(school: Database, tmp_path: 
                         "where direction = 'unknown')")  # fmt: skip
     after = catalogue(school)
     assert values(school) == held
-    assert {each.name: each for each in after.relations} == {each.name: each for each in before.relations}
+    known = {each.name: each for each in before.relations}
+    for each in after.relations:
+        if each.name in {*STRANGE, "users", "subjects"}:
+            assert each == known[each.name]
+    assert {each.name for each in after.relations} == set(known)
     assert {each.name for each in after.functions} == {each.name for each in before.functions}

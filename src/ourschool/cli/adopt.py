@@ -82,7 +82,7 @@ def _lines(finding: Finding) -> Iterator[str]:
 
 
 def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
-    again = f" {revision}" if revision else ""
+    again = "python -m ourschool adopt" + (f" {revision}" if revision else "")
     if outcome.foreign:
         return RefusedError(
             f"This is not the database of revision {outcome.revision}: most of its tables are missing or others.",
@@ -91,15 +91,22 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
     says = f"The database deviates from revision {outcome.revision} in {many(len(outcome.findings), 'place')}, "
     if outcome.repair is not None:
         file = shlex.quote(str(outcome.repair))
-        remedy = f"Read {file}, back up, then: python -m ourschool psql -f {file} && python -m ourschool adopt{again}."
+        then = "python -m alembic upgrade head" if outcome.only_names else again
+        remedy = f"Read {file}, back up, then: python -m ourschool psql -f {file} && {then}."
     else:
-        remedy = f"To have the repair written for you to read: python -m ourschool adopt{again} --repair {REPAIR}."
+        remedy = f"To have the repair written for you to read: {again} --repair {REPAIR}."
     if outcome.strangers:
         remedy += " What has a name that a later revision makes has to go: --decided has it set aside."
     elif outcome.only_beyond and outcome.revision == BASELINE:
         remedy += f" What is only beyond may stay: python -m alembic stamp {BASELINE} lets it."
     elif outcome.revision == BASELINE:
         remedy += " Which revision it is nearest to: python -m ourschool identify."
+    if outcome.only_names:
+        return RefusedError(
+            f"The database is at {outcome.revision}, and {many(len(outcome.strangers), 'name')} that later revisions "
+            "make are taken.",
+            f"{remedy} What is in nobody's way stays.",
+        )
     return RefusedError(says + "so it was not stamped.", remedy)
 
 

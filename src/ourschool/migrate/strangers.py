@@ -38,6 +38,8 @@ class Stranger:
     """Its rows or values, as words; empty for what has none."""
     revision: str
     wanted: Name
+    owned: bool = False
+    """Whether it goes with a table or column: an index, or the sequence of a column."""
 
     def __str__(self) -> str:
         what = f"column {self.on}.{self.name}" if self.kind == "column" else f"{self.kind} {self.name}"
@@ -139,4 +141,4 @@ def _stranger(connection: Connection, row: Found, revision: str, name: Name) -> 
         held = amount(connection, row.on, row.name)
     elif row.part == "relation" and row.kind in ROWS:
         held = amount(connection, row.name)
-    return Stranger(KINDS.get(row.kind, row.kind), row.on, row.name, held, revision, name)
+    return Stranger(KINDS.get(row.kind, row.kind), row.on, row.name, held, revision, name, row.whole is not None)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -15,13 +16,14 @@ from ourschool.migrate import baseline, cut_off, faults, refusals, strangers
 from ourschool.migrate.baseline import BASELINE
 from ourschool.migrate.session import APPLICATION, server_settings
 from ourschool.migrate.strangers import Stranger
-from ourschool.operate.adopt import companions, file
+from ourschool.operate.adopt import companions, file, in_the_way
 from ourschool.operate.adopt.findings import Finding, Group
 from ourschool.operate.adopt.judging import judge
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads, look
 from ourschool.schema.catalogue import Catalogue
 from ourschool.schema.difference import compare
+from ourschool.schema.relations import Relation
 from ourschool.schema.snapshot import take
 from ourschool.settings import Settings
 
@@ -37,6 +39,11 @@ class Adoption:
     repair: Path | None = None
     strangers: tuple[Stranger, ...] = ()
     """What of it has a name that a later revision makes."""
+
+    @property
+    def only_names(self) -> bool:
+        """Whether the database is at the revision already, so that nothing but the strangers has to go."""
+        return bool(self.strangers) and self.before == (self.revision,)
 
     @property
     def foreign(self) -> bool:
@@ -88,24 +95,31 @@ def adopt(
             raise RefusedError(f"{begun.message} So the database equals no revision now.", begun.remedy)
         pending = _pending(script, target)
         taken = strangers.find(connection, script, (target,), pending, built.made(settings, url, built.history(script)))
-        makers = companions.revisions(
+        all_goes = not taken or before != (target,)  # else it is proven already, and only the names are in the way
+        for_whom = companions.revisions(
             connection,
             {(each.on, each.name): each.revision for each in taken},
-            {relation.name for relation in expected.relations},
+            {thing for relation in expected.relations for thing in _things(relation)},
             [each.revision for each in pending],
+            all_goes=all_goes,
         )
-        findings = tuple(
-            judge(expected, found, difference, connection, lambda on, name: makers.get((on, name), target))
-        )
+        judged = judge(expected, found, difference, connection, lambda on, name: for_whom.get((on, name), target))
+        findings = in_the_way.repaired(connection, judged, taken, for_whom, all_goes=all_goes)
+        schema = str(connection.scalar(sa.text("select current_schema()")))
     if not findings:
         strangers.refuse(taken, (target,))
         _stamp(config, settings, url, target, before)
         return Adoption(target, before, (), stamped=True)
     outcome = Adoption(target, before, findings, stamped=False, repair=repair, strangers=tuple(taken))
     if repair is not None and not outcome.foreign:
-        heading = file.heading(str(url.database), target, repair, again=revision is not None)
+        then = f"python -m ourschool adopt {revision or ''}".rstrip() if all_goes else "python -m alembic upgrade head"
+        heading = file.heading(str(url.database), target, repair, schema=schema, then=then)
         file.write(repair, file.text(heading, findings, decided=decided))
     return outcome
+
+
+def _things(relation: Relation) -> list[companions.Thing]:
+    return [("", relation.name), *((relation.name, column.name) for column in relation.columns)]
 
 
 def _revision(script: ScriptDirectory, wanted: str) -> Script:

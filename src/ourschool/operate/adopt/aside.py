@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from textwrap import dedent
 
 from psycopg import sql
 
@@ -14,7 +15,7 @@ FUNCTION = re.compile(r'(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^"(]+))(?P<argu
 For = Callable[[str, str], str]
 """The revision for which something is set aside, from its table, if it hangs on one, and its name."""
 
-SET_UP = "".join(f"{' '.join(statement.split())};\n" for statement in things.SET_UP)
+SET_UP = "".join(f"{dedent(statement).strip()};\n" for statement in things.SET_UP)
 COUNTED = """
 declare
     rows_there bigint;
@@ -27,7 +28,7 @@ TABLE = sql.SQL(COUNTED).format(
     tables.set_aside(
         table=sql.SQL("the_table"),
         relation=sql.SQL("quote_ident(the_table)"),
-        names=sql.SQL("the_names"),
+        names=sql.SQL("pg_temp.names(the_table || '_before_' || the_revision)"),
         revision=sql.SQL("the_revision"),
         direction=sql.Literal(things.FOR_OTHERS),
         rows=sql.SQL("rows_there"),
@@ -39,9 +40,11 @@ COLUMN = sql.SQL(COUNTED).format(
         table=sql.SQL("the_table"),
         relation=sql.SQL("quote_ident(the_table)"),
         column=sql.SQL("the_column"),
-        names=sql.SQL("the_names"),
-        views=sql.SQL("the_views"),
-        sequences=sql.SQL("the_sequences"),
+        names=sql.SQL("pg_temp.names('__retired_' || the_revision || '_' || the_column)"),
+        views=sql.SQL("pg_temp.names(the_table || '_' || the_column || '_' || the_revision)"),
+        sequences=sql.SQL(
+            "pg_temp.names('__retired_' || the_revision || '_' || the_table || '_' || the_column || '_seq')"
+        ),
         revision=sql.SQL("the_revision"),
         direction=sql.Literal(things.FOR_OTHERS),
         rows=sql.SQL("rows_there"),
@@ -52,38 +55,40 @@ OBJECT = others.set_aside(
     name=sql.SQL("the_name"),
     arguments=sql.SQL("the_arguments"),
     kind=sql.SQL("the_kind"),
-    names=sql.SQL("the_names"),
+    names=sql.SQL("pg_temp.names(the_name || '_before_' || the_revision)"),
     revision=sql.SQL("the_revision"),
     direction=sql.Literal(things.FOR_OTHERS),
 )
-FUNCTIONS = {
-    "pg_temp.set_aside_table": ("the_table text, the_revision text, the_names text[]", TABLE),
-    "pg_temp.set_aside_column": (
-        "the_table text, the_column text, the_revision text, the_names text[], the_views text[], the_sequences text[]",
-        COLUMN,
-    ),
-    "pg_temp.set_aside_object": (
-        "the_kind text, the_name text, the_arguments text, the_revision text, the_names text[]",
-        OBJECT,
-    ),
+NAMES = """
+    select array_agg(case when octet_length(free) <= 63 then free
+                          else substr(free, 1, (select max(fits) from generate_series(1, 54) as fits
+                                                 where octet_length(substr(free, 1, fits)) <= 54))
+                               || '_' || substr(encode(sha256(convert_to(free, 'UTF8')), 'hex'), 1, 8) end order by nth)
+      from (select nth, said || case when nth > 1 then '_' || nth else '' end
+              from generate_series(1, 50) as nth) as choice (nth, free)
+"""
+"""What something may be called when it is set aside, first choice first."""
+HOW = """\
+-- How it is done, which need not be read: what is set aside, and for which revision, stands below, behind
+-- "Here ends how it is done".
+"""
+PROCEDURES = {
+    "pg_temp.set_aside_table": ("the_table text, the_revision text", TABLE),
+    "pg_temp.set_aside_column": ("the_table text, the_column text, the_revision text", COLUMN),
+    "pg_temp.set_aside_object": ("the_kind text, the_name text, the_arguments text, the_revision text", OBJECT),
 }
 """By the name that the file calls it: what it takes and what it does."""
 
 
 def table(name: str, revision: str) -> Repair:
     """A table with its rows, indexes and sequences; foreign keys from and to it and triggers are kept in writing."""
-    free = _array(things.names(f"{name}_before_{revision}"))
-    call = f"select pg_temp.set_aside_table({literal(name)}, {literal(revision)}, {free});"
-    return decision(NOTE, Statement(Phase.ASIDE, call), back=_back(revision))
+    return decision(NOTE, _call("table", name, revision), back=back(revision))
 
 
 def column(of: str, name: str, revision: str) -> Repair:
     """A column, in its table, with its values."""
-    free = ", ".join(map(_array, columns.free_names(of, name, revision).values()))
-    what = ", ".join(map(literal, (of, name, revision)))
-    call = f"select pg_temp.set_aside_column({what}, {free});"
     note = "somebody added it: set aside with its values, if nothing uses it"
-    return decision(note, Statement(Phase.ASIDE, call), back=_back(revision))
+    return decision(note, _call("column", of, name, revision), back=back(revision))
 
 
 def other(kind: str, name: str, revision: str) -> Repair:
@@ -91,25 +96,27 @@ def other(kind: str, name: str, revision: str) -> Repair:
     found = FUNCTION.fullmatch(name) if kind in {"function", "procedure", "aggregate"} else None
     arguments = found["arguments"] if found else ""
     plain = (found["quoted"] or "").replace('""', '"') or found["plain"] if found else name
-    what = ", ".join(map(literal, (kind, plain, arguments, revision)))
-    call = f"select pg_temp.set_aside_object({what}, {_array(things.names(f'{plain}_before_{revision}'))});"
     phase = Phase.PROGRAM_ASIDE if kind in {"view", "materialized view", "function", "procedure"} else Phase.ASIDE
-    return decision(NOTE, Statement(phase, call), back=_back(revision))
+    return decision(NOTE, _call("object", kind, plain, arguments, revision, phase=phase), back=back(revision))
 
 
 def prepared(text: str) -> str:
     """What has to stand before `text`, so that it can set things aside; nothing where it does not."""
-    used = {name: made for name, made in FUNCTIONS.items() if f"{name}(" in text}
-    made = "".join(
-        f"create function {name}({takes}) returns void language plpgsql as {things.block(body).removeprefix('do ')};\n"
+    used = {name: made for name, made in PROCEDURES.items() if f"{name}(" in text}
+    if not used:
+        return ""
+    names = things.block(sql.SQL(NAMES)).removeprefix("do ")
+    made = f"create function pg_temp.names(said text) returns text[] language sql as {names};\n" + "".join(
+        f"create procedure {name}({takes})\nlanguage plpgsql as {things.block(body).removeprefix('do ')};\n"
         for name, (takes, body) in used.items()
     )
-    return f"\n-- How things are set aside in schema retired.\n{SET_UP}{made}" if used else ""
+    return f"\n{HOW}{SET_UP}{made}-- Here ends how it is done.\n"
 
 
-def _array(names: list[str]) -> str:
-    return f"array[{', '.join(map(literal, names))}]"
-
-
-def _back(revision: str) -> str:
+def back(revision: str) -> str:
+    """How what is set aside for the revision comes back."""
     return f"the way down past {revision} gives it its name and all that hung on it back"
+
+
+def _call(what: str, *arguments: str, phase: Phase = Phase.ASIDE) -> Statement:
+    return Statement(phase, f"call pg_temp.set_aside_{what}({', '.join(map(literal, arguments))});")

@@ -5,21 +5,25 @@ import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from textwrap import indent
+from textwrap import fill, indent
 
 from ourschool.errors import FailedError, UsageError
 from ourschool.operate.adopt import aside
-from ourschool.operate.adopt.findings import Finding, Group, Statement
+from ourschool.operate.adopt.findings import Finding, Group, Statement, quoted
 
 HEAD = """\
 -- Repair of {database}, so that it equals revision {revision}. Written by ourschool adopt.
 -- One transaction: all of it or nothing. Read it, back up, then
 --     python -m ourschool psql -f {file}
---     python -m ourschool adopt{again}
+--     {then}
 \\set ON_ERROR_STOP on
 begin;
-set local search_path = public;
+set local search_path = {schema};
 set local lock_timeout = '5s';
+"""
+STAYS = """\
+-- What follows is in no later revision's way, and stays. Its repair, commented out, would make the database equal the
+-- revision to the last comment, which nothing asks for now.
 """
 COMMENTED = """\
 -- What follows needs a decision and is commented out. For each of them: delete the two dashes before its statements, or
@@ -27,13 +31,14 @@ COMMENTED = """\
 """
 
 
-def heading(database: str, revision: str, path: Path, *, again: bool) -> str:
-    """What the file says of itself; `again` where the revision has to be named to adopt again."""
+def heading(database: str, revision: str, path: Path, *, schema: str, then: str) -> str:
+    """What the file says of itself; `schema` is where the tables are, `then` the command that comes after it."""
     return HEAD.format(
         database=_one_line(database),
         revision=revision,
         file=_one_line(shlex.quote(str(path))),
-        again=f" {revision}" if again else "",
+        schema=quoted(schema),
+        then=then,
     )
 
 
@@ -41,12 +46,15 @@ def text(heading: str, findings: Sequence[Finding], *, decided: bool) -> str:
     """The file's text below `heading`. What needs a decision is commented out unless it was `decided`."""
     parts: list[str] = []
     harmless = [each for each in findings if each.repair.group is Group.HARMLESS]
-    open_ = [each for each in findings if each.repair.group is Group.DECISION]
+    open_ = [each for each in findings if each.repair.group is Group.DECISION and not each.stays]
+    stays = [each for each in findings if each.repair.group is Group.DECISION and each.stays]
     if harmless:
         parts += ["\n-- Harmless: no value changes, and nothing goes away that somebody made.\n", *_section(harmless)]
     if open_:
         parts += ["\n-- Decided.\n" if decided else "\n" + COMMENTED]
         parts += [part if decided else _as_comment(part) for part in _section(open_)]
+    if stays:
+        parts += ["\n" + STAYS, *(_as_comment(part) for part in _section(stays))]
     below = "".join(parts)
     return f"{heading}{aside.prepared(below)}{below}\ncommit;\n"
 
@@ -69,6 +77,10 @@ def write(path: Path, content: str) -> None:
         ) from fault
 
 
+def _wrapped(text: str, first: str, rest: str) -> str:
+    return fill(text, 118, initial_indent=first, subsequent_indent=rest, break_long_words=False) + "\n"
+
+
 def _section(findings: Sequence[Finding]) -> Iterator[str]:
     """Each finding's statements, in an order in which they can run."""
     pairs: list[tuple[Statement | None, int]] = [
@@ -87,10 +99,10 @@ def _section(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _heading(finding: Finding) -> Iterator[str]:
-    yield f"-- {finding.deviation}\n"
+    yield _wrapped(_one_line(str(finding.deviation)), "-- ", "--     ")
     repair = finding.repair
     if repair.note:
-        yield f"--   {_one_line(repair.note)}.\n"
+        yield _wrapped(f"{_one_line(repair.note)}.", "--   ", "--   ")
     if repair.show:
         yield f"--   to see them: {_one_line(repair.show)}\n"
     if not repair.statements:

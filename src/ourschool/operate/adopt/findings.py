@@ -66,6 +66,8 @@ class Finding:
 
     deviation: Deviation
     repair: Repair
+    stays: bool = False
+    """Whether it is in nobody's way, and nothing else asks for the repair now."""
 
     def as_json(self) -> dict[str, object]:
         """The finding as an object that json can write."""

@@ -101,6 +101,7 @@ def set_aside_block(steps: Steps, table: str, column: str, rows: int | None = No
             revision=sql.Literal(steps.revision),
             direction=sql.Literal(steps.direction),
             rows=sql.Literal(rows),
+            whatever_needs_it=False,
             **{part: sql.Literal(choice) for part, choice in free_names(table, column, steps.revision).items()},
         )
     )
@@ -111,7 +112,7 @@ def body(
     table: sql.Composable,
     relation: sql.Composable,
     column: sql.Composable,
-    whatever_needs_it: bool = False,
+    whatever_needs_it: bool,
     **values: sql.Composable,
 ) -> sql.Composed:
     """The body of the block; each value is SQL, `relation` for the quoted name of `table`.

@@ -77,6 +77,7 @@ WAITING = """
      order by id desc
      limit 1
 """
+PARTITIONED = "select from pg_class where oid = to_regclass(:name) and relkind = 'p'"
 LEAVE = """
     update retired.things
        set definitions = jsonb_set(definitions, '{{constraints}}', definitions -> 'constraints' || {constraint}::jsonb)
@@ -135,26 +136,20 @@ def _unproven(steps: Steps, thing: Thing) -> None:
 
     One of a partitioned table cannot be NOT VALID, and is checked as it is added.
     """
-    now = tables.present_name(steps, thing) if thing.what == "table" else {}
+    now = tables.present_name(steps, thing) if thing.what != "column" else {}
     for constraint in thing.definitions["constraints"]:
         if constraint["kind"] != "f" or not constraint["valid"]:
             continue
-        if _partitioned(steps, thing, constraint["table"]):
+        there = now.get(constraint["table"], constraint["table"])
+        if steps.look(PARTITIONED, name=there):
             constraint["valid"] = False
             continue
         condition = dependents.breaking(constraint, now)
         assert condition is not None  # of a foreign key there is one
-        there = now.get(constraint["table"], constraint["table"])
         if (rows := broken(steps, there, condition)) is not None:
             constraint["valid"] = False
             constraint["definition"] += " NOT VALID"
             log.warning("%s comes back NOT VALID: %s point to nothing by now.", constraint["name"], rows)
-
-
-def _partitioned(steps: Steps, thing: Thing, table: str) -> bool:
-    if thing.what == "object" and table == thing.definitions["relation"]:
-        table = sql.Identifier(SCHEMA, thing.stands_as).as_string()
-    return bool(steps.look("select from pg_class where oid = to_regclass(:name) and relkind = 'p'", name=table))
 
 
 def _statements(steps: Steps, thing: Thing) -> Iterator[sql.Composable | str]:

@@ -52,7 +52,7 @@ REASONS = """
     end if;
 """
 
-# Continues PLACE or REASONS. Foreign keys to itself stay; an index or sequence gets another name where its own is taken.
+# Continues PLACE or REASONS. Foreign keys to itself stay; indexes and sequences are renamed only where that is needed.
 SET_ASIDE = """
 declare {refusals}
     declare
