@@ -120,7 +120,7 @@ def set_aside(database: Database, file: Path) -> None:
 
 def values(database: Database) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every relation that somebody else made, as text."""
-    return {name: database.rows(f"select t::text from {name} as t order by 1") for (name,) in database.rows(RELATIONS)}
+    return {str(name): database.rows(f"select t::text from {name} as t order by 1") for (name,) in database.rows(RELATIONS)}
 
 
 @pytest.mark.parametrize("hanging", TOLD_APART)

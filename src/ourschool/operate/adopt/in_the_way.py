@@ -45,7 +45,7 @@ HINDERED = sa.text("""
       join pg_extension on pg_extension.oid = refobjid
      union all
     select '', name,
-           format('it belongs to %s, and %I may not move it: run the same commands as a superuser, or have %s rename it',
+           format('it belongs to %s, and %I may not move it: run the same as a superuser, or have %s rename it',
                   owner::regrole, current_user, owner::regrole)
       from thing
      where not pg_has_role(owner, 'usage')

@@ -27,7 +27,7 @@ log = logging.getLogger("ourschool.migrate")
 # The name as SQL has it, with the arguments of a function; {kind} is a word that ALTER takes.
 SET_ASIDE = """
 declare
-    aside name; hung jsonb := '[]'; target regclass; old record; one record;
+    aside name; hung jsonb := '[]'; target regclass; known_as text; one record;
     home constant name := current_schema();
     path constant text := current_setting('search_path');
     called constant text := format('%I%s', {name}, {arguments});
@@ -49,6 +49,7 @@ begin
     if {kind} not in ('type', 'domain', 'function', 'procedure', 'aggregate') then
         target := to_regclass(format('%I.%s', home, called));
         perform set_config('search_path', 'pg_catalog', true);
+        known_as := target;
         select coalesce(jsonb_agg({constraint} order by conrelid::regclass::text, conname), '[]') into hung
           from pg_constraint as bound
          where contype = 'f' and conparentid = 0 and target in (conrelid, confrelid) and conrelid <> confrelid;
@@ -63,7 +64,7 @@ begin
                                 definitions)
     values ('object', home, {name}, {revision}, {direction}, aside, aside, null,
             pg_total_relation_size(target),
-            jsonb_build_object('kind', {kind}, 'arguments', {arguments}, 'relation', target, 'constraints', hung,
+            jsonb_build_object('kind', {kind}, 'arguments', {arguments}, 'relation', known_as, 'constraints', hung,
                                'triggers', '[]'::jsonb));
 end
 """
