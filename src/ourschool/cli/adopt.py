@@ -10,10 +10,11 @@ import typer
 from ourschool.cli.asked import print_json, project
 from ourschool.cli.options import AsJson, DatabaseUrl
 from ourschool.cli.text import many, paragraph
-from ourschool.errors import RefusedError
+from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate.baseline import BASELINE
 from ourschool.operate.adopt.adopting import Adoption, adopt
 from ourschool.operate.adopt.findings import Finding, Group
+from ourschool.operate.adopt.giving_back import GivenBack, give_back
 
 HEADINGS = {
     Group.HARMLESS: "Harmless, can be repaired now",
@@ -33,6 +34,9 @@ def adopt_database(
     decided: Annotated[
         bool, typer.Option("--decided", help="In that file, what needs a decision is ready to run, not commented out.")
     ] = False,
+    back: Annotated[
+        bool, typer.Option("--give-back", help="Instead: give back what a repair set aside and no revision needs.")
+    ] = False,
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -43,6 +47,11 @@ def adopt_database(
     Where something differs nothing is stamped, each difference is listed with what it asks of you, and the exit status
     is 3.
     """
+    if back:
+        if revision or repair or decided:
+            raise UsageError("--give-back stands alone.", "python -m ourschool adopt --give-back")
+        _give_back(give_back(*project(database_url)), as_json=as_json)
+        return
     outcome = adopt(*project(database_url), revision, repair=repair, decided=decided)
     if as_json:
         print_json(_json(outcome))
@@ -50,6 +59,15 @@ def adopt_database(
         typer.echo("\n".join(_text(outcome)))
     if outcome.findings:
         raise _refusal(outcome, revision)
+
+
+def _give_back(given: GivenBack, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"back": given.back, "stays": [{"what": what, "why": why} for what, why in given.stays]})
+        return
+    lines = [paragraph(f"{what} is back.", "", "  ") for what in given.back]
+    lines += [paragraph(f"{what} stays set aside: {why}.", "", "  ") for what, why in given.stays]
+    typer.echo("\n".join(lines or ["Nothing is set aside for somebody else."]))
 
 
 def _text(outcome: Adoption) -> Iterator[str]:

@@ -1,55 +1,73 @@
 """What a repair set aside, given back where no revision needs its name: not every change of mind is a way down."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
 from ourschool.migrate.lock import only_migrator
 from ourschool.migrate.online import things
 from ourschool.migrate.online.retire import others
 from ourschool.migrate.online.retire.dependents import called
+from ourschool.migrate.online.steps import Steps
 from ourschool.migrate.online.things import Thing
 from ourschool.migrate.session import backend_pid, server_settings
 from ourschool.operate import alembic_here
-from ourschool.operate.looking import heads
 from ourschool.schema import names
 from ourschool.schema.names import HANGING
 from ourschool.settings import Settings
 
 
-def give_back(settings: Settings, url: URL) -> tuple[list[str], list[tuple[str, str]]]:
+@dataclass(frozen=True)
+class GivenBack:
+    """What has its name back, and what stays set aside with the reason."""
+
+    back: tuple[str, ...]
+    stays: tuple[tuple[str, str], ...]
+
+
+def give_back(settings: Settings, url: URL) -> GivenBack:
     """Give each thing its name back that a repair set aside, but for those whose names a revision that has run makes.
 
-    All in one transaction under the migrators' lock. Returns what is back, and what stays set aside with the reason.
+    All in one transaction under the migrators' lock. Raises what `database.explain` makes.
     """
     engine = database.engine_for(url, application_name="ourschool adopt", options=server_settings(settings))
     script = alembic_here.script(settings)
-    with database.explained(url), engine.connect() as first, engine.connect() as connection:
-        beside = first.execution_options(isolation_level="AUTOCOMMIT")
-        with only_migrator(beside, settings.migrator_deadline, backend_pid(connection)):
-            connection.rollback()
-            context = MigrationContext.configure(connection)
-            with connection.begin():
-                made = _made(script, heads(connection))
-                waiting = [each for each in things.listed(connection)[::-1] if each.direction == things.FOR_OTHERS]
-                free = [each for each in waiting if not _names(each) & made]
-                left = others.give_back(Operations(context), free)
-    stays = [(called(each), f"revision {each.revision} has its name, and its way down gives it back")
-             for each in waiting if each not in free]  # fmt: skip
-    gone = {name for name, _ in left}
-    return [called(each) for each in free if called(each) not in gone], [*left, *stays]
+    try:
+        with engine.connect() as first, engine.connect() as connection:
+            beside = first.execution_options(isolation_level="AUTOCOMMIT")
+            with only_migrator(beside, settings.migrator_deadline, backend_pid(connection)):
+                connection.rollback()
+                return _given_back(connection, script)
+    except sa.exc.DBAPIError as fault:
+        raise database.explain(fault, url) from fault
+
+
+def _given_back(connection: Connection, script: ScriptDirectory) -> GivenBack:
+    with connection.begin():
+        taken = _made(script, MigrationContext.configure(connection).get_current_heads())
+        waiting = [each for each in things.listed(connection)[::-1] if each.direction == things.FOR_OTHERS]
+        free = [each for each in waiting if _name(each) not in taken]
+        steps = Steps(Operations(MigrationContext.configure(connection)))
+        left = {thing.id: why for thing, why in others.give_back(steps, free)}
+    stays = [(called(each), left.get(each.id) or f"the way down past {each.revision} gives its name back")
+             for each in waiting if each not in free or each.id in left]  # fmt: skip
+    return GivenBack(tuple(called(each) for each in free if each.id not in left), tuple(stays))
 
 
 def _made(script: ScriptDirectory, at: tuple[str, ...]) -> set[tuple[str, str]]:
     """The names that the revisions up to `at` make, of a column with its table."""
     behind = list(script.iterate_revisions(at, "base", inclusive=True)) if at else []
-    known = names.read(script.dir, behind)
+    known = names.read(Path(script.dir), behind)
     return {(each.on if each.kind in HANGING else "", each.name) for one in known.values() for each in one.made}
 
 
-def _names(thing: Thing) -> set[tuple[str, str]]:
+def _name(thing: Thing) -> tuple[str, str]:
     if thing.column:
-        return {(thing.table, thing.column)}
-    return {("", thing.table + str(thing.definitions.get("arguments", "")))}
+        return thing.table, thing.column
+    return "", thing.table + str(thing.definitions.get("arguments", ""))

@@ -6,7 +6,7 @@ an object.
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -98,13 +98,18 @@ def bring_back(context: MigrationContext) -> None:
     """
     assert context.connection is not None
     steps = Steps(Operations(context))
-    found = [thing.id for thing in things.of_others(context.connection, steps.revision)]
+    for thing, why in give_back(steps, things.of_others(context.connection, steps.revision)):
+        log.warning("%s stays set aside as retired.%s: %s", dependents.called(thing), thing.readable_as, why)
+
+
+def give_back(steps: Steps, found: Sequence[Thing]) -> list[tuple[Thing, str]]:
+    """Give each its name back, newest first as they are listed, in the open transaction; what stays, and why."""
+    left = []
     for one in found:
         # read anew: what came back before it may have left it a foreign key
-        thing = next(each for each in things.listed(context.connection) if each.id == one)
-        called = dependents.called(thing)
+        thing = next(each for each in things.listed(steps.connection) if each.id == one.id)
         try:
-            with context.connection.begin_nested():
+            with steps.connection.begin_nested():
                 _leave_to_others(steps, thing)
                 _unproven(steps, thing)
                 for statement in _statements(steps, thing):
@@ -112,12 +117,12 @@ def bring_back(context: MigrationContext) -> None:
         except (RefusedError, sa.exc.DBAPIError) as fault:
             if waiting.gave_way(fault):
                 raise
-            why = fault.message if isinstance(fault, RefusedError) else faults.primary(fault)
-            log.warning("%s stays set aside as retired.%s: %s", called, thing.readable_as, why)
+            left.append((thing, fault.message if isinstance(fault, RefusedError) else faults.primary(fault)))
         else:
-            log.info("%s is back, set aside since %s.", called, f"{thing.retired_at:%Y-%m-%d %H:%M}")
+            log.info("%s is back, set aside since %s.", dependents.called(thing), f"{thing.retired_at:%Y-%m-%d %H:%M}")
     if found and not steps.look(f"select from {SCHEMA}.things limit 1"):
         steps.execute(things.TIDY)
+    return left
 
 
 def _leave_to_others(steps: Steps, thing: Thing) -> None:
