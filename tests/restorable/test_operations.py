@@ -30,34 +30,29 @@ def test_each_operation_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_operation(newest: Server, project: Path, name: str) -> None:
+def test_an_operation(newest: Server, project: Path, name: str, figures: Figures) -> None:
     """In CI some points by seed."""
-    figures = Figures()
     one_in = {"types beside json": 3, "filled": 2}.get(name, 10)
     _there_and_back(newest, {18: newest}, chain(project, CASES[name]), figures, Sample(one_in, seed=len(name), every=3))
-    print(f"{name}: {figures}")
     assert figures.restored > 1
 
 
-def test_a_dump_of_an_older_server(servers: Servers, project: Path) -> None:
+def test_a_dump_of_an_older_server(servers: Servers, project: Path, figures: Figures) -> None:
     """By the programs of each version that may make one, restored in a server of theirs."""
-    oldest, figures = min(servers), Figures()
+    oldest = min(servers)
     _there_and_back(
         servers[oldest], servers, chain(project, CASES["types beside json"]), figures, Sample(one_in=7, seed=3)
     )
-    print(f"server {oldest}: {figures}")
     assert figures.restored >= 6
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("major", [18, 16, 15])
 @pytest.mark.parametrize("name", CASES)
-def test_each_point_of_an_operation(servers: Servers, project: Path, name: str, major: int) -> None:
+def test_each_point_of_an_operation(servers: Servers, project: Path, figures: Figures, name: str, major: int) -> None:
     if major not in servers:
         pytest.skip(f"there is no PostgreSQL {major} on this machine")
-    figures = Figures()
     _there_and_back(servers[major], servers, chain(project, CASES[name]), figures, Sample())
-    print(f"\n{name}, server {major}: {figures}")
 
 
 def _there_and_back(server: Server, servers: Servers, project: Path, figures: Figures, chosen: Sample) -> None:

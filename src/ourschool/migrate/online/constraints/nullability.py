@@ -99,8 +99,7 @@ def _is_native(steps: Steps) -> bool:
 
 
 def _has_check(steps: Steps, column: Column) -> bool:
-    """Whether a run that was cut off began through a CHECK: printed SQL does on 18 too, and a dump may have come there
-    from an older server."""
+    """Whether a run began through a CHECK and was cut off: printed SQL on any server, or before a dump came to 18."""
     name, _ = check(column.table.name, column.name)
     return promises.find(steps, column.table, name) is not None
 
