@@ -7,6 +7,7 @@ from alembic.operations import Operations
 
 from tests.online.harness import empty, write
 from tests.restorable.cases import CASES, Case
+from tests.restorable.commits import Commit
 from tests.restorable.interrupted import Check, Figures, Move, Sample, Servers
 from tests.support.databases import fresh
 from tests.support.servers import Server
@@ -44,6 +45,24 @@ def test_a_dump_of_an_older_server(servers: Servers, project: Path, figures: Fig
         servers[oldest], servers, chain(project, CASES["types beside json"]), figures, Sample(one_in=7, seed=3)
     )
     assert figures.restored >= 6
+
+
+class Promised(Sample):
+    """The points where NOT NULL is on its way through a CHECK, as it goes on servers before 18."""
+
+    def __call__(self, commit: Commit) -> bool:
+        return '_not_null" check (' in commit.statement
+
+
+@pytest.mark.parametrize("name", ["rules", "types, quoted"])
+def test_not_null_is_begun_on_an_older_server_and_ends_on_18(
+    servers: Servers, project: Path, figures: Figures, name: str
+) -> None:
+    move = Move(chain(project, CASES[name]), "upgrade", "two")
+    with fresh(servers[16]) as database:
+        Move(project, "upgrade", "one").run(database)
+        Check(move, {18: servers[18]}, figures, Promised())(database, project)
+    assert figures.restored >= 2
 
 
 @pytest.mark.long
