@@ -61,14 +61,18 @@ def cut_off(database: Database, direction: str, revision: str) -> None:
 
 def step_down(database: Database, revision: str) -> None:
     """Take back that one revision, which must be a head, and nothing of the other branch."""
+    downgrade(database, below(revision))
+
+
+def below(revision: str) -> str:
+    """What `alembic downgrade` is asked for to take back that one revision."""
     script = HISTORY.get_revision(revision)
     before = script.down_revision
     if isinstance(before, (tuple, list)):  # a merge: any of its parents will do, all of them stay
-        downgrade(database, before[0])
-    elif len(script.branch_labels) == 1:
-        downgrade(database, f"{next(iter(script.branch_labels))}@{before}")
-    else:
-        downgrade(database, before or "base")
+        return str(before[0])
+    if len(script.branch_labels) == 1:
+        return f"{next(iter(script.branch_labels))}@{before}"
+    return before or "base"
 
 
 def heads_at(revision: str) -> list[str]:

@@ -39,6 +39,39 @@ def test_one_that_was_cut_off_is_finished_or_taken_back(database: Database) -> N
         assert_equal(result, catalogue(database))
 
 
+CHECK = "alter table marks add constraint ourschool_marks_points_not_null check (points is not null) not valid"
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        [CHECK],
+        [CHECK, "alter table marks validate constraint ourschool_marks_points_not_null"],
+        [CHECK, "alter table marks add not null points not valid"],
+        [CHECK, "alter table marks alter points set not null"],
+    ],
+    ids=["added", "validated", "and natively", "set"],
+)
+def test_what_was_begun_through_a_check_is_finished_on_18_as_well(scratch: Database, half: list[str]) -> None:
+    """Printed SQL was cut off there, or the database was dumped half-way on an older server."""
+    scratch.execute(*MARKS)
+    run(scratch, lambda op: op.set_not_null_online("marks", "points"))
+    expected, name = catalogue(scratch), not_null_names(scratch)
+    scratch.execute("alter table marks alter points drop not null", *half)
+    run(scratch, lambda op: op.set_not_null_online("marks", "points"))
+    assert_equal(expected, catalogue(scratch))
+    assert not_null_names(scratch) == name
+
+
+def test_where_nulls_refuse_it_the_check_of_an_older_server_goes_too(scratch: Database) -> None:
+    scratch.execute(*MARKS)
+    before = catalogue(scratch)
+    scratch.execute("update marks set points = null where id = 5", CHECK)
+    with pytest.raises(RefusedError, match="1 row of marks would break NOT NULL of points: id 5"):
+        run(scratch, lambda op: op.set_not_null_online("marks", "points"))
+    assert_equal(before, catalogue(scratch))
+
+
 def test_nulls_are_counted_and_sampled(database: Database) -> None:
     database.execute(*MARKS, "update marks set points = null where id in (5, 7)")
     before = catalogue(database)

@@ -3,7 +3,7 @@
 import datetime as dt
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -32,6 +32,9 @@ class Figures:
     restored: int = 0
     rows: int = 0
 
+    def __add__(self, other: "Figures") -> "Figures":
+        return Figures(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
     def __str__(self) -> str:
         return (
             f"{self.commits} commits, dumped at {self.points}; {self.dumps} dumps, {self.restored} restored and "
@@ -55,6 +58,11 @@ class Move:
             config.attributes["connection"] = connection
             {"upgrade": command.upgrade, "downgrade": command.downgrade}[self.direction](config, self.revision)
         engine.dispose()
+
+    @property
+    def drawn(self) -> bool:
+        """Whether what a revision draws is there before it begins."""
+        return self.direction == "downgrade"
 
 
 @dataclass
@@ -100,7 +108,7 @@ class Check:
         made: list[tuple[Commit, Dump]] = []
         with watched(database, lambda commit: made.extend(self._dumped(database, commit, folder))):
             self.move.run(database)
-        end = End.of(database, since)
+        end = End.of(database, since, drawn=self.move.drawn)
         kept = self.chosen.chance.choice(made)[0] if made else None
         for commit, each in made:
             try:
@@ -123,10 +131,11 @@ class Check:
                 path = folder / f"{self.figures.points}-{major}-{format_}"
                 yield commit, dump(database, major, format_, path)
 
-    def bring_to(self, end: "End", made: Dump) -> None:
-        """Restore the dump and make the move there."""
+    def bring_to(self, end: "End", made: Dump, *further: Move) -> None:
+        """Restore the dump, make the move there, and what is `further` on the way to the end."""
         with dumps.restored(made, self.servers[made.major]) as database:
-            self.move.run(database)
+            for each in (self.move, *further):
+                each.run(database)
             self.figures.rows += end.assert_reached(database)
             self.figures.restored += 1
 
@@ -138,16 +147,18 @@ class End:
     catalogues: tuple[Catalogue, Catalogue]
     contents: Contents
     since: dt.datetime
+    drawn: bool
 
     @classmethod
-    def of(cls, database: Database, since: dt.datetime) -> "End":
-        """Of a run in `database` that began at `since`."""
-        return cls((catalogue(database), catalogue(database, "retired")), contents(database, since), since)
+    def of(cls, database: Database, since: dt.datetime, *, drawn: bool = False) -> "End":
+        """Of a run in `database` that began at `since`; what its revisions draw was `drawn` before, or by it."""
+        schemas = catalogue(database), catalogue(database, "retired")
+        return cls(schemas, contents(database, since, drawn=drawn), since, drawn)
 
     def assert_reached(self, database: Database) -> int:
         """Fails where `database` is not alike; returns how many rows were compared."""
         for schema, expected in zip(("public", "retired"), self.catalogues, strict=True):
             assert_equal(expected, catalogue(database, schema))
-        found = contents(database, self.since)
+        found = contents(database, self.since, drawn=self.drawn)
         assert_alike(self.contents, found)
         return sum(map(len, found.values()))

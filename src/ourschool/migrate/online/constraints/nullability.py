@@ -85,13 +85,23 @@ def refuse_nulls(steps: Steps, table: Table, name: str) -> None:
 
 def forbid(steps: Steps, column: Column) -> None:
     """Make `column` NOT NULL. Raises RefusedError for rows where it is NULL, and leaves it as it was."""
-    native = steps.look("select current_setting('server_version_num')::integer as version")[0].version >= NATIVE
     if column.not_null and column.valid:
         drop_check(steps, column)
-    elif native:
+    elif _is_native(steps) and not _has_check(steps, column):
         _natively(steps, column)
     else:
         _through_a_check(steps, column)
+
+
+def _is_native(steps: Steps) -> bool:
+    version = steps.look("select current_setting('server_version_num')::integer as version")[0].version
+    return bool(version >= NATIVE)
+
+
+def _has_check(steps: Steps, column: Column) -> bool:
+    """Whether a run began through a CHECK and was cut off: printed SQL on any server, or before a dump came to 18."""
+    name, _ = check(column.table.name, column.name)
+    return promises.find(steps, column.table, name) is not None
 
 
 def _natively(steps: Steps, column: Column) -> None:
@@ -131,8 +141,8 @@ def _through_a_check(steps: Steps, column: Column) -> None:
 
 def drop_check(steps: Steps, column: Column) -> None:
     """Clear the CHECK that a way to NOT NULL that was cut off has left."""
-    name, _ = check(column.table.name, column.name)
-    if promises.find(steps, column.table, name) is not None:
+    if _has_check(steps, column):
+        name, _ = check(column.table.name, column.name)
         steps.run(promises.DROP.format(table=column.table.identifier, name=sql.Identifier(name)))
 
 
