@@ -120,27 +120,34 @@ class CutOff:
         }  # fmt: skip
 
 
-def find(connection: Connection, script: ScriptDirectory, heads: Iterable[str]) -> CutOff | None:
+def find(
+    connection: Connection, script: ScriptDirectory, heads: Iterable[str], *, alone: bool = False
+) -> CutOff | None:
     """The revision that was begun and not finished in the database at `heads`, and None where there is none.
 
+    Who holds the migrators' lock is `alone`: nobody else is at it then.
     Cheap: four small looks at most. What a revision left that has no mark of its own is seen by the journal alone.
     """
     chain = Chain(script, tuple(heads))
+
+    def running() -> str | None:
+        return None if alone else _running(connection)
+
     there = connection.execute(THERE).one()
     rows = connection.execute(JOURNALLED, {"cut_off": CUT_OFF, "stopped": STOPPED}) if there.journal else ()
     for row in rows:
         if chain.may_be_at(row.revision, row.direction):
             error = row.error if row.stopped else None
-            return chain.cut_off(row.revision, row.direction, error=error, running=_running(connection))
+            return chain.cut_off(row.revision, row.direction, error=error, running=running())
     if there.things:
         for row in connection.execute(COMING_BACK):
             direction = "downgrade" if row.direction == "upgrade" else "upgrade"
             if chain.may_be_at(row.revision, direction):
-                return chain.cut_off(row.revision, direction, running=_running(connection))
+                return chain.cut_off(row.revision, direction, running=running())
     for row in connection.execute(MARKS):
         found = chain.marked(row.name, row.on)
         if found is not None:
-            return chain.cut_off(*found, running=_running(connection))
+            return chain.cut_off(*found, running=running())
     return None
 
 

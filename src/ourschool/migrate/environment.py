@@ -204,7 +204,12 @@ class Run:
             return
         authoring.names_in_order(script)
         assert context.connection is not None
-        refusals.before_a_run(refusals.Asked(context.connection, script, heads, steps, upward, forced=self._forced()))
+        refusals.before_a_run(
+            refusals.Asked(
+                context.connection, script, heads, steps, upward, forced=self._forced(),
+                proved=self.config.attributes.get("proved") is True, alone=True,
+            )
+        )  # fmt: skip
         if not steps:
             log.info("Nothing to do: the database is at %s.", " and ".join(heads) or "base")
             return

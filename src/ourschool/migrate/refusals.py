@@ -53,7 +53,11 @@ class Asked:
     writes: bool = True
     """Whether it is this database that is written to; of a rehearsal it is the copy."""
     forced: bool = False
-    """Whether a stamp was asked for whatever stands in its way."""
+    """Whether it was asked for whatever stands in its way, as far as that may be stepped over."""
+    proved: bool = False
+    """Whether the database was found to be what is to be stamped."""
+    alone: bool = False
+    """Whether the connection's run holds the migrators' lock: nobody else is at work then."""
 
 
 def before_a_run(asked: Asked) -> None:
@@ -70,6 +74,8 @@ def before_a_run(asked: Asked) -> None:
         hidden_rows(asked.connection)
     if asked.upward:
         half_way_down(asked.connection, asked.script, asked.heads)
+    elif asked.steps and not asked.forced and not asked.proved:
+        over_what_is_half_done(asked)
     strangers.before_a_run(asked.connection, asked.script, asked.heads, asked.steps, forced=asked.forced)
 
 
@@ -118,6 +124,30 @@ def half_way_down(connection: Connection, script: ScriptDirectory, heads: tuple[
             "python -m alembic upgrade head goes up again. Or restore the backup from before it: "
             "python -m ourschool backup list.",
         )
+
+
+def over_what_is_half_done(asked: Asked) -> None:
+    """Refuse to go down below a revision that is half there, and to stamp over one that is half there or half gone.
+
+    Who goes down now means the half one, and would take back the whole one below it; a way down that was cut off is
+    gone on with. What is stamped would never be finished.
+    """
+    begun = cut_off.find(asked.connection, asked.script, asked.heads, alone=asked.alone)
+    stamp = all(step.info.is_stamp for step in asked.steps)
+    if begun is None or (begun.direction == "downgrade" and not stamp):
+        return
+    at = " and ".join(asked.heads) or "nothing"
+    if stamp:
+        state = "there" if begun.direction == "upgrade" else "taken back"
+        costs = f"A stamp would hide that {begun.revision} is half {state}."
+    else:
+        costs = f"Going down now would take back {at}, which is whole, and leave {begun.revision} half done."
+    then, command = ("stamp", "stamp") if stamp else ("go down", "downgrade")
+    raise RefusedError(
+        f"{begun.message} {costs}",
+        f"{begun.remedy.rstrip('.')}. Then {then}. Or restore the backup from before it: python -m ourschool backup "
+        f"list. Whoever knows better: python -m alembic -x force=yes {command} …",
+    )
 
 
 OURS = "n.nspname in (current_schema(), 'retired')"

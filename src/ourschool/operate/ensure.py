@@ -3,17 +3,17 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from ourschool import database, project
-from ourschool.operate.look import VERSIONS
+from ourschool.operate.look import VERSIONS, state, wholly_at
 
 log = logging.getLogger("ourschool")
 
@@ -84,29 +84,37 @@ def _connected(target: Engine | Connection) -> Iterator[Connection]:
 
 
 def _stands_at(connection: Connection) -> tuple[str, ...]:
-    """The revisions that `alembic_version` has; none where it is missing."""
+    """The revisions that the database is wholly at; none where `alembic_version` is missing."""
     driver = connection.connection.dbapi_connection
     try:
         if connection.in_transaction():
-            with connection.begin_nested():  # a missing table must not spoil the caller's transaction
-                return tuple(connection.exec_driver_sql(VERSIONS).scalars())
+            return wholly_at(lambda query: _nested(connection, query))
         if isinstance(driver, psycopg.Connection) and not driver.autocommit:
             return _in_one_round_trip(driver)
-        try:
-            return tuple(connection.exec_driver_sql(VERSIONS).scalars())
-        finally:
-            connection.rollback()
+        return wholly_at(lambda query: _alone(connection, query))
     except (psycopg.errors.UndefinedTable, sa.exc.ProgrammingError) as fault:
-        if getattr(getattr(fault, "orig", fault), "sqlstate", None) != "42P01":
+        if state(fault) != "42P01":
             raise
         return ()
+
+
+def _nested(connection: Connection, query: str) -> Sequence[Sequence[Any]]:
+    with connection.begin_nested():  # a missing table must not spoil the caller's transaction
+        return connection.exec_driver_sql(query).all()
+
+
+def _alone(connection: Connection, query: str) -> Sequence[Sequence[Any]]:
+    try:
+        return connection.exec_driver_sql(query).all()
+    finally:
+        connection.rollback()
 
 
 def _in_one_round_trip(driver: psycopg.Connection) -> tuple[str, ...]:
     """Without the BEGIN and ROLLBACK around it that a connection of SQLAlchemy's would send."""
     driver.autocommit = True
     try:
-        return tuple(version for (version,) in driver.execute(VERSIONS).fetchall())
+        return wholly_at(lambda query: driver.execute(query.encode()).fetchall())
     finally:
         if not driver.closed:
             driver.autocommit = False

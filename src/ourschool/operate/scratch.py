@@ -19,6 +19,10 @@ log = logging.getLogger("ourschool")
 
 APPLICATION = "ourschool scratch"
 NOT_ALLOWED = "42501"
+IN_USE = "55006"
+SUBSCRIPTIONS = sa.text("""
+    select subname from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())
+""")
 NO_OPTIONS = sql.SQL("")
 MARK = "scratch of ourschool: goes with the command that made it"
 """Comment of every such database. One without it is somebody's own, whatever its name."""
@@ -89,28 +93,51 @@ def held(
             database.as_it_is(keeper, sql.SQL("comment on database {} is {}").format(sql.Identifier(name), MARK))
             yield server.set(database=name)
         finally:
-            drop(partial(_run, server), name)
+            drop(partial(_run, server), server, name)
 
 
-def drop(run: Callable[[sql.Composable], object], name: str) -> None:
+def drop(run: Callable[[sql.Composable], object], server: URL, name: str) -> None:
     """Drop the database `name` by `run`, which runs a statement outside of a transaction, and end who is in it.
 
-    An autovacuum worker is nobody's session, and `force` is refused then to all but a superuser; without it the server
-    sends such a worker away by itself.
+    It is a copy: a subscription that it has is dropped with it, and the publisher, whose slot is the real one's, is not
+    asked. An autovacuum worker is nobody's session, and `force` is refused then to all but a superuser; without it the
+    server sends such a worker away by itself.
     """
     statement = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
     try:
         run(statement + sql.SQL(" with (force)"))
     except sa.exc.DBAPIError as fault:
-        if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
+        state = getattr(fault.orig, "sqlstate", None)
+        if state == IN_USE and _unsubscribed(server, name):
+            run(statement + sql.SQL(" with (force)"))
+        elif state == NOT_ALLOWED:
+            run(statement)
+        else:
             raise
-        run(statement)
+
+
+def _unsubscribed(server: URL, name: str) -> bool:
+    """Drop the subscriptions of a copy, on this side alone; whether there were any."""
+    engine = database.engine_for(server.set(database=name), application_name=APPLICATION)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        names = connection.execute(SUBSCRIPTIONS).scalars().all()
+        for each in names:
+            for what in ("alter subscription {} disable", "alter subscription {} set (slot_name = none)",
+                         "drop subscription {}"):  # fmt: skip
+                database.as_it_is(connection, sql.SQL(what).format(sql.Identifier(each)))
+    return bool(names)
 
 
 def _drop_nobodys(keeper: Connection) -> None:
     for name in keeper.execute(NOBODYS, {"mark": MARK, "application": APPLICATION}).scalars().all():
+        statement = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
         try:  # without force: who is in it may be what a pooler keeps open of one who works
-            database.as_it_is(keeper, sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
+            try:
+                database.as_it_is(keeper, statement)
+            except sa.exc.DBAPIError as fault:
+                if getattr(fault.orig, "sqlstate", None) != IN_USE or not _unsubscribed(keeper.engine.url, name):
+                    raise
+                database.as_it_is(keeper, statement)
         except sa.exc.DBAPIError as fault:
             log.debug("%s was left by a command that was killed, and stays: %s", name, fault.orig)
         else:

@@ -151,5 +151,5 @@ def _stamp(config: Config, settings: Settings, url: URL, revision: str, before: 
     if before == (revision,):
         return
     engine = database.engine_for(url, application_name=APPLICATION, options=server_settings(settings))
-    config.attributes["connection"] = engine
+    config.attributes |= {"connection": engine, "proved": True}
     command.stamp(config, revision, purge=bool(before))

@@ -3,11 +3,12 @@
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import clients, database
@@ -74,12 +75,16 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
             like = properties.read(connection, servers.name_of(url))
             assert like is not None  # we are connected to it
             asked = not held.superuser or backup.manifest.server != servers.place_of(url)
-            listing = readable(backup.dump, reader(backup.manifest)) if asked else ""
-            barred = defaults_of_others(connection, listing)
+            listing = readable(backup.dump, reader(backup.manifest))
+            barred = defaults_of_others(connection, listing) if asked else {}
+            pulling = toc.subscriptions(listing)
         if asked:
             # pg_restore stops at the first thing that this role or this server cannot have: it is asked before
             chosen, more = stack.enter_context(within_reach(url, backup, like, listing, barred))
             options, notes = [*options, *chosen], [*notes, *more]
+        elif pulling:
+            options.append(stack.enter_context(only_these(listing, pulling.keys())))
+        notes += not_pulling(pulling)
         if not connects or tools.major(tools.version(binary)) >= TRANSACTION_TIMEOUT > held.major:
             with engine.begin() as connection:
                 playing.play(connection, binary, backup, options)
@@ -128,15 +133,42 @@ def within_reach(
     binary = tools.program("pg_restore", reader(backup.manifest))
     with proving.trial(url, like) as trial:
         built = proving.built_in(trial.url(), backup.dump, listing, binary)
-    if not built.refused and not barred:
+    pulling = toc.subscriptions(listing)
+    if not built.refused and not barred and not pulling:
         yield [], []
         return
-    kept = [line for line in listing.splitlines() if _number(line) not in built.skipped | barred.keys()]
+    notes = [f"Not restored: {fault}." for fault in (*built.roots, *sorted(set(barred.values())))]
+    with only_these(listing, built.skipped | barred.keys() | pulling.keys()) as option:
+        yield [option], notes
+
+
+@contextmanager
+def only_these(listing: str, without: Collection[int]) -> Iterator[str]:
+    """The option by which pg_restore restores what `listing` has, `without` the entries of these numbers."""
+    kept = [line for line in listing.splitlines() if _number(line) not in without]
     with tempfile.NamedTemporaryFile("w", prefix="ourschool-list-", suffix=".txt", encoding="utf-8") as file:
         file.write("\n".join(kept) + "\n")
         file.flush()
-        notes = [f"Not restored: {fault}." for fault in (*built.roots, *sorted(set(barred.values())))]
-        yield [f"--use-list={file.name}"], notes
+        yield f"--use-list={file.name}"
+
+
+def not_pulling(subscriptions: Mapping[int, str | None], there: Collection[str] = ()) -> list[str]:
+    """What becomes of subscriptions of a dump, in words; those `there` stand in the database that it comes into."""
+    names = sorted(name for name in subscriptions.values() if name is not None)
+    left = [name for name in names if name in there]
+    gone = [name for name in names if name not in there]
+    notes = []
+    if gone:
+        notes.append(
+            f"Not restored: subscription {', '.join(gone)}, so that no copy pulls from the publisher. Where this "
+            "database is to take the place of the old one, create it again."
+        )
+    if left:
+        notes.append(
+            f"Left as it is: subscription {', '.join(left)}. It brings nothing into the restored tables before: alter "
+            f"subscription {sql.Identifier(left[0]).as_string()} refresh publication;"
+        )
+    return notes
 
 
 def defaults_of_others(connection: Connection, listing: str) -> dict[int, str]:

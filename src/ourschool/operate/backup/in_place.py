@@ -27,6 +27,12 @@ UNTRUSTED = sa.text("""
     having not bool_or(trusted)
 """)
 
+SUBSCRIBED = sa.text("""
+    select subname::text
+      from pg_subscription
+     where subdbid = (select oid from pg_database where datname = current_database())
+""")
+
 
 @dataclass(frozen=True)
 class Place:
@@ -69,6 +75,8 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
         built = playing.play(connection, binary, backup, options, over=True)
         place.say("Counting its rows and comparing it with the manifest")
         notes += _settled(connection, before, built)
+        pulling = toc.subscriptions(archive.readable(backup.dump, archive.reader(backup.manifest)))
+        notes += archive.not_pulling(pulling, connection.execute(SUBSCRIBED).scalars().all())
         faults = list(_unequal(connection, backup))
         if faults:
             because = f" Of note: {'; '.join(notes)}" if notes else ""

@@ -34,6 +34,13 @@ ASIDE = sa.text("""
      where datname ~ :pattern
      order by datname
 """)
+SUBSCRIPTIONS = sa.text("""
+    select subname::text
+      from pg_subscription
+      join pg_database d on d.oid = subdbid
+     where datname = :name
+     order by 1
+""")
 
 
 class Kind(StrEnum):
@@ -113,15 +120,27 @@ def drop_old(url: URL, name: str, *, disconnect: bool = False) -> None:
     Raises UsageError where there is none of that name, RefusedError where others are connected to it.
     """
     with servers.beside(url) as admin, alone(admin, servers.name_of(url)):
-        _chosen(admin, servers.name_of(url), name)
+        if _chosen(admin, servers.name_of(url), name).kind is Kind.BEFORE:
+            _pulls_nothing(admin, name)
         if not disconnect:
             nobody_in(admin, name)
         drop(admin, name)
 
 
+def _pulls_nothing(admin: Connection, name: str) -> None:
+    """Refuse to drop a subscriber: its publisher would keep the slot, and all that is written from then on."""
+    found = admin.execute(SUBSCRIPTIONS, {"name": name}).scalars().all()
+    if found:
+        raise RefusedError(
+            f"{name} has the subscription {', '.join(found)}, whose publisher would keep everything for it for ever.",
+            f"Connect to {name} and run: drop subscription {sql.Identifier(found[0]).as_string()}; then the same "
+            "command again.",
+        )
+
+
 def drop(admin: Connection, name: str) -> None:
     """Drop a database, and end who is in it."""
-    scratch.drop(lambda statement: as_it_is(admin, statement), name)
+    scratch.drop(lambda statement: as_it_is(admin, statement), admin.engine.url, name)
 
 
 @contextmanager

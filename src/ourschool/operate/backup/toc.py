@@ -8,6 +8,12 @@ from pathlib import Path
 from ourschool.operate.backup import tools
 
 LISTED = re.compile(r"^(\d+); \d+ \d+ ", re.MULTILINE)
+SUBSCRIPTION = re.compile(
+    r"^(?P<id>\d+); \d+ \d+ (?P<about>(?:COMMENT|SECURITY LABEL|ACL) - )?SUBSCRIPTION "
+    r"(?:TABLE |- )?(?P<name>.*) (?P<owner>\S+)$",
+    re.MULTILINE,
+)
+"""A subscription in the list of `pg_restore`, or what is said of one."""
 HEADER = re.compile(
     r"^--\n-- (?:TOC entry (?P<id>\d+) \(class \d+ OID \d+\)\n(?:-- Dependencies: (?P<needs>[\d ]+)\n)?)"
     r"-- (?:Data for )?Name: (?P<name>.*); Type: (?P<kind>[A-Z][A-Z ]*); Schema: (?P<schema>.*); Owner: .*\n--\n",
@@ -39,8 +45,20 @@ def ids(listing: str) -> frozenset[int]:
     return frozenset(int(found) for found in LISTED.findall(listing))
 
 
+def subscriptions(listing: str) -> dict[int, str | None]:
+    """The entries that make a subscription, by number its name, or that say something of one (None).
+
+    None of them is restored anywhere: what pulls from a publisher is one database alone, and to have its slot taken by
+    a copy would cost it rows.
+    """
+    return {
+        int(found["id"]): None if found["about"] or found["owner"] is None else found["name"]
+        for found in SUBSCRIPTION.finditer(listing)
+    }
+
+
 def schema(binary: Path, dump: Path, section: str, listed: frozenset[int], options: tuple[str, ...]) -> list[Entry]:
-    """The entries of one section of `dump`, pre-data or post-data, in the order in which they are restored.
+    """The entries of one section of `dump`, pre-data or post-data, in the order of a restore; without subscriptions.
 
     Raises FailedError where pg_restore does.
     """
@@ -48,7 +66,14 @@ def schema(binary: Path, dump: Path, section: str, listed: frozenset[int], optio
     text, complaint = script.communicate()
     if script.returncode:
         raise tools.failed(script, complaint, None, "Take another backup: ourschool backup list shows them.")
-    return list(entries(text.decode("utf-8", "surrogateescape"), listed))
+    found = entries(text.decode("utf-8", "surrogateescape"), listed)
+    return [each for each in found if not _of_a_subscription(each)]
+
+
+def _of_a_subscription(entry: Entry) -> bool:
+    return entry.kind.startswith("SUBSCRIPTION") or (
+        entry.kind in {"COMMENT", "SECURITY LABEL", "ACL"} and entry.name.startswith("SUBSCRIPTION ")
+    )
 
 
 def entries(script: str, listed: frozenset[int]) -> Iterator[Entry]:

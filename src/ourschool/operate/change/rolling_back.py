@@ -11,9 +11,8 @@ from alembic.util.exc import CommandError
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
-from ourschool.errors import OurSchoolError, RefusedError, UsageError
-from ourschool.migrate import cut_off, faults, refusals
-from ourschool.migrate.cut_off import CutOff
+from ourschool.errors import OurSchoolError, UsageError
+from ourschool.migrate import faults, refusals
 from ourschool.operate import alembic_here
 from ourschool.operate.backup import access, backup
 from ourschool.operate.change import accounting, standing
@@ -63,7 +62,6 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
         asked = refusals.steps_to(script, at, wanted, upward=False)
         refusals.before_a_run(refusals.Asked(connection, script, at, asked, upward=False))
         access.ready(url)  # nobody is asked for what no backup can precede
-        _not_over(cut_off.find(connection, script, at), at[0])
         losses = tuple(_losses(connection, built.catalogue(settings, url, at[0]).tables, there))
     return Cost(str(url.database), at[0], wanted, steps, losses)
 
@@ -86,17 +84,6 @@ def roll_back(settings: Settings, url: URL, chosen: Cost, *, say: Say = lambda _
     with look(url, "ourschool rollback") as connection:
         after = accounting.count(connection)
     return Done(chosen.target, seconds, made, before, after)
-
-
-def _not_over(begun: CutOff | None, at: str) -> None:
-    """Refuse to take back the revision below one that is half there: who rolls back now means the half one."""
-    if begun is not None and begun.direction == "upgrade":
-        raise RefusedError(
-            f"{begun.message} Rolling back now would take back {at}, which is whole, and leave {begun.revision} half "
-            "done.",
-            f"{begun.remedy}. Then roll back. Or restore the backup from before the upgrade: python -m ourschool "
-            "backup list.",
-        )
 
 
 def _resolved(script: ScriptDirectory, at: str, target: str) -> str:

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
-from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from ourschool import database
@@ -16,7 +16,7 @@ from ourschool.operate.backup.comparing import unequal
 from ourschool.operate.backup.contents import contents_of
 from ourschool.operate.backup.dumping import Say, default_jobs
 from ourschool.operate.looking import look
-from ourschool.operate.scratch import scratch_database
+from ourschool.operate.scratch import drop, scratch_database
 
 APPLICATION = "ourschool rehearse"
 SPACE = 0x6F757268
@@ -50,8 +50,7 @@ def alone(url: URL, say: Say) -> Iterator[Connection]:
             )
         for name in connection.execute(LEFT, {"pattern": f"^ourschool_{_purpose(url)}_[0-9a-f]{{12}}$"}).scalars():
             say(f"Dropping {name}, left by a rehearsal that was killed")
-            statement = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-            database.as_it_is(connection, statement)
+            drop(partial(database.as_it_is, connection), servers.at(url, name), name)
         yield connection
 
 
