@@ -11,6 +11,8 @@ from ourschool.operate.adopt.findings import Phase, Repair, Statement, decision,
 
 NOTE = "somebody made it: set aside with all that is in it, if nothing looks for it by its name"
 FUNCTION = re.compile(r'(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^"(]+))(?P<arguments>\(.*\))')
+FEW = 9
+"""Names that a person has to read in the repair."""
 For = Callable[[str, str], str]
 """The revision for which something is set aside, from its table, if it hangs on one, and its name."""
 
@@ -70,7 +72,7 @@ FUNCTIONS = {
 
 def table(name: str, revision: str) -> Repair:
     """A table with its rows, indexes and sequences; foreign keys from and to it and triggers are kept in writing."""
-    free = _array(things.names(f"{name}_before_{revision}"))
+    free = _array(things.names(f"{name}_before_{revision}", most=FEW))
     call = f"select pg_temp.set_aside_table({literal(name)}, {literal(revision)}, {free});"
     return decision(NOTE, Statement(Phase.ASIDE, call), back=_back(revision))
 
@@ -90,7 +92,7 @@ def other(kind: str, name: str, revision: str) -> Repair:
     arguments = found["arguments"] if found else ""
     plain = (found["quoted"] or "").replace('""', '"') or found["plain"] if found else name
     what = ", ".join(map(literal, (kind, plain, arguments, revision)))
-    call = f"select pg_temp.set_aside_object({what}, {_array(things.names(f'{plain}_before_{revision}'))});"
+    call = f"select pg_temp.set_aside_object({what}, {_array(things.names(f'{plain}_before_{revision}', most=FEW))});"
     phase = Phase.PROGRAM_ASIDE if kind in {"view", "materialized view", "function", "procedure"} else Phase.ASIDE
     return decision(NOTE, Statement(phase, call), back=_back(revision))
 
