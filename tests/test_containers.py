@@ -5,14 +5,18 @@ import re
 import subprocess
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import URL
 
 from tests.faults.runs import Run, advisory_locks, until
 from tests.history.schools import BASELINE, CHAIN, HEAD, STEADY, at, catalogue, counted, journal, make_existing
+from tests.operate.backup.schools import forget_aside
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server, programs
+from tests.support.tls import needs_tls, tls_only
 
 PASSWORD = "p%40:/#?w'd\u00fc"
 EIGHT = 8
@@ -96,16 +100,21 @@ signal.pause()
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
-    """The image of deploy/Containerfile, on its own base or on one that this machine has in its place."""
+    """The image of deploy/Containerfile, on its own base or on one that this machine has in its place.
+
+    Its client programs come from a place on the net; OURSCHOOL_TEST_CLIENT says of which version they are to be.
+    """
     base = os.environ.get("OURSCHOOL_TEST_BASE", BASE)
     reason = missing(base)
     if reason:
         pytest.skip(reason)
     name = f"ourschool-test-{uuid.uuid4().hex[:8]}"
-    clients = [] if base == BASE else ["--build-arg", "CLIENT="]  # they come from a place on the net
+    client = os.environ.get("OURSCHOOL_TEST_CLIENT", "")
+    clients = [] if base == BASE and not client else ["--build-arg", f"CLIENT={client}"]
     docker(
         "build",
         "--quiet",
+        "--network=host",
         "--file",
         "deploy/Containerfile",
         "--build-arg",
@@ -170,3 +179,39 @@ def test_the_image_backs_up_and_starts_nothing_without_a_database(image: str, da
     assert failed.stdout == ""
     assert "No PostgreSQL answers" in failed.stderr
     assert "hunter2" not in failed.stderr
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Iterator[Database]:
+    """A school at its first revision, behind hostssl alone, as one sees it who has to show a password."""
+    with tls_only(tmp_path) as (server, _), fresh(server) as made:
+        name = str(made.url.database)
+        with server.connect() as admin:
+            admin.execute("create role school login createdb password 'geheim'")
+            admin.execute(f"alter database {name} owner to school")
+        school = replace(made, url=server.over_tcp("school", "geheim", name))
+        school.alembic("upgrade", BASELINE)
+        yield school
+        forget_aside(made)
+
+
+@needs_tls
+@pytest.mark.promise("E7", "E11")
+def test_the_programs_of_the_image_speak_tls(image: str, tls: Database) -> None:
+    """Those of the wheel cannot: the image carries PostgreSQL's own, and the commands choose them."""
+    look = docker("run", "--rm", "--entrypoint=sh", image, "-c", "ls /usr/lib/postgresql/*/bin/pg_dump || true")
+    if not look.stdout:
+        pytest.skip("the image was built without client programs")
+    url, name = tls.url.render_as_string(hide_password=False), f"ourschool-test-{uuid.uuid4().hex[:8]}"
+    docker("volume", "create", name)
+    here = (*RUN, f"--volume={name}:/backups", "--entrypoint=python", image, "-m", "ourschool")
+    try:
+        said = docker(*here, "psql", "-Atc", "select ssl from pg_stat_ssl where pid = pg_backend_pid()", url=url)
+        assert said.stdout == "t\n"
+        made = docker(*here, "backup", url=url)
+        assert "not proven" not in made.stdout + made.stderr
+        tls.execute("insert into subjects (name) values ('Art')")
+        docker(*here, "restore", "latest", "--yes", "--disconnect", url=url)
+        assert tls.value("select count(*) from subjects") == 0
+    finally:
+        docker("volume", "rm", "--force", name)

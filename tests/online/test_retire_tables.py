@@ -1,65 +1,21 @@
 """A table set aside with all that is its own, and taken back with all that hung on it."""
 
-from typing import Any
-
 import pytest
-from alembic.operations import Operations
 
 from ourschool.errors import RefusedError, UsageError
 from ourschool.migrate.online import things
 from tests.online.harness import assert_equal, catalogue, operations, run
-from tests.online.retiring import gone, refused
+from tests.online.retiring import SCHOOL, gone, refused, restore_table, retire_table
 from tests.online.retiring import restore as restore_column
 from tests.online.retiring import retire as retire_column
 from tests.support.databases import Database
-
-SCHOOL = """
-create type mood as enum ('glad', 'sad');
-create table terms (id integer primary key, name text);
-create table lessons (
-    id serial primary key,
-    number bigint generated always as identity (start 100),
-    term_id integer not null references terms (id) on delete restrict,
-    parent_id integer constraint lessons_parent_id_fkey references lessons (id),
-    title text not null default 'Art' check (title <> ''),
-    mood mood default 'glad',
-    unique (title, number)
-);
-comment on table lessons is 'what is taught';
-create index ix_lessons_title on lessons (lower(title));
-alter table lessons enable row level security;
-create policy own on lessons using (title <> 'secret');
-create table visits (id serial primary key, lesson_id integer references lessons (id) on delete cascade);
-create index ix_visits_lesson_id on visits (lesson_id);
-create table notes (lesson_id integer);
-alter table notes add foreign key (lesson_id) references lessons (id) not valid;
-create function touched() returns trigger language plpgsql as 'begin return new; end';
-create trigger touched before update on lessons for each row execute function touched();
-alter table lessons enable always trigger touched;
-comment on trigger touched on lessons is 'a note';
-insert into terms select n, 'Term ' || n from generate_series(1, 3) as n;
-insert into lessons (term_id, parent_id, title)
-select 1 + n % 3, case when n > 1 then n - 1 end, 'Lesson ' || n from generate_series(1, 20) as n;
-insert into visits (lesson_id) select n from generate_series(1, 20) as n;
-"""
-
-
-def retire(table: str) -> Any:
-    return lambda op: op.retire_table(table)
-
-
-def restore(table: str) -> Any:
-    def work(op: Operations) -> None:
-        assert op.restore_table(table)  # type: ignore[attr-defined]
-
-    return work
 
 
 def test_retire_and_restore_give_rows_and_catalogue(database: Database) -> None:
     database.execute(SCHOOL)
     before, rows = catalogue(database), database.rows("select * from lessons order by id")
 
-    run(database, retire("lessons"))
+    run(database, retire_table("lessons"))
 
     assert database.value("select to_regclass('lessons') is null") is True
     assert database.rows("select * from retired.lessons_unnamed order by id") == rows
@@ -70,7 +26,7 @@ def test_retire_and_restore_give_rows_and_catalogue(database: Database) -> None:
     assert thing.bytes is not None
     assert thing.bytes > 8192
 
-    run(database, restore("lessons"))
+    run(database, restore_table("lessons"))
     assert_equal(before, catalogue(database))
     assert database.rows("select * from lessons order by id") == rows
     assert database.value("select count(*) from visits") == 20
@@ -81,7 +37,7 @@ def test_retire_and_restore_give_rows_and_catalogue(database: Database) -> None:
 
 def test_while_it_is_retired_nothing_of_it_is_left_in_the_catalogue(database: Database) -> None:
     database.execute(SCHOOL)
-    run(database, retire("lessons"))
+    run(database, retire_table("lessons"))
     aside = catalogue(database)
     database.execute("drop schema retired cascade")
     assert_equal(catalogue(database), aside)
@@ -92,9 +48,9 @@ def test_while_it_is_retired_nothing_of_it_is_left_in_the_catalogue(database: Da
 def test_tables_that_point_to_each_other_come_back_in_reverse_order(scratch: Database) -> None:
     scratch.execute(SCHOOL)
     before = catalogue(scratch)
-    run(scratch, retire("visits"), retire("lessons"), retire("terms"))
-    assert "what was retired last" in refused(scratch, restore("lessons"))
-    run(scratch, restore("terms"), restore("lessons"), restore("visits"))
+    run(scratch, retire_table("visits"), retire_table("lessons"), retire_table("terms"))
+    assert "what was retired last" in refused(scratch, restore_table("lessons"))
+    run(scratch, restore_table("terms"), restore_table("lessons"), restore_table("visits"))
     assert_equal(before, catalogue(scratch))
     assert gone(scratch)
 
@@ -102,19 +58,19 @@ def test_tables_that_point_to_each_other_come_back_in_reverse_order(scratch: Dat
 def test_one_of_the_same_name_may_come_and_be_retired_in_turn(scratch: Database) -> None:
     new = "create table t (id serial primary key, x text unique)"
     scratch.execute(new, "insert into t (x) values ('old')")
-    run(scratch, retire("t"))
+    run(scratch, retire_table("t"))
     scratch.execute(new, "insert into t (x) values ('new')")
     before = catalogue(scratch)
-    assert "there is a relation called t already" in refused(scratch, restore("t"))
-    run(scratch, retire("t"))
+    assert "there is a relation called t already" in refused(scratch, restore_table("t"))
+    run(scratch, retire_table("t"))
 
     assert scratch.rows("select x from retired.t_unnamed") == [("old",)]
     assert scratch.rows("select x from retired.t_unnamed_2") == [("new",)]
-    run(scratch, restore("t"))
+    run(scratch, restore_table("t"))
     assert scratch.rows("select x from t") == [("new",)]
     assert_equal(before, catalogue(scratch))
     scratch.execute("drop table t")
-    run(scratch, restore("t"))
+    run(scratch, restore_table("t"))
     assert scratch.rows("insert into t (x) values ('more') returning id") == [(2,)]
     assert_equal(before, catalogue(scratch))
     assert gone(scratch)
@@ -123,9 +79,9 @@ def test_one_of_the_same_name_may_come_and_be_retired_in_turn(scratch: Database)
 def test_columns_retired_before_go_along_and_come_back(scratch: Database) -> None:
     scratch.execute(SCHOOL)
     before, rows = catalogue(scratch), scratch.rows("select * from lessons order by id")
-    run(scratch, retire_column("lessons", "mood"), retire("lessons"))
+    run(scratch, retire_column("lessons", "mood"), retire_table("lessons"))
     assert scratch.rows("select mood from retired.lessons_mood_unnamed where id = 3") == [("glad",)]
-    run(scratch, restore("lessons"), restore_column("lessons", "mood"))
+    run(scratch, restore_table("lessons"), restore_column("lessons", "mood"))
     assert_equal(before, catalogue(scratch))
     assert scratch.rows("select * from lessons order by id") == rows
     assert gone(scratch)
@@ -160,13 +116,13 @@ def test_what_stands_in_the_way_back_is_counted_and_can_be_resolved(
     happens, words, resolved = case
     scratch.execute(SCHOOL)
     before = catalogue(scratch)
-    run(scratch, retire("lessons"))
+    run(scratch, retire_table("lessons"))
     scratch.execute(happens)
 
-    assert words in refused(scratch, restore("lessons"))
+    assert words in refused(scratch, restore_table("lessons"))
 
     scratch.execute(resolved)
-    run(scratch, restore("lessons"))
+    run(scratch, restore_table("lessons"))
     assert_equal(before, catalogue(scratch))
 
 
@@ -193,7 +149,7 @@ REFUSED = {
 def test_what_cannot_be_retired_is_refused_with_its_reason(scratch: Database, case: tuple[str, str, str]) -> None:
     change, table, words = case
     scratch.execute("create table t (id int primary key)", change or "select 1")
-    text = refused(scratch, retire(table), UsageError if words.startswith("There is no") else RefusedError)
+    text = refused(scratch, retire_table(table), UsageError if words.startswith("There is no") else RefusedError)
     assert words in text
     assert gone(scratch)
 
@@ -215,8 +171,8 @@ def test_awkward_and_long_names(scratch: Database, table: str) -> None:
         f"insert into {quoted} (x) values ('a')",
     )
     before = catalogue(scratch)
-    run(scratch, retire(table))
-    run(scratch, restore(table))
+    run(scratch, retire_table(table))
+    run(scratch, restore_table(table))
     assert_equal(before, catalogue(scratch))
     assert scratch.rows(f"select x from {quoted}") == [("a",)]
     assert gone(scratch)

@@ -27,7 +27,8 @@ NEAR = "1f95c3e8d704"
 NEW_TABLES = "d3a80d2c8cc9"
 """The first of the later tables are before it."""
 SUPERUSER, CREATEDB, NEITHER = "superuser", "nosuperuser createdb", "nosuperuser nocreatedb"
-FAR = pytest.param("head", marks=pytest.mark.long)
+OWNERS = [CREATEDB, NEITHER]
+"""An application's rights and row security are another matter where a superuser owns the tables."""
 ROWS = "select json_agg(u order by id)::text from (select id, email, first_name, grade_level::text from users) u"
 WITHOUT = """
     select relname::text
@@ -121,9 +122,22 @@ def test_the_whole_way_to_head(server: Server, project: Path, attributes: str) -
         go(school.here, project, "head")
 
 
-@pytest.mark.parametrize("target", [NEW_TABLES, FAR])
-def test_an_application_keeps_its_rights(existing_school: Existing, school: Role, project: Path, target: str) -> None:
-    existing_school.with_attributes(CREATEDB)
+def test_an_application_keeps_its_rights(existing_school: Existing, school: Role, project: Path) -> None:
+    an_application_keeps_its_rights(existing_school, school, project, CREATEDB, NEW_TABLES)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("attributes", OWNERS)
+def test_an_application_keeps_its_rights_to_head(server: Server, project: Path, attributes: str) -> None:
+    with existing(server) as made, clone(made) as school:
+        an_application_keeps_its_rights(made, school, project, attributes, "head")
+
+
+def an_application_keeps_its_rights(
+    existing_school: Existing, school: Role, project: Path, attributes: str, target: str
+) -> None:
+    existing_school.with_attributes(attributes)
     app = f"app_{school.database.url.database}"
     school.database.execute(f"create role {app} login password '{PASSWORD}'")
     try:
@@ -146,11 +160,22 @@ def test_an_application_keeps_its_rights(existing_school: Existing, school: Role
 HIDDEN = ("student_assignments", "users")
 
 
-@pytest.mark.parametrize("target", [NEAR, FAR])
-def test_row_security_is_refused_and_the_remedy_helps(
-    existing_school: Existing, school: Role, project: Path, target: str
+def test_row_security_is_refused_and_the_remedy_helps(existing_school: Existing, school: Role, project: Path) -> None:
+    row_security_is_refused_and_the_remedy_helps(existing_school, school, project, CREATEDB, NEAR)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("attributes", OWNERS)
+def test_row_security_is_refused_and_the_remedy_helps_to_head(server: Server, project: Path, attributes: str) -> None:
+    with existing(server) as made, clone(made) as school:
+        row_security_is_refused_and_the_remedy_helps(made, school, project, attributes, "head")
+
+
+def row_security_is_refused_and_the_remedy_helps(
+    existing_school: Existing, school: Role, project: Path, attributes: str, target: str
 ) -> None:
-    existing_school.with_attributes(CREATEDB)
+    existing_school.with_attributes(attributes)
     me, as_it_was = school.here, school.database.value(ROWS)
     ourschool(me, "adopt", cwd=project)
     for table in HIDDEN:

@@ -16,6 +16,8 @@ from ourschool.operate import change
 from ourschool.operate.change.upgrading import Done, Plan
 
 DELETES = "A downgrade past their revisions makes their columns and tables again, empty."
+DELETED = "Deleted; only the backup that is made first will have them:"
+SET_ASIDE = "Set aside in schema retired, and out of sight:"
 
 
 def upgrade(
@@ -61,11 +63,17 @@ def rollback(
     typer.echo(f"{cost.database} goes back from {cost.at} to {cost.target}, {len(cost.steps)} revisions:")
     for step in cost.steps:
         typer.echo(f"  {step}")
-    typer.echo("It costs nothing." if not cost.losses else "Set aside in schema retired, and out of sight:")
-    for loss in cost.losses:
-        typer.echo(f"  {loss}")
+    if not cost.losses and not cost.deleted:
+        typer.echo("It costs nothing.")
+    for title, several in ((DELETED, cost.deleted), (SET_ASIDE, cost.losses)):
+        if several:
+            typer.echo(title)
+        for each in several:
+            typer.echo(f"  {each}")
     ask(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
-    if cost.losses:
+    if cost.deleted:
+        ask("The rows of these tables are deleted; only the backup will have them. Are you certain?", yes=yes)
+    elif cost.losses:
         ask("The application will not see what is listed above. Are you certain?", yes=yes)
     _log()
     with telling() as say:
@@ -95,7 +103,8 @@ def purge(
             typer.echo(title)
         for each in several:
             typer.echo(paragraph(str(each), "  ", "    "))
-    typer.echo(DELETES)
+    if any(each.made_again for each in found):
+        typer.echo(DELETES)
     ask(f"Delete these {len(found)} items permanently? This cannot be undone.", yes=yes)
     with telling() as say:
         made, left = change.purge(settings, url, found, say=say)
@@ -127,9 +136,10 @@ def _log() -> None:
 
 
 def _summary(done: Done) -> None:
-    rows = sum(done.after.there.values())
-    retired = sum(done.after.retired.values()) - sum(done.before.retired.values())
+    before, rows = sum(done.before.there.values()), sum(done.after.there.values())
+    retired = max(sum(done.after.retired.values()) - sum(done.before.retired.values()), 0)
+    deleted = f", {before - rows - retired} deleted" if done.revision == "base" else ""
     typer.echo(f"Done: at {done.revision} in {done.seconds:.1f} s.")
-    typer.echo(f"Rows: {sum(done.before.there.values())} before, {rows} now, {max(retired, 0)} set aside.")
+    typer.echo(f"Rows: {before} before, {rows} now, {retired} set aside{deleted}.")
     if done.backup is not None:
         typer.echo(paragraph(f"Backup from before: {done.backup.path}", "", "  "))

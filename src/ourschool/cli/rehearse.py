@@ -103,6 +103,8 @@ def _show(found: Rehearsal) -> None:
         typer.echo(paragraph(growth(found)))
     _list("Of the copy:", list(found.notes))
     _list("Rights of other roles:", list(found.rights))
+    if found.lacking:
+        typer.echo(paragraph(f"{found.lacking}."))
     _list("To look at before the upgrade:", list(found.problems))
     typer.echo("")
     typer.echo(paragraph(verdict(found)))

@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from ourschool.migrate import amendments, leftovers
 from ourschool.migrate.asking.asking import asks_first
-from ourschool.migrate.online.retire import others
+from ourschool.migrate.online.retire import at_base, others
 from ourschool.migrate.plan import Plan, Step
 
 
@@ -18,21 +19,25 @@ def each(steps: Iterable[Step], context: MigrationContext, plan: Plan) -> None:
     From the inside: what nobody needs to have kept goes at the revision's end, its operations are asked before it
     begins, what was set aside for others comes back after its way down, and what amends it goes round all of that.
     """
-    steps = [step for step in steps if isinstance(step, RevisionStep)]
-    leftovers.look_after(steps, context)
+    revisions = [step for step in steps if isinstance(step, RevisionStep)]
+    leftovers.look_after(revisions, context)
     if not context.as_sql:
-        for step in steps:
+        for step in revisions:
             asks_first(step, context, plan)
             if not step.is_upgrade:  # outside of what is asked: it would come back before the way down has begun
-                step.migration_fn = _and_bring_back(step.migration_fn, context)
+                step.migration_fn = _and_bring_back(step, context)
     if context.script is not None:
-        amendments.around(steps, context.script, plan.note)
+        amendments.around(revisions, context.script, plan.note)
 
 
-def _and_bring_back(downgrade: Callable[..., Any], context: MigrationContext) -> Callable[..., None]:
+def _and_bring_back(step: RevisionStep, context: MigrationContext) -> Callable[..., None]:
+    downgrade = step.migration_fn
+    to_base = step.revision.down_revision is None
+
     @functools.wraps(downgrade)  # Alembic tells its name
     def both(**arguments: Any) -> None:
-        downgrade(**arguments)
+        with at_base.left_to_others(context) if to_base else nullcontext():
+            downgrade(**arguments)
         others.bring_back(context)
 
     return both

@@ -21,7 +21,8 @@ from ourschool.migrate.waiting import gave_way
 
 COMMITS_IN_PARTS = re.compile(r"autocommit_block|_online\(|op\.(backfill|retire_|restore_)")
 """What a revision's file says where not all of it is one transaction."""
-
+NEEDED = "2BP01"
+"""The SQLSTATE of a thing that is to be dropped and that something else needs."""
 NOTHING = re.compile(r"(?:^|[.,;:]?\s+)(?:and\s+)?nothing was changed\b", re.IGNORECASE)
 """What an operation, or a revision, says of itself; whether it is true of the whole run only the run knows."""
 
@@ -223,9 +224,14 @@ def _in_revision(fault: BaseException, entry: Entry, left: Left, url: URL) -> Ou
             cause.message = f"{what} failed. {cause.message}"
             return cause
         stay = " Do not downgrade: that would take back a good revision." if entry.direction == "upgrade" else ""
+        hint, detail = _hint(fault), ""
+        correct = "Correct the rows that it names, or the revision if it is your own"
+        if getattr(fault.orig, "sqlstate", None) == NEEDED:  # the HINT is CASCADE, the DETAIL names relations, no rows
+            hint, detail = "", f": {fault.orig.diag.message_detail}".replace("\n", "; ")  # type: ignore[union-attr]
+            correct = "Drop that yourself where nobody needs it, or make it anew without what goes"
         return kind(
-            f"{what} failed: {primary(fault)}. Statement: {shortened(fault.statement)}",
-            f"{_hint(fault)}Correct the rows that it names, or the revision if it is your own, then {again}{stay}",
+            f"{what} failed: {primary(fault)}{detail}. Statement: {shortened(fault.statement)}",
+            f"{hint}{correct}, then {again}{stay}",
         )
     return kind(f"{what} failed: {understood(fault, url).message}", f"Correct the revision, then {again}")
 

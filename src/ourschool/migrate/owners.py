@@ -1,7 +1,7 @@
 """One owner for the whole school: who migrates is the owner, or a superuser, who then works as the owner."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,6 +53,15 @@ select c.relname::text as name,
        )
  order by 1
 """
+WHO = "select current_user, session_user"
+CREATES = """
+select 'schema ' || current_schema() where not has_schema_privilege(current_schema(), 'CREATE')
+ union all
+select 'database ' || current_database()
+ where to_regnamespace('retired') is null
+   and not has_database_privilege(current_database(), 'CREATE')
+"""
+"""What revisions make things in: the school's schema, and the database for schema `retired`."""
 
 
 def refuse_others(connection: Connection, school: Collection[str]) -> None:
@@ -60,19 +69,33 @@ def refuse_others(connection: Connection, school: Collection[str]) -> None:
 
     `school` names the tables that count; all of the schema where it has none of them. A superuser may.
     """
-    owned = list(connection.exec_driver_sql(OWNED, {"books": sorted(BOOKKEEPING)}))
-    others = [row for row in _of(school, owned) if not row.mine]
-    if not others or others[0].superuser:
+    others = _of_others(connection, school)
+    if not others:
         return
-    me, login = connection.exec_driver_sql("select current_user, session_user").one()
-    owners = sorted({row.owner for row in others})
-    shown = ", ".join(row.name for row in others[:SHOWN])
-    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-    belong = f"of the school's tables {len(others)} belong to {' and '.join(owners)} ({shown}{more})"
+    me, login = connection.exec_driver_sql(WHO).one()
     raise RefusedError(
-        f"{me} would migrate, but {belong}: what it creates would belong to the wrong role.",
-        f"{_remedy(login, owners, may_be=all(row.may_be for row in others))} Nothing was changed.",
+        f"{me} would migrate, but of the school's tables {_belong(others)}: what it creates would belong to the wrong "
+        "role.",
+        f"{_remedy(login, _owners(others), may_be=all(row.may_be for row in others))} Nothing was changed.",
     )
+
+
+def lacking(connection: Connection, school: Collection[str]) -> str | None:
+    """Which right the role of `connection` lacks to run an upgrade, in one sentence; None where it lacks none.
+
+    For one who only asks, as `refuse_others` is for one who is about to do it.
+    """
+    me, _ = connection.exec_driver_sql(WHO).one()
+    others = _of_others(connection, school)
+    if others:
+        return (
+            f"The role {me} could not run this upgrade itself: of the school's tables {_belong(others)}, and only who "
+            "owns them may change them"
+        )
+    missing = connection.exec_driver_sql(CREATES).scalars().all()
+    if missing:
+        return f"The role {me} could not run this upgrade itself: it lacks CREATE on {' and on '.join(missing)}"
+    return None
 
 
 @contextmanager
@@ -124,6 +147,22 @@ def _set_role(driver: psycopg.Connection[Any], role: str) -> str:
     ).fetchone()
     assert row is not None
     return str(row[0])
+
+
+def _of_others(connection: Connection, school: Collection[str]) -> list[Any]:
+    owned = list(connection.exec_driver_sql(OWNED, {"books": sorted(BOOKKEEPING)}))
+    others = [row for row in _of(school, owned) if not row.mine]
+    return [] if others and others[0].superuser else others
+
+
+def _owners(others: Sequence[Any]) -> list[str]:
+    return sorted({row.owner for row in others})
+
+
+def _belong(others: Sequence[Any]) -> str:
+    shown = ", ".join(row.name for row in others[:SHOWN])
+    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+    return f"{len(others)} belong to {' and '.join(_owners(others))} ({shown}{more})"
 
 
 def _of(school: Collection[str], owned: list[Any]) -> list[Any]:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ourschool.database import as_it_is
 from ourschool.migrate.online import things
+from ourschool.migrate.online.retire import at_base
 from ourschool.migrate.online.things import Thing
 from ourschool.operate import set_aside
 
@@ -80,6 +81,17 @@ class Aside:
         return self.rows != 0
 
     @property
+    def for_good(self) -> bool:
+        """Whether no upgrade brings it back: the people that its rows belong to were deleted by the way to base."""
+        return self.thing is not None and self.thing.revision.endswith(at_base.BEFORE_BASE)
+
+    @property
+    def made_again(self) -> bool:
+        """Whether a downgrade past its revision makes it again, empty, when it is deleted."""
+        thing = self.thing
+        return thing is not None and thing.what in {"column", "table"} and thing.direction == "upgrade"
+
+    @property
     def of_others(self) -> bool:
         """Whether no revision ever knew it: somebody made it, and it was set aside for what needs its name."""
         if self.thing is not None:
@@ -92,9 +104,17 @@ class Aside:
         when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
         if self.thing is None and self.of_others:
             return f"{self.kind} {self.name}{rows}, set aside by adopt, nobody knows when"
-        verb, by = ("set aside" if self.thing else "kept"), ("for" if self.of_others else "by")
-        whose = f"{by} {self.revision}" if self.revision else "of unknown origin"
-        return f"{self.kind} {self.name}{rows}, {verb} {when} {whose}"
+        verb = "set aside" if self.thing else "kept"
+        return f"{self.kind} {self.name}{rows}, {verb} {when} {self._by_whom()}"
+
+    def _by_whom(self) -> str:
+        if self.revision is None:
+            return "of unknown origin"
+        if self.of_others:
+            return f"for {self.revision}"
+        down = self.thing is not None and self.thing.direction == "downgrade"
+        by = f"by the downgrade of {self.revision}" if down else f"by {self.revision}"
+        return f"{by}, on the way to base" if self.for_good else by
 
 
 def found(connection: Connection) -> list[Aside]:
@@ -122,17 +142,18 @@ def found(connection: Connection) -> list[Aside]:
 
 def _thing(connection: Connection, thing: Thing) -> Aside:
     name = f"{thing.table}.{thing.column}" if thing.column else thing.table
+    revision = thing.revision.removesuffix(at_base.BEFORE_BASE)
     readable = _quoted(connection, things.SCHEMA, thing.readable_as)
     if thing.what == "object":
         kind, arguments = str(thing.definitions["kind"]), str(thing.definitions["arguments"])
         holds = kind in {"materialized view", "foreign table"}
         rows = _count(connection, readable) if holds else 0
         shown = readable if holds or kind == "view" else None
-        return Aside(kind, name, shown, readable + arguments, thing.revision, thing.retired_at, rows, thing)
+        return Aside(kind, name, shown, readable + arguments, revision, thing.retired_at, rows, thing)
     quoted = readable if thing.what != "column" else _quoted(connection, thing.schema, thing.table)
     # of a column nobody wrote to since, no row had a value where there was no row
     rows = thing.rows if thing.what == "column" else _count(connection, readable)
-    return Aside(thing.what, name, readable, quoted, thing.revision, thing.retired_at, rows, thing)
+    return Aside(thing.what, name, readable, quoted, revision, thing.retired_at, rows, thing)
 
 
 def _count(connection: Connection, quoted: str) -> int | None:

@@ -18,6 +18,8 @@ from ourschool.migrate.online.steps import Steps
 SCHEMA = "retired"
 LONGEST_NAME = 63
 """Bytes of an identifier; PostgreSQL cuts a longer one silently, and two long names could then be one."""
+OFTEN = 50
+"""How often one revision may set one name aside: a type widened plainly, or rows on the way to base, stay each time."""
 QUICK = 64 * 1024 * 1024
 """Bytes of a table whose rows are counted when it is retired; of a larger one the last estimate is noted."""
 FOR_OTHERS = "unknown"
@@ -129,7 +131,7 @@ def other_direction(steps: Steps) -> str:
     return {"upgrade": "downgrade", "downgrade": "upgrade"}.get(steps.direction, steps.direction)
 
 
-def names(full: str, *, most: int = 3) -> list[str]:
+def names(full: str, *, most: int = OFTEN) -> list[str]:
     """Identifiers for `full`, first choice first: each within 63 bytes, told apart by a hash where it had to be cut."""
     return [within(full if nth == 1 else f"{full}_{nth}") for nth in range(1, most + 1)]
 

@@ -38,6 +38,8 @@ class Cost:
     """The revisions that are taken back, newest first."""
     losses: tuple[str, ...]
     """A sentence for each table or column that holds something; set aside in schema `retired`, and counted."""
+    deleted: tuple[str, ...] = ()
+    """The same for each table that is dropped with its rows: on the way to base those that were there first."""
 
 
 def cost(settings: Settings, url: URL, target: str) -> Cost:
@@ -59,11 +61,15 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
         steps = _between(script, at[0], wanted)
         refusals.hidden_rows(connection, refusals.EVERYWHERE)
         there = built.catalogue(settings, url, wanted).tables if wanted != BASE else ()
+        first = built.catalogue(settings, url, steps[-1]).tables if wanted == BASE else ()
         asked = refusals.steps_to(script, at, wanted, upward=False)
         refusals.before_a_run(refusals.Asked(connection, script, at, asked, upward=False))
         access.ready(url)  # nobody is asked for what no backup can precede
-        losses = tuple(_losses(connection, built.catalogue(settings, url, at[0]).tables, there))
-    return Cost(str(url.database), at[0], wanted, steps, losses)
+        dropped = {relation.name for relation in first}
+        here = built.catalogue(settings, url, at[0]).tables
+        losses = tuple(_losses(connection, [each for each in here if each.name not in dropped], there))
+        deleted = tuple(_losses(connection, [each for each in here if each.name in dropped], ()))
+    return Cost(str(url.database), at[0], wanted, steps, losses, deleted)
 
 
 def roll_back(settings: Settings, url: URL, chosen: Cost, *, say: Say = lambda _: None) -> Done:

@@ -185,6 +185,8 @@ class Rehearsal:
     notes: tuple[str, ...] = ()
     rights: tuple[str, ...] = ()
     """Roles that have rights on other tables and none on some after the upgrade; perhaps as it is meant."""
+    lacking: str | None = None
+    """Which right the role that rehearsed lacks to run the upgrade, in words: nothing that speaks against it."""
 
     @property
     def holds(self) -> bool:

@@ -57,7 +57,7 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
         todo = _pending(real, script, history, wanted) if asked.backup is None else []
         if asked.backup is None and not todo:
             return None
-        owners.refuse_others(real, names_at(settings, url, heads(real)))
+        lacking = owners.lacking(real, names_at(settings, url, heads(real)))
         refuse_strangers(settings, url, real, todo)
         begun = cut_off.find(real, script, heads(real))
         if begun is not None:
@@ -94,6 +94,7 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
         cost=found.cost,
         notes=copy.notes,
         rights=found.rights,
+        lacking=lacking,
     )
 
 

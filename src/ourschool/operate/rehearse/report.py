@@ -42,6 +42,8 @@ def _lines(found: Rehearsal) -> Iterator[str]:
     if found.revisions:
         yield f"- {growth(found)}"
     yield from (f"- Of the copy: {_cell(note)}" for note in found.notes)
+    if found.lacking:
+        yield f"- {_cell(found.lacking)}."
     if found.problems:
         yield "\n## To look at before the upgrade\n"
         yield from (f"- {_cell(each)}" for each in found.problems)

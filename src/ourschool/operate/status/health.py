@@ -67,6 +67,9 @@ COUNTED = """
            last_value + {step} * is_called::integer as next
       from {sequence}, (select max({key}) as highest from {table}) as top
 """
+NOT_BACK = (
+    "No upgrade brings it back, for the way to base deleted the school it belongs to; ourschool purge deletes it."
+)
 UNFINISHED = frozenset({"invalid index", "unproven constraint"})
 """Kinds that a revision leaves which is half done."""
 
@@ -164,8 +167,5 @@ def _retired(connection: Connection) -> Iterator[Ailment]:
     """What holds rows, and what is somebody's own; of the rest nobody has to decide anything."""
     for each in aside.found(connection):
         if (each.holds_rows and each.readable) or each.of_others:
-            yield Ailment(
-                "retired",
-                f"{each}, waits in {each.readable}" if each.readable else str(each),
-                "It may stay; ourschool purge deletes what nobody will want back.",
-            )
+            remedy = NOT_BACK if each.for_good else "It may stay; ourschool purge deletes what nobody will want back."
+            yield Ailment("retired", f"{each}, waits in {each.readable}" if each.readable else str(each), remedy)

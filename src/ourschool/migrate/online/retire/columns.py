@@ -15,8 +15,6 @@ from ourschool.schema.snapshot import RETIRED
 
 PREFIX = RETIRED
 """Of every retired column's name; `schema.snapshot` and autogenerate leave out what begins like this."""
-OFTEN = 50
-"""How often one revision may set a column of one name aside: a type widened plainly keeps one each way down."""
 
 
 COLUMN = """
@@ -132,9 +130,9 @@ def body(
 def free_names(table: str, column: str, revision: str) -> dict[str, list[str]]:
     """What the column, its view and its sequences may be called when it is set aside, first choice first."""
     return {
-        "names": things.names(f"{PREFIX}{revision}_{column}", most=OFTEN),
-        "views": things.names(f"{table}_{column}_{revision}", most=OFTEN),
-        "sequences": things.names(f"{PREFIX}{revision}_{table}_{column}_seq", most=OFTEN),
+        "names": things.names(f"{PREFIX}{revision}_{column}"),
+        "views": things.names(f"{table}_{column}_{revision}"),
+        "sequences": things.names(f"{PREFIX}{revision}_{table}_{column}_seq"),
     }
 
 

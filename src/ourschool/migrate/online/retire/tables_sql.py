@@ -102,8 +102,12 @@ declare {refusals}
              order by relname
         loop
             select name into strict free
-              from unnest(array[one.relname::text, left(one.relname, 30) || '_' || md5({revision} || one.relname),
-                                md5({revision} || one.relname || '2')]) with ordinality as choice (name, nth)
+              from (values (one.relname::text, 1),
+                           (left(one.relname, 30) || '_' || md5({revision} || one.relname), 2),
+                           (md5({revision} || one.relname || '2'), 3)
+                     union all
+                    select md5({revision} || one.relname || nth), nth from generate_series(4, 99) as nth
+                   ) as choice (name, nth)
              where octet_length(name) <= 63
                and name <> aside
                and not exists (select from pg_class where relname = name
