@@ -120,7 +120,7 @@ def test_no_application_starts_on_a_head_that_is_half_taken_down(
         assert "is current at" not in said
     for refuse in ("upgrade", "refuse"):
         with pytest.raises(RefusedError, match="so nothing goes up from here"):
-            ensure_current(engine, when_behind=refuse)  # type: ignore[arg-type]  # both of its words
+            ensure_current(engine, when_behind=refuse)
     with engine.connect() as connection, connection.begin(), pytest.raises(RefusedError):
         ensure_current(connection)
     at_head.execute(index)

@@ -3,7 +3,7 @@
 import importlib
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -79,5 +79,17 @@ def main() -> None:
     try:
         app()
     except OurSchoolError as fault:
-        sys.stderr.write(f"ourschool: {fault}\n")
-        sys.exit(fault.status)
+        _end(fault)
+    except Exception as fault:
+        # a revision file that Python cannot run comes up wherever the revisions are first needed
+        from ourschool.migrate import faults  # noqa: PLC0415  # `ensure` must not load it for nothing
+
+        foreseen = faults.foreseen(fault, None)
+        if foreseen is None:
+            raise
+        _end(foreseen)
+
+
+def _end(fault: OurSchoolError) -> NoReturn:
+    sys.stderr.write(f"ourschool: {fault}\n")
+    sys.exit(fault.status)

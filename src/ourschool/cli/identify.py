@@ -70,6 +70,11 @@ def _fault(found: Identity) -> CheckFailed:
             f"Back up, then record what it is: python -m ourschool adopt{argument}.",
         )
     assert found.nearest is not None
+    if found.hidden is not None:
+        return CheckFailed(
+            f"The database equals no revision; {found.nearest} is the nearest. {found.hidden.message}",
+            f"{found.hidden.remedy} Then python -m ourschool identify tells what else differs.",
+        )
     remedy = f"python -m ourschool adopt {found.nearest} --repair repair.sql writes what makes up for the difference."
     if found.unknown:
         remedy = (

@@ -86,6 +86,8 @@ def _text(found: Status, url: URL) -> Iterator[str]:
         at = f", at {found.backup.revision}" if found.backup.revision else ""
         age = duration(found.backup.age)
         yield _row("Backup", f"{moment(found.backup.finished_at)} UTC, {age} old{at}, in {found.backup.path}")
+        if found.backup.not_proven:
+            yield paragraph(f"not proven: {found.backup.not_proven}", INDENT, INDENT)
 
 
 def _pending(each: Pending) -> Iterator[str]:
@@ -142,10 +144,16 @@ def _fault(found: Status) -> CheckFailed:
         return CheckFailed(found.cut_off.message, found.cut_off.remedy)
     if found.state is not State.CURRENT:
         message, remedy = REMEDIES[found.state]
+        if found.hidden is not None:
+            return CheckFailed(f"{message}. {found.hidden.message}", f"{found.hidden.remedy} Then: {remedy}")
         drifted = ", and is not what its revision makes" if found.drift.difference else ""
         if drifted:
             remedy = f"python -m ourschool identify first: an upgrade builds on what the database is. Then: {remedy}"
         return CheckFailed(f"{message}{drifted}.", remedy)
+    if found.hidden is not None:
+        return CheckFailed(
+            f"The database has drifted from revision {found.revision[0]}. {found.hidden.message}", found.hidden.remedy
+        )
     return CheckFailed(
         f"The database has drifted from revision {found.revision[0]}.",
         f"python -m ourschool adopt {found.revision[0]} --repair repair.sql writes what makes up for it.",

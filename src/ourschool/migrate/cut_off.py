@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ourschool.migrate import lock
 from ourschool.migrate.faults import COMMITS_IN_PARTS
-from ourschool.migrate.journal import CUT_OFF, STOPPED
+from ourschool.migrate.journal import CUT_OFF, STOPPED, TOWARDS
 
 OURS = re.compile(r"^(Usage|Refused|Failed|Attention)Error: ")
 """How the journal begins an error of our own."""
@@ -20,7 +20,11 @@ THERE = sa.text("""
     select to_regclass('migration_journal') is not null as journal, to_regclass('retired.things') is not null as things
 """)
 JOURNALLED = sa.text("""
-    select revision, direction, error, coalesce(starts_with(note, :stopped), false) as stopped
+    select revision,
+           direction,
+           error,
+           substring(note from cast(:towards as text)) as towards,
+           coalesce(starts_with(note, :stopped), false) as stopped
       from migration_journal as begun
      where direction in ('upgrade', 'downgrade')
        and (outcome = 'begun'
@@ -134,11 +138,15 @@ def find(
         return None if alone else _running(connection)
 
     there = connection.execute(THERE).one()
-    rows = connection.execute(JOURNALLED, {"cut_off": CUT_OFF, "stopped": STOPPED}) if there.journal else ()
+    rows = (
+        connection.execute(JOURNALLED, {"cut_off": CUT_OFF, "stopped": STOPPED, "towards": f"{TOWARDS}(\\S+)$"})
+        if there.journal
+        else ()
+    )
     for row in rows:
         if chain.may_be_at(row.revision, row.direction):
             error = row.error if row.stopped else None
-            return chain.cut_off(row.revision, row.direction, error=error, running=running())
+            return chain.cut_off(row.revision, row.direction, error=error, running=running(), towards=row.towards)
     if there.things:
         for row in connection.execute(COMING_BACK):
             direction = "downgrade" if row.direction == "upgrade" else "upgrade"
@@ -203,11 +211,21 @@ class Chain:
                 return script.revision, direction
         return None
 
-    def cut_off(self, revision: str, direction: str, *, error: str | None = None, running: str | None = None) -> CutOff:
-        """What is known of it."""
+    def cut_off(
+        self,
+        revision: str,
+        direction: str,
+        *,
+        error: str | None = None,
+        running: str | None = None,
+        towards: str | None = None,
+    ) -> CutOff:
+        """What is known of it; an upgrade goes on `towards` what was asked for, and else to what is newest."""
         script = self._known[revision]
         below = script.down_revision
-        if direction == "upgrade":
+        if direction == "upgrade" and towards is not None:
+            target = towards if self.may_be_at(towards, direction) else revision
+        elif direction == "upgrade":
             target = "head" if len(self._script.get_heads()) == 1 else "heads"
         else:
             target = (below if isinstance(below, str) else below[0]) if below else "base"

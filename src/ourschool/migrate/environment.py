@@ -162,7 +162,7 @@ class Run:
         pid = stack.enter_context(worker(self.connection, self._wanted))
         driver, in_transaction = self.connection.connection.driver_connection, self.connection.in_transaction()
         assert isinstance(driver, psycopg.Connection)
-        stack.enter_context(owners.as_the_owner(driver, _tables(context), in_transaction=in_transaction))
+        record.role = stack.enter_context(owners.as_the_owner(driver, _tables(context), in_transaction=in_transaction))
         refusals.without_transactions(self.connection)
         made.begin(self.connection)
 
@@ -213,6 +213,8 @@ class Run:
         if not steps:
             log.info("Nothing to do: the database is at %s.", " and ".join(heads) or "base")
             return
+        assert self.plan is not None
+        self.plan.towards = _towards(context, steps)
         if any(step.info.is_stamp and BASELINE in step.info.destination_revision_ids for step in steps):
             baseline.refuse_another(context.connection, script, forced=self._forced())
         if not all(step.info.is_stamp for step in steps):
@@ -230,6 +232,14 @@ def _tables(context: MigrationContext) -> set[str]:
     """The names of the school's tables, as the models have them."""
     metadata = context.opts.get("target_metadata")
     return set(metadata.tables) if isinstance(metadata, sa.MetaData) else set()
+
+
+def _towards(context: MigrationContext, steps: list[Step]) -> str | None:
+    """The revision at which an upgrade ends; None where that was asked of it which is newest, and not by name."""
+    last = steps[-1]
+    if context.opts.get("destination_rev") in {"head", "heads"} or not isinstance(last, RevisionStep):
+        return None
+    return last.revision.revision if last.is_upgrade else None
 
 
 def _upward(command: Steps, steps: list[Step]) -> bool:

@@ -46,6 +46,8 @@ BEGUN, DONE, FAILED = "begun", "done", "failed"
 CUT_OFF = "cut off: what it had done is kept"
 """Note of a failed step that had committed a part of its work, where nothing is wrong and it has only to run again."""
 STOPPED = "stopped half-way: what it had done is kept"
+TOWARDS = "on the way to "
+"""Begins what the note of a step that has not ended says of where the whole run was to end."""
 """Note of one that cannot go on before somebody has corrected what the error names."""
 
 
@@ -58,6 +60,8 @@ class Entry:
     started_at: dt.datetime
     file: Path | None = None
     note: str | None = None
+    towards: str | None = None
+    """The revision at which the whole run ends, where that is not what is newest."""
 
     def seconds(self) -> float:
         """How long it has been running."""
@@ -88,7 +92,11 @@ def begin(connection: Connection, entry: Entry) -> int:
 
     Where nobody ends it, because the client was killed, it stays and tells of that.
     """
-    return int(connection.execute(insert(table).values(_row(entry, BEGUN)).returning(table.c.id)).scalar_one())
+    return int(
+        connection.execute(
+            insert(table).values(_row(entry, BEGUN) | {"note": _noted(entry)}).returning(table.c.id)
+        ).scalar_one()
+    )
 
 
 def write(connection: Connection, entry: Entry, begun: int | None = None, failure: Failure | None = None) -> None:
@@ -98,11 +106,16 @@ def write(connection: Connection, entry: Entry, begun: int | None = None, failur
     """
     values = _row(entry, DONE if failure is None else FAILED)
     if failure is not None:
-        note = "; ".join(filter(None, (failure.note, entry.note))) or None
+        note = "; ".join(filter(None, (failure.note, _noted(entry) if failure.note else entry.note))) or None
         values |= {"error": failure.error, "statement": failure.statement, "note": note}
     if begun is not None and connection.execute(sa.update(table).where(table.c.id == begun).values(values)).rowcount:
         return
     connection.execute(insert(table).values(values))
+
+
+def _noted(entry: Entry) -> str | None:
+    towards = f"{TOWARDS}{entry.towards}" if entry.towards else None
+    return "; ".join(filter(None, (entry.note, towards))) or None
 
 
 def _row(entry: Entry, outcome: str) -> dict[str, Any]:

@@ -99,17 +99,20 @@ def lacking(connection: Connection, school: Collection[str]) -> str | None:
 
 
 @contextmanager
-def as_the_owner(driver: psycopg.Connection[Any], school: Collection[str], *, in_transaction: bool) -> Iterator[None]:
+def as_the_owner(driver: psycopg.Connection[Any], school: Collection[str], *, in_transaction: bool) -> Iterator[str]:
     """Let a superuser work as the owner of the school inside the block: all that is made is the owner's then.
+
+    Yields the role as which the work is done, whoever set it.
 
     Where the owner could not do it, the superuser goes on as before, and it is said.
     """
     owner = _stands_for(driver, school)
     before = _set_role(driver, owner) if owner is not None else None
+    (role,) = driver.execute("select current_user::text").fetchone() or ("",)
     if not in_transaction:
         driver.commit()
     try:
-        yield
+        yield str(role)
     finally:
         if before is None or driver.closed:
             pass

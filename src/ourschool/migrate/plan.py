@@ -41,6 +41,8 @@ class Plan:
         self.current: Step | None = None
         self.asking = False
         """Whether the step at hand is only asked what it would refuse, and changes nothing yet."""
+        self.towards: str | None = None
+        """Where an upgrade ends that does not go on to what is newest."""
         self.before: tuple[str, ...] = ()
         """The heads when the command began."""
         self.done = self.total = 0
@@ -88,6 +90,7 @@ class Plan:
             self._started,
             file=Path(file) if file else None,
             note=note,
+            towards=self.towards,
         )
 
 

@@ -17,6 +17,14 @@ from ourschool.migrate.rights import Rights
 
 log = logging.getLogger("ourschool.migrate")
 
+AS_THE_RUN = sa.text("""
+    select set_config('role', rolname, true)
+      from pg_roles
+     where rolname = :role
+       and rolname <> current_user
+       and pg_has_role(session_user, oid, 'MEMBER')
+""")
+
 
 class Record:
     """The record of one command on the database of `url`; `beside` connects to it once more, `plan` has the steps."""
@@ -24,6 +32,8 @@ class Record:
     def __init__(self, plan: Plan, beside: Engine, url: URL) -> None:
         self.rights: Rights | None = None
         """The rights of other roles that follow to what is made; None where nothing is made."""
+        self.role = ""
+        """As which the run works; what it writes down beside its own connection is that role's as well."""
         self._plan = plan
         self._beside = beside
         self._url = url
@@ -83,6 +93,7 @@ class Record:
         try:
             with self._beside.connect() as connection, connection.begin():
                 connection.execute(sa.text(f"set local lock_timeout = {timeout:d}"))
+                connection.execute(AS_THE_RUN, {"role": self.role})
                 heads = MigrationContext.configure(connection).get_current_heads()
                 left = replace(left, heads=heads, titles=_titles(script, heads))
                 made.tidy(connection)

@@ -1,5 +1,6 @@
 """What a migration refuses before it touches anything, and why."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,7 @@ def over_what_is_half_done(asked: Asked) -> None:
     )
 
 
+NOTHING_WAS_CHANGED = re.compile(r" Nothing was changed\.$")
 OURS = "n.nspname in (current_schema(), 'retired')"
 EVERYWHERE = "n.nspname <> 'information_schema' and not starts_with(n.nspname, 'pg_')"
 
@@ -186,6 +188,15 @@ def unversioned_with_tables(connection: Connection, heads: Collection[str], step
             "Back up, then prove it equal to the baseline and stamp it: python -m ourschool adopt. "
             "MIGRATIONS.md, 'An existing database', has the whole road.",
         )
+
+
+def hides(connection: Connection) -> RefusedError | None:
+    """What `hidden_rows` refuses, for who only looks: a database that is like this is explained by it."""
+    try:
+        hidden_rows(connection)
+    except RefusedError as fault:
+        return RefusedError(NOTHING_WAS_CHANGED.sub("", fault.message), fault.remedy)
+    return None
 
 
 def hidden_rows(connection: Connection, where: str = OURS) -> None:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from psycopg import sql
 
 from ourschool.operate.backup import backup, find, restore, swapping, verify
@@ -44,7 +43,6 @@ def unsubscribe(database: Database) -> None:
                 connection.execute(sql.SQL(what).format(sql.Identifier(name)))
 
 
-@pytest.mark.promise("D3")
 def test_it_is_backed_up_verified_restored_and_every_copy_is_dropped(database: Database, tmp_path: Path) -> None:
     settings = Settings(tmp_path)
     subscribe(database)

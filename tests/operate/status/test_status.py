@@ -129,16 +129,21 @@ def test_the_last_backup_and_its_age(current: Database, tmp_path: Path) -> None:
             "finished_at": (finished - dt.timedelta(hours=hours)).isoformat(),
             "revision": HEAD,
             "database": current.url.database if named else "another",
+            "proof": {"proven": hours != 0, "seconds": 1.5, "reason": None if hours else "it is only a test"},
         }
         (tmp_path / name / "manifest.json").write_text(json.dumps(told))
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "manifest.json").write_text('{"finished_at"')
     done = ourschool(current, "status", env={"OURSCHOOL_BACKUPS": str(tmp_path)})
     said = " ".join(done.stdout.split())
-    assert f"Backup {finished:%Y-%m-%d %H:%M:%S} UTC, 5.0 h old, at {HEAD}, in {tmp_path / 'newer'}" in said
+    assert f"Backup {finished:%Y-%m-%d %H:%M:%S} UTC, 5.0 h old, at {HEAD}, in {tmp_path / 'newer'} not proven" in said
     told = json.loads(ourschool(current, "status", "--json", env={"OURSCHOOL_BACKUPS": str(tmp_path)}).stdout)
     assert told["backup"]["path"] == str(tmp_path / "newer")
+    assert told["backup"]["not_proven"] == "it is only a test"
     assert 5 * 3600 <= told["backup"]["age"] < 5 * 3600 + 300
+    whole = (tmp_path / "newer" / "manifest.json").read_text().replace('false, "seconds"', 'true, "seconds"')
+    (tmp_path / "newer" / "manifest.json").write_text(whole.replace('"it is only a test"', "null"))
+    assert "not proven" not in ourschool(current, "status", env={"OURSCHOOL_BACKUPS": str(tmp_path)}).stdout
 
 
 def test_tables_and_columns_on_request(current: Database) -> None:

@@ -16,6 +16,7 @@ NAME = "manifest.json"
 FORMAT = 1
 SEAL = "manifest_sha256"
 PROOF = "proof"
+WITHOUT_PROOF = "it was made by a version of ourschool that did not build its schema"
 """Not in the manifests of older versions."""
 
 
@@ -70,7 +71,7 @@ class Manifest:
     def not_proven(self) -> str | None:
         """Why it is not proven that a database can be made from it; None where it is."""
         if self.proof is None:
-            return "it was made by a version of ourschool that did not build its schema"
+            return WITHOUT_PROOF
         return self.proof.reason
 
     @property

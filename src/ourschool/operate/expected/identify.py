@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import URL
 
-from ourschool.migrate import cut_off
+from ourschool.errors import RefusedError
+from ourschool.migrate import cut_off, refusals
 from ourschool.migrate.cut_off import CutOff
 from ourschool.operate import alembic_here
 from ourschool.operate.expected import built, half_way
@@ -33,6 +34,8 @@ class Identity:
     """What each revision of the files is about."""
     cut_off: CutOff | None = None
     """The revision that was begun and not finished: it explains why the database equals nothing."""
+    hidden: RefusedError | None = None
+    """What row security hides from this role; it is no part of any revision."""
 
     @property
     def in_step(self) -> bool:
@@ -56,7 +59,7 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
     messages = {each.revision: each.doc or "" for each in built.history(script)}
     with look(url, built.APPLICATION) as connection:
         says, found = heads(connection), take(connection)
-        begun = cut_off.find(connection, script, says)
+        begun, hidden = cut_off.find(connection, script, says), refusals.hides(connection)
     unknown = tuple(head for head in says if head not in messages)
     nothing = Difference(())
     if not (found.relations or found.enums or found.functions or found.sequences):
@@ -67,7 +70,7 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
     if equals:
         return Identity(says, unknown, equals, None, nothing, messages, begun)
     nearest, difference = _nearest(expected, found, says)
-    return Identity(says, unknown, (), nearest, difference, messages, begun)
+    return Identity(says, unknown, (), nearest, difference, messages, begun, hidden)
 
 
 def _nearest(expected: Mapping[str, Catalogue], found: Catalogue, says: tuple[str, ...]) -> tuple[str, Difference]:

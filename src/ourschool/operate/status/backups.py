@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ourschool.operate.backup.manifest import WITHOUT_PROOF
+
 
 @dataclass(frozen=True)
 class LastBackup:
@@ -13,6 +15,8 @@ class LastBackup:
     path: str
     finished_at: dt.datetime
     revision: str | None
+    not_proven: str | None = None
+    """Why it is not proven that a database can be made from it; None where it is."""
 
     @property
     def age(self) -> float:
@@ -32,9 +36,10 @@ def _read(manifest: Path, database: str | None) -> LastBackup | None:
         if told["database"] != database:
             return None
         finished = dt.datetime.fromisoformat(told["finished_at"])
-        revision = told.get("revision")
+        revision, proof = told.get("revision"), told.get("proof")
+        unproven = proof["reason"] if proof else WITHOUT_PROOF
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     aware = finished if finished.tzinfo else finished.replace(tzinfo=dt.UTC)
     named = " and ".join(revision) if isinstance(revision, list) else revision
-    return LastBackup(str(manifest.parent), aware, named)
+    return LastBackup(str(manifest.parent), aware, named, unproven)

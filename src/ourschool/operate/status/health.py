@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ourschool.database import as_it_is
+from ourschool.database import as_it_is, explain
 from ourschool.migrate import rights
 from ourschool.operate import aside, set_aside
 from ourschool.operate.adopt.findings import literal, quoted
@@ -91,14 +91,9 @@ def ailments(connection: Connection) -> list[Ailment]:
             with connection.begin_nested():
                 found += look(connection)
         except sa.exc.DBAPIError as fault:
-            why = str(fault.orig).splitlines()[0]
-            found.append(
-                Ailment(
-                    "not looked at",
-                    why,
-                    "Connect as the owner of the tables, from whom row security hides none of it, to see it.",
-                )
-            )
+            why = explain(fault, connection.engine.url)
+            ailment = Ailment("not looked at", why.message, why.remedy)
+            found += [ailment] if ailment not in found else []  # several questions, of one table
     return found
 
 

@@ -9,8 +9,8 @@ from alembic.script import Script
 from sqlalchemy.engine import URL, Connection
 
 from ourschool.database import explain
-from ourschool.errors import OurSchoolError
-from ourschool.migrate import cut_off, lock
+from ourschool.errors import OurSchoolError, RefusedError
+from ourschool.migrate import cut_off, lock, refusals
 from ourschool.migrate.cut_off import CutOff
 from ourschool.operate import alembic_here
 from ourschool.operate.expected import built, half_way
@@ -66,6 +66,8 @@ class Status:
     """The revision that was begun and not finished, or that runs now: what differs meanwhile is its work."""
     rehearsal: str | None
     """Why the last rehearsal of what is pending speaks against it; None where it does not, or where there is none."""
+    hidden: RefusedError | None
+    """What row security hides from this role, and what to do about it: every change is refused until then."""
     catalogue: Catalogue | None
     """What the database is; None where somebody held a table for too long."""
 
@@ -91,7 +93,7 @@ def status(settings: Settings, url: URL) -> Status:
         took = journal.took(connection)
         health = tuple(ailments(connection))
         found, unseen = _seen(connection, url)
-        begun = cut_off.find(connection, script, at)
+        begun, hidden = cut_off.find(connection, script, at), refusals.hides(connection)
     state = _state(at, known, found)
     drift = Drift(unseen=unseen)
     if found is not None and len(at) == 1 and not known.unknown:
@@ -105,7 +107,7 @@ def status(settings: Settings, url: URL) -> Status:
     return Status(
         server, state, at, known, todo, drift, migrating, health,
         backups.last_backup(settings.backup_folder, url.database), begun,
-        kept.warning(settings, url, at) if todo else None, found,
+        kept.warning(settings, url, at) if todo else None, hidden, found,
     )  # fmt: skip
 
 
