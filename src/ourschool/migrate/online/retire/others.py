@@ -39,7 +39,8 @@ begin
             add constraint things_what_check check (what in ('column', 'table', 'rows', 'object'));
     end if;
     select choice into strict aside
-      from unnest({names}::text[]) with ordinality as x (choice, nth)
+      from unnest({names}::text[])
+        with ordinality as x (choice, nth)
      where not exists (select from pg_class where relname = choice
                           and relnamespace in ('retired'::regnamespace, quote_ident(home)::regnamespace))
        and not exists (select from pg_type where typname = choice

@@ -72,7 +72,8 @@ declare {refusals}
     begin
 {lock}
         select name into strict aside
-          from unnest({names}::text[]) with ordinality as choice (name, nth)
+          from unnest({names}::text[])
+            with ordinality as choice (name, nth)
          where not exists (select from pg_class where relname = name
                               and relnamespace in ('retired'::regnamespace, quote_ident(home)::regnamespace))
          order by nth limit 1;
