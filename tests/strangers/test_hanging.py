@@ -261,7 +261,8 @@ LONG = "ü" * 31
         pytest.param(("create table api_keys (foo integer) partition by list (foo)",), id="partitioned table"),
         pytest.param(("create type marks as (foo text)", "create table of_it of marks"), id="composite type"),
         pytest.param(
-            ("create table other (id serial primary key, n integer)", "create index ix_users_locked_until on other (n)"),
+            ("create table other (id serial primary key, n integer)",
+             "create index ix_users_locked_until on other (n)"),
             id="index of another table",
         ),
         pytest.param(("create function keep_name() returns event_trigger language plpgsql as 'begin end'",

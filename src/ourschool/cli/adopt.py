@@ -24,7 +24,7 @@ HEADINGS = {
 REPAIR = "repair.sql"
 
 
-def adopt_database(
+def adopt_database(  # noqa: PLR0913, PLR0917  # an argument for each option
     revision: Annotated[
         str | None, typer.Argument(metavar="[REVISION]", help="What to prove it equal to; without, the baseline.")
     ] = None,

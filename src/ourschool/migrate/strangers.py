@@ -120,7 +120,7 @@ def refuse(strangers: Sequence[Stranger], heads: Collection[str]) -> None:
         f"theirs or stop them half-way:{lines}",
         "Nothing was changed. Rename or remove what is not needed, or have it set aside with all that is in it: "
         f"{adopt} --repair repair.sql --decided; read repair.sql, back up, then python -m ourschool psql -f "
-        "repair.sql. The way down past the revision that makes the name brings it back.",
+        "repair.sql. The way down past the revision that makes the name brings back what is set aside.",
     )
 
 

@@ -42,9 +42,7 @@ COLUMN = sql.SQL(COUNTED).format(
         column=sql.SQL("the_column"),
         names=sql.SQL("pg_temp.names('__retired_' || the_revision || '_' || the_column)"),
         views=sql.SQL("pg_temp.names(the_table || '_' || the_column || '_' || the_revision)"),
-        sequences=sql.SQL(
-            "pg_temp.names('__retired_' || the_revision || '_' || the_table || '_' || the_column || '_seq')"
-        ),
+        sequences=sql.SQL("pg_temp.names(format('__retired_%s_%s_%s_seq', the_revision, the_table, the_column))"),
         revision=sql.SQL("the_revision"),
         direction=sql.Literal(things.FOR_OTHERS),
         rows=sql.SQL("rows_there"),

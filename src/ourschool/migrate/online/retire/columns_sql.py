@@ -134,10 +134,14 @@ declare {refusals}
         one record;
     begin
 {lock}
-        select name into strict aside from unnest({names}::text[]) with ordinality as choice (name, nth)
+        select name into strict aside
+          from unnest({names}::text[])
+            with ordinality as choice (name, nth)
          where not exists (select from pg_attribute where attrelid = target and attname = name)
          order by nth limit 1;
-        select name into strict readable from unnest({views}::text[]) with ordinality as choice (name, nth)
+        select name into strict readable
+          from unnest({views}::text[])
+            with ordinality as choice (name, nth)
          where not exists (select from pg_class where relnamespace = 'retired'::regnamespace and relname = name)
          order by nth limit 1;
         execute format('alter table %s rename column %I to %I', target, {column}, aside);
@@ -146,7 +150,9 @@ declare {refusals}
           from pg_depend
           join pg_class owned on owned.oid = objid and relkind = 'S'
          cross join lateral (
-             select name from unnest({sequences}::text[]) with ordinality as choice (name, nth)
+             select name
+               from unnest({sequences}::text[])
+                 with ordinality as choice (name, nth)
               where not exists (select from pg_class taken
                                  where taken.relnamespace = owned.relnamespace and taken.relname = name)
               order by nth limit 1

@@ -38,7 +38,9 @@ begin
         alter table retired.things drop constraint if exists things_what_check,
             add constraint things_what_check check (what in ('column', 'table', 'rows', 'object'));
     end if;
-    select choice into strict aside from unnest({names}::text[]) with ordinality as x (choice, nth)
+    select choice into strict aside
+      from unnest({names}::text[])
+        with ordinality as x (choice, nth)
      where not exists (select from pg_class where relname = choice
                           and relnamespace in ('retired'::regnamespace, quote_ident(home)::regnamespace))
        and not exists (select from pg_type where typname = choice

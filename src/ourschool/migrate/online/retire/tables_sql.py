@@ -71,7 +71,9 @@ declare {refusals}
         one record;
     begin
 {lock}
-        select name into strict aside from unnest({names}::text[]) with ordinality as choice (name, nth)
+        select name into strict aside
+          from unnest({names}::text[])
+            with ordinality as choice (name, nth)
          where not exists (select from pg_class where relname = name
                               and relnamespace in ('retired'::regnamespace, quote_ident(home)::regnamespace))
          order by nth limit 1;
