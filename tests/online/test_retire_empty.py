@@ -213,3 +213,14 @@ def test_printed_sql_leaves_nothing_aside_either(scratch: Database, chain: Path)
     assert (
         scratch.value("select count(*) from pg_attribute where attrelid = 'marks'::regclass and attname = 'mood'") == 1
     )
+
+
+def test_the_definition_of_a_table_says_its_defaults_in_the_order_of_its_columns(scratch: Database) -> None:
+    """Whatever the order in which they were given: a database and its restored dump write down the same."""
+    scratch.execute("create table hats (a int, b int, c int default 3)")
+    scratch.execute("alter table hats alter b set default 2", "alter table hats alter a set default 1")
+    run(scratch, lambda op: op.retire_table("hats"))
+    said = "select each ->> 'after' from migration_definitions, jsonb_array_elements(statements) each"
+    assert [after for (after,) in scratch.rows(said) if "default" in str(after)] == [
+        f" alter column {name} set default {value}" for name, value in (("a", 1), ("b", 2), ("c", 3))
+    ]

@@ -25,8 +25,8 @@ select schemaname || '.' || sequencename, last_value
 """
 JOURNAL = "select direction, revision from migration_journal where outcome = 'done' order by id"
 BY_THE_RUN = {
-    # the number is drawn again where the first try was rolled back; the room on disk is that of a restored table
-    "retired.things": {"id": "id > 0", "bytes": "bytes > 0"},
+    # the number is drawn again where the first try was rolled back; the room on disk is estimated
+    "retired.things": {"id": "id > 0", "bytes": "null"},
     "public.migration_definitions": {
         "id": "id > 0",
         "thing": "thing - array['id', 'bytes', 'retired_at']",  # those of retired.things

@@ -49,9 +49,13 @@ class Move:
     project: Path
     direction: str
     revision: str
+    takes_back: str | None = None
+    """What a way down begins at. Where the database is not there the way is gone, and its branch may be too."""
 
     def run(self, database: Database) -> None:
         """In this process: the steps of one test need no new interpreter each."""
+        if self.takes_back and (self.takes_back,) not in database.rows("select version_num from alembic_version"):
+            return
         config = Config(str(self.project / "alembic.ini"))
         engine: sa.Engine = database.engine()
         with engine.connect() as connection:

@@ -35,7 +35,7 @@ def test_some_points_of_released_revisions(newest: Server, tmp_path: Path, figur
         assert figures.restored > 4
         sample = Sample(one_in=4, seed=10)
         for revision in reversed(CHAIN[1:]):
-            move = Move(ROOT, "downgrade", below(revision))
+            move = Move(ROOT, "downgrade", below(revision), revision)
             if revision in down:
                 check = Check(move, {18: newest}, figures, sample)
                 there_and_on_to_head(check, database, tmp_path, slice(revision == WITH_A_CONDITION))
@@ -82,7 +82,7 @@ def test_each_point_of_each_way_down(servers: Servers, major: int, tmp_path: Pat
         make_existing(database)
         TO_HEAD.run(database)
         for nth, revision in enumerate(reversed(CHAIN[1:])):
-            check = Check(Move(ROOT, "downgrade", below(revision)), servers, figures, Sample(seed=nth))
+            check = Check(Move(ROOT, "downgrade", below(revision), revision), servers, figures, Sample(seed=nth))
             try:
                 there_and_on_to_head(check, database, tmp_path, slice(nth % 2, None, 2))
             except AssertionError as fault:  # the others are tried all the same

@@ -44,7 +44,8 @@ TABLE = """
 {sequences}
         statements := statements || (
             select coalesce(jsonb_agg(jsonb_build_object('before', 'alter table ', 'after',
-                       format(' alter column %I set default %s', attname, pg_get_expr(adbin, adrelid)))), '[]')
+                       format(' alter column %I set default %s', attname, pg_get_expr(adbin, adrelid)))
+                       order by attnum), '[]')
               from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
              where adrelid = home and attgenerated = '');
         statements := statements || (
