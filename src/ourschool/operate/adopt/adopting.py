@@ -21,6 +21,7 @@ from ourschool.operate.adopt.judging import judge
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads, look
 from ourschool.schema.catalogue import Catalogue
+from ourschool.schema.deviations import Difference
 from ourschool.schema.difference import compare
 from ourschool.schema.snapshot import take
 from ourschool.settings import Settings
@@ -69,23 +70,12 @@ def adopt(
     target = _revision(script, revision or BASELINE).revision
     with look(url, "ourschool adopt") as connection:
         before = heads(connection)
-        if before and revision is None:
-            raise RefusedError(
-                f"Alembic knows this database already: it is at {' and '.join(before)}.",
-                "python -m ourschool status shows how it stands, identify which revision it really equals. "
-                "To prove it equal to a revision and stamp it with that: python -m ourschool adopt <revision>.",
-            )
         found = take(connection)
-        if not found.relations:
-            raise RefusedError(
-                "The database has no tables: there is nothing to adopt.", "python -m alembic upgrade head builds them."
-            )
+        _something(before, revision, found)
         refusals.hidden_rows(connection)
         expected = _expected(settings, url, connection, script, target)
         difference = compare(expected, found)
-        begun = cut_off.find(connection, script, before) if difference and before else None
-        if begun is not None:
-            raise RefusedError(f"{begun.message} So the database equals no revision now.", begun.remedy)
+        _whole(connection, script, before, difference)
         pending = _pending(script, target)
         taken = strangers.find(connection, script, (target,), pending, built.made(settings, url, built.history(script)))
         makers = companions.revisions(
@@ -106,6 +96,27 @@ def adopt(
         heading = file.heading(str(url.database), target, repair, again=revision is not None)
         file.write(repair, file.text(heading, findings, decided=decided))
     return outcome
+
+
+def _something(before: tuple[str, ...], revision: str | None, found: Catalogue) -> None:
+    """Refuse where there is nothing to adopt: Alembic knows the database, or it is empty."""
+    if before and revision is None:
+        raise RefusedError(
+            f"Alembic knows this database already: it is at {' and '.join(before)}.",
+            "python -m ourschool status shows how it stands, identify which revision it really equals. "
+            "To prove it equal to a revision and stamp it with that: python -m ourschool adopt <revision>.",
+        )
+    if not found.relations:
+        raise RefusedError(
+            "The database has no tables: there is nothing to adopt.", "python -m alembic upgrade head builds them."
+        )
+
+
+def _whole(connection: Connection, script: ScriptDirectory, before: tuple[str, ...], difference: Difference) -> None:
+    """Refuse where it differs because a revision was cut off."""
+    begun = cut_off.find(connection, script, before) if difference and before else None
+    if begun is not None:
+        raise RefusedError(f"{begun.message} So the database equals no revision now.", begun.remedy)
 
 
 def _revision(script: ScriptDirectory, wanted: str) -> Script:
