@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from sqlalchemy.engine import URL
 
 from ourschool import database
 from ourschool.cli.asked import ask, print_json, project
@@ -48,21 +49,28 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
             "ourschool backup list shows the backups; ourschool restore latest takes the newest.",
         )
     loaded, url = project(database_url)
-    name = name_of(url)
     if old:
         _list(loaded, as_json=as_json)
     elif swap is not None:
-        ask(f"Put {swap} in the place of {name}?", yes=yes)
-        kept = swap_in(url, swap, disconnect=disconnect)
-        typer.echo(f"{swap} is {name} now." + _kept(kept))
+        _swap_in(url, swap, yes=yes, disconnect=disconnect)
     elif drop is not None:
-        ask(f"Drop {drop} with all that is in it?", yes=yes)
-        drop_old(url, drop, disconnect=disconnect)
-        typer.echo(f"{drop} is gone.")
+        _drop(url, drop, yes=yes, disconnect=disconnect)
     elif wanted is not None:
-        chosen = find(loaded.backup_folder, wanted, name if wanted == "latest" else None)
+        chosen = find(loaded.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
         how = How(into, in_place, disconnect, jobs)
         _restore(loaded, chosen, how, yes=yes, as_json=as_json)
+
+
+def _swap_in(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
+    ask(f"Put {name} in the place of {name_of(url)}?", yes=yes)
+    kept = swap_in(url, name, disconnect=disconnect)
+    typer.echo(f"{name} is {name_of(url)} now." + _kept(kept))
+
+
+def _drop(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
+    ask(f"Drop {name} with all that is in it?", yes=yes)
+    drop_old(url, name, disconnect=disconnect)
+    typer.echo(f"{name} is gone.")
 
 
 def _restore(loaded: Settings, chosen: Backup, how: How, *, yes: bool, as_json: bool) -> None:

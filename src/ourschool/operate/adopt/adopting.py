@@ -22,6 +22,7 @@ from ourschool.operate.adopt.judging import judge
 from ourschool.operate.expected import built
 from ourschool.operate.looking import heads, look
 from ourschool.schema.catalogue import Catalogue
+from ourschool.schema.deviations import Difference
 from ourschool.schema.difference import compare
 from ourschool.schema.relations import Relation
 from ourschool.schema.snapshot import take
@@ -76,23 +77,12 @@ def adopt(
     target = _revision(script, revision or BASELINE).revision
     with look(url, "ourschool adopt") as connection:
         before = heads(connection)
-        if before and revision is None:
-            raise RefusedError(
-                f"Alembic knows this database already: it is at {' and '.join(before)}.",
-                "python -m ourschool status shows how it stands, identify which revision it really equals. "
-                "To prove it equal to a revision and stamp it with that: python -m ourschool adopt <revision>.",
-            )
         found = take(connection)
-        if not found.relations:
-            raise RefusedError(
-                "The database has no tables: there is nothing to adopt.", "python -m alembic upgrade head builds them."
-            )
+        _something(before, revision, found)
         refusals.hidden_rows(connection)
         expected = _expected(settings, url, connection, script, target)
         difference = compare(expected, found)
-        begun = cut_off.find(connection, script, before) if difference and before else None
-        if begun is not None:
-            raise RefusedError(f"{begun.message} So the database equals no revision now.", begun.remedy)
+        _whole(connection, script, before, difference)
         pending = _pending(script, target)
         taken = strangers.find(connection, script, (target,), pending, built.made(settings, url, built.history(script)))
         all_goes = not taken or before != (target,)  # else it is proven already, and only the names are in the way
@@ -120,6 +110,27 @@ def adopt(
 
 def _things(relation: Relation) -> list[companions.Thing]:
     return [("", relation.name), *((relation.name, column.name) for column in relation.columns)]
+
+
+def _something(before: tuple[str, ...], revision: str | None, found: Catalogue) -> None:
+    """Refuse where there is nothing to adopt: Alembic knows the database, or it is empty."""
+    if before and revision is None:
+        raise RefusedError(
+            f"Alembic knows this database already: it is at {' and '.join(before)}.",
+            "python -m ourschool status shows how it stands, identify which revision it really equals. "
+            "To prove it equal to a revision and stamp it with that: python -m ourschool adopt <revision>.",
+        )
+    if not found.relations:
+        raise RefusedError(
+            "The database has no tables: there is nothing to adopt.", "python -m alembic upgrade head builds them."
+        )
+
+
+def _whole(connection: Connection, script: ScriptDirectory, before: tuple[str, ...], difference: Difference) -> None:
+    """Refuse where it differs because a revision was cut off."""
+    begun = cut_off.find(connection, script, before) if difference and before else None
+    if begun is not None:
+        raise RefusedError(f"{begun.message} So the database equals no revision now.", begun.remedy)
 
 
 def _revision(script: ScriptDirectory, wanted: str) -> Script:
