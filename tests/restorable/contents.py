@@ -84,7 +84,7 @@ def contents(database: Database, since: dt.datetime, *, drawn: bool = False) -> 
 
 def assert_alike(expected: Contents, found: Contents) -> None:
     """Fails with the first row that differs. A sequence may stand further on: what is begun again draws again."""
-    assert expected.keys() == found.keys()
+    assert expected.keys() == found.keys(), f"here alone: {expected.keys() ^ found.keys()}"
     for (name, one), (other, further) in zip(expected["sequences"], found["sequences"], strict=True):
         assert name == other
         assert int(str(further or 0)) >= int(str(one or 0)), name
