@@ -21,6 +21,8 @@ from ourschool.migrate.online.retire.operations import (
     RetireTableOp,
 )
 from tests.online.harness import LOCK_TIMEOUT, MARKS, assert_equal, catalogue, empty, write
+from tests.online.runner import Runner
+from tests.online.test_change_types import sql_of
 from tests.support.databases import Database
 
 MORE = (
@@ -176,6 +178,22 @@ def test_a_column_comes_back_by_printed_sql(database: Database, project: Path, b
     database.execute("update retired.things set revision = 'other'")
     database.psql(stdin=down)
     assert database.value("select count(*) from retired.things") == 1  # of another revision: not ours to take back
+
+
+def test_printed_sql_ends_a_way_back_that_was_cut_off_at_not_null(database: Database, project: Path) -> None:
+    made = "\n".join(f"op.execute({statement!r})" for statement in (*MARKS, *MORE, *COLUMN))
+    write(empty(project), "one", None, made)
+    write(project, "two", "one", 'op.retire_column("marks", "subject")', 'op.restore_column("marks", "subject")')
+    with Runner(database, project) as runner:
+        runner.alembic("upgrade", "one", status=0)
+        before = catalogue(database)
+        runner.alembic("upgrade", "two", status=0)
+        down = sql_of(runner.alembic("downgrade", "two:one", "--sql", status=0).output)
+        through = "" if database.server.major >= 18 else "ourschool_"
+        cut = f'validate constraint "{through}marks_subject_not_null"'
+        assert runner.alembic("downgrade", "one", kill_before=cut).killed
+    database.psql(stdin=down)
+    assert_equal(before, catalogue(database))
 
 
 @pytest.mark.promise("T2")

@@ -141,4 +141,5 @@ def _print(steps: Steps, table: str, column: str) -> None:
     back = sql.SQL(BACK).format(table=table, column=column, refused=things.REFUSED)
     other = things.other_direction(steps)
     definitions.printed(steps, "column", table, column)
-    steps.together(things.block(sql.SQL(TAKE_BACK).format(**names, direction=other, back=back)))
+    check, _ = nullability.check(table, column)
+    steps.together(things.block(sql.SQL(TAKE_BACK).format(**names, direction=other, back=back, check=check)))

@@ -41,6 +41,8 @@ begin
         if (hung ->> 'not_null')::boolean then
             if (hung ->> 'not_null_valid')::boolean then
                 execute format('alter table %s alter column %I set not null', held.home, {column});
+                -- what a way back online goes through before 18
+                execute format('alter table %s drop constraint if exists %I', held.home, {check}::text);
             elsif not (select attnotnull from pg_attribute where attrelid = held.home and attnum = held.attnum) then
                 execute format('alter table %s add not null %I not valid', held.home, {column});
             end if;
