@@ -7,10 +7,11 @@ from typing import Any
 
 from alembic import context
 
-import ourschool.migrate.online  # noqa: F401  # registers op.create_index_online and the rest
-from ourschool import settings
-from ourschool.migrate import authoring, autogenerate, environment
+import surefoot.online  # noqa: F401  # registers op.create_index_online and the rest
 from ourschool.models import metadata
+from surefoot import autogenerate, settings
+from surefoot.environment import revision_checks
+from surefoot.environment import run as environment
 
 config = context.config
 folder = Path(config.config_file_name or Path(__file__).parents[1] / "alembic.ini").parent
@@ -21,14 +22,14 @@ def configure(**where: Any) -> None:
         target_metadata=metadata,
         transaction_per_migration=True,  # a failing revision leaves the one before it applied and recorded
         autogenerate_plugins=[autogenerate.PLUGIN],  # the whole catalogue, in the place of Alembic's own comparisons
-        process_revision_directives=authoring.process(config),
+        process_revision_directives=revision_checks.process(config),
         **where,
     )
 
 
 def offline() -> None:
     """Print SQL that psql runs to the same schema; no connection, no lock, no journal."""
-    authoring.fitting_ids(context.script)
+    revision_checks.fitting_ids(context.script)
     configure(dialect_name="postgresql", literal_binds=True, dialect_opts={"paramstyle": "named"})
     environment.printing(context.get_context())
     with context.begin_transaction():
@@ -37,7 +38,7 @@ def offline() -> None:
 
 def without_a_database() -> None:
     """Write an empty or a merging revision, or show the history, which needs to look at no database."""
-    authoring.before_a_file(config, context.script)
+    revision_checks.before_a_file(config, context.script)
     configure(dialect_name="postgresql", as_sql=True, output_buffer=io.StringIO())
     context.run_migrations()
 
@@ -57,7 +58,7 @@ def url_option() -> str | None:
 with environment.reporting(config):
     if context.is_offline_mode():
         offline()
-    elif authoring.needs_no_database(config):
+    elif revision_checks.needs_no_database(config):
         without_a_database()
     else:
         online()

@@ -9,11 +9,11 @@ from pathlib import Path
 from psycopg import sql
 
 from benchmarks.measure import Comparison, in_turn, show
-from ourschool import database as ours
-from ourschool.operate.backup import Backup, How, backup, restore
-from ourschool.settings import Settings
-from tests.existing.rows import Size
-from tests.history.schools import make_existing
+from surefoot import database as ours
+from surefoot.operate.backup import Backup, How, backup, restore
+from surefoot.settings import Settings
+from tests.ourschool.existing.rows import Size
+from tests.ourschool.history.schools import make_existing
 from tests.support.databases import Database, fresh
 from tests.support.servers import running
 

@@ -14,8 +14,8 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from ourschool.operate.seed import Plan, seed
-from ourschool.testing import _database as clone
+from ourschool.seed import Plan, seed
+from surefoot.testing import _database as clone
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import running
 

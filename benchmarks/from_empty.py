@@ -20,13 +20,13 @@ from psycopg import sql
 from rich.console import Console
 
 from benchmarks.measure import Comparison, show
-from ourschool.database import libpq_environment
+from surefoot.database import libpq_environment
 from tests.support.databases import ROOT, Database
 from tests.support.servers import Server, running
 
 ROUNDS = 9
 BOUND = 2.5
-IMPORTS = "import alembic.config, ourschool.migrate.environment, ourschool.models, ourschool.migrate.autogenerate"
+IMPORTS = "import alembic.config, surefoot.environment.run, ourschool.models, surefoot.autogenerate"
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from statistics import median
 from psycopg import sql
 
 from benchmarks.measure import Comparison, in_turn, show
-from tests.existing import rows
+from tests.ourschool.existing import rows
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server, running
 

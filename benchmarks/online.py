@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks import stock_project
 from benchmarks.load import Felt, clients
-from tests.history.schools import HEAD
+from tests.ourschool.history.schools import HEAD
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server, running
 

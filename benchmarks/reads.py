@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.read_cases import READS, Read
-from ourschool.operate.seed import Plan, seed
-from tests.existing.catalogue import recorded
+from ourschool.seed import Plan, seed
+from tests.ourschool.existing.catalogue import recorded
 from tests.support.databases import fresh
 from tests.support.servers import running
 

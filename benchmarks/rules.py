@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.measure import Comparison, medians, show
-from ourschool.operate.seed import Plan, seed
+from ourschool.seed import Plan, seed
 from tests.support.databases import fresh
 from tests.support.servers import running
 

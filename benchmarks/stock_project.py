@@ -32,6 +32,6 @@ def make(folder: Path) -> Path:
     """Write the project into `folder`; the revisions' online directives are registered, nothing else is ours."""
     shutil.copytree(ROOT / "alembic", folder / "alembic", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "alembic.ini", folder)
-    directives = "import ourschool.migrate.online  # the revisions use its directives"
+    directives = "import surefoot.online  # the revisions use its directives"
     (folder / "alembic" / "env.py").write_text(ENV.format(directives=directives))
     return folder

@@ -9,8 +9,8 @@ from pathlib import Path
 from psycopg import sql
 
 from benchmarks.measure import in_turn, show
-from tests.existing.size import Size
-from tests.history.schools import make_existing
+from tests.ourschool.existing.size import Size
+from tests.ourschool.history.schools import make_existing
 from tests.support.databases import ROOT, Database
 from tests.support.servers import Server, running
 

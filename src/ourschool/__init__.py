@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ourschool.operate.ensure import ensure_current
+    from surefoot.operate.ensure import ensure_current
 
 __all__ = ["ensure_current"]
 
@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Any:
     """Bring `ensure_current` when it is asked for: whoever wants the models alone waits for nothing else."""
     if name != "ensure_current":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ourschool.operate.ensure import ensure_current  # noqa: PLC0415
+    from surefoot.operate.ensure import ensure_current  # noqa: PLC0415
 
     return ensure_current

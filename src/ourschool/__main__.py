@@ -1,5 +1,5 @@
 """`python -m ourschool`."""
 
-from ourschool.cli import main
+from surefoot.cli import main
 
 main()

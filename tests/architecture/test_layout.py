@@ -31,12 +31,16 @@ def test_imports_run_downward_only() -> None:
     ("module", "line", "fault"),
     [
         ("settings.py", "from ourschool import database", "settings imports database, which is above it"),
-        ("errors.py", "import ourschool.settings", "errors imports settings, which is above it"),
-        ("schema/rows.py", "from ourschool.migrate.lock import SPACE", "schema.rows imports migrate.lock.SPACE, which"),
-        ("database.py", "def f():\n    from ourschool.schema import rows", "database imports schema.rows, which is"),
+        ("errors.py", "import surefoot.settings", "errors imports settings, which is above it"),
+        (
+            "schema/rows.py",
+            "from surefoot.runtime.migrator_lock import SPACE",
+            "schema.rows imports migrate.lock.SPACE, which",
+        ),
+        ("database.py", "def f():\n    from surefoot.catalogue import rows", "database imports schema.rows, which is"),
         ("migrate/lock.py", "from ourschool.models import metadata", "migrate.lock imports models"),
         ("operate/upgrade.py", "from ourschool.models import metadata", "operate.upgrade imports models"),
-        ("models/people.py", "from ourschool.errors import UsageError", "models.people imports errors.UsageError"),
+        ("models/people.py", "from surefoot.errors import UsageError", "models.people imports errors.UsageError"),
         ("helpers.py", "x = 1", "helpers has no place in LAYERS"),
     ],
 )

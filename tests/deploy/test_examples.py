@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.commands.revisions import HEAD
 from tests.docs.test_docs import BLOCKS, shell
 from tests.support.commands import exists
 from tests.support.databases import ROOT, Database
+from tests.surefoot.commands.revisions import HEAD
 
 DEPLOY = ROOT / "deploy"
 YAML = sorted([*DEPLOY.glob("*.yml"), *DEPLOY.glob("*.yaml")])

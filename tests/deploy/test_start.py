@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from ourschool.migrate.lock import MIGRATOR, SPACE
-from tests.commands.revisions import CHAIN, HEAD, write
-from tests.faults.runs import until
-from tests.history.schools import at, journal
+from surefoot.runtime.migrator_lock import MIGRATOR, SPACE
+from tests.ourschool.history.schools import at, journal
 from tests.support.databases import ROOT, Database
+from tests.surefoot.commands.revisions import CHAIN, HEAD, write
+from tests.surefoot.faults.runs import until
 
 START = ROOT / "deploy" / "start"
 SERVER = """\

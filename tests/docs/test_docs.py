@@ -13,10 +13,10 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from ourschool.settings import Settings
-from tests.commands.revisions import released
-from tests.existing import rows
+from surefoot.settings import Settings
+from tests.ourschool.existing import rows
 from tests.support.databases import ROOT, Database
+from tests.surefoot.commands.revisions import released
 
 BLOCK = re.compile(r"<!-- runs: (?P<state>[\w ]+) -->\n```sh\n(?P<script>.*?)```", re.DOTALL)
 BLOCKS = [

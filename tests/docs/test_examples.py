@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.history.schools import HEAD
+from tests.ourschool.history.schools import HEAD
 from tests.support.databases import ROOT, Database
 
 EXAMPLES = [

@@ -8,7 +8,7 @@ import typer
 from alembic.config import CommandLine
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
-from ourschool.cli import app
+from surefoot.cli import app
 
 Command = TyperCommand | TyperGroup
 ROOT_COMMAND = cast("Command", typer.main.get_command(app))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Engine
 
-from ourschool import database as ours
+from surefoot import database as ours
 from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy.engine import URL
 
-from ourschool import embedded
+from surefoot.servers import embedded
 
 PACKAGED = Path("/usr/lib/postgresql")
 """Where Debian puts the servers of its packages."""

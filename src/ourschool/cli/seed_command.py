@@ -1,0 +1,79 @@
+"""`ourschool seed`: a made-up school in an empty database."""
+
+import datetime as dt
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import psycopg
+import sqlalchemy as sa
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ourschool import seed
+from surefoot import database
+from surefoot.cli.context import project
+from surefoot.cli.options import DatabaseUrl
+
+LINE_EVERY = 1_000_000
+"""Rows between two lines in a log."""
+
+
+def seed_school(
+    students: Annotated[int, typer.Option(help="Pupils who were there in all those years.")] = seed.Plan.students,
+    years: Annotated[int, typer.Option(help="School years.")] = seed.Plan.years,
+    random_seed: Annotated[int, typer.Option(help="The same number makes the same rows.")] = seed.Plan.random_seed,
+    last_day: Annotated[
+        dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="The day up to which everything is known.")
+    ] = dt.datetime.combine(seed.LAST_DAY, dt.time()),  # noqa: B008  # a constant
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Fill an empty database at head with a made-up school.
+
+    Example: ourschool seed --students 200 --years 2
+    """
+    plan = seed.Plan(students, years, random_seed, last_day.date())
+    _, url = project(database_url)
+    engine = database.engine_for(url, application_name="ourschool seed")
+    started = time.monotonic()
+    try:
+        with engine.connect() as connection, _progress(plan.estimate) as advance:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            made = seed.seed(driver, plan, advance)
+            driver.commit()
+    except sa.exc.DBAPIError as fault:
+        raise database.explain(fault, url) from fault
+    except psycopg.Error as fault:
+        raise database.explain(sa.exc.DBAPIError("seed", None, fault), url) from fault
+    typer.echo(f"{sum(made.values()):,} rows in {len(made)} tables, {time.monotonic() - started:.1f} s.")
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, a line now and then in a log; `total` is about right."""
+    console = Console(stderr=True)
+    if not (sys.stderr.isatty() and console.is_terminal):
+        yield _lines(total)
+        return
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn(),
+        console=console, transient=True,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("seeding", total=total)
+        yield lambda rows: bar.update(task, advance=rows)
+
+
+def _lines(total: int) -> Callable[[int], None]:
+    done = 0
+
+    def advance(rows: int) -> None:
+        nonlocal done
+        if done // LINE_EVERY != (done + rows) // LINE_EVERY:
+            sys.stderr.write(f"seeding: {done + rows:,} of about {total:,} rows\n")
+        done += rows
+
+    return advance

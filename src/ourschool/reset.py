@@ -1,0 +1,168 @@
+"""The development reset: everything of the former school goes, and a small one is made. Never on one in use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from alembic import command
+from psycopg import Connection
+from sqlalchemy.engine import URL
+
+from ourschool import seed
+from surefoot import database
+from surefoot.catalogue.reader import BOOKKEEPING
+from surefoot.database import as_it_is
+from surefoot.environment import alembic_api
+from surefoot.errors import RefusedError
+from surefoot.operate import retired_items
+from surefoot.readonly import look
+from surefoot.runtime.migrator_lock import only_migrator
+from surefoot.runtime.session import backend_pid, server_settings
+from surefoot.settings import Settings
+
+EMBEDDED = "embedded"
+JOURNAL = "migration_journal"
+IN_USE = "55P03"
+
+TABLES = sa.text("""
+    select case nspname when 'public' then quote_ident(relname) else format('%I.%I', nspname, relname) end as name,
+           format('%I.%I', nspname, relname) as quoted
+      from pg_class c
+      join pg_namespace n on n.oid = relnamespace
+     where nspname = any (:schemas)
+       and relkind in ('r', 'p')
+       and not relispartition
+       and not (nspname = 'public' and relname = any (:bookkeeping))
+       and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
+     order by 1
+""")
+# All of it in one transaction. What an extension brought stays, and so does the journal: what was done stays told.
+EMPTY = f"""
+do $reset$
+declare
+    command text;
+begin
+    for command in select format('drop schema %I cascade', nspname) from pg_namespace
+                    where nspname in ('{"', '".join(retired_items.SCHEMAS)}')
+    loop
+        execute command;
+    end loop;
+    for command in
+        with thing (class, id, kind, name) as (
+            select 'pg_class'::regclass, oid,
+                   case relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence'
+                                when 'f' then 'foreign table' when 'c' then 'type' else 'table' end,
+                   format('public.%I', relname)
+              from pg_class
+             where relnamespace = 'public'::regnamespace
+               and relkind in ('r', 'p', 'v', 'm', 'S', 'f', 'c')
+               and relname <> '{JOURNAL}'
+            union all
+            select 'pg_type'::regclass, oid, case typtype when 'd' then 'domain' else 'type' end,
+                   format('public.%I', typname)
+              from pg_type
+             where typnamespace = 'public'::regnamespace
+               and typtype in ('e', 'd', 'r')
+            union all
+            select 'pg_proc'::regclass, oid, 'routine', oid::regprocedure::text
+              from pg_proc
+             where pronamespace = 'public'::regnamespace
+        )
+        select format('drop %s if exists %s cascade', kind, name)
+          from thing
+         where not exists (select from pg_depend where classid = class and objid = id and deptype in ('e', 'i'))
+           and not exists (select from pg_depend where classid = class and objid = id and deptype = 'a'
+                              and refclassid = 'pg_class'::regclass)
+         order by kind <> 'table'
+    loop
+        execute command;
+    end loop;
+end
+$reset$
+"""  # noqa: S608  # constants of ours
+
+
+@dataclass(frozen=True)
+class Former:
+    """What a reset would delete: the rows of each table, most first."""
+
+    database: str
+    server: str
+    rows: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return sum(self.rows.values())
+
+
+def may_be_emptied(settings: Settings) -> bool:
+    """Whether somebody said so: the embedded server of this project, or OURSCHOOL_DEVELOPMENT. A name says nothing."""
+    return settings.development or (settings.database_url or "").partition(":")[0] == EMBEDDED
+
+
+def former(settings: Settings, url: URL) -> Former:
+    """Count what is there, in schema public and where things are set aside; nothing is changed.
+
+    Raises RefusedError where the database is not marked as one for development.
+    """
+    _refuse_unmarked(settings, url)
+    asked = {"schemas": ["public", *retired_items.SCHEMAS], "bookkeeping": list(BOOKKEEPING)}
+    with look(url, "ourschool reset") as connection:
+        name = str(connection.execute(sa.text("select current_database()")).scalar_one())
+        counted = {
+            table.name: int(as_it_is(connection, f"select count(*) from {table.quoted}").scalar_one())  # noqa: S608
+            for table in connection.execute(TABLES, asked).all()
+        }
+    rows = {name: many for name, many in sorted(counted.items(), key=lambda one: (-one[1], one[0])) if many}
+    return Former(name, _server(settings, url), rows)
+
+
+def reset(settings: Settings, url: URL, plan: seed.Plan) -> dict[str, int]:
+    """Drop everything of the former school, build the tables again, seed them; returns the rows of each table.
+
+    What stands in other schemas stays, and so does the journal. Cut off at any point, it is run again. Raises
+    RefusedError where the database is not marked as one for development, or somebody uses a table.
+    """
+    _refuse_unmarked(settings, url)
+    _empty(settings, url)
+    with alembic_api.configured(settings, url, application_name="ourschool reset") as config:
+        command.upgrade(config, "head")
+        connection = config.attributes["connection"]
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, Connection)
+        made = seed.seed(driver, plan)
+        driver.commit()
+    return made
+
+
+def _empty(settings: Settings, url: URL) -> None:
+    engine = database.engine_for(url, application_name="ourschool reset", options=server_settings(settings))
+    try:
+        with engine.connect() as first, engine.connect() as connection:
+            beside = first.execution_options(isolation_level="AUTOCOMMIT")
+            with only_migrator(beside, settings.migrator_deadline, backend_pid(connection)):
+                connection.rollback()
+                with connection.begin():
+                    as_it_is(connection, EMPTY)
+    except sa.exc.DBAPIError as fault:
+        if getattr(fault.orig, "sqlstate", None) == IN_USE:
+            raise RefusedError(
+                f"Somebody uses a table of {url.database}. Nothing was deleted.",
+                "Stop the application and whoever else is connected, and run the same command again.",
+            ) from fault
+        raise database.explain(fault, url) from fault
+
+
+def _refuse_unmarked(settings: Settings, url: URL) -> None:
+    if not may_be_emptied(settings):
+        raise RefusedError(
+            f"Database {url.database!r} is not marked as one for development, and a reset deletes every row.",
+            "Where you are certain, set OURSCHOOL_DEVELOPMENT=yes in the environment or in .env.",
+        )
+
+
+def _server(settings: Settings, url: URL) -> str:
+    if (settings.database_url or "").partition(":")[0] == EMBEDDED:
+        return "the embedded server of this project"
+    return f"{url.host or url.query.get('host') or 'this machine'}:{url.port or 5432}"

@@ -1,0 +1,82 @@
+"""Rule A11: a revision may do other things to data in other surroundings, never to the schema."""
+
+import itertools
+from collections.abc import Iterator
+
+from surefoot.author.lint.history_run import Elsewhere, Outcome
+from surefoot.author.lint.lint_findings import Finding, at, in_general
+from surefoot.author.lint.sql_tokens import DDL, body, inside, is_block, words
+from surefoot.author.lint.statement_recorder import Recording, Statement
+from surefoot.catalogue.compare import compare
+
+BRANCHES = "schema-branches-on-environment"
+
+WHY_STREAM = (
+    "The schema depends on where the revision runs: {elsewhere}, this statement {fate}. Two databases at the same "
+    "revision are then not the same."
+)
+WHY_FAILS = "The revision runs here, and fails elsewhere ({elsewhere}): {fault}."
+WHY_CATALOGUE = "The same statements made different schemas ({elsewhere}): {difference}."
+WHY_ASKS = (
+    "The statement asks the server where it is ({asked}) and what follows may depend on the answer: a schema must not."
+)
+SAFE = """# one schema everywhere; let the data depend on the environment, where something must:
+op.add_column("settings", sa.Column("banner", sa.Text(), server_default=""), if_not_exists=True)
+if os.environ.get("SCHOOL_DEMO"):
+    op.execute("insert into ... on conflict do nothing")"""
+
+ASKS = frozenset({"current_database", "current_user", "session_user", "current_role", "current_catalog",
+                  "inet_server_addr", "inet_client_addr", "inet_server_port", "pg_postmaster_start_time"})  # fmt: skip
+
+
+def branches(recording: Recording, outcome: Outcome, others: list[Elsewhere]) -> Iterator[Finding]:
+    """The first difference to each of the other runs; and statements that ask the server where it is."""
+    for other in others:
+        found = _one(recording, outcome, other)
+        if found is not None:
+            yield found
+            break
+    for statement in recording.statements:
+        asked = sorted(ASKS & _called(statement))
+        if asked and not statement.online:
+            yield at(recording, statement, BRANCHES, WHY_ASKS.format(asked=", ".join(asked)), SAFE)
+
+
+def _one(recording: Recording, outcome: Outcome, other: Elsewhere) -> Finding | None:
+    where = other.surroundings
+    if other.recording is None:
+        why = WHY_FAILS.format(elsewhere=where, fault=other.fault)
+        return in_general(recording, BRANCHES, why, SAFE)
+    here, there = _schema(recording), _schema(other.recording)
+    for mine, theirs in itertools.zip_longest(here, there):
+        if mine is None or theirs is None or mine.words != theirs.words:
+            missing = mine is not None and mine.words not in {each.words for each in there}
+            fate = "is not run" if missing else "is run" if theirs is not None else "is run in another order"
+            shown = theirs if theirs is not None and not missing else mine
+            assert shown is not None
+            return at(
+                recording,
+                shown,
+                BRANCHES,
+                WHY_STREAM.format(elsewhere=where, fate=fate),
+                SAFE,
+            )
+    difference = compare(outcome.catalogue, other.catalogue) if other.catalogue is not None else None
+    if difference:
+        shown_difference = "; ".join(str(deviation) for deviation in difference.deviations[:3])
+        why = WHY_CATALOGUE.format(elsewhere=where, difference=shown_difference)
+        return in_general(recording, BRANCHES, why, SAFE)
+    return None
+
+
+def _schema(recording: Recording) -> list[Statement]:
+    return [piece for piece in recording.pieces() if piece.words[:1] and piece.words[0] in DDL]
+
+
+def _called(statement: Statement) -> set[str]:
+    """What is asked in a SELECT of the revision's, or in a block that changes the schema; data may know its author."""
+    if statement.words[:1] == ("select",):
+        return set(statement.words)
+    if is_block(statement.sql) and any(words(inner.sql)[0] in DDL for inner in inside(statement.sql)):
+        return set(words(body(statement.sql)))
+    return set()

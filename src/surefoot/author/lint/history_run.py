@@ -1,0 +1,178 @@
+"""The history on a scratch database, revision by revision: recorded up, recorded down, cut off and run again."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.migration import MigrationStep, RevisionStep
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy.engine import URL
+
+from surefoot import database
+from surefoot.author.lint.fake_environment import Answer, Surroundings
+from surefoot.author.lint.statement_recorder import CutOff, Recorder, Recording, Statement
+from surefoot.catalogue.model import Catalogue
+from surefoot.catalogue.reader import BOOKKEEPING, take
+from surefoot.environment import alembic_api
+from surefoot.errors import OurSchoolError
+from surefoot.runtime import error_translation
+from surefoot.runtime.session import server_settings
+from surefoot.scratch_database import scratch_database
+from surefoot.settings import Settings
+
+APPLICATION = "ourschool lint"
+
+TABLES = sa.text("""
+    select format('%I.%I', nspname, relname)
+      from pg_class
+      join pg_namespace on pg_namespace.oid = relnamespace
+     where relkind = 'r'
+       and nspname not in ('pg_catalog', 'information_schema')
+       and nspname !~ '^pg_(toast|temp)'
+       and relname <> all (:bookkeeping)
+     order by 1
+""")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step left: the catalogue, and how many rows each table has."""
+
+    catalogue: Catalogue
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A revision cut off before it was recorded, and run again: what the second run left or stumbled over."""
+
+    outcome: Outcome | None
+    fault: str = ""
+    statement: Statement | None = None
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A step in other surroundings: what it did and left, or why it failed. No catalogue where it was run twice."""
+
+    surroundings: str
+    recording: Recording | None
+    catalogue: Catalogue | None
+    fault: str = ""
+
+
+class Scratch:
+    """A scratch database and the revisions as they are loaded in its surroundings."""
+
+    def __init__(self, settings: Settings, url: URL, answer: Answer = Answer.AS_IT_IS) -> None:
+        self._settings = settings
+        self._url = url
+        self.surroundings = Surroundings(answer)
+        options = server_settings(settings)
+        if answer is not Answer.AS_IT_IS:
+            options["timezone"] = "Asia/Kathmandu"
+        self._engine = database.engine_for(url, application_name=APPLICATION, options=options)
+        self._recorder = Recorder(self._engine)
+        config = self._config()
+        self._versions = Path(ScriptDirectory.from_config(config).versions)
+        with self._asked():  # a file may ask while it is loaded
+            self.script = ScriptDirectory.from_config(config)
+            list(self.script.walk_revisions())
+
+    @contextmanager
+    def copy(self, answer: Answer = Answer.AS_IT_IS) -> Iterator["Scratch"]:
+        """A database like this one is now, for what would spoil it; in other surroundings where asked for."""
+        with scratch_database(self._url, purpose="lint_copy", template=self._url.database) as url:
+            yield Scratch(self._settings, url, answer)
+
+    def bring(self, revisions: Iterable[str]) -> None:
+        """Upgrade through `revisions`, unrecorded."""
+        self._recorder.rest()
+        steps = [self._step(revision, upgrade=True) for revision in revisions]
+        if steps:
+            self._run(steps)
+
+    def step(self, revision: str, direction: str) -> Recording:
+        """Run one revision, recorded. Raises what a migration raises."""
+        step = self._step(revision, upgrade=direction == "upgrade")
+        self._recorder.begin(Path(self._script(revision).path))
+        self._run([step])
+        return self._recorder.recording(revision, direction)
+
+    def cut_off(self, revision: str, direction: str) -> Recording:
+        """Run one revision that fails when all is done but its own recording; what it committed stays."""
+        self._recorder.cut_off = True
+        try:
+            return self.step(revision, direction)
+        except OurSchoolError as fault:
+            if not isinstance(fault.__cause__, CutOff):
+                raise
+            return self._recorder.recording(revision, direction)
+        finally:
+            self._recorder.cut_off = False
+
+    def again(self, revision: str, direction: str) -> Rerun:
+        """Run a revision that was cut off before."""
+        try:
+            self.step(revision, direction)
+        except Exception as fault:  # whatever a revision raises that it did not raise the first time
+            return Rerun(None, told(fault), self._recorder.pending)
+        return Rerun(self.outcome())
+
+    def recorded(self, revision: str, direction: str) -> Recording:
+        """What the last step did as far as it came."""
+        return self._recorder.recording(revision, direction)
+
+    @property
+    def failed(self) -> Statement | None:
+        """The statement at which the last step failed, where it was one."""
+        return self._recorder.pending
+
+    def outcome(self) -> Outcome:
+        """What the database is now."""
+        with self._engine.connect() as connection:
+            tables = connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING)}).scalars().all()
+            counts = {
+                table: database.as_it_is(connection, f"select count(*) from {table}").scalar_one()  # noqa: S608  # quoted by format()
+                for table in tables
+            }
+            return Outcome(take(connection), counts)
+
+    def version(self) -> str:
+        """The server's version as squawk takes it: 18.1."""
+        with self._engine.connect() as connection:
+            number = int(connection.exec_driver_sql("show server_version_num").scalar_one())
+        return f"{number // 10_000}.{number % 10_000}"
+
+    def _run(self, steps: list[RevisionStep]) -> None:
+        config = self._config()
+        with self._engine.connect() as connection, self._asked():
+            config.attributes["connection"] = connection
+            alembic_api.run(config, self.script, steps)
+
+    def _asked(self) -> AbstractContextManager[None]:
+        return self.surroundings.around(self._versions, self._engine)
+
+    def _config(self) -> Config:
+        return Config(str(self._settings.ini))
+
+    def _script(self, revision: str) -> Script:
+        found = self.script.get_revision(revision)
+        assert found is not None
+        return found
+
+    def _step(self, revision: str, *, upgrade: bool) -> RevisionStep:
+        made: Callable[..., RevisionStep] = (
+            MigrationStep.upgrade_from_script if upgrade else MigrationStep.downgrade_from_script
+        )
+        return made(self.script.revision_map, self._script(revision))
+
+
+def told(fault: BaseException) -> str:
+    """The one sentence behind what a run raised."""
+    while isinstance(fault, OurSchoolError) and fault.__cause__ is not None:
+        fault = fault.__cause__
+    return fault.message.rstrip(".") if isinstance(fault, OurSchoolError) else error_translation.primary(fault)

@@ -1,0 +1,62 @@
+"""The findings for a person, and as JSON."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from surefoot.author.lint.lint_findings import Finding
+from surefoot.author.lint.linted_history import Report
+from surefoot.runtime.error_translation import shortened
+
+
+def as_text(report: Report) -> str:
+    """A paragraph for each finding: where, what, why it hurts, what to paste instead."""
+    looked = f"{len(report.revisions)} revisions, {report.statements} statements on PostgreSQL {report.version}"
+    if report.unread:
+        looked += f" ({report.unread} of them squawk could not read)"
+    if not report.findings:
+        return f"{looked}: nothing found."
+    paragraphs = [_paragraph(finding) for finding in report.findings]
+    count = len(paragraphs)
+    return "\n\n".join([*paragraphs, f"{looked}: {count} finding{'s' if count > 1 else ''}."])
+
+
+def as_json(report: Report) -> str:
+    """All of it, statements in full."""
+    findings = [
+        asdict(finding) | {"file": _shown(finding.file), "line": finding.line, "spans": None}
+        for finding in report.findings
+    ]
+    for each in findings:
+        del each["spans"]
+    return json.dumps(
+        {
+            "revisions": report.revisions,
+            "statements": report.statements,
+            "server_version": report.version,
+            "unread_by_squawk": report.unread,
+            "findings": findings,
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _paragraph(finding: Finding) -> str:
+    more = f"  (and {finding.more} more from this line)" if finding.more else ""
+    lines = [f"{_shown(finding.file)}:{finding.line}  {finding.rule}  {finding.direction} {finding.revision}".rstrip()]
+    if finding.statement:
+        lines.append(f"  statement  {shortened(finding.statement, 200)}{more}")
+    lines.append(f"  why        {finding.why}")
+    safe = finding.safe.splitlines()
+    lines.append(f"  safe       {safe[0]}")
+    lines += [f"             {line}" for line in safe[1:]]
+    if not finding.rule.startswith("acknowledgement-"):
+        lines.append(f"  or         # lint: {finding.rule} <why it does no harm here>   (above the call)")
+    return "\n".join(lines)
+
+
+def _shown(file: Path) -> str:
+    """As a person in the project's folder would type it."""
+    return os.path.relpath(file) if file.is_relative_to(Path.cwd()) else str(file)

@@ -1,0 +1,165 @@
+"""squawk on what was recorded: its findings on tables that were there before, for the server's version."""
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from surefoot.author.lint import remedies
+from surefoot.author.lint.lint_findings import Finding, at
+from surefoot.author.lint.sql_tokens import Words
+from surefoot.author.lint.statement_info import target
+from surefoot.author.lint.statement_recorder import Recording, Statement
+from surefoot.errors import FailedError, UsageError
+
+LEFT_OUT = {
+    "adding-field-with-default": "rewrites-table has seen whether the table was rewritten",
+    "ban-alter-identity": "a matter of design",
+    "ban-char-field": "a matter of design",
+    "ban-drop-": "loses-data has seen what is gone; the rest takes no time, and comes back by the way back",
+    "ban-truncate-cascade": "loses-data",
+    "changing-column-type": "rewrites-table has seen whether the table was rewritten",
+    "prefer-": "matters of design; whether a statement runs twice was tried by not-rerunnable",
+    "require-enum-value-ordering": "a matter of design",
+    "require-lock-timeout": "env.py sets it for the session",
+    "require-statement-timeout": "env.py sets it for the session",
+    "require-timeout-settings": "env.py sets them for the session",
+    "syntax-error": "the server has run it",
+}
+"""What squawk reports and we do not, by the beginning of the rule's name, and why."""
+
+SUBSUMED = {"constraint-missing-not-valid": ("foreign", "unique", "primary", "exclude")}
+"""Said a second time, by a rule of their own, of these kinds of constraint."""
+
+SAFE: dict[str, Callable[[Words], str]] = {
+    "adding-foreign-key-constraint": remedies.add_constraint,
+    "adding-not-nullable-field": remedies.set_not_null,
+    "adding-required-field": remedies.set_not_null,
+    "ban-concurrent-index-creation-in-transaction": remedies.create_index,
+    "adding-serial-primary-key-field": remedies.primary_key,
+    "constraint-missing-not-valid": remedies.add_constraint,
+    "disallowed-unique-constraint": remedies.add_constraint,
+    "require-concurrent-index-creation": remedies.create_index,
+    "require-concurrent-index-deletion": remedies.drop_index,
+    "renaming-column": remedies.rename,
+    "renaming-table": remedies.rename,
+}
+UNTOLD = {("begin",), ("commit",), ("rollback",), ("do",)}
+"""Transactions are marked anew, and squawk does not look into blocks."""
+
+
+@dataclass(frozen=True)
+class _Section:
+    """One file for squawk: a step's statements with the lines they begin at, transactions marked."""
+
+    recording: Recording
+    statements: tuple[tuple[int, Statement], ...]
+    text: str
+
+    def at(self, line: int) -> Statement | None:
+        before = [statement for first, statement in self.statements if first <= line]
+        return before[-1] if before else None
+
+    def without(self, lines: set[int]) -> "_Section":
+        """The same without the statements on those lines: one that squawk cannot read silences all the others."""
+        unread = {id(self.at(line)) for line in lines}
+        return _section(self.recording, [each for _, each in self.statements if id(each) not in unread])
+
+
+def findings(recordings: list[Recording], version: str) -> tuple[list[Finding], int]:
+    """What squawk finds in the statements of the steps, for a server of that `version` (18.1).
+
+    With it, how many statements it cannot read, so that nobody takes its silence on them for praise; pieces of blocks,
+    which are PL/pgSQL in part, do not count. Raises UsageError where squawk is not installed.
+    """
+    sections = [_section(each, list(each.pieces())) for each in recordings]
+    whole = _readable(sections)
+    program = _program()
+    while True:
+        reports = _run(program, sections, version)
+        unread: list[set[int]] = [set() for _ in sections]
+        for number, report in reports:
+            if report["rule_name"] == "syntax-error":
+                unread[number].add(int(report["line"]))
+        if not any(unread):
+            break
+        fewer = [section.without(lines) for section, lines in zip(sections, unread, strict=True)]
+        if sum(len(each.statements) for each in fewer) == sum(len(each.statements) for each in sections):
+            raise FailedError(
+                "squawk cannot read the recorded SQL, and does not say which statement it is.",
+                "Check it with squawk --version; ourschool is tested with 2.70.",
+            )
+        sections = fewer
+    found = [_finding(sections[number], report) for number, report in reports]
+    return [each for each in found if each is not None], whole - _readable(sections)
+
+
+def _readable(sections: list[_Section]) -> int:
+    return sum(not statement.inner for section in sections for _, statement in section.statements)
+
+
+def _finding(section: _Section, report: dict[str, str]) -> Finding | None:
+    rule = report["rule_name"]
+    statement = section.at(int(report["line"]))
+    if rule.startswith(tuple(LEFT_OUT)) or statement is None or statement.online:
+        return None
+    if set(SUBSUMED.get(rule, ())) & set(statement.words):
+        return None
+    name = target(statement.words)
+    if section.recording.is_new(name, statement.after) or section.recording.is_new(name, statement.before):
+        return None
+    safe = (
+        SAFE[rule](statement.words)
+        if rule in SAFE
+        else (report["help"] or f"read squawk's page on {rule}, and split or guard the statement")
+    )
+    return at(section.recording, statement, rule, report["message"], safe)
+
+
+def _section(recording: Recording, statements: list[Statement]) -> _Section:
+    lines: list[str] = []
+    placed: list[tuple[int, Statement]] = []
+    told = [each for each in statements if each.words[:1] not in UNTOLD]
+    for _, group in itertools.groupby(told, key=lambda each: each.transaction):
+        together = list(group)
+        alone = len(together) == 1 and recording.committed(together[0])
+        lines += [] if alone else ["begin;"]
+        for statement in together:
+            placed.append((len(lines), statement))
+            lines += f"{statement.sql};".split("\n")
+        lines += [] if alone else ["commit;"]
+    return _Section(recording, tuple(placed), "\n".join(lines) + "\n")
+
+
+def _run(program: str, sections: list[_Section], version: str) -> list[tuple[int, dict[str, str]]]:
+    with tempfile.TemporaryDirectory(prefix="ourschool-lint-") as folder:
+        files = [Path(folder) / f"{number}.sql" for number in range(len(sections))]
+        for file, section in zip(files, sections, strict=True):
+            file.write_text(section.text, encoding="utf-8")
+        command = [program, "--reporter", "json", "--pg-version", version, "--no-assume-in-transaction"]
+        done = subprocess.run(
+            [*command, *map(str, files)], capture_output=True, text=True, encoding="utf-8", check=False, cwd=folder
+        )
+        try:
+            return [(int(Path(report["file"]).stem), report) for report in json.loads(done.stdout or "[]")]
+        except ValueError as fault:
+            raise FailedError(
+                f"squawk failed ({done.returncode}): {(done.stderr or done.stdout).strip()[:300]}.",
+                "Check it with squawk --version; ourschool is tested with 2.70.",
+            ) from fault
+
+
+def _program() -> str:
+    beside = shutil.which("squawk", path=f"{sysconfig.get_path('scripts')}")
+    found = beside or shutil.which("squawk", path=str(Path(sys.executable).parent)) or shutil.which("squawk")
+    if found is None:
+        raise UsageError(
+            "squawk is not installed, and lint hands it the SQL.", "Install it: python -m pip install squawk-cli"
+        )
+    return found

@@ -1,0 +1,131 @@
+"""What CI asks of the whole project: an unbroken history, nothing released touched, models and revisions one, lint."""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util.exc import CommandError
+from sqlalchemy.engine import URL
+
+from surefoot import database, project
+from surefoot.author import releases
+from surefoot.author.lint.linted_history import lint
+from surefoot.environment import alembic_api
+from surefoot.errors import OurSchoolError
+from surefoot.runtime import journal, preconditions
+from surefoot.scratch_database import scratch_database
+from surefoot.settings import Settings
+
+JOURNALLED = sa.text(f"""
+    select distinct on (revision) revision, file_sha256, started_at
+      from {journal.table.name}
+     where outcome = 'done' and direction = 'upgrade' and file_sha256 is not null
+     order by revision, id desc
+""")  # noqa: S608  # a constant of ours
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One check and what it found: nothing, or a line for each problem."""
+
+    name: str
+    problems: tuple[str, ...]
+
+
+def check(settings: Settings, url: URL) -> Iterator[Outcome]:
+    """Run every check, one after the other; those that need a sound history are left out where it is not.
+
+    Works in scratch databases beside the one of `url`; of that one only the journal is read, where there is one.
+    """
+    script, broken = _history(settings)
+    yield Outcome("history: one base, one head, no id twice or too long, names in order", tuple(broken))
+    if broken or script is None:
+        return
+    yield Outcome("released revisions are as they were released", tuple(releases.problems(settings, script)))
+    yield Outcome("files are as this database's journal has them", tuple(_journalled(url, script)))
+    yield Outcome("the table in MIGRATIONS.md lists every revision", tuple(_undocumented(settings, script)))
+    yield Outcome("models and revisions make equal databases", tuple(_drift(settings, url)))
+    known = releases.listed(settings)
+    new = [each.revision for each in script.walk_revisions("base", "heads") if each.revision not in known]
+    yield Outcome("lint of what is not released yet", tuple(_told(lambda: _lint(settings, url, new))))
+
+
+def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:
+    problems = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            script = alembic_api.script(settings)
+            revisions = list(script.walk_revisions("base", "heads"))
+            heads, bases = script.get_heads(), script.get_bases()
+        except (CommandError, RevisionError, KeyError, SyntaxError, ImportError) as fault:
+            return None, [f"The revisions cannot be read: {fault}"]
+    problems += [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
+    for kind, found in (("heads", heads), ("bases", bases)):
+        if len(found) != 1:
+            problems.append(f"{len(found)} {kind}: {', '.join(sorted(found))}. MIGRATIONS.md, 'Two people at once'.")
+    problems += [
+        f"{each.revision} has {len(each.revision)} characters; alembic_version holds {preconditions.LONGEST_ID}."
+        for each in revisions
+        if len(each.revision) > preconditions.LONGEST_ID
+    ]
+    last = project.newest(Path(script.versions))
+    if len(heads) == 1 and last != heads[0]:
+        problems.append(f"The file of {heads[0]}, the head, is not the last by name: give it a later time.")
+    return script, problems
+
+
+def _journalled(url: URL, script: ScriptDirectory) -> Iterator[str]:
+    present = {each.revision: Path(each.path) for each in script.walk_revisions("base", "heads")}
+    engine = database.engine_for(url, application_name="ourschool check")
+    try:
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table(journal.table.name):
+                return
+            rows = connection.execute(JOURNALLED).all()
+    except sa.exc.DBAPIError as fault:
+        raise database.explain(fault, url) from fault
+    for row in rows:
+        file = present.get(row.revision)
+        if file is None:
+            yield f"{row.revision} ran here on {row.started_at:%Y-%m-%d} and has no file any more."
+        elif hashlib.sha256(file.read_bytes()).hexdigest() != row.file_sha256:
+            yield f"{row.revision} ran here on {row.started_at:%Y-%m-%d} and its file changed since."
+
+
+def _undocumented(settings: Settings, script: ScriptDirectory) -> Iterator[str]:
+    text = settings.folder / "MIGRATIONS.md"
+    if not text.exists():
+        return
+    told = text.read_text("utf-8")
+    for each in script.walk_revisions("base", "heads"):
+        if f"| `{each.revision}` |" not in told:
+            yield f"{each.revision} ({each.doc}) is not in the table."
+
+
+def _drift(settings: Settings, url: URL) -> list[str]:
+    with scratch_database(url, purpose="check") as scratch, alembic_api.configured(settings, scratch) as config:
+        try:
+            command.upgrade(config, "head")
+            return list(alembic_api.drift(config))
+        except OurSchoolError as fault:
+            return [fault.message]
+
+
+def _lint(settings: Settings, url: URL, revisions: list[str]) -> list[str]:
+    """What is released cannot be changed any more, so nothing is left to say of it."""
+    found = lint(settings, url, revisions).findings if revisions else ()
+    return [f"{each.file.name}:{each.line}: {each.rule}: {each.why}" for each in found]
+
+
+def _told(run: Callable[[], list[str]]) -> list[str]:
+    try:
+        return run()
+    except OurSchoolError as fault:
+        return [fault.message]

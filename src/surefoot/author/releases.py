@@ -1,0 +1,53 @@
+"""What is out in schools: the committed list of revisions with the SHA-256 of their files, which never change again."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+
+from surefoot.settings import Settings
+
+HEADER = """\
+# Revisions that are out in schools, and the SHA-256 of their files. A file that is listed never changes again: correct
+# it by a new revision. `ourschool check --release` adds what is new, once everything else of the check holds.
+"""
+
+
+def path(settings: Settings) -> Path:
+    """The list, beside the folder of the revisions."""
+    return settings.ini.parent / "alembic" / "released.txt"
+
+
+def listed(settings: Settings) -> dict[str, str]:
+    """Revision to SHA-256; empty where there is no list."""
+    file = path(settings)
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    return dict(line.split() for line in lines if line.strip() and not line.startswith("#"))
+
+
+def sums(script: ScriptDirectory) -> dict[str, str]:
+    """Revision to the SHA-256 of its file as it is, oldest first."""
+    return {
+        each.revision: hashlib.sha256(Path(each.path).read_bytes()).hexdigest()
+        for each in reversed(list(script.walk_revisions("base", "heads")))
+    }
+
+
+def problems(settings: Settings, script: ScriptDirectory) -> Iterator[str]:
+    """What was changed or removed after its release."""
+    present = sums(script)
+    for revision, digest in listed(settings).items():
+        if revision not in present:
+            yield f"{revision} was released and is gone: schools have it in alembic_version. Put its file back."
+        elif present[revision] != digest:
+            yield f"{revision} was released and its file changed since. Put it back, and correct it by a new revision."
+
+
+def add(settings: Settings, script: ScriptDirectory) -> list[str]:
+    """Add what is not listed yet; returns it."""
+    known, present = listed(settings), sums(script)
+    new = [revision for revision in present if revision not in known]
+    lines = [f"{revision} {digest}" for revision, digest in (known | {name: present[name] for name in new}).items()]
+    path(settings).write_text(HEADER + "\n".join(lines) + "\n", "utf-8")
+    return new

@@ -1,0 +1,171 @@
+"""What a maker of rows has to know of a table: columns, keys, what they point to, which words its rules use."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from surefoot.catalogue.reader import BOOKKEEPING, RETIRED
+
+TABLES = sa.text("""
+select c.relname::text as table,
+       a.attname::text as column,
+       coalesce(b.typname, t.typname)::text as type,
+       format_type(coalesce(nullif(t.typbasetype, 0), t.oid),
+                   case when t.typbasetype <> 0 then t.typtypmod else a.atttypmod end) as printed,
+       coalesce(e.typname, '') <> '' as array,
+       a.attnotnull or coalesce(t.typnotnull, false) as not_null,
+       a.attidentity <> '' or a.attgenerated <> '' as made,
+       pg_get_expr(d.adbin, d.adrelid) as default,
+       (select array_agg(enumlabel::text order by enumsortorder)
+          from pg_enum
+         where enumtypid in (t.oid, t.typbasetype, e.oid)) as labels
+  from pg_class c
+  join pg_attribute a on a.attrelid = c.oid
+  join pg_type t on t.oid = a.atttypid
+  left join pg_type b on b.oid = nullif(t.typbasetype, 0)
+  left join pg_type e on e.oid = nullif(t.typelem, 0) and t.typcategory = 'A'
+  left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+ where c.relnamespace = current_schema()::regnamespace
+   and c.relkind in ('r', 'p')
+   and not c.relispartition
+   and c.relname <> all (:bookkeeping)
+   and a.attnum > 0
+   and not a.attisdropped
+   and not starts_with(a.attname, :retired)
+ order by c.relname, a.attnum
+""")
+RULES = sa.text("""
+select c.relname::text as table,
+       k.conname::text as name,
+       k.contype::text as kind,
+       pg_get_constraintdef(k.oid, true) as definition,
+       array(select attname::text from unnest(k.conkey) with ordinality as part (number, place)
+               join pg_attribute on attrelid = k.conrelid and attnum = number order by place) as columns,
+       r.relname::text as referent,
+       array(select attname::text from unnest(k.confkey) with ordinality as part (number, place)
+               join pg_attribute on attrelid = k.confrelid and attnum = number order by place) as referred
+  from pg_constraint k
+  join pg_class c on c.oid = k.conrelid
+  left join pg_class r on r.oid = k.confrelid
+ where c.relnamespace = current_schema()::regnamespace
+   and k.contype in ('c', 'f', 'p', 'u')
+   and k.conparentid = 0
+ order by 2, 3
+""")
+UNIQUE = sa.text("""
+select c.relname::text as table,
+       x.relname::text as name,
+       pg_get_indexdef(i.indexrelid, 0, true) as definition,
+       array(select attname::text from pg_attribute
+              where attrelid = i.indrelid
+                and (attnum = any (i.indkey::smallint[])
+                     or exists (select from pg_depend
+                                 where classid = 'pg_class'::regclass and objid = i.indexrelid
+                                   and refobjid = i.indrelid and refobjsubid = attnum))
+                and attnum > 0) as columns
+  from pg_index i
+  join pg_class c on c.oid = i.indrelid
+  join pg_class x on x.oid = i.indexrelid
+ where i.indisunique
+   and c.relnamespace = current_schema()::regnamespace
+ order by 1, 2
+""")
+_WORD = re.compile(r"'((?:[^']|'')*)'")
+_NUMBER = re.compile(r"(?<![\w.'])-?\d+(?:\.\d+)?(?![\w.'])")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `made` where the server makes its values, `labels` those of its enum type."""
+
+    name: str
+    type: str
+    printed: str
+    array: bool
+    not_null: bool
+    made: bool
+    default: str | None
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A foreign key."""
+
+    columns: tuple[str, ...]
+    table: str
+    referred: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A constraint or unique index by name: the columns it is about, and what it says."""
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+    definition: str
+
+    @property
+    def words(self) -> list[str]:
+        """The texts that it compares with."""
+        return [word.replace("''", "'") for word in _WORD.findall(self.definition)]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The numbers that it compares with, and their neighbours."""
+        found = _NUMBER.findall(_WORD.sub("''", self.definition))
+        return [
+            str(float(each) + step) if "." in each else str(int(each) + step) for each in found for step in (0, -1, 1)
+        ]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One table."""
+
+    name: str
+    columns: tuple[Column, ...]
+    pointers: tuple[Pointer, ...]
+    rules: Mapping[str, Rule]
+
+
+def read(connection: Connection) -> dict[str, Shape]:
+    """The tables of the current schema, those first that others point to."""
+    columns: dict[str, list[Column]] = {}
+    for row in connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING), "retired": RETIRED}):
+        columns.setdefault(row.table, []).append(
+            Column(
+                row.column, row.type, row.printed, row.array, row.not_null, row.made, row.default,
+                tuple(row.labels or ()),
+            )
+        )  # fmt: skip
+    pointers: dict[str, list[Pointer]] = {}
+    rules: dict[str, dict[str, Rule]] = {}
+    for row in connection.execute(RULES):
+        rule = Rule(row.name, row.kind, tuple(row.columns), row.definition)
+        rules.setdefault(row.table, {})[row.name] = rule
+        if row.kind == "f":
+            pointers.setdefault(row.table, []).append(Pointer(tuple(row.columns), row.referent, tuple(row.referred)))
+    for row in connection.execute(UNIQUE):
+        rules.setdefault(row.table, {}).setdefault(
+            row.name, Rule(row.name, "i", tuple(row.columns), row.definition.partition(" USING ")[2])
+        )
+    shapes = {
+        name: Shape(name, tuple(each), tuple(pointers.get(name, ())), rules.get(name, {}))
+        for name, each in columns.items()
+    }
+    return {name: shapes[name] for name in _ordered(shapes)}
+
+
+def _ordered(shapes: Mapping[str, Shape]) -> list[str]:
+    left = {name: {p.table for p in shape.pointers} - {name} for name, shape in shapes.items()}
+    ordered: list[str] = []
+    while left:
+        name = next((name for name, needs in left.items() if not needs & left.keys()), next(iter(left)))
+        ordered.append(name)
+        del left[name]
+    return ordered

@@ -1,0 +1,163 @@
+"""The columns of a table that exists: added, retired, changed, each in the way that nobody notices."""
+
+from collections.abc import Iterator
+
+from alembic.operations import ops
+
+from surefoot.autogenerate import rename_hints
+from surefoot.autogenerate.compared_sides import Way, quoted
+from surefoot.autogenerate.default_changes import changed_default, default
+from surefoot.autogenerate.directives import Ask, Filled, Remark, Sql, TakeBack, Unfinished, placeholder, variable_for
+from surefoot.autogenerate.identity_changes import identity
+from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.type_changes import type_changes
+from surefoot.catalogue.relations import Column, Relation
+from surefoot.online.backfill.operation import BackfillOp
+from surefoot.online.constraints.not_null import DropNotNullOnlineOp, SetNotNullOnlineOp
+from surefoot.online.retire.retire_operations import RestoreColumnOp, RetireColumnOp
+
+
+def columns(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
+    """What makes the columns of `current` those of `target`."""
+    there = {column.name: column for column in current.columns}
+    wanted = {column.name: column for column in target.columns}
+    added = [wanted[name] for name in _in_written_order(way, target) if name not in there]
+    gone = [column for column in current.columns if column.name not in wanted]
+    for column in added:
+        yield from _added(way, target.name, column)
+    for column in gone:
+        for hint in rename_hints.renamed_column(target.name, column, added) if way.upgrading else ():
+            yield Change(Phase.RETIRE_COLUMN, Remark(hint))
+        yield from _gone(target.name, column)
+    both = [(there[column.name], column) for column in target.columns if column.name in there]
+    yield from type_changes(way, current, both)
+    for old, new in both:
+        yield from _altered(way, target.name, old, new)
+
+
+def _added(way: Way, table: str, column: Column) -> Iterator[Change]:
+    """Added as nullable where its values are not there yet; filled; then never NULL."""
+    filled = _filled_by(column)
+    late = filled is None or bool(column.default and way.facts.volatile(column.default))
+    must_fill = not column.nullable and not column.generated and not column.identity
+    known = way.target.written_column(table, column.name)
+    if known is None:
+        yield Change(Phase.ASK, Unfinished(f"column {table}.{column.name} has to be added: {column.summary}"))
+        return
+    written = known._copy()  # noqa: SLF001  # as Alembic itself copies
+    if late and must_fill:
+        written.nullable = True
+    if late and column.default:
+        written.server_default = None
+    if column.identity or (column.generated and column.generated.endswith(" stored")):
+        yield Change(Phase.ASK, Unfinished(
+            f"{table}.{column.name} is {'an identity' if column.identity else 'a stored generated'} column: adding it "
+            "writes every row anew while nobody else gets to the table",
+            "delete this line where the table is small enough to wait for",
+        ))  # fmt: skip
+    add = ops.AddColumnOp(table, written, if_not_exists=True)
+    yield Change(
+        Phase.ADD_COLUMN,
+        TakeBack(RestoreColumnOp(table, column.name), [add]),
+        (Held(table, Lock.BRIEF, f"to add {column.name}"),),
+        None if late and must_fill else _said(way, table, column.name, column.default or "NULL"),
+    )
+    if late:
+        yield from _late(way, table, column, filled if must_fill or column.default else None, must_fill)
+
+
+def _late(way: Way, table: str, column: Column, filled: str | None, must_fill: bool) -> Iterator[Change]:
+    """What follows the addition of a column whose values come later."""
+    name = column.name
+    if column.default:
+        yield default(way, table, column)
+    if filled is None and not must_fill:
+        return
+    backfill: ops.MigrateOperation
+    if filled is None:
+        variable = variable_for(table, name)
+        hint = 'fill in what rows that are there get, as SQL text: "\'\'", "lower(email)", ...'
+        yield Change(Phase.ASK, Ask(variable, f"{table}.{name}", hint))
+        backfill = Filled(BackfillOp(table, {name: placeholder(variable)}, where=f"{quoted(name)} is null"), [variable])
+        value = "what the author chose"
+    else:
+        backfill = BackfillOp(table, {name: filled}, where=f"{quoted(name)} is null")
+        value = filled
+    yield Change(Phase.BACKFILL, backfill, (Held(table, Lock.ROWS),), _said(way, table, name, value))
+    if must_fill:
+        yield _set_not_null(table, name)
+
+
+def _said(way: Way, table: str, name: str, value: str) -> str:
+    if way.upgrading:
+        return f"{table}.{name} is new; rows that are there get {value}."
+    return f"{table}.{name} comes back with its values; rows that came since get {value}."
+
+
+def _filled_by(column: Column) -> str | None:
+    """The expression that fills the column in rows that are there; None where only its author knows one."""
+    if column.default:
+        return column.default
+    return None if not (column.nullable or column.generated or column.identity) else "null"
+
+
+def _gone(table: str, column: Column) -> Iterator[Change]:
+    if _filled_by(column) is None:  # the way back gives a value to rows that come meanwhile, before it forbids NULL
+        yield Change(Phase.RETIRE_COLUMN, DropNotNullOnlineOp(table, column.name))
+    yield Change(
+        Phase.RETIRE_COLUMN,
+        RetireColumnOp(table, column.name),
+        (Held(table, Lock.BRIEF, f"to set {column.name} aside"),),
+        f"{table}.{column.name} is set aside with its values, readable in schema retired; nothing is deleted.",
+    )
+
+
+def _altered(way: Way, table: str, old: Column, new: Column) -> Iterator[Change]:
+    name = new.name
+    if old.identity != new.identity:
+        yield from identity(way, table, old, new)
+    elif old.default != new.default and not new.generated:
+        yield from changed_default(way, table, old, new)
+    if old.generated != new.generated:
+        yield from _generation(table, old, new)
+    if old.nullability != new.nullability and not new.identity:
+        yield _drop_not_null(table, old, new) if new.nullable else _set_not_null(table, name)
+    if old.comment != new.comment:
+        yield Change(
+            Phase.COMMENT,
+            ops.AlterColumnOp(table, name, modify_comment=new.comment),
+            (Held(table, Lock.QUIET, "for comments"),),
+        )
+
+
+def _generation(table: str, old: Column, new: Column) -> Iterator[Change]:
+    if new.generated is None:
+        drop = f"alter table {quoted(table)} alter column {quoted(new.name)} drop expression if exists"
+        yield Change(Phase.ALTER, Sql(drop), (Held(table, Lock.BRIEF, f"for the expression of {new.name}"),))
+        return
+    yield Change(Phase.ASK, Unfinished(
+        f"{table}.{new.name} is generated as {old.generated or 'nothing'} and shall be as {new.generated}",
+        "no operation does this beside the users' work: add a new column, or alter the table where it is small",
+    ))  # fmt: skip
+
+
+def _set_not_null(table: str, name: str) -> Change:
+    return Change(
+        Phase.NOT_NULL,
+        SetNotNullOnlineOp(table, name),
+        (Held(table, Lock.BRIEF, f"for NOT NULL of {name}"), Held(table, Lock.QUIET, "while rows are checked")),
+    )
+
+
+def _drop_not_null(table: str, old: Column, new: Column) -> Change:
+    """Late, as every rule goes; what makes the values of another type may make a NULL of one."""
+    phase = Phase.DROP_NOT_NULL if old.type == new.type else Phase.CLEAR_CONSTRAINT
+    held = (Held(table, Lock.BRIEF, f"to allow NULL in {new.name}"),)
+    return Change(phase, DropNotNullOnlineOp(table, new.name), held)
+
+
+def _in_written_order(way: Way, target: Relation) -> list[str]:
+    """The columns as their author put them; the catalogue knows no order."""
+    table = way.target.table(target.name)
+    known = [column.name for column in table.c] if table is not None else []
+    return sorted((c.name for c in target.columns), key=lambda name: known.index(name) if name in known else len(known))

@@ -1,0 +1,106 @@
+"""Identity columns and the older serial ones: one becomes the other without a gap in the numbers."""
+
+from collections.abc import Iterator
+
+from surefoot.autogenerate.compared_sides import Way, quoted, text
+from surefoot.autogenerate.directives import Sql
+from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.catalogue.model import Sequence
+from surefoot.catalogue.relations import Column
+from surefoot.online.constraints.not_null import SetNotNullOnlineOp
+
+# Each may run again after it was cut off. The next number is worked out under the lock that the change needs anyway.
+TO_IDENTITY = """
+do $$
+declare
+    sequence text := pg_get_serial_sequence({table_text}, {column_text});
+    next bigint;
+begin
+    if exists (select from pg_attribute where attrelid = {table_text}::regclass and attname = {column_text}
+               and attidentity = '') then
+        lock table {table} in access exclusive mode;
+{next}        alter table {table} alter column {column} drop default;
+        execute coalesce('drop sequence ' || sequence, '');
+        alter table {table} alter column {column} add generated {generated} as identity{options};
+        perform setval(pg_get_serial_sequence({table_text}, {column_text}), next, false);
+    end if;
+end
+$$
+"""
+# A number that was drawn and rolled back, or set and not drawn yet, counts; where keys were set by hand, the next is
+# above them.
+NEXT = """
+        select coalesce(max({column}), 0) + 1 into next from {table};
+        if sequence is not null then
+            execute 'select greatest($1, last_value + is_called::integer) from ' || sequence into next using next;
+        end if;
+"""
+FROM_IDENTITY = """
+do $$
+declare
+    sequence text := pg_get_serial_sequence({table_text}, {column_text});
+    next bigint;
+begin
+    if exists (select from pg_attribute where attrelid = {table_text}::regclass and attname = {column_text}
+               and attidentity <> '') then
+        lock table {table} in access exclusive mode;
+{next}        alter table {table} alter column {column} drop identity;
+{serial}    end if;
+end
+$$
+"""
+SERIAL = """
+        create sequence {sequence} as {type} owned by {table}.{column};
+        perform setval({sequence_text}, next, false);
+        alter table {table} alter column {column} set default {default};
+"""
+
+
+def identity(way: Way, table: str, old: Column, new: Column) -> Iterator[Change]:
+    """What makes the identity of `old` that of `new`, a serial's default included."""
+    held = (Held(table, Lock.BRIEF, f"for the identity of {new.name}"),)
+    if old.identity and new.identity:
+        sql = f"alter table {quoted(table)} alter column {quoted(new.name)} set generated {new.identity}"
+    elif new.identity:
+        if old.nullable:
+            yield Change(Phase.CHANGE_TYPE, SetNotNullOnlineOp(table, new.name), held)
+        sql = _filled(TO_IDENTITY, table, new, generated=new.identity, options=_options(way, table, new))
+    else:
+        sql = _filled(FROM_IDENTITY, table, new, serial=_serial(way, table, new))
+    yield Change(Phase.ALTER, Sql(sql.strip()), held, f"{table}.{new.name} goes on counting where it was.")
+
+
+def _serial(way: Way, table: str, column: Column) -> str:
+    """The sequence and the default of a serial column; none where it is to have none."""
+    sequence = owned_by(way, table, column.name)
+    if column.default is None or sequence is None:
+        return ""
+    return _filled(
+        SERIAL.removeprefix("\n"), table, column,
+        sequence=quoted(sequence.name), sequence_text=text(quoted(sequence.name)), type=sequence.type,
+        default=column.default,
+    )  # fmt: skip
+
+
+def _options(way: Way, table: str, column: Column) -> str:
+    sequence = owned_by(way, table, column.name)
+    usual = f"{table}_{column.name}_seq"
+    if sequence is None or sequence.name == usual:
+        return ""
+    return f" (sequence name {quoted(sequence.name)})"
+
+
+def owned_by(way: Way, table: str, column: str) -> Sequence | None:
+    """The sequence that the column has in the target."""
+    for sequence in way.target.catalogue.sequences:
+        if sequence.owner is not None and (sequence.owner.table, sequence.owner.column) == (table, column):
+            return sequence
+    return None
+
+
+def _filled(template: str, table: str, column: Column, **more: str) -> str:
+    next_ = NEXT.removeprefix("\n").format(table=quoted(table), column=quoted(column.name))
+    return template.format(
+        next=next_, table=quoted(table), table_text=text(quoted(table)),
+        column=quoted(column.name), column_text=text(column.name), **more,
+    )  # fmt: skip

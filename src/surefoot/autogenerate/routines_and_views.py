@@ -1,0 +1,163 @@
+"""Functions, views, triggers and policies: no rows are in them, so they are replaced by their definitions."""
+
+from collections.abc import Iterator
+
+from surefoot.autogenerate import parsed_definitions
+from surefoot.autogenerate.comment_changes import comment
+from surefoot.autogenerate.compared_sides import Way, quoted
+from surefoot.autogenerate.directives import Sql, Unfinished
+from surefoot.autogenerate.matching import pairs
+from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.type_changes import changing_columns
+from surefoot.catalogue.model import Function
+from surefoot.catalogue.relations import Policy, Relation, Trigger
+
+_ENABLED = {"on": "enable", "off": "disable", "on replicas only": "enable replica", "always": "enable always"}
+
+
+def functions(way: Way) -> Iterator[Change]:
+    """Functions and procedures, before the tables whose triggers call them."""
+    for old, new in pairs(way.current.catalogue.functions, way.target.catalogue.functions):
+        if new is None:
+            assert old is not None
+            yield Change(Phase.DROP_FUNCTION, Sql(f"drop {old.kind} if exists {old.name}"))
+            continue
+        if old is None or old.definition != new.definition:
+            yield from _function(old, new)
+        if (old.comment if old else None) != new.comment:
+            yield comment(new.kind, new.name, new.comment)
+
+
+def _function(old: Function | None, new: Function) -> Iterator[Change]:
+    if new.kind == "aggregate" or (old is not None and old.kind != new.kind):
+        yield Change(Phase.ASK, Unfinished(f"{new.kind} {new.name} has to be made: {new.definition}"))
+        return
+    if old is not None and _returns(old) != _returns(new):
+        yield Change(Phase.CREATE_FUNCTION, Sql(f"drop {old.kind} if exists {old.name}"))
+    body = new.definition.rstrip("\n")
+    if " LANGUAGE sql" in body:  # it may be about tables and columns that come later in the revision
+        yield Change(Phase.CREATE_FUNCTION, Sql("set local check_function_bodies = off"))
+    yield Change(Phase.CREATE_FUNCTION, Sql(body))
+
+
+def _returns(function: Function) -> str:
+    return next((line.strip() for line in function.definition.splitlines() if line.startswith(" RETURNS ")), "")
+
+
+def views(way: Way) -> Iterator[Change]:
+    """Views, dropped before the tables they read are touched, created after; those first that others read."""
+    kinds = {"view", "materialized view"}
+    current = [each for each in way.current.catalogue.relations if each.kind in kinds]
+    target = [each for each in way.target.catalogue.relations if each.kind in kinds]
+    affected = _affected(way, current, target)
+    for old in reversed(_ordered([old for old in current if old.name in affected])):
+        yield Change(Phase.DROP_DEPENDENT, Sql(f"drop {old.kind} if exists {quoted(old.name)}"))
+    created = _ordered([new for new in target if new.name in affected])
+    for new in created:
+        options = f" with ({', '.join(new.options)})" if new.options else ""
+        word = "create materialized view if not exists" if new.kind == "materialized view" else "create or replace view"
+        query = (new.definition or "").rstrip().removesuffix(";")
+        yield Change(Phase.CREATE_DEPENDENT, Sql(f"{word} {quoted(new.name)}{options} as\n{query}"))
+        for index in new.indexes:
+            sql = index.definition.replace(" INDEX ", " INDEX IF NOT EXISTS ", 1)
+            yield Change(Phase.CREATE_DEPENDENT, Sql(sql))
+    there = {old.name: old.comment for old in current if old.name not in affected}
+    for new in target:
+        if there.get(new.name) != new.comment:
+            yield comment(new.kind, quoted(new.name), new.comment)
+
+
+def _affected(way: Way, current: list[Relation], target: list[Relation]) -> set[str]:
+    """The views that differ, and those that read one of them, or a table whose columns change their type or go."""
+    there, wanted = ({view.name: _said(view) for view in views} for views in (current, target))
+    affected = {name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name)}
+    touched = {
+        name
+        for name, table in way.current.relations.items()
+        if _loses(table, way.target.relations.get(name))
+        or (table.kind.endswith("table") and any(changing_columns(way, name)))
+    }
+    while True:
+        more = {
+            view.name
+            for view in (*current, *target)
+            if any(
+                parsed_definitions.mentions(view.definition or "", name) for name in (affected | touched) - {view.name}
+            )
+        }
+        if more <= affected:
+            return affected
+        affected |= more
+
+
+def _said(view: Relation) -> tuple[object, ...]:
+    return view.kind, view.definition, view.options, view.indexes
+
+
+def _loses(current: Relation, target: Relation | None) -> bool:
+    if not current.kind.endswith("table"):
+        return False
+    there = {(column.name, column.type, column.collation) for column in (target.columns if target else ())}
+    return not {(column.name, column.type, column.collation) for column in current.columns} <= there
+
+
+def _ordered(relations: list[Relation]) -> list[Relation]:
+    """Each after those that its query names."""
+    left = {relation.name: relation for relation in relations}
+    ordered: list[Relation] = []
+    while left:
+        free = next(
+            (
+                name
+                for name, relation in left.items()
+                if not any(
+                    parsed_definitions.mentions(relation.definition or "", other) for other in left if other != name
+                )
+            ),
+            next(iter(left)),
+        )
+        ordered.append(left.pop(free))
+    return ordered
+
+
+def on_table(current: Relation, target: Relation) -> Iterator[Change]:
+    """Triggers and policies of a table."""
+    yield from _triggers(current, target)
+    table = quoted(target.name)
+    for old, new in pairs(current.policies, target.policies):
+        drop = f"drop policy if exists {quoted((new or old).name)} on {table}"  # type: ignore[union-attr]  # one is there
+        held = (Held(target.name, Lock.BRIEF, "for its policies"),)
+        if new is None or (old is not None and old.definition != new.definition):
+            yield Change(Phase.DROP_DEPENDENT, Sql(drop), held)
+        if new is not None and (old is None or old.definition != new.definition):
+            yield Change(Phase.CREATE_DEPENDENT, Sql(drop, _create_policy(table, new)), held)
+        if new is not None and new.comment != (old.comment if old and old.definition == new.definition else None):
+            yield comment("policy", f"{quoted(new.name)} on {table}", new.comment, target.name)
+
+
+def _triggers(current: Relation, target: Relation) -> Iterator[Change]:
+    table = quoted(target.name)
+    held = (Held(target.name, Lock.FOREIGN_KEY, "for its triggers"),)
+    for old, new in pairs(current.triggers, target.triggers):
+        drop = f"drop trigger if exists {quoted((new or old).name)} on {table}"  # type: ignore[union-attr]  # one is there
+        same = old is not None and new is not None and old.definition == new.definition
+        if new is None:
+            yield Change(Phase.DROP_DEPENDENT, Sql(drop), (Held(target.name, Lock.BRIEF, "for its triggers"),))
+            continue
+        if not same:
+            yield Change(Phase.CREATE_DEPENDENT, _create_trigger(drop, new), held)
+        if new.enabled != (old.enabled if old and same else "on"):
+            sql = f"alter table {table} {_ENABLED[new.enabled]} trigger {quoted(new.name)}"
+            yield Change(Phase.CREATE_DEPENDENT, Sql(sql), held)
+        if new.comment != (old.comment if old and same else None):
+            yield comment("trigger", f"{quoted(new.name)} on {table}", new.comment, target.name)
+
+
+def _create_trigger(drop: str, trigger: Trigger) -> Sql:
+    if trigger.definition.startswith("CREATE CONSTRAINT TRIGGER"):
+        return Sql(drop, trigger.definition)
+    return Sql(trigger.definition.replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1))
+
+
+def _create_policy(table: str, policy: Policy) -> str:
+    return f"create policy {quoted(policy.name)} on {table} as {policy.definition}"

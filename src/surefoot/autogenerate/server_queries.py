@@ -1,0 +1,50 @@
+"""What only the server knows: which functions are volatile, which types it turns into which."""
+
+import re
+from functools import cache
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from surefoot.autogenerate.table_rewrites import ZONES, Type
+
+_VOLATILE = sa.text("select exists (select from pg_proc where proname = any(:names) and provolatile = 'v')")
+_CALL = re.compile(r"""(?:"((?:[^"]|"")+)"|(\w+))\(""")
+_CAST = sa.text("""
+select castcontext
+  from pg_cast
+ where castsource = to_regtype(:old)
+   and casttarget = to_regtype(:new)
+""")
+_STRINGS = frozenset({"text", "character varying", "character"})
+_INEXACT = frozenset({"double precision", "real"})
+
+
+class Facts:
+    """Questions to the server of one connection; each is asked once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.volatile = cache(self._volatile)
+
+    def _volatile(self, expression: str) -> bool:
+        """Whether a default has to be worked out for each row, so that a column with it writes the table anew."""
+        names = [quoted.replace('""', '"') or bare for quoted, bare in _CALL.findall(expression)]
+        return bool(names) and bool(self.connection.scalar(_VOLATILE, {"names": names}))
+
+    def conversion(self, column: str, old: str, new: str, enums: frozenset[str]) -> str | None:
+        """The expression that makes a value of type `new` out of `column` (quoted) of type `old`; None: nobody knows.
+
+        The column alone where an assignment does it: it fails on what does not fit, where a cast would cut silently.
+        """
+        one, other = Type.read(old).base, Type.read(new).base
+        if {one, other} == ZONES:
+            return f"{column} at time zone 'UTC'"  # an assignment would trust the session's zone
+        if one in enums and other in enums:
+            return f"{column}::text::{new}"
+        if one in _INEXACT and other == "numeric":
+            return f"{column}::text::numeric"  # a direct cast keeps 15 digits of 17
+        if one == other or other in _STRINGS:
+            return column
+        context = "e" if one in _STRINGS else self.connection.scalar(_CAST, {"old": one, "new": other})
+        return {"e": f"{column}::{new}", "a": column, "i": column}.get(context or "")

@@ -1,0 +1,199 @@
+"""Types of the schema's own and its sequences: enum types, domains, composite types, free sequences."""
+
+from collections.abc import Iterator
+
+from surefoot.autogenerate import rename_hints
+from surefoot.autogenerate.comment_changes import comment
+from surefoot.autogenerate.compared_sides import Way, quoted, text
+from surefoot.autogenerate.directives import Remark, Sql, Unfinished
+from surefoot.autogenerate.matching import pairs
+from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.catalogue.model import Domain, EnumType, Sequence
+from surefoot.online.enums.enum_operations import ChangeEnumOp, CreateEnumOp, RetireEnumOp
+
+SET_ASIDE = """
+do $$
+begin
+    if to_regclass({name_text}) is not null then
+        create schema if not exists retired;
+        alter sequence {name} owned by none;
+        alter sequence {name} set schema retired;
+    end if;
+end
+$$
+"""
+MOVED = "lint: ban-set-schema the models use it no more, or not yet"
+TAKE_BACK = """
+do $$
+begin
+    if to_regclass({name_text}) is null and to_regclass({aside_text}) is not null then
+        execute format('alter sequence {aside} set schema %I', current_schema());
+        if not exists (select from pg_depend where refclassid = 'pg_namespace'::regclass
+                       and refobjid = 'retired'::regnamespace) then
+            drop schema retired;
+        end if;
+    else
+        create sequence if not exists {name}{options};
+    end if;
+end
+$$
+"""
+
+
+def kinds(way: Way) -> Iterator[Change]:
+    """What makes the types and sequences of the current side those of the target."""
+    yield from _enums(way)
+    yield from _sequences(way)
+    for old, new in pairs(way.current.catalogue.domains, way.target.catalogue.domains):
+        yield from _domain(old, new)
+    composites = ([each for each in side.catalogue.relations if each.kind == "composite type"]
+                  for side in (way.current, way.target))  # fmt: skip
+    for was, becomes in pairs(*composites):
+        verb = "changed" if was and becomes else "created" if becomes else "dropped"
+        name = (becomes or was).name  # type: ignore[union-attr]  # one of a pair is there
+        yield Change(Phase.ASK, Unfinished(f"composite type {name} has to be {verb}"))
+
+
+def _enums(way: Way) -> Iterator[Change]:
+    for old, new in pairs(way.current.catalogue.enums, way.target.catalogue.enums):
+        if new is None:
+            assert old is not None
+            yield Change(
+                Phase.RETIRE_TYPE, RetireEnumOp(old.name), (), f"Type {old.name} is set aside with what still uses it."
+            )
+        elif old is None:
+            yield Change(Phase.CREATE_TYPE, CreateEnumOp(new.name, new.labels))
+        elif old.labels != new.labels:
+            yield from _labels(way, old, new)
+        if new is not None and (old.comment if old else None) != new.comment:
+            yield comment("type", quoted(new.name), new.comment)
+
+
+def _labels(way: Way, old: EnumType, new: EnumType) -> Iterator[Change]:
+    gone = [label for label in old.labels if label not in new.labels]
+    added = [label for label in new.labels if label not in old.labels]
+    for hint in rename_hints.renamed_label(old.name, gone, added) if way.upgrading else ():
+        yield Change(Phase.CHANGE_TYPE, Remark(hint))
+    only_added = [label for label in new.labels if label in old.labels] == list(old.labels)
+    if gone:
+        yield Change(
+            Phase.CHANGE_TYPE,
+            Remark(
+                f"Rows that hold {', '.join(map(repr, gone))} stop this: op.backfill them before, if there are any."
+            ),
+        )
+    users: dict[str, list[str]] = {}
+    for table in way.current.catalogue.tables:
+        for column in table.columns:
+            if column.type == quoted(old.name) and way.target.column(table.name, column.name) is not None:
+                users.setdefault(table.name, []).append(column.name)
+    held = () if only_added else tuple(
+        held for table in users for held in (Held(table, Lock.BRIEF, "to swap columns"), Held(table, Lock.ROWS))
+    )  # fmt: skip
+    yield Change(
+        Phase.CREATE_TYPE if only_added else Phase.CHANGE_TYPE,
+        ChangeEnumOp(old.name, new.labels, old.labels, {} if only_added else users),
+        held,
+        None
+        if only_added
+        else f"Columns of type {old.name} are copied to one without {', '.join(gone) or 'its order'};"
+        " the old ones stay beside them, retired.",
+    )
+
+
+def _sequences(way: Way) -> Iterator[Change]:
+    """Those that are nobody's: one that belongs to a column comes and goes with it."""
+    for old, new in pairs(way.current.catalogue.sequences, way.target.catalogue.sequences):
+        if new is None:
+            assert old is not None
+            if not _told(way, old):
+                held = (Held(old.owner.table, Lock.BRIEF, f"to set {old.name} aside"),) if old.owner else ()
+                yield Change(
+                    Phase.RETIRE_TYPE, Sql(_set_aside(old), remark=MOVED), held, f"Sequence {old.name} is set aside."
+                )
+        elif old is None:
+            if new.owner is None or _is_default(way, new):
+                yield Change(Phase.CREATE_TYPE, Sql(_take_back(new), remark=MOVED))
+                if new.owner is not None:
+                    yield _owner(new)
+        else:
+            yield from _sequence(way, old, new)
+
+
+def _set_aside(sequence: Sequence) -> str:
+    """It goes with the number it had counted to."""
+    name = quoted(sequence.name)
+    return SET_ASIDE.format(name=name, name_text=text(name)).strip()
+
+
+def _take_back(sequence: Sequence) -> str:
+    name = quoted(sequence.name)
+    return TAKE_BACK.format(
+        name=name,
+        name_text=text(name),
+        aside=f"retired.{name}",
+        aside_text=text(f"retired.{name}"),
+        options=_options(sequence),
+    ).strip()
+
+
+def _is_default(way: Way, sequence: Sequence) -> bool:
+    """Whether a column of a table that exists is to take its default from the sequence."""
+    assert sequence.owner is not None
+    table, column = sequence.owner.table, sequence.owner.column
+    new = way.target.column(table, column)
+    old = way.current.column(table, column)
+    return (
+        new is not None
+        and new.identity is None
+        and table in way.current.relations
+        and (old is None or old.identity is None)
+    )
+
+
+def _sequence(way: Way, old: Sequence, new: Sequence) -> Iterator[Change]:
+    if old.owner != new.owner and not _told(way, new):
+        yield _owner(new)
+    attributes = ("type", "start", "increment", "minimum", "maximum", "cache", "cycle")
+    if any(getattr(old, each) != getattr(new, each) for each in attributes) and not _told(way, new):
+        yield Change(Phase.ALTER, Sql(f"alter sequence {quoted(new.name)}{_options(new)}"))
+    if old.comment != new.comment:
+        yield comment("sequence", quoted(new.name), new.comment)
+
+
+def _told(way: Way, sequence: Sequence) -> bool:
+    """Whether the sequence is made anew with the identity of its column."""
+    if sequence.owner is None:
+        return False
+    place = (sequence.owner.table, sequence.owner.column)
+    one, other = way.current.column(*place), way.target.column(*place)
+    return one is None or other is None or one.identity != other.identity
+
+
+def _owner(new: Sequence) -> Change:
+    owner = f"{quoted(new.owner.table)}.{quoted(new.owner.column)}" if new.owner else "none"
+    return Change(Phase.ALTER, Sql(f"alter sequence {quoted(new.name)} owned by {owner}"))
+
+
+def _options(new: Sequence) -> str:
+    return (
+        f" as {new.type} increment by {new.increment} minvalue {new.minimum} maxvalue {new.maximum}"
+        f" start with {new.start} cache {new.cache} {'cycle' if new.cycle else 'no cycle'}"
+    )
+
+
+def _domain(old: Domain | None, new: Domain | None) -> Iterator[Change]:
+    if new is not None and old is None:
+        collation = f" collate {quoted(new.collation)}" if new.collation else ""
+        default = f" default {new.default}" if new.default else ""
+        checks = "".join(f" constraint {check}" for check in new.checks)
+        null = " not null" if new.nullability == "not null" else ""
+        create = f"create domain {quoted(new.name)} as {new.type}{collation}{default}{null}{checks}"
+        missing = f"to_regtype({text(quoted(new.name))}) is null"
+        block = f"do $$\nbegin\n    if {missing} then\n        {create};\n    end if;\nend\n$$"
+        yield Change(Phase.CREATE_TYPE, Sql(block))
+        if new.comment:
+            yield comment("domain", quoted(new.name), new.comment)
+    elif old is not None:
+        what = f"domain {old.name} has to be {'changed' if new else 'dropped'}: {(new or old).summary}"
+        yield Change(Phase.ASK, Unfinished(what, "a domain is checked in every table that uses it; write what is safe"))

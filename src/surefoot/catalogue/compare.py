@@ -1,0 +1,183 @@
+"""`compare` lists how a catalogue deviates from the expected one: each cause once, without its consequences."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from surefoot.catalogue.differences import Deviation, Difference, Kind, Sides
+from surefoot.catalogue.model import Catalogue, Owner, Sequence
+from surefoot.catalogue.relations import Column, Constraint, Index, Relation
+
+_PARTS = frozenset({"columns", "constraints", "indexes", "triggers", "policies"})
+_SIMPLE = re.compile(r"[a-z_][a-z0-9_$]*")
+
+
+class _Part(Protocol):
+    """What every value of a catalogue has."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def summary(self) -> str: ...
+
+
+_P = TypeVar("_P", bound=_Part)
+_Shaped = TypeVar("_Shaped", Constraint, Index)
+
+
+def compare(expected: Catalogue, found: Catalogue) -> Difference:
+    """Every deviation of `found` from `expected`; none exactly when the two are equal.
+
+    What is missing or unexpected is one deviation together with all that hangs on it: a table with its columns, a
+    constraint with its index, an identity column with its sequence. A constraint or index renamed is one, too.
+    """
+    relations = (_relation(*pair) for pair in _pairs(expected.relations, found.relations))
+    return Difference(
+        (
+            *(deviation for deviations in relations for deviation in deviations),
+            *_each(expected.enums, found.enums, lambda enum: f"enum {_quoted(enum.name)}"),
+            *_each(expected.domains, found.domains, lambda domain: f"domain {_quoted(domain.name)}"),
+            *_sequences(expected, found),
+            *_each(expected.functions, found.functions, lambda function: f"{function.kind} {function.name}"),
+        )
+    )
+
+
+def _relation(expected: Relation | None, found: Relation | None) -> Iterator[Deviation]:
+    if expected == found:  # nearly always, and far quicker than to look at each part
+        return
+    if expected is None or found is None:
+        yield from _compared(expected, found, _relation_label)
+        return
+    if expected.kind != found.kind:
+        sides = Sides(expected, found)
+        yield Deviation(Kind.DIFFERENT, _relation_label(expected), "kind", expected.kind, found.kind, sides)
+        return
+    yield from _compared(expected, found, _relation_label, skip=_PARTS)
+    table = _quoted(expected.name)
+    if expected.definition == found.definition:  # of a view: its columns follow from its query
+        yield from _each(
+            expected.columns, found.columns, lambda column: f"column {table}.{_quoted(column.name)}", expected.name
+        )
+    constraints, renamed = _named_alike(expected.constraints, found.constraints)
+    yield from (_rename("constraint", expected.name, *pair) for pair in renamed)
+    yield from _each(expected.constraints, constraints, _on("constraint", table), expected.name)
+    yield from _indexes(table, expected, found)
+    yield from _each(expected.triggers, found.triggers, _on("trigger", table), expected.name)
+    yield from _each(expected.policies, found.policies, _on("policy", table), expected.name)
+
+
+def _indexes(table: str, expected: Relation, found: Relation) -> Iterator[Deviation]:
+    """The indexes, without those behind a constraint that deviates itself."""
+    said, says = ({k.name: k.definition for k in relation.constraints} for relation in (expected, found))
+    blamed = {name for name in said.keys() | says.keys() if said.get(name) != says.get(name)}
+    told = {index.name for index in (*expected.indexes, *found.indexes) if index.constraint in blamed}
+    ours, theirs = ([i for i in relation.indexes if i.name not in told] for relation in (expected, found))
+    indexes, renamed = _named_alike(ours, theirs)
+    yield from (_rename("index", expected.name, *pair) for pair in renamed)
+    yield from _each(ours, indexes, _on("index", table), expected.name)
+
+
+def _sequences(expected: Catalogue, found: Catalogue) -> Iterator[Deviation]:
+    """The sequences, without those that came or went with their column or with its identity."""
+    ours, theirs = _columns(expected), _columns(found)
+
+    def told(sequence: Sequence | None) -> bool:
+        if sequence is None or sequence.owner is None:
+            return False
+        one, other = ours.get(sequence.owner), theirs.get(sequence.owner)
+        return one is None or other is None or one.identity != other.identity
+
+    for pair in _pairs(expected.sequences, found.sequences):
+        if all(pair) or not any(map(told, pair)):
+            yield from _compared(*pair, lambda sequence: f"sequence {_quoted(sequence.name)}")
+
+
+def _columns(catalogue: Catalogue) -> dict[Owner, Column]:
+    return {
+        Owner(relation.name, column.name): column for relation in catalogue.relations for column in relation.columns
+    }
+
+
+def _named_alike(
+    expected: Collection[_Shaped], found: Collection[_Shaped]
+) -> tuple[list[_Shaped], list[tuple[_Shaped, _Shaped]]]:
+    """`found` with the expected names where only the name differs, and these pairs: expected, found."""
+    wanted, there = {one.name for one in expected}, {other.name for other in found}
+    lost = {one.shape: one for one in expected if one.name not in there}
+    alike, renamed = [], []
+    for other in found:
+        one = None if other.name in wanted else lost.pop(other.shape, None)
+        if one is None:
+            alike.append(other)
+        else:
+            alike.append(dataclasses.replace(other, name=one.name, definition=one.definition))
+            renamed.append((one, other))
+    return alike, renamed
+
+
+def _rename(what: str, table: str, one: _Shaped, other: _Shaped) -> Deviation:
+    label = _on(what, _quoted(table))(one)
+    return Deviation(Kind.DIFFERENT, label, "name", _quoted(one.name), _quoted(other.name), Sides(one, other, table))
+
+
+def _on(what: str, table: str) -> Callable[[_Part], str]:
+    return lambda part: f"{what} {_quoted(part.name)} on {table}"
+
+
+def _each(
+    expected: Iterable[_P], found: Iterable[_P], label: Callable[[_P], str], table: str | None = None
+) -> Iterator[Deviation]:
+    for pair in _pairs(expected, found):
+        yield from _compared(*pair, label, table=table)
+
+
+def _pairs(expected: Iterable[_P], found: Iterable[_P]) -> Iterator[tuple[_P | None, _P | None]]:
+    ours, theirs = {one.name: one for one in expected}, {other.name: other for other in found}
+    for name in sorted(ours.keys() | theirs.keys()):
+        yield ours.get(name), theirs.get(name)
+
+
+def _compared(
+    expected: _P | None,
+    found: _P | None,
+    label: Callable[[_P], str],
+    *,
+    skip: Collection[str] = (),
+    table: str | None = None,
+) -> Iterator[Deviation]:
+    """One deviation for a thing that one side lacks, else one for each attribute that differs."""
+    sides = Sides(expected, found, table)
+    if expected is None or found is None:
+        if expected is not None:
+            yield Deviation(Kind.MISSING, label(expected), None, expected.summary, None, sides)
+        if found is not None:
+            yield Deviation(Kind.UNEXPECTED, label(found), None, None, found.summary, sides)
+        return
+    for attribute in (field.name for field in dataclasses.fields(expected) if field.name not in skip):
+        one, other = getattr(expected, attribute), getattr(found, attribute)
+        if one != other:
+            words = attribute.replace("_", " ")
+            shown = _shown(words, one), _shown(words, other)
+            yield Deviation(Kind.DIFFERENT, label(expected), words, *shown, sides)
+
+
+def _shown(words: str, value: object) -> str | None:
+    if isinstance(value, bool):
+        return words if value else f"not {words}"
+    if isinstance(value, tuple):
+        return ", ".join(value) or None
+    return None if value is None else str(value)
+
+
+def _relation_label(relation: Relation) -> str:
+    return f"{relation.kind} {_quoted(relation.name)}"
+
+
+def _quoted(name: str) -> str:
+    """`name` as SQL writes it, so that an awkward one can be told from the words around it."""
+    return name if _SIMPLE.fullmatch(name) else '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,88 @@
+"""`ourschool new`, `ourschool prove`, `ourschool check`: what the author of a revision asks."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from surefoot.author import project_check as checks
+from surefoot.author import releases
+from surefoot.author import revision_test as proofs
+from surefoot.cli.context import print_json, project
+from surefoot.cli.formatting import paragraph
+from surefoot.cli.options import AsJson, DatabaseUrl
+from surefoot.environment import alembic_api
+from surefoot.revision_catalogues import build
+
+
+def new(
+    message: Annotated[str, typer.Argument(help="What changes and where; it names the file.")],
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write a revision from the models, and prove it.
+
+    Example: ourschool new "add avatar_url to users"
+    """
+    settings, url = project(database_url)
+    written = proofs.write(settings, url, message)
+    if written is None:
+        typer.echo("null" if as_json else "Models and revisions agree: no file was written.")
+        return
+    _show(proofs.prove(settings, url, written.revision), as_json=as_json)
+
+
+def prove(
+    revision: Annotated[str, typer.Argument(help="The id, or its beginning.")] = "head",
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Try a revision up, down and up, look for drift, and lint it.
+
+    Example: ourschool prove head
+    """
+    _show(proofs.prove(*project(database_url), revision), as_json=as_json)
+
+
+def check(
+    release: Annotated[bool, typer.Option("--release", help="Then list what is new as released.")] = False,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Check the project as CI does; exit 1 where something is found.
+
+    Example: ourschool check
+    """
+    settings, url = project(database_url)
+    outcomes = []
+    for outcome in checks.check(settings, url):
+        outcomes.append(outcome)
+        if not as_json:
+            typer.echo(f"{'found' if outcome.problems else 'ok':<6}{outcome.name}")
+            for problem in outcome.problems:
+                typer.echo(f"      {problem}")
+    if as_json:
+        print_json([asdict(outcome) for outcome in outcomes])
+    if any(outcome.problems for outcome in outcomes):
+        raise typer.Exit(1)
+    if release:
+        build.ship(settings, url)
+        new_ones = releases.add(settings, alembic_api.script(settings))
+        typer.echo(f"Released: {', '.join(new_ones) or 'nothing that was not before'}.", err=as_json)
+
+
+def _show(proof: proofs.Proof, *, as_json: bool) -> None:
+    if as_json:
+        told = asdict(proof) | {"file": str(proof.file), "holds": proof.holds}
+        del told["findings"]
+        print_json(told)
+    else:
+        typer.echo(f"{proof.file}")
+        for step in proof.steps:
+            typer.echo(f"  {'wrong' if step.problems else 'ok':<6}{step.what} ({step.seconds:.2f} s)")
+            for line in (*step.problems, *step.notes):
+                typer.echo(paragraph(line, " " * 8, " " * 8))
+        verdict = "Proven." if proof.holds else f"Not proven: mend the file, then ourschool prove {proof.revision}."
+        typer.echo(paragraph(f"{verdict} Read it whole before you commit it."))
+    if not proof.holds:
+        raise typer.Exit(1)

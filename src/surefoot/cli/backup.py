@@ -1,0 +1,191 @@
+"""`ourschool backup`, `backup list`, `backup verify`, `backup prune`: backups that prove themselves."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from surefoot import settings
+from surefoot.cli.context import print_json, project
+from surefoot.cli.formatting import paragraph
+from surefoot.cli.options import AsJson, DatabaseUrl
+from surefoot.cli.progress import telling
+from surefoot.operate.backup import Backup, Rule, backup, find, prune, store, verify, verify_files
+from surefoot.operate.backup.server_facts import name_of
+from surefoot.operate.interrupted_notice import unfinished
+
+app = typer.Typer(invoke_without_command=True, add_completion=False)
+
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Connections at once; 4 at most without.")]
+
+
+@app.callback()
+def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
+    """Back up the database while the school goes on.
+
+    Example: ourschool backup --jobs 2
+
+    A backup is a folder under OURSCHOOL_BACKUPS (./backups): the dump and a manifest of what it holds. It counts once
+    it was read back.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    chosen, url = project(database_url)
+    with telling() as say:
+        made = backup(chosen, url, jobs=jobs, say=say)
+    if as_json:
+        print_json(as_object(made))
+    else:
+        typer.echo(made.path)
+    begun = unfinished(chosen, url)
+    if begun is not None:
+        typer.echo(paragraph(f"The backup is good, and of a database that is half-way. {begun.sentence}"), err=True)
+
+
+@app.command("list")
+def list_backups(as_json: AsJson = False) -> None:
+    """List the backups, oldest first.
+
+    Example: ourschool backup list --json
+    """
+    folder = settings.load(Path.cwd()).backup_folder  # needs no database
+    found = store.listing(folder)
+    damaged = [{"name": path.name, "path": str(path), "fault": fault.message} for path, fault in found.damaged]
+    if as_json:
+        objects = [as_object(each) for each in found.backups]
+        partial = [str(path) for path in found.partial]
+        print_json({"backups": objects, "damaged": damaged, "partial": partial})
+    else:
+        for line in _lines(found.backups, folder):
+            typer.echo(line)
+        for kept in found.backups:
+            if kept.manifest.not_proven:
+                typer.echo(paragraph(f"not proven: {kept.name}: {kept.manifest.not_proven}", "", "  "))
+        if any(kept.manifest.not_proven for kept in found.backups):
+            typer.echo("  → ourschool backup verify NAME restores one for a trial, which proves it.")
+        for path in found.partial:
+            typer.echo(f"not finished: {path.name} (being made, or cut off; it does not count)")
+        for each in damaged:
+            typer.echo(f"damaged: {each['fault']}")
+    raise typer.Exit(1 if damaged else 0)
+
+
+@app.command("verify")
+def verify_backup(
+    wanted: Annotated[
+        str, typer.Argument(metavar="[BACKUP]", help="A name of the list, a folder, or latest.")
+    ] = "latest",
+    files_only: Annotated[bool, typer.Option("--files-only", help="Only read it back; needs no server.")] = False,
+    jobs: Jobs = None,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Restore a backup into a scratch database and compare.
+
+    Example: ourschool backup verify latest
+    """
+    if files_only:
+        chosen = find(settings.load(Path.cwd()).backup_folder, wanted)
+        verify_files(chosen, jobs)
+        if as_json:
+            print_json(as_object(chosen) | {"restored": False, "notes": []})
+        else:
+            typer.echo(f"{chosen.name}: every file is as it was written.")
+        return
+    loaded, url = project(database_url)
+    chosen = find(loaded.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
+    with telling() as say:
+        proven = verify(url, chosen, jobs=jobs, say=say)
+    if as_json:
+        print_json(as_object(chosen) | {"restored": True, "notes": list(proven.notes)})
+        return
+    for note in proven.notes:
+        typer.echo(note, err=True)
+    found = f"{proven.rows:,} rows in {proven.tables} tables"
+    typer.echo(paragraph(f"{chosen.name}: restores to {found}, equal to its manifest.", "", "  "))
+
+
+@app.command("prune")
+def prune_backups(
+    keep: Annotated[int, typer.Option("--keep", min=0, help="So many of the newest.")] = 0,
+    daily: Annotated[int, typer.Option("--daily", min=0, help="The last one of each of so many days.")] = 0,
+    weekly: Annotated[int, typer.Option("--weekly", min=0, help="The last one of each of so many weeks.")] = 0,
+    monthly: Annotated[int, typer.Option("--monthly", min=0, help="The last one of each of so many months.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+) -> None:
+    """Delete old backups.
+
+    Example: ourschool backup prune --keep 3 --daily 7 --weekly 5 --monthly 12
+
+    What any of the options names is kept, for each database by itself.
+    """
+    folder = settings.load(Path.cwd()).backup_folder  # needs no database
+    done = prune(folder, Rule(keep, daily, weekly, monthly), rehearse=dry_run)
+    word = "would delete" if dry_run else "deleted"
+    for name in [*(each.name for each in done.deleted), *(path.name for path in done.partial)]:
+        typer.echo(f"{word} {name}")
+    typer.echo(f"{len(done.kept)} kept, {len(done.deleted)} {'to delete' if dry_run else 'deleted'}.")
+
+
+def as_object(each: Backup) -> dict[str, Any]:
+    """A backup for a program."""
+    made = each.manifest
+    return {
+        "name": each.name,
+        "path": str(each.path),
+        "database": made.database,
+        "server": made.server,
+        "server_version": made.server_version,
+        "revision": made.revision,
+        "fingerprint": made.fingerprint,
+        "rows": made.total_rows,
+        "tables": len(made.rows),
+        "bytes": made.size,
+        "proven": made.not_proven is None,
+        "proof_seconds": round(made.proof.seconds, 3) if made.proof else None,
+        "not_proven": made.not_proven,
+        "started_at": made.started_at.isoformat(),
+        "finished_at": made.finished_at.isoformat(),
+        "age_seconds": int(each.age.total_seconds()),
+    }
+
+
+def size(number: int) -> str:
+    """Bytes for a person."""
+    amount = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def _lines(backups: tuple[Backup, ...], folder: Path) -> list[str]:
+    if not backups:
+        return [f"No backup in {folder}. Make one: ourschool backup"]
+    cells = [
+        (
+            each.name,
+            each.manifest.revision or "none",
+            f"{each.manifest.total_rows:,}",
+            size(each.manifest.size),
+            _age(each),
+        )
+        for each in backups
+    ]
+    head = ("backup", "revision", "rows", "size", "age")
+    widths = [max(len(row[column]) for row in [head, *cells]) for column in range(len(head))]
+    return [
+        "  ".join(
+            text.ljust(width) if column < 2 else text.rjust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in [head, *cells]
+    ]
+
+
+def _age(each: Backup) -> str:
+    minutes = int(each.age.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"

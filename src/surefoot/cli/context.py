@@ -1,0 +1,35 @@
+"""Which database a command was asked about, what it asks back, and its answer for a program."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+from sqlalchemy.engine import URL
+
+from surefoot import database, settings
+from surefoot.errors import RefusedError
+from surefoot.settings import Settings
+
+
+def project(database_url: str | None) -> tuple[Settings, URL]:
+    """The settings of the folder that the command was typed in, and the database they name."""
+    loaded = settings.load(Path.cwd(), database_url=database_url)
+    return loaded, database.url_of(loaded)
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Ask before something that is not lightly taken back, unless `yes`. Raises RefusedError for no, and for nobody."""
+    if yes:
+        return
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        raise RefusedError("You did not say yes, and nothing was changed.", "Say yes, or give --yes in a script.")
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as JSON; times as ISO 8601."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

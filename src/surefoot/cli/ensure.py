@@ -1,0 +1,44 @@
+"""`ourschool ensure`: for start scripts, what `ensure_current` is for applications."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surefoot import settings
+from surefoot.cli.options import DatabaseUrl
+from surefoot.errors import OurSchoolError
+from surefoot.operate import head_check
+from surefoot.settings import Settings
+
+
+def ensure(
+    refuse: Annotated[bool, typer.Option("--refuse", help="Do not upgrade: exit 3 when something is pending.")] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Bring the database up to date, or say that it is; anything else is an exit status that stops a start script.
+
+    Example: ourschool ensure && exec gunicorn school:app
+    """
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    for name in ("ourschool", "alembic.runtime.migration"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    chosen = settings.load(Path.cwd(), database_url=database_url)
+    head = head_check.at_head(chosen)
+    if head is not None:
+        logging.getLogger("ourschool").info("The database is current at %s.", head)
+    else:
+        _bring(chosen, refuse=refuse)
+
+
+def _bring(chosen: Settings, *, refuse: bool) -> None:
+    from surefoot import database  # noqa: PLC0415  # SQLAlchemy takes longer to load than all the rest of a start
+    from surefoot.operate.ensure import ensure_current  # noqa: PLC0415
+
+    engine = database.engine_for(database.url_of(chosen), application_name="ourschool ensure")
+    try:
+        ensure_current(engine, when_behind="refuse" if refuse else "upgrade")
+    except OurSchoolError as fault:  # logged already, remedy and all
+        raise typer.Exit(fault.status) from None

@@ -1,0 +1,46 @@
+"""`ourschool history`: the revisions and what was done with them here."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import typer
+
+from surefoot.cli.context import print_json, project
+from surefoot.cli.formatting import duration, moment, paragraph
+from surefoot.cli.options import AsJson, DatabaseUrl
+from surefoot.operate.status.journal_report import Ran
+from surefoot.operate.status.revision_history import Chapter, history
+
+
+def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
+    """List every revision, the newest first, with its runs: when (UTC), how long, who, and how it ended.
+
+    Example: ourschool history
+    """
+    chapters = history(*project(database_url))
+    if as_json:
+        print_json([asdict(each) for each in chapters])
+    else:
+        typer.echo("\n".join(line for chapter in chapters for line in lines(chapter)))
+
+
+def lines(chapter: Chapter) -> Iterator[str]:
+    """A revision and its runs as text."""
+    here = " (here)" if chapter.here else ""
+    message = "no file has it" if chapter.message is None else chapter.message
+    yield paragraph(f"{chapter.revision}{here}  {message}", "", "    ")
+    for run in chapter.runs:
+        yield from _run(run)
+    if not chapter.runs:
+        yield "    applied, not journalled" if chapter.applied else "    never run here"
+
+
+def _run(run: Ran) -> Iterator[str]:
+    who = f"{run.client_user}@{run.client_host} as {run.database_user}"
+    yield paragraph(
+        f"{moment(run.started_at)}  {run.direction:<9} {run.outcome:<6} {duration(run.seconds):>7}  {who}",
+        "    ", "        ",
+    )  # fmt: skip
+    for word, text in (("note", run.note), ("error", run.error), ("statement", run.statement)):
+        if text:
+            yield paragraph(f"{word}: {' '.join(text.split())}", "        ", "          ")

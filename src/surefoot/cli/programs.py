@@ -1,0 +1,47 @@
+"""`ourschool psql`, `ourschool pg_dump` and `ourschool alembic`: other people's programs, told which database."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import sqlalchemy as sa
+import typer
+
+from surefoot import client_programs, database, settings
+from surefoot.cli.context import project
+from surefoot.cli.options import DatabaseUrl
+
+
+def psql(context: typer.Context, database_url: DatabaseUrl = None) -> None:
+    """Open psql on the database; its own options pass through, and -? lists them.
+
+    Example: ourschool psql -c 'select * from alembic_version'
+    """
+    _run("psql", context.args, database_url)
+
+
+def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
+    """Dump the database with the pg_dump that fits; its own options pass through, and -? lists them.
+
+    Example: ourschool pg_dump --file backup.sql
+    """
+    _run("pg_dump", context.args, database_url)
+
+
+def alembic(context: typer.Context) -> None:
+    """Alembic on the revisions here, or those installed with this package; -h lists what it takes.
+
+    Example: ourschool alembic upgrade head
+    """
+    command = [sys.executable, "-m", "alembic", "-c", str(settings.load(Path.cwd()).ini), *context.args]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+def _run(program: str, arguments: list[str], database_url: str | None) -> None:
+    _, url = project(database_url)
+    try:
+        binary = client_programs.for_server(program, url)
+    except sa.exc.DBAPIError as fault:
+        raise database.explain(fault, url) from fault
+    done = subprocess.run([str(binary), *arguments], env=database.libpq_environment(url), check=False)
+    raise typer.Exit(done.returncode)

@@ -1,0 +1,137 @@
+"""`ourschool restore`: a backup in the place of the database, and what becomes of the old one."""
+
+from typing import Annotated
+
+import typer
+from sqlalchemy.engine import URL
+
+from surefoot import database
+from surefoot.cli.backup import Jobs, size
+from surefoot.cli.context import ask, print_json, project
+from surefoot.cli.formatting import paragraph
+from surefoot.cli.options import AsJson, DatabaseUrl, Yes
+from surefoot.cli.progress import telling
+from surefoot.errors import UsageError
+from surefoot.operate.backup import Backup, How, Restored, aside, drop_old, find, restore, restore_run, swap_in
+from surefoot.operate.backup.server_facts import name_of
+from surefoot.settings import Settings
+
+
+def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
+    wanted: Annotated[
+        str | None, typer.Argument(metavar="[BACKUP]", help="A name of the list, a folder, or latest.")
+    ] = None,
+    into: Annotated[
+        str | None, typer.Option("--into", metavar="NAME", help="A new database beside; nothing is swapped.")
+    ] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Inside the old database, in one transaction.")] = False,
+    disconnect: Annotated[bool, typer.Option("--disconnect", help="End the sessions of others.")] = False,
+    yes: Yes = False,
+    old: Annotated[bool, typer.Option("--old", help="List what restores have set aside.")] = False,
+    swap: Annotated[
+        str | None, typer.Option("--swap-in", metavar="NAME", help="Put one of these in the place.")
+    ] = None,
+    drop: Annotated[str | None, typer.Option("--drop-old", metavar="NAME", help="Drop one of these.")] = None,
+    as_json: AsJson = False,
+    jobs: Jobs = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Put a backup in the place of the database.
+
+    Example: ourschool restore latest
+
+    It is restored beside the old database and proven equal to its manifest; then the two change names. The old one is
+    kept as NAME_before_TIME: ourschool restore --swap-in NAME_before_TIME takes it back, --drop-old deletes it.
+    """
+    if sum(each not in (None, False) for each in (wanted, old, swap, drop)) != 1:
+        raise UsageError(
+            "restore wants one of these: a backup, --old, --swap-in NAME, --drop-old NAME.",
+            "ourschool backup list shows the backups; ourschool restore latest takes the newest.",
+        )
+    loaded, url = project(database_url)
+    if old:
+        _list(loaded, as_json=as_json)
+    elif swap is not None:
+        _swap_in(url, swap, yes=yes, disconnect=disconnect)
+    elif drop is not None:
+        _drop(url, drop, yes=yes, disconnect=disconnect)
+    elif wanted is not None:
+        chosen = find(loaded.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
+        how = How(into, in_place, disconnect, jobs)
+        _restore(loaded, chosen, how, yes=yes, as_json=as_json)
+
+
+def _swap_in(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
+    ask(f"Put {name} in the place of {name_of(url)}?", yes=yes)
+    kept = swap_in(url, name, disconnect=disconnect)
+    typer.echo(f"{name} is {name_of(url)} now." + _kept(kept))
+
+
+def _drop(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
+    ask(f"Drop {name} with all that is in it?", yes=yes)
+    drop_old(url, name, disconnect=disconnect)
+    typer.echo(f"{name} is gone.")
+
+
+def _restore(loaded: Settings, chosen: Backup, how: How, *, yes: bool, as_json: bool) -> None:
+    if how.into is None:
+        ask(_plan(loaded, chosen, in_place=how.inside), yes=yes)
+    with telling() as say:
+        done = restore(loaded, database.url_of(loaded), chosen, how, say=say)
+    _report(done, as_json=as_json)
+
+
+def _plan(loaded: Settings, chosen: Backup, *, in_place: bool) -> str:
+    url = database.url_of(loaded)
+    made = chosen.manifest
+    how = (
+        "Inside the database, in one transaction, after a backup of what is there."
+        if in_place or restore_run.is_inside(url)
+        else "Beside the database, which is kept under another name."
+    )
+    return (
+        f"Restore {chosen.name} ({made.total_rows:,} rows, revision {made.revision or 'none'}) in the place of "
+        f"{name_of(url)}?\nWhat was written since {made.started_at:%Y-%m-%d %H:%M} UTC will not be in it. {how}\nGo on?"
+    )
+
+
+def _report(done: Restored, *, as_json: bool) -> None:
+    if as_json:
+        told = {
+            "database": done.database,
+            "backup": done.backup.name,
+            "kept": done.kept,
+            "saved": done.saved.name if done.saved else None,
+            "notes": list(done.notes),
+        }
+        print_json(told)
+        return
+    made = done.backup.manifest
+    for note in done.notes:
+        typer.echo(note, err=True)
+    held = (
+        f"{done.database} holds {done.backup.name} now: {made.total_rows:,} rows in {len(made.rows)} tables, equal to "
+        f"its manifest, at revision {made.revision or 'none'}."
+    )
+    typer.echo(paragraph(held, "", "  ") + _kept(done.kept))
+    if done.saved is not None:
+        typer.echo(f"What was there before is in the backup {done.saved.name}.")
+
+
+def _kept(name: str | None) -> str:
+    if name is None:
+        return ""
+    return f"\nThe old one is kept as {name}. When it is not needed any more:\n  ourschool restore --drop-old {name}"
+
+
+def _list(loaded: Settings, *, as_json: bool) -> None:
+    found = aside(database.url_of(loaded))
+    if as_json:
+        print_json(
+            [{"name": e.name, "kind": str(e.kind), "since": e.since.isoformat(), "bytes": e.size} for e in found]
+        )
+        return
+    for each in found:
+        typer.echo(f"{each.name}  {size(each.size)}")
+    if not found:
+        typer.echo("No restore has set anything aside.")

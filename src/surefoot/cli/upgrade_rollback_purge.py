@@ -1,0 +1,145 @@
+"""`ourschool upgrade`, `rollback` and `purge`: they tell what they would do, ask, and back up first."""
+
+import datetime as dt
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from surefoot.cli.context import ask, project
+from surefoot.cli.formatting import many, paragraph
+from surefoot.cli.options import DatabaseUrl, Yes
+from surefoot.cli.progress import telling
+from surefoot.errors import RefusedError
+from surefoot.operate import change
+from surefoot.operate.change.guarded_upgrade import Done, Plan
+
+DELETES = "A downgrade past their revisions makes their columns and tables again, empty."
+DELETED = "Deleted; only the backup that is made first will have them:"
+SET_ASIDE = "Set aside in schema retired, and out of sight:"
+
+
+def upgrade(
+    target: Annotated[str, typer.Argument(help="How far: head, or a revision.")] = "head",
+    yes: Yes = False,
+    no_backup: Annotated[bool, typer.Option("--no-backup", help="You have backed up by other means.")] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Show what is pending, ask, back up, apply, verify; stop at the first failure.
+
+    Example: ourschool upgrade
+    """
+    settings, url = project(database_url)
+    plan = change.plan(settings, url, target, with_backup=not no_backup)
+    if plan.cut_off is not None:
+        typer.echo(paragraph(plan.cut_off.sentence))
+    if not plan.pending:
+        typer.echo(f"Nothing to do: {plan.database} is at {' and '.join(plan.at)}.")
+        return
+    _show(plan)
+    apply = f"Apply {many(len(plan.pending), 'revision')} to {plan.database}"
+    if plan.rehearsal:
+        typer.echo(paragraph(f"! {plan.rehearsal}", "  ", "    "), err=yes)
+        apply = f"The last rehearsal failed. {apply} all the same"
+    ask(f"{apply}?", yes=yes)
+    _log()
+    with telling() as say:
+        done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say)
+    _summary(done)
+
+
+def rollback(
+    target: Annotated[str, typer.Argument(help="-1, a revision, or base.")],
+    yes: Yes = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Count what going back costs, ask (twice where it costs something), back up, go back.
+
+    Example: ourschool rollback -1
+    """
+    settings, url = project(database_url)
+    cost = change.cost(settings, url, target)
+    typer.echo(f"{cost.database} goes back from {cost.at} to {cost.target}, {len(cost.steps)} revisions:")
+    for step in cost.steps:
+        typer.echo(f"  {step}")
+    if not cost.losses and not cost.deleted:
+        typer.echo("It costs nothing.")
+    for title, several in ((DELETED, cost.deleted), (SET_ASIDE, cost.losses)):
+        if several:
+            typer.echo(title)
+        for each in several:
+            typer.echo(f"  {each}")
+    ask(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
+    if cost.deleted:
+        ask("The rows of these tables are deleted; only the backup will have them. Are you certain?", yes=yes)
+    elif cost.losses:
+        ask("The application will not see what is listed above. Are you certain?", yes=yes)
+    _log()
+    with telling() as say:
+        done = change.roll_back(settings, url, cost, say=say)
+    _summary(done)
+
+
+def purge(
+    older_than: Annotated[int, typer.Option("--older-than", min=0, metavar="DAYS", help="Days since set aside.")] = 365,
+    yes: Yes = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Delete what revisions set aside long ago, after a backup.
+
+    Example: ourschool purge --older-than 730
+    """
+    settings, url = project(database_url)
+    found = change.doomed(url, dt.timedelta(days=older_than))
+    if not found:
+        typer.echo(f"Nothing was set aside more than {older_than} days ago.")
+        return
+    for title, several in (
+        ("With rows:", [each for each in found if each.holds_rows]),
+        ("Without rows:", [each for each in found if not each.holds_rows]),
+    ):
+        if several:
+            typer.echo(title)
+        for each in several:
+            typer.echo(paragraph(str(each), "  ", "    "))
+    if any(each.made_again for each in found):
+        typer.echo(DELETES)
+    ask(f"Delete these {len(found)} items permanently? This cannot be undone.", yes=yes)
+    with telling() as say:
+        made, left = change.purge(settings, url, found, say=say)
+    typer.echo(paragraph(f"Deleted {len(found) - len(left)}. The backup from before: {made.path}", "", "  "))
+    if left:
+        raise RefusedError(
+            f"{len(left)} of {len(found)} were not deleted:" + "".join(f"\n  {each.name}: {why}" for each, why in left),
+            "Drop or change what needs them, and run the same command again; the others are deleted.",
+        )
+
+
+def _show(plan: Plan) -> None:
+    typer.echo(f"{plan.database} stands at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
+    for each in plan.pending:
+        took = "" if each.took is None else f", took {each.took:.1f} s before"
+        rehearsed = each.rehearsed
+        there = f", took {rehearsed.seconds:.1f} s in the rehearsal of {rehearsed.on}" if rehearsed else ""
+        how = "online" if each.online else "one transaction"
+        typer.echo(f"  {each.revision}  {each.message} ({how}{took}{there})")
+    for warning in plan.warnings:
+        typer.echo(f"  ! {warning}")
+
+
+def _log() -> None:
+    """Alembic's progress, a line for each revision, on stderr."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for name in ("surefoot.runtime", "alembic.runtime.migration"):
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+def _summary(done: Done) -> None:
+    before, rows = sum(done.before.there.values()), sum(done.after.there.values())
+    retired = max(sum(done.after.retired.values()) - sum(done.before.retired.values()), 0)
+    deleted = f", {before - rows - retired} deleted" if done.revision == "base" else ""
+    typer.echo(f"Done: at {done.revision} in {done.seconds:.1f} s.")
+    typer.echo(f"Rows: {before} before, {rows} now, {retired} set aside{deleted}.")
+    if done.backup is not None:
+        typer.echo(paragraph(f"Backup from before: {done.backup.path}", "", "  "))

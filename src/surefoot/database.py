@@ -1,0 +1,224 @@
+"""The URL rules, the engine, and what the server's refusals mean."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.pool import NullPool
+
+from surefoot.errors import AttentionError, ConnectFailed, FailedError, OurSchoolError, UsageError
+from surefoot.servers import libpq, permission_denied
+from surefoot.servers.libpq import environment as libpq_environment
+from surefoot.servers.libpq import url as libpq_url
+from surefoot.settings import Settings
+
+SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+DRIVER = "postgresql+psycopg"
+EVERY_ROW = "row_security = off"
+"""An error instead of a part of the rows, for a role to which row security applies."""
+ONE_AT = re.compile(r"([^@:/?]*(:[^@]*)?@)?[^@?]*(\?([^@=]*=.*)?)?", flags=re.DOTALL)
+"""What follows `://`: a second @ outside the query is the password's, and would cut it in two."""
+
+
+def url_of(settings: Settings) -> URL:
+    """The database that `settings` name; starts the embedded server where they ask for it.
+
+    Raises UsageError where there is no URL, a malformed one or another dialect; EmbeddedMissing without the extra.
+    """
+    text = settings.database_url
+    if text is None:
+        raise UsageError(
+            "DATABASE_URL is not set, neither in the environment nor in .env.",
+            "Copy .env.example to .env, or set DATABASE_URL=postgresql://user:password@host:5432/database.",
+        )
+    if text == "embedded" or text.startswith("embedded:"):
+        from surefoot.servers import embedded  # noqa: PLC0415  # an optional extra: only who asks for it needs it
+
+        _, _, place = text.partition(":")
+        return embedded.start(Path(place).expanduser() if place else settings.folder / ".postgres")
+    return parse(text)
+
+
+def parse(text: str) -> URL:
+    """A PostgreSQL URL in any of its spellings as a URL for psycopg 3; query parameters pass through.
+
+    Raises UsageError, which shows the URL without its password.
+    """
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme not in SCHEMES and re.fullmatch(r"[\w+.-]+", scheme):
+        raise UsageError(
+            f"DATABASE_URL begins with {scheme}://, but ourschool runs on PostgreSQL only, through psycopg 3.",
+            "Use postgresql://user:password@host:5432/database.",
+        )
+    try:
+        url = make_url(text) if separator and ONE_AT.fullmatch(rest) else None
+    except (sa.exc.ArgumentError, ValueError):
+        url = None
+    if url is None:
+        raise UsageError(
+            f"DATABASE_URL is not a URL: {hide_password(text)!r}.",
+            "Use postgresql://user:password@host:5432/database; in a password write @ as %40, : as %3A, / as %2F, "
+            "# as %23, ? as %3F, % as %25.",
+        )
+    if "service" in url.query or os.environ.get("PGSERVICE"):
+        url = libpq.with_service(url)
+    if not url.database and "dbname" not in url.query:
+        raise UsageError(
+            f"DATABASE_URL names no database: {hide_password(text)!r}.",
+            "Add its name at the end: postgresql://user:password@host:5432/database.",
+        )
+    return url.set(drivername=DRIVER)
+
+
+def hide_password(text: str) -> str:
+    """`text`, as typed, with whatever may be a password in it replaced by ***."""
+    text = re.sub(r"(password\s*=).*", r"\1***", text, flags=re.IGNORECASE | re.DOTALL)
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "", text
+    login, at, place = rest.rpartition("@")
+    if at:
+        user, colon, _ = login.partition(":")
+        return f"{scheme}{separator}{user}{':***' if colon else ''}@{place}"
+    # no @: after a colon stands a port, or a password whose host was forgotten
+    return scheme + separator + re.sub(r"^([^:/]*):(?!\d*([/?]|$)).*", r"\1:***", rest, flags=re.DOTALL)
+
+
+def engine_for(url: URL, *, application_name: str, options: dict[str, str] | None = None) -> Engine:
+    """An engine for a few connections of a command, never pooled.
+
+    `options` are server settings from the first moment on (`lock_timeout` …); `options=` of the URL win over them. None
+    of its sessions leaves out a row that row security hides: PostgreSQL raises 42501 instead, whatever URL, role or
+    database have set.
+    """
+    chosen = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
+    wanted = f"{chosen} {url.query.get('options', '')}".strip()
+    if wanted:  # a pooler may refuse any, so it is not sent for this alone; sent, it outlives a RESET ALL
+        wanted += f" -c {EVERY_ROW.replace(' ', '')}"
+    arguments: dict[str, str | int] = {"options": wanted}
+    if "application_name" not in url.query:
+        arguments["application_name"] = application_name
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = 10
+    engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
+    sa.event.listen(engine, "connect", _show_every_row)
+    return engine
+
+
+def _show_every_row(driver: psycopg.Connection[Any], _: object) -> None:
+    """Said, not only asked for in `options`: a pooler may drop those."""
+    driver.autocommit = True
+    driver.execute(f"set {EVERY_ROW}")
+    driver.autocommit = False
+
+
+def as_it_is(connection: Connection, statement: str | sql.Composable) -> sa.CursorResult[Any]:
+    """Run a statement without parameters: a per cent sign or a colon in it, as in somebody's quoted name, is itself."""
+    text = statement if isinstance(statement, str) else statement.as_string()
+    return connection.exec_driver_sql(text, execution_options={"no_parameters": True})
+
+
+def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:
+    """What a fault of the server or on the way to it means, and what to do; never with a password."""
+    text = " ".join(str(fault.orig).split())
+    state = getattr(fault.orig, "sqlstate", None)
+    where = f"{url.database or '?'} at {_server(url)}"
+    if isinstance(fault.orig, psycopg.OperationalError) and state is None:
+        return _connect_failed(text, url)
+    if state == "25006":
+        return read_only(url)
+    if state == "42501":
+        return permission_denied.denied(fault, url.username, where, lambda query, name: _looked_up(url, query, name))
+    if state in {"57P01", "57P02", "57P03", "08006", "08003", "25P03"}:
+        return FailedError(
+            f"The server ended the connection to {where}: {_first_line(fault)}.",
+            "Run the same command again: it goes on from the last good revision.",
+        )
+    return FailedError(
+        f"The server refused a statement in {where}: {_first_line(fault)}.",
+        "Mend what it names and run the same command again: it goes on from the last good revision.",
+    )
+
+
+def _looked_up(url: URL, query: str, name: str | None) -> sa.Row[Any] | None:
+    """One row about the thing that a fault names, asked on a connection of its own; None where nobody answers."""
+    if name is None:
+        return None
+    try:
+        with engine_for(url, application_name="ourschool").connect() as connection:
+            return connection.execute(sa.text(query), {"name": name}).first()
+    except sa.exc.DBAPIError:
+        return None
+
+
+def read_only(url: URL) -> FailedError:
+    """The error for a server that takes no writes."""
+    return FailedError(
+        f"The server of {described(url)} is read-only (a standby, or default_transaction_read_only is on).",
+        "Point DATABASE_URL at the primary; target_session_attrs=read-write in the URL finds it among several.",
+    )
+
+
+def _connect_failed(text: str, url: URL) -> OurSchoolError:
+    """The faults before a session exists have no SQLSTATE in libpq, only their text."""
+    server = _server(url)
+    patterns = (
+        (r"password authentication failed|no password supplied",
+         f"{server} does not know the role {url.username!r} with this password",
+         "Correct user or password in DATABASE_URL (special characters percent-encoded, @ as %40)."),
+        (r'database ".*" does not exist', f"There is no database {url.database!r} at {server}",
+         f"Create it: createdb {_quoted(url.database)}, or correct the name in DATABASE_URL."),
+        (r'role ".*" does not exist', f"There is no role {url.username!r} at {server}",
+         "Correct the user in DATABASE_URL, or create the role."),
+        (r"too many clients|too many connections|remaining connection slots", f"{server} has no connection free",
+         "Try again when others have left, or raise max_connections; a migration needs two connections."),
+        (r"session is read-only|server is in hot standby|session is not read-only", f"{server} accepts no writes",
+         "Point DATABASE_URL at the primary."),
+        (r"starting up|shutting down|recovery mode", f"{server} is starting or stopping",
+         "Run the same command again in a moment."),
+        (r"Connection refused|No such file or directory|could not translate|Name or service|timeout expired|timed out",
+         f"No PostgreSQL answers at {server}", "Start the server, or correct host and port in DATABASE_URL."),
+        (r"server closed the connection|connection is lost|consuming input failed|terminating connection|closed",
+         f"The connection to {server} was lost",
+         "Run the same command again: it goes on from the last good revision."),
+    )  # fmt: skip
+    for pattern, message, remedy in patterns:
+        if re.search(pattern, text, flags=re.IGNORECASE):
+            return ConnectFailed(f"{message}.", remedy)
+    return ConnectFailed(f"Cannot connect to {server}: {text[:300]}.", "Correct DATABASE_URL, or what the server says.")
+
+
+def described(url: URL) -> str:
+    """Database and server in words, for a person: never the password."""
+    return f"{url.database or '?'} at {_server(url)}"
+
+
+def _server(url: URL) -> str:
+    """Host and port as libpq would take them; a folder is that of the server's socket."""
+    parameters = libpq.parameters(url)
+    return f"{parameters.get('host') or 'the local socket'}:{parameters.get('port') or 5432}"
+
+
+def _first_line(fault: sa.exc.DBAPIError) -> str:
+    return str(fault.orig).splitlines()[0].rstrip(".") if str(fault.orig) else type(fault.orig).__name__
+
+
+def _quoted(name: str | None) -> str:
+    return psycopg.sql.Identifier(name or "?").as_string()
+
+
+__all__ = [
+    "AttentionError",
+    "engine_for",
+    "explain",
+    "hide_password",
+    "libpq_environment",
+    "libpq_url",
+    "parse",
+    "url_of",
+]

@@ -1,0 +1,59 @@
+"""Alembic's own commands on a database of our choice, in this process: env.py, and all that it guarantees, included."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import RevisionStep
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL
+
+from surefoot import database
+from surefoot.errors import CheckFailed
+from surefoot.runtime.session import server_settings
+from surefoot.settings import Settings
+
+
+@contextmanager
+def configured(settings: Settings, url: URL, *, application_name: str = "ourschool") -> Iterator[Config]:
+    """A configuration whose commands work on `url` over one connection, which is closed at the end.
+
+    Raises ConnectFailed where there can be none.
+    """
+    engine = database.engine_for(url, application_name=application_name, options=server_settings(settings))
+    try:
+        opened = engine.connect()
+    except sa.exc.DBAPIError as fault:
+        raise database.explain(fault, url) from fault
+    with opened as connection:
+        config = Config(str(settings.ini), stdout=io.StringIO())
+        config.attributes["connection"] = connection
+        yield config
+
+
+def drift(config: Config) -> tuple[str, ...]:
+    """What sets the database, which must be at head, apart from the models: a line for each deviation."""
+    config.attributes["command"] = "check"
+    try:
+        command.check(config)
+    except CheckFailed as fault:
+        return tuple(fault.message.split("\n  ")[1:])
+    finally:
+        del config.attributes["command"]
+    return ()
+
+
+def run(config: Config, revisions: ScriptDirectory, steps: Sequence[RevisionStep]) -> None:
+    """Run exactly these steps, through env.py as every command. Raises what a migration raises."""
+    target = steps[-1].revision.revision
+    with EnvironmentContext(config, revisions, fn=lambda *_: list(steps), destination_rev=target):
+        revisions.run_env()
+
+
+def script(settings: Settings) -> ScriptDirectory:
+    """The revisions."""
+    return ScriptDirectory.from_config(Config(str(settings.ini), stdout=io.StringIO()))

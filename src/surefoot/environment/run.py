@@ -1,0 +1,263 @@
+"""What env.py calls: the connection it works on, the run itself, and how faults reach the person or the program."""
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from logging.config import fileConfig
+from types import ModuleType
+from typing import Any, NoReturn
+
+import psycopg
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL, Connection
+
+from surefoot import database
+from surefoot.environment import revision_checks, revision_wrapper
+from surefoot.errors import UsageError
+from surefoot.runtime import baseline, created_objects, error_translation, lock_retry, ownership, preconditions
+from surefoot.runtime.baseline import BASELINE
+from surefoot.runtime.migration_plan import Plan, Step, Steps, version_table_later
+from surefoot.runtime.migrator_lock import only_migrator
+from surefoot.runtime.privileges import Rights
+from surefoot.runtime.recorder import Record
+from surefoot.runtime.session import APPLICATION, EVERY_ROW, backend_pid, renew, server_settings, worker
+from surefoot.settings import Settings
+
+log = logging.getLogger("surefoot.runtime")
+
+
+def typed(config: Config) -> bool:
+    """Whether a person typed an `alembic` command, as against a program that called its Python functions."""
+    return config.cmd_opts is not None
+
+
+@contextmanager
+def reporting(config: Config) -> Iterator[None]:
+    """Turn every fault inside into ours: for a person a sentence, a remedy and an exit status; else an exception.
+
+    Sets up logging from alembic.ini only for a person: an application's handlers are its own.
+    """
+    if typed(config) and config.config_file_name:
+        fileConfig(config.config_file_name, disable_existing_loggers=False, encoding="utf-8")
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as fault:
+        if not typed(config) or getattr(config.cmd_opts, "raiseerr", False):
+            foreseen = error_translation.foreseen(fault, None)
+            if foreseen is None or foreseen is fault:
+                raise
+            raise foreseen from fault
+        ours = error_translation.understood(fault, None)
+        sys.stdout.flush()
+        sys.stderr.write(f"ourschool: {ours}\n")
+        raise SystemExit(ours.status) from None
+
+
+@dataclass(frozen=True)
+class Printing:
+    """What an online operation asks its run for when SQL is only printed: which revision it is in."""
+
+    plan: Plan
+
+
+def printing(context: MigrationContext) -> None:
+    """Let online operations know of the revision in offline mode too: they name after it what they set aside.
+
+    What is printed stops, as ours does, where row security would hide rows from who runs it.
+    """
+    context.impl.static_output(f"SET {database.EVERY_ROW};")
+    command = context._migrations_fn  # noqa: SLF001  # the one place a command's steps pass
+    assert command is not None
+    plan = Plan(command, prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan))
+    context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001  # as Run does
+    context.opts["run"] = Printing(plan)
+
+
+class Run:
+    """One Alembic command on one database, from the connection to the last step.
+
+    `connection` is what env.py configures Alembic with. It is the passed-in one where an application gave one.
+    """
+
+    def __init__(self, config: Config, settings: Settings, stack: ExitStack) -> None:
+        self.config = config
+        self.settings = settings
+        self._stack = stack
+        self.plan: Plan | None = None
+        self.watch: lock_retry.Watch | None = None
+        self._record: Record | None = None
+        passed = config.attributes.get("connection")
+        while passed is not None and not isinstance(passed, Connection):
+            # an engine, as Alembic's cookbook passes it, or what pytest-alembic wraps around one
+            passed = stack.enter_context(passed.connect())
+        self._wanted = {**server_settings(settings), **EVERY_ROW} if passed is not None else {}
+        try:
+            if passed is not None:
+                self.connection: Connection = passed
+                self.url: URL = passed.engine.url
+                pool = sa.NullPool(passed.engine.pool._creator)  # noqa: SLF001  # its pool may be full, or of one
+                self._beside = sa.create_engine(self.url, pool=pool)
+            else:
+                self.url = database.url_of(settings)
+                self._beside = database.engine_for(
+                    self.url, application_name=APPLICATION, options=server_settings(settings)
+                )
+                self.connection = stack.enter_context(self._beside.connect())
+        except sa.exc.DBAPIError as fault:
+            raise database.explain(fault, self.url) from fault
+
+    def migrate(self, alembic: ModuleType) -> None:
+        """Run what the command asked for. `alembic` is `alembic.context`, configured."""
+        context: MigrationContext = alembic.get_context()
+        script: ScriptDirectory = alembic.script
+        command = context._migrations_fn  # noqa: SLF001  # the one place a command's steps pass
+        assert command is not None
+
+        def known(heads: tuple[str, ...], context: MigrationContext) -> Iterable[Step]:
+            preconditions.unknown_revision(script, heads)  # before Alembic says "Can't locate"
+            return command(heads, context)
+
+        plan = self.plan = Plan(
+            known,
+            lambda heads, steps: self._check(context, script, heads, steps, upward=_upward(command, steps)),
+            version_table_later(context),
+            note="-x force=yes" if self._forced() else None,
+            prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan),
+        )
+        self._record = Record(plan, self._beside, self.url)
+        context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001  # stamps' steps are steps too
+        try:
+            if self._writes(context):
+                self._write(alembic, context, plan, self._record)
+            else:
+                # `history` and `show current` say of themselves that they write; a version table is not theirs to make
+                context.opts.setdefault("dont_mutate", "revision_context" not in context.opts)
+                alembic.run_migrations()
+        except sa.exc.DBAPIError as fault:
+            raise database.explain(fault, self.url) from fault
+
+    def applied(self, *, ctx: MigrationContext, **_: Any) -> None:
+        """Journal a step that is done, in its own transaction: Alembic's `on_version_apply`.
+
+        `config.attributes["applied"]` is told of it in the same transaction: connection and revision.
+        """
+        entry = self.plan.entry() if self.plan else None
+        if entry is not None and self._record is not None and ctx.connection is not None and not ctx.as_sql:
+            tell = self.config.attributes.get("applied")
+            if tell is not None:
+                tell(ctx.connection, entry.revision)
+            self._record.done(ctx.connection)
+
+    def _writes(self, context: MigrationContext) -> bool:
+        return bool(context.opts.get("destination_rev")) and not context.opts.get("dont_mutate", False)
+
+    def _write(self, alembic: ModuleType, context: MigrationContext, plan: Plan, record: Record) -> None:
+        stack = self._stack
+        beside = stack.enter_context(self._beside.connect()).execution_options(isolation_level="AUTOCOMMIT")
+        stack.enter_context(only_migrator(beside, self.settings.migrator_deadline, backend_pid(self.connection)))
+        pid = stack.enter_context(worker(self.connection, self._wanted))
+        driver, in_transaction = self.connection.connection.driver_connection, self.connection.in_transaction()
+        assert isinstance(driver, psycopg.Connection)
+        record.role = stack.enter_context(
+            ownership.as_the_owner(driver, _tables(context), in_transaction=in_transaction)
+        )
+        preconditions.without_transactions(self.connection)
+        created_objects.begin(self.connection)
+
+        def once() -> None:
+            if plan.current is not None:
+                renew(self.connection, self.settings, self._wanted)
+                created_objects.begin(self.connection)
+            with alembic.begin_transaction():
+                alembic.run_migrations()
+
+        with lock_retry.watching(beside, pid) as watch:
+            self.watch = watch
+            try:
+                if context._in_external_transaction:  # noqa: SLF001  # not ours to roll back and try again
+                    context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
+                    once()
+                else:
+                    record.before_each_commit(context, stack)
+                    lock_retry.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
+                    created_objects.tidy(self.connection)
+                    self.connection.commit()
+            except (Exception, KeyboardInterrupt) as fault:
+                record.failed(fault, context, alembic.script, self.settings.lock_timeout)
+                raise
+        if record.rights is not None:
+            record.rights.tell_who_has_none()
+
+    def _check(
+        self,
+        context: MigrationContext,
+        script: ScriptDirectory,
+        heads: tuple[str, ...],
+        steps: list[Step],
+        *,
+        upward: bool,
+    ) -> None:
+        if not self._writes(context):
+            preconditions.too_long(revision for step in steps for revision in step.to_revisions_no_deps)
+            return
+        revision_checks.names_in_order(script)
+        assert context.connection is not None
+        preconditions.before_a_run(
+            preconditions.Asked(
+                context.connection, script, heads, steps, upward, forced=self._forced(),
+                proved=self.config.attributes.get("proved") is True, alone=True,
+            )
+        )  # fmt: skip
+        if not steps:
+            log.info("Nothing to do: the database is at %s.", " and ".join(heads) or "base")
+            return
+        assert self.plan is not None
+        self.plan.towards = _towards(context, steps)
+        if any(step.info.is_stamp and BASELINE in step.info.destination_revision_ids for step in steps):
+            baseline.refuse_another(context.connection, script, forced=self._forced())
+        if not all(step.info.is_stamp for step in steps):
+            school = _tables(context)
+            ownership.refuse_others(context.connection, school)
+            assert self._record is not None
+            self._record.rights = Rights(context.connection, school, self.settings.application_role)
+
+    def _forced(self) -> bool:
+        given = getattr(self.config.cmd_opts, "x", None) or []
+        return "force=yes" in given or self.config.attributes.get("force") is True
+
+
+def _tables(context: MigrationContext) -> set[str]:
+    """The names of the school's tables, as the models have them."""
+    metadata = context.opts.get("target_metadata")
+    return set(metadata.tables) if isinstance(metadata, sa.MetaData) else set()
+
+
+def _towards(context: MigrationContext, steps: list[Step]) -> str | None:
+    """The revision at which an upgrade ends; None where that was asked of it which is newest, and not by name."""
+    last = steps[-1]
+    if context.opts.get("destination_rev") in {"head", "heads"} or not isinstance(last, RevisionStep):
+        return None
+    return last.revision.revision if last.is_upgrade else None
+
+
+def _upward(command: Steps, steps: list[Step]) -> bool:
+    """Whether it is an upgrade; where nothing is left to do, only the name of Alembic's own function tells."""
+    if steps:
+        return any(isinstance(step, RevisionStep) and step.is_upgrade for step in steps)
+    return getattr(command, "__name__", "") == "upgrade"
+
+
+def _no_autocommit(plan: Plan) -> NoReturn:
+    """In place of `autocommit_block()` where the caller's transaction is open, which it would have to commit."""
+    entry = plan.entry()
+    raise UsageError(
+        f"Revision {entry.revision if entry else '?'} works outside a transaction (autocommit_block), but the "
+        "connection that was passed in is inside one.",
+        "Pass the connection before a transaction begins on it: from engine.connect(), not engine.begin(). "
+        "Or run python -m alembic upgrade head.",
+    )

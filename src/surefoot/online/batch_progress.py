@@ -1,0 +1,69 @@
+"""How far long work is: a bar on a terminal, a plain line a minute in a log."""
+
+import logging
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+log = logging.getLogger("surefoot.runtime")
+
+INTERVAL = 60.0
+"""Seconds between two lines in a log."""
+
+
+class Progress:
+    """Rows done of about `total`, shown while the block runs; the end is one line in either case."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what = what
+        self.total = total
+        self.rows = 0
+        self.changed = 0
+        self._bar: Bar | None = None
+        self._started = self._told = time.monotonic()
+
+    def __enter__(self) -> "Progress":
+        console = Console(stderr=True)
+        if sys.stderr.isatty() and console.is_terminal:
+            self._bar = Bar(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"),
+                TextColumn("{task.fields[rate]}/s"), TimeRemainingColumn(), console=console, transient=True,
+            )  # fmt: skip
+            self._bar.add_task(self.what, total=self.total, rate="0")
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        seconds = time.monotonic() - self._started
+        # nobody wants to read of work that was none
+        if kind is None and (self.changed or seconds > 1):
+            log.info("%s: done, %s rows looked at, %s changed, %.1f s.",
+                     self.what, f"{self.rows:,}", f"{self.changed:,}", seconds)  # fmt: skip
+
+    def advance(self, rows: int, changed: int) -> None:
+        """Note that so many rows more were looked at, and so many of them changed."""
+        self.rows += rows
+        self.changed += changed
+        self.total = max(self.total, self.rows)
+        now = time.monotonic()
+        rate = self.rows / max(now - self._started, 1e-6)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self.rows, total=self.total, rate=f"{rate:,.0f}")
+        elif now - self._told >= INTERVAL:
+            self._told = now
+            log.info("%s: %s of about %s rows, %s/s, about %s left.",
+                     self.what, f"{self.rows:,}", f"{self.total:,}", f"{rate:,.0f}",
+                     _duration((self.total - self.rows) / max(rate, 1e-6)))  # fmt: skip
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

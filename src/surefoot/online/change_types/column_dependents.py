@@ -1,0 +1,212 @@
+"""What hangs on the columns of a change of types, as PostgreSQL would print it of their successors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from psycopg import sql
+
+from surefoot.online.change_types.conversion import Conversion, lock
+from surefoot.online.change_types.preflight import scratch
+from surefoot.online.executor import Steps
+
+COLUMNS = "select attname::text as name from pg_attribute where attrelid = :table and not attisdropped"
+INDEXES = """
+select x.relname as name,
+       format('%I.%I', x.relnamespace::regnamespace::text::name, x.relname) as qualified,
+       i.indisunique as unique,
+       substr(pg_get_indexdef(x.oid),
+              length(format('CREATE %sINDEX %I ON %s USING ', case when i.indisunique then 'UNIQUE ' end, x.relname,
+                            i.indrelid::regclass)) + 1) as body,
+       i.indisvalid as valid,
+       i.indisclustered as clustered,
+       i.indisreplident as identifies,
+       c.conname as constraint,
+       coalesce(c.condeferrable, false) as deferrable,
+       coalesce(c.condeferred, false) as deferred,
+       coalesce(obj_description(c.oid, 'pg_constraint'), obj_description(x.oid, 'pg_class')) as comment
+  from pg_index i
+  join pg_class x on x.oid = i.indexrelid
+  left join pg_constraint c on c.conindid = x.oid and c.conrelid = i.indrelid and c.contype = 'u'
+ where i.indrelid = {table}
+   and (i.indkey::smallint[] && {numbers}
+        or exists (select from pg_depend d
+                    where d.classid = 'pg_class'::regclass and d.objid = x.oid
+                      and d.refclassid = 'pg_class'::regclass and d.refobjid = {table}
+                      and d.refobjsubid = any ({numbers})))
+   and not starts_with(x.relname, '__changing_')
+ order by x.relname
+"""
+CONSTRAINTS = """
+select c.conname as name,
+       c.conrelid::regclass::text as table,
+       nullif(c.confrelid, 0)::regclass::text as referent,
+       c.conrelid = {table} as here,
+       c.confrelid = {table} as there,
+       pg_get_constraintdef(c.oid) as definition,
+       c.convalidated as valid,
+       obj_description(c.oid, 'pg_constraint') as comment,
+       array(select a.attname::text from unnest(c.conkey) with ordinality as k (attnum, nth)
+               join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.attnum order by nth) as columns,
+       array(select a.attname::text from unnest(c.confkey) with ordinality as k (attnum, nth)
+               join pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.attnum order by nth) as referred
+  from pg_constraint c
+ where c.contype in ('c', 'f')
+   and c.conparentid = 0
+   and (c.conrelid = {table} and c.conkey && {numbers} or c.confrelid = {table} and c.confkey && {numbers})
+   and not starts_with(c.conname, '__changing_')
+ order by c.contype, c.conname
+"""
+TRIGGERS = """
+select t.tgname as name,
+       pg_get_triggerdef(t.oid) as definition,
+       t.tgenabled as enabled,
+       obj_description(t.oid, 'pg_trigger') as comment
+  from pg_trigger t
+ where t.tgrelid = {table}
+   and not t.tgisinternal
+   and not starts_with(ltrim(t.tgname, '~'), '__changing_')
+   and exists (select from pg_depend d
+                where d.classid = 'pg_trigger'::regclass and d.objid = t.oid
+                  and d.refclassid = 'pg_class'::regclass and d.refobjid = {table}
+                  and d.refobjsubid = any ({numbers}))
+ order by t.tgname
+"""
+STATISTICS = """
+select format('%I.%I', s.stxnamespace::regnamespace::text::name, s.stxname) as name,
+       pg_get_statisticsobjdef(s.oid) as definition,
+       obj_description(s.oid, 'pg_statistic_ext') as comment
+  from pg_statistic_ext s
+ where exists (select from pg_depend d
+                where d.classid = 'pg_statistic_ext'::regclass and d.objid = s.oid
+                  and d.refclassid = 'pg_class'::regclass and d.refobjid = {table}
+                  and d.refobjsubid = any ({numbers}))
+ order by 1
+"""
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index, of a unique constraint or of its own; `body` is its definition from the method on."""
+
+    name: str
+    qualified: str
+    unique: bool
+    body: str
+    valid: bool
+    clustered: bool
+    identifies: bool
+    constraint: str | None
+    deferrable: bool
+    deferred: bool
+    comment: str | None
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A CHECK, or a foreign key from the table or to it; tables are quoted and in full."""
+
+    name: str
+    table: str
+    referent: str | None
+    here: bool
+    there: bool
+    definition: str
+    valid: bool
+    comment: str | None
+    columns: list[str]
+    referred: list[str]
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A trigger of the school's, by the columns' own names."""
+
+    name: str
+    definition: str
+    enabled: str
+    comment: str | None
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Extended statistics, by the columns' own names."""
+
+    name: str
+    definition: str
+    comment: str | None
+
+
+@dataclass(frozen=True)
+class Dependents:
+    """All of it. Indexes and constraints are written with the successors' names."""
+
+    indexes: tuple[Index, ...]
+    constraints: tuple[Constraint, ...]
+    triggers: tuple[Trigger, ...]
+    statistics: tuple[Statistics, ...]
+
+    @property
+    def others(self) -> list[str]:
+        """The other tables that a foreign key joins to this one by the columns."""
+        ends = {(c.table, c.here) for c in self.constraints} | {(c.referent, c.there) for c in self.constraints}
+        return sorted(name for name, ours in ends if name is not None and not ours)
+
+
+def read(steps: Steps, conversion: Conversion) -> Dependents:
+    """Read them while the successors have the columns' names, in a transaction that is rolled back."""
+
+    def work() -> Dependents:
+        with scratch(steps):
+            lock(steps, conversion.table)
+            return looked_at(steps, conversion)
+
+    return steps.repeat(work)
+
+
+def looked_at(steps: Steps, conversion: Conversion) -> Dependents:
+    """Read them inside a transaction that holds the table; the columns have their names again afterwards.
+
+    PostgreSQL alone knows where in an expression a column is meant, so it is made to print the new name itself.
+    """
+    table = conversion.table
+    path = str(_scalar(steps, "select current_setting('search_path')"))
+    qualified = sql.SQL(
+        str(_scalar(steps, sql.SQL("select format('%I.%I', current_schema(), {}::text)").format(table.name)))
+    )
+    steps.execute("set local search_path = pg_catalog")
+    triggers = _rows(steps, conversion, TRIGGERS, Trigger)
+    statistics = _rows(steps, conversion, STATISTICS, Statistics)
+    there = {row.name for row in steps.look(COLUMNS, table=table.oid)}
+    steps.execute("savepoint names")
+    for nth, change in enumerate(conversion.changes):
+        rename = sql.SQL("alter table {} rename {} to {}")
+        if change.target in there:
+            steps.execute(rename.format(qualified, change.successor, sql.Identifier(f"ourschool aside {nth}")))
+        steps.execute(rename.format(qualified, change.name, change.successor))
+    indexes = _rows(steps, conversion, INDEXES, Index)
+    constraints = _rows(steps, conversion, CONSTRAINTS, Constraint)
+    steps.execute("rollback to savepoint names")
+    steps.execute(sql.SQL("select set_config('search_path', {}, true)").format(path))
+    return Dependents(indexes, constraints, triggers, statistics)
+
+
+_Row = TypeVar("_Row")
+
+
+def _rows(steps: Steps, conversion: Conversion, query: str, kind: type[_Row]) -> tuple[_Row, ...]:
+    numbers = sql.SQL("array[{}]::smallint[]").format(
+        sql.SQL(", ").join(sql.Literal(change.number) for change in conversion.changes)
+    )
+    table = sql.SQL("{}::oid").format(conversion.table.oid)
+    found = steps.execute(sql.SQL(query).format(table=table, numbers=numbers))
+    assert found is not None
+    rows: Sequence[sa.Row[Any]] = found.all()
+    return tuple(kind(**row._mapping) for row in rows)  # noqa: SLF001  # SQLAlchemy's public name for it
+
+
+def _scalar(steps: Steps, query: str | sql.Composable) -> object:
+    found = steps.execute(query)
+    assert found is not None
+    return found.scalar_one()

@@ -1,0 +1,162 @@
+"""`op.create_enum`, `op.retire_enum`, `op.change_enum`: enum types that come, go and change without stopping anybody.
+
+A type that columns set aside still use cannot be dropped: it is set aside with them, as `retired.<type>_<revision>`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import MigrateOperation, Operations
+from psycopg import sql
+
+from surefoot.online.enums.enum_labels import Labels, change
+from surefoot.online.executor import Steps
+from surefoot.online.rendering import call
+from surefoot.online.retire import kept_definitions
+from surefoot.online.retired_registry import SCHEMA, block, within
+
+CREATE = """
+begin
+    if to_regtype({name_text}) is null then
+        if {labels_text} = (select array_agg(enumlabel::text order by enumsortorder) from pg_enum
+                             where enumtypid = to_regtype({aside_text})) then
+            execute format('alter type {schema}.{aside} set schema %I', current_schema());
+            alter type {aside} rename to {name};
+        else
+            create type {name} as enum ({labels});
+        end if;
+    end if;
+end
+"""
+RETIRE = """
+begin
+    if to_regtype({name_text}) is null then
+        null;
+    elsif exists (select from pg_depend
+                   where refclassid = 'pg_type'::regclass
+                     and deptype = 'n'
+                     and refobjid in (select unnest(array[oid, typarray])
+                                        from pg_type
+                                       where oid = {name_text}::regtype))
+    then
+        create schema if not exists {schema};
+        alter type {name} rename to {aside};
+        alter type {aside} set schema {schema};
+    else
+        drop type {name};
+    end if;
+end
+"""
+
+
+@Operations.register_operation("create_enum")
+class CreateEnumOp(MigrateOperation):
+    """An enum type, made or taken back."""
+
+    def __init__(self, name: str, labels: Sequence[str]) -> None:
+        self.name = name
+        self.labels = list(labels)
+
+    @classmethod
+    def create_enum(cls, operations: Operations, name: str, labels: Sequence[str]) -> None:
+        """Create the type, or take back what this revision has set aside; nothing where it is there."""
+        operations.invoke(cls(name, labels))
+
+    def reverse(self) -> "RetireEnumOp":
+        """Set it aside."""
+        return RetireEnumOp(self.name)
+
+
+@Operations.register_operation("retire_enum")
+class RetireEnumOp(MigrateOperation):
+    """An enum type, dropped where nothing uses it any more, else set aside."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @classmethod
+    def retire_enum(cls, operations: Operations, name: str) -> None:
+        """Drop the type; where columns that were set aside use it, set it aside with them; nothing where it is gone."""
+        operations.invoke(cls(name))
+
+
+@Operations.register_operation("change_enum")
+class ChangeEnumOp(MigrateOperation):
+    """Other labels for an enum type. `columns` are those of the type, by table, for SQL that is printed."""
+
+    def __init__(
+        self, name: str, labels: Sequence[str], was: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self.name = name
+        self.labels = list(labels)
+        self.was = list(was)
+        self.columns = {table: list(names) for table, names in (columns or {}).items()}
+
+    @classmethod
+    def change_enum(
+        cls,
+        operations: Operations,
+        name: str,
+        labels: Sequence[str],
+        *,
+        was: Sequence[str],
+        columns: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Give the type these labels: added in place; where one goes, the columns are copied to a new type.
+
+        Raises RefusedError where rows hold a label that goes; nothing is changed then.
+        """
+        operations.invoke(cls(name, labels, was, columns))
+
+    def reverse(self) -> "ChangeEnumOp":
+        """The labels as they were."""
+        return ChangeEnumOp(self.name, self.was, self.labels, self.columns)
+
+
+@Operations.implementation_for(CreateEnumOp)
+def create(operations: Operations, op: CreateEnumOp) -> None:
+    """One block, in the revision's transaction."""
+    labels = sql.SQL(", ").join(map(sql.Literal, op.labels))
+    _execute(operations, CREATE, op.name, labels=labels, labels_text=sql.SQL("array[{}]::text[]").format(labels))
+
+
+@Operations.implementation_for(RetireEnumOp)
+def retire(operations: Operations, op: RetireEnumOp) -> None:
+    """One block, in the revision's transaction."""
+    _execute(operations, RETIRE, op.name)
+    kept_definitions.note(Steps(operations), "type")
+
+
+@Operations.implementation_for(ChangeEnumOp)
+def change_labels(operations: Operations, op: ChangeEnumOp) -> None:
+    """Add labels where that is all, else copy the columns."""
+    change(operations, op.name, Labels(tuple(op.labels), tuple(op.was)), op.columns)
+
+
+def _execute(operations: Operations, template: str, name: str, **more: sql.Composable) -> None:
+    aside = within(f"{name}_{Steps(operations).revision}")
+    body = sql.SQL(template).format(
+        name=sql.Identifier(name),
+        name_text=sql.Identifier(name).as_string(),
+        aside=sql.Identifier(aside),
+        aside_text=sql.Identifier(SCHEMA, aside).as_string(),
+        schema=sql.Identifier(SCHEMA),
+        **more,
+    )
+    operations.execute(block(body).replace(":", r"\:"))
+
+
+@renderers.dispatch_for(CreateEnumOp)
+def _render_create(context: AutogenContext, op: CreateEnumOp) -> str:
+    return call(context, "create_enum", op.name, op.labels)
+
+
+@renderers.dispatch_for(RetireEnumOp)
+def _render_retire(context: AutogenContext, op: RetireEnumOp) -> str:
+    return call(context, "retire_enum", op.name)
+
+
+@renderers.dispatch_for(ChangeEnumOp)
+def _render_change(context: AutogenContext, op: ChangeEnumOp) -> str:
+    return call(context, "change_enum", op.name, op.labels, was=op.was, columns=op.columns or None)

@@ -1,0 +1,176 @@
+"""Repairs of columns: added, set aside, and given the type, default and NOT NULL that they should have."""
+
+from surefoot.catalogue.model import Catalogue
+from surefoot.catalogue.relations import Column, Relation
+from surefoot.operate.adopt import repair_retire
+from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, literal, quoted
+from surefoot.operate.adopt.repair_counts import Rows
+from surefoot.operate.adopt.repair_sequences import create, identity, owned_by
+
+SEES_ZONES = frozenset({"timestamp without time zone", "timestamp with time zone"})
+
+
+class Columns:
+    """Repairs of the columns of tables that both sides have."""
+
+    def __init__(self, expected: Catalogue, found: Catalogue, rows: Rows, revision: repair_retire.For) -> None:
+        self._revision = revision
+        self._expected = expected
+        self._enums = {quoted(enum.name) for side in (expected, found) for enum in side.enums}
+        self._there = {relation.name: relation for relation in found.relations}
+        self._wanted = {relation.name: relation for relation in expected.relations}
+        self._rows = rows
+
+    def missing(self, table: str, column: Column) -> Repair:
+        """Added with its default; where a value would have to be invented for rows, that is a decision."""
+        sequences, owned = self._sequences(table, column)
+        add = f"alter table {quoted(table)} add column {written(column, self._expected, table)};"
+        statements = (*sequences, Statement(Phase.COLUMN, add), *owned, *commented(table, column))
+        beyond = self._beyond(table)
+        if beyond:
+            names = ", ".join(one.name for one in beyond)
+            alike = [one for one in beyond if one.type == column.type]
+            rename = [
+                Statement(
+                    Phase.COLUMN,
+                    f"alter table {quoted(table)} rename column {quoted(alike[0].name)} to {quoted(column.name)};",
+                )
+            ] if len(alike) == 1 else []  # fmt: skip
+            return decision(f"the table has {names} beyond what is expected: is that the same under another name?", *(
+                rename or statements))  # fmt: skip
+        inventing = not column.nullable and not (column.default or column.identity or column.generated)
+        if inventing and self._rows.any(table) != 0:
+            return decision("the rows that are there need a value; say which, and add the column with it")
+        return harmless(*statements, note="values that it once had are not in this database")
+
+    def unexpected(self, table: str, column: Column) -> Repair:
+        """Set aside in its table, under a name that no comparison looks at; every value stays."""
+        others = [one for one in self._lacking(table) if one.type == column.type]
+        if len(others) == 1 and len([one for one in self._beyond(table) if one.type == column.type]) == 1:
+            return decision(f"is it {others[0].name} under another name? The repair of {others[0].name} renames it")
+        return repair_retire.column(table, column.name, self._revision(table, column.name))
+
+    def differs(self, table: str, attribute: str, new: Column, old: Column) -> Repair:
+        """One attribute of a column that is there."""
+        on = f"alter table {quoted(table)} alter column {quoted(new.name)}"
+        if attribute in {"type", "collation"}:
+            return self._type(table, new, old)
+        if attribute == "nullability":
+            return self._nullability(table, new, on)
+        if attribute == "default":
+            change = f"set default {new.default}" if new.default else "drop default"
+            return harmless(Statement(Phase.DEFAULT, f"{on} {change};"))
+        if attribute == "identity":
+            return self._identity(table, new, old, on)
+        return harmless(_comment(table, new)) if attribute == "comment" else self._generated(new, on)
+
+    @staticmethod
+    def _generated(new: Column, on: str) -> Repair:
+        if new.generated is not None:
+            return decision("a generated column can only be made anew, which computes every value again")
+        stop = Statement(Phase.COLUMN, f"{on} drop expression;")
+        return decision("the values stay, but nothing computes them any more", stop)
+
+    def _type(self, table: str, new: Column, old: Column) -> Repair:
+        name = quoted(new.name)
+        if {old.type, new.type} == SEES_ZONES:
+            value = f"{name} at time zone 'UTC'"
+            return decision(
+                "are the values UTC? Then this keeps every one of them",
+                *self._retype(table, new, old, value),
+            )
+        through = "::text" if {old.type, new.type} & self._enums and old.type != new.type else ""
+        value = f"{name}{through}::{new.type}"
+        lost, show = self._rows.changed_by(table, new.name, value, f"{through}::{old.type}")
+        if lost is None:
+            return decision(f"PostgreSQL cannot turn every {old.type} that is there into {new.type}")
+        if lost:
+            return decision(f"{rows(lost)} would not keep the value as {new.type}", show=show)
+        return harmless(
+            *self._retype(table, new, old, value),
+            note="every value was tried and stays as it is; the table may be locked while it is rewritten",
+        )
+
+    @staticmethod
+    def _retype(table: str, new: Column, old: Column, value: str) -> tuple[Statement, ...]:
+        """A default is taken off for the moment: PostgreSQL would not convert it."""
+        on = f"alter table {quoted(table)} alter column {quoted(new.name)}"
+        collation = f" collate {new.collation}" if new.collation else ""
+        lines = [f"{on} type {new.type}{collation} using {value};"]
+        if old.default is not None:
+            lines = [f"{on} drop default;", *lines, *([f"{on} set default {new.default};"] if new.default else [])]
+        return tuple(Statement(Phase.COLUMN, line) for line in lines)
+
+    def _nullability(self, table: str, new: Column, on: str) -> Repair:
+        if new.nullable:
+            return harmless(Statement(Phase.COLUMN, f"{on} drop not null;"))
+        count, show = self._rows.nulls(table, new.name)
+        if count != 0:
+            return decision(f"{rows(count)} have no value there: fill or correct them first", show=show)
+        return harmless(Statement(Phase.COLUMN, f"{on} set not null;"))
+
+    def _identity(self, table: str, new: Column, old: Column, on: str) -> Repair:
+        if new.identity and old.identity:
+            return harmless(Statement(Phase.COLUMN, f"{on} set generated {new.identity};"))
+        if new.identity is None:
+            sequences, owned = self._sequences(table, new)
+            drop = Statement(Phase.COLUMN, f"{on} drop identity;")
+            made = (Statement(Phase.COLUMN, each.sql) for each in (*sequences, *owned))
+            return harmless(drop, *made, note="the counter goes on from the highest number in the column")
+        return decision(
+            "numbers are given by an identity column from then on",
+            Statement(Phase.DEFAULT, f"{on} drop default;"),
+            Statement(Phase.DEFAULT, f"{on} add {identity(self._expected, table, new)};"),
+        )
+
+    def _sequences(self, table: str, column: Column) -> tuple[list[Statement], list[Statement]]:
+        """The sequences that the column has as its own: made before it, given to it after."""
+        if column.identity:
+            return [], []
+        mine = [each for each in self._expected.sequences
+                if each.owner and (each.owner.table, each.owner.column) == (table, column.name)]  # fmt: skip
+        return [Statement(Phase.SEQUENCE, create(each)) for each in mine], [
+            Statement(Phase.COLUMN, line) for each in mine for line in owned_by(each)
+        ]
+
+    def _beyond(self, table: str) -> list[Column]:
+        wanted = {column.name for column in self._wanted[table].columns}
+        return [column for column in self._there[table].columns if column.name not in wanted]
+
+    def _lacking(self, table: str) -> list[Column]:
+        there = {column.name for column in self._there[table].columns}
+        return [column for column in self._wanted[table].columns if column.name not in there]
+
+
+def written(column: Column, catalogue: Catalogue, table: str) -> str:
+    """The column as CREATE TABLE and ADD COLUMN have it."""
+    parts = [quoted(column.name), column.type]
+    parts += [f"collate {column.collation}"] if column.collation else []
+    parts += [f"default {column.default}"] if column.default else []
+    if column.generated:
+        expression, _, kind = column.generated.rpartition(" ")
+        parts.append(f"generated always as ({expression}) {kind}")
+    parts += [identity(catalogue, table, column)] if column.identity else []
+    parts += [] if column.nullable else ["not null"]
+    return " ".join(parts)
+
+
+def comments(relation: Relation) -> list[Statement]:
+    """The comments of all columns."""
+    return [each for column in relation.columns for each in commented(relation.name, column)]
+
+
+def commented(table: str, column: Column) -> list[Statement]:
+    """The column's comment, where it has one."""
+    return [_comment(table, column)] if column.comment is not None else []
+
+
+def rows(count: int | None) -> str:
+    """The count in words."""
+    return "rows that could not be counted" if count is None else f"{count} row{'' if count == 1 else 's'}"
+
+
+def _comment(table: str, column: Column) -> Statement:
+    return Statement(
+        Phase.COMMENT, f"comment on column {quoted(table)}.{quoted(column.name)} is {literal(column.comment)};"
+    )

@@ -1,0 +1,159 @@
+"""What of a repair is for the strangers: each goes or gets another name, or it is said before what an operator can do.
+
+What PostgreSQL knows by its number, such as a view of a table, follows by itself. The rest is asked of the catalogue.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from surefoot.catalogue.differences import Deviation, Kind, Sides
+from surefoot.catalogue.model import Domain, EnumType, Function
+from surefoot.catalogue.model import Sequence as Counter
+from surefoot.catalogue.relations import Column, Constraint, Index, Relation, Trigger
+from surefoot.online.retired_registry import names
+from surefoot.operate.adopt import repair_retire
+from surefoot.operate.adopt.adopt_findings import Finding, Group, Phase, Repair, Statement, decision, quoted
+from surefoot.operate.adopt.repair_companions import Thing
+from surefoot.runtime.name_conflicts import Stranger
+
+GIVE_BACK = "python -m ourschool adopt --give-back, as soon as the database is adopted"
+RENAMED = "it gets another name, and goes on working under it"
+TYPES = {"range type": "type", "multirange type": "type", "composite type": "type"}
+ROUTINES = {"window function": "function"}
+
+# Why something cannot be set aside, and what to do; `places` are those of functions, relations and types by name.
+HINDERED = sa.text("""
+    with thing (part, name, class, id, owner) as (
+        select 'relation', relname::text, 'pg_class'::regclass, oid, relowner
+          from pg_class where relnamespace = current_schema()::regnamespace
+        union all
+        select 'type', typname::text, 'pg_type'::regclass, oid, typowner
+          from pg_type where typnamespace = current_schema()::regnamespace and typrelid = 0
+        union all
+        select 'function', quote_ident(proname) || '(' || oidvectortypes(proargtypes) || ')', 'pg_proc'::regclass, oid,
+               proowner
+          from pg_proc where pronamespace = current_schema()::regnamespace
+    )
+    select '' as on, thing.name,
+           format('it belongs to extension %I: move that with alter extension %I set schema …, or drop it',
+                  extname, extname) as why
+      from thing
+      join pg_depend on classid = class and objid = id and deptype = 'e'
+      join pg_extension on pg_extension.oid = refobjid
+     union all
+    select '', name,
+           format('it belongs to %s, and %I may not move it: run the same as a superuser, or have %s rename it',
+                  owner::regrole, current_user, owner::regrole)
+      from thing
+     where not pg_has_role(owner, 'usage')
+""")
+HINDERED_COLUMNS = sa.text("""
+    select relname::text as on, attname::text as name, why
+      from pg_class
+      join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
+      join pg_type on pg_type.oid = atttypid
+     cross join lateral (
+         select 1, format('it is part of the primary key %I: make another column the key first, or rename the column',
+                          conname)
+           from pg_constraint
+          where conrelid = attrelid and contype = 'p' and attnum = any (conkey)
+         union all
+         select 2, format('index %I over it is the replica identity: choose another first, with alter table %I replica'
+                          ' identity full', indexrelid::regclass, relname)
+           from pg_index
+          where indrelid = attrelid and indisreplident and attnum = any (indkey::smallint[])
+         union all
+         select 3, format('its type %s refuses NULL: give the domain a default first, or rename the column', typname)
+          where typnotnull and typdefault is null and attidentity = ''
+         union all
+         select 4, format('table %s inherits from %s, and its rows have the column too: end that first, with'
+                          ' alter table %s no inherit %s, or rename the column',
+                          inhrelid::regclass, inhparent::regclass, inhrelid::regclass, inhparent::regclass)
+           from pg_inherits
+          where attrelid in (inhrelid, inhparent)
+     ) as hindered (rank, why)
+     where relnamespace = current_schema()::regnamespace
+     order by relname, attname, rank desc
+""")
+
+
+def repaired(
+    connection: Connection,
+    findings: Sequence[Finding],
+    strangers: Sequence[Stranger],
+    for_whom: Mapping[Thing, str],
+    *,
+    all_goes: bool,
+) -> tuple[Finding, ...]:
+    """The findings, with those that strangers ask for besides.
+
+    `for_whom` are the strangers and what hangs on them. Where not `all_goes`, what is not among them stays, and what
+    works as well under another name gets one. Reads the catalogue.
+    """
+    by_key = {(each.on, each.name): each for each in strangers}
+    why = _hindered(connection)
+    found = []
+    for each in findings:
+        key = _key(each)
+        known = by_key.pop(key, None) if key else None
+        one = each
+        if known and not all_goes and (rename := _rename(known)):
+            one = replace(each, repair=rename)
+        if key in for_whom and key in why and one.repair.statements:
+            one = replace(each, repair=decision(f"it has to be set aside, but {why[key]}"))
+        elif key not in for_whom and one.repair.group is Group.DECISION:
+            one = replace(one, stays=not all_goes)
+            if any("call pg_temp." in statement.sql for statement in one.repair.statements):
+                one = replace(one, repair=replace(one.repair, back=GIVE_BACK))
+        found.append(one)
+    return (*found, *(_beyond_the_catalogue(each, why) for each in by_key.values()))
+
+
+def _hindered(connection: Connection) -> dict[Thing, str]:
+    rows = [*connection.execute(HINDERED_COLUMNS), *connection.execute(HINDERED)]
+    return {(row.on, row.name): row.why for row in rows}
+
+
+def _key(finding: Finding) -> Thing | None:
+    """What it is about, as strangers are known, where it is something that nothing expected."""
+    sides = finding.deviation.sides
+    if sides.expected is not None:
+        return None
+    match sides.found:
+        case Column() | Constraint() | Trigger():
+            return sides.table or "", sides.found.name
+        case Relation() | Index() | EnumType() | Domain() | Function() | Counter():
+            return "", sides.found.name
+    return None
+
+
+def _beyond_the_catalogue(stranger: Stranger, why: Mapping[Thing, str]) -> Finding:
+    """One that no catalogue compares, such as a range type, or an index of a table that is not ours."""
+    what = f"{stranger.kind} {stranger.name}"
+    deviation = Deviation(Kind.UNEXPECTED, what, None, None, str(stranger), Sides(None, stranger))
+    repair = _rename(stranger)
+    if repair is None:
+        kind = TYPES.get(stranger.kind, ROUTINES.get(stranger.kind, stranger.kind))
+        repair = repair_retire.other(kind.removeprefix("partitioned "), stranger.name, stranger.revision)
+    reason = why.get((stranger.on, stranger.name))
+    return Finding(deviation, decision(f"it has to be set aside, but {reason}") if reason else repair)
+
+
+def _rename(stranger: Stranger) -> Repair | None:
+    """Another name for what is no less of use under it; None for what has to go."""
+    name, free = quoted(stranger.name), quoted(names(f"{stranger.name}_before_{stranger.revision}")[0])
+    match stranger.kind:
+        case "index" | "partitioned index":
+            statement = f"alter index {name} rename to {free};"
+        case "sequence" if stranger.owned:
+            statement = f"alter sequence {name} rename to {free};"
+        case "constraint":
+            statement = f"alter table {quoted(stranger.on)} rename constraint {name} to {free};"
+        case "trigger":
+            statement = f"alter trigger {name} on {quoted(stranger.on)} rename to {free};"
+        case _:
+            return None
+    return decision(RENAMED, Statement(Phase.PROGRAM_ASIDE, statement), back="the same statement the other way round")

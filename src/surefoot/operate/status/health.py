@@ -1,0 +1,166 @@
+"""What is wrong in a database whatever its revision: broken indexes, unproven rules, counters that fell behind."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from surefoot.database import as_it_is, explain
+from surefoot.operate import retired_items, set_aside_schema
+from surefoot.operate.adopt.adopt_findings import literal, quoted
+from surefoot.runtime import privileges
+
+INDEXES = """
+    select format('%I', x.relname) as name, format('%I', t.relname) as of
+      from pg_index i
+      join pg_class x on x.oid = i.indexrelid
+      join pg_class t on t.oid = i.indrelid
+     where x.relnamespace = 'public'::regnamespace
+       and not (i.indisvalid and i.indisready)
+       and t.relkind <> 'p'
+     order by 1
+"""
+CONSTRAINTS = """
+    select format('%I', k.conname) as name, format('%I', t.relname) as of
+      from pg_constraint k
+      join pg_class t on t.oid = k.conrelid
+     where k.connamespace = 'public'::regnamespace
+       and not k.convalidated
+     order by 2, 1
+"""
+# A foreign key works by triggers of its own, which ALTER TABLE … DISABLE TRIGGER ALL switches off as well.
+TRIGGERS = """
+    select format('%I', t.relname) as of,
+           g.tgisinternal as internal,
+           string_agg(distinct format('%I', case when g.tgisinternal then k.conname else g.tgname end), ', ') as names
+      from pg_trigger g
+      join pg_class t on t.oid = g.tgrelid
+      left join pg_constraint k on k.oid = g.tgconstraint
+     where t.relnamespace = 'public'::regnamespace
+       and g.tgenabled = 'D'
+     group by t.relname, g.tgisinternal, case when g.tgisinternal then null else g.tgname end
+     order by 1, 2, 3
+"""
+# The column must lead an index: else its highest value would cost a look at every row.
+SEQUENCES = """
+    select n.nspname as space, s.relname as name, t.relname as of, a.attname as column_name, q.seqincrement as step
+      from pg_depend d
+      join pg_class s on s.oid = d.objid and s.relkind = 'S'
+      join pg_sequence q on q.seqrelid = s.oid
+      join pg_class t on t.oid = d.refobjid
+      join pg_attribute a on a.attrelid = t.oid and a.attnum = d.refobjsubid
+      join pg_namespace n on n.oid = s.relnamespace
+     where d.classid = 'pg_class'::regclass
+       and d.refclassid = 'pg_class'::regclass
+       and d.deptype in ('a', 'i')
+       and n.nspname = 'public'
+       and q.seqincrement > 0
+       and not starts_with(a.attname, '__retired_')
+       and exists (
+           select from pg_index i where i.indrelid = t.oid and i.indkey[0] = a.attnum and i.indisvalid
+       )
+     order by 2
+"""
+COUNTED = """
+    select {name} as name, {of} as of, {column} as column_name, highest,
+           last_value + {step} * is_called::integer as next
+      from {sequence}, (select max({key}) as highest from {table}) as top
+"""
+NOT_BACK = (
+    "No upgrade brings it back, for the way to base deleted the school it belongs to; ourschool purge deletes it."
+)
+UNFINISHED = frozenset({"invalid index", "unproven constraint"})
+"""Kinds that a revision leaves which is half done."""
+
+
+@dataclass(frozen=True)
+class Ailment:
+    """One thing that somebody should look at, and what to do about it."""
+
+    kind: str
+    what: str
+    remedy: str
+
+
+def ailments(connection: Connection) -> list[Ailment]:
+    """All that is found; a question that the role may not ask is one of them."""
+    found: list[Ailment] = []
+    for look in (_indexes, _constraints, _triggers, _sequences, _rights, _retired, _set_aside):
+        try:
+            with connection.begin_nested():
+                found += look(connection)
+        except sa.exc.DBAPIError as fault:
+            why = explain(fault, connection.engine.url)
+            ailment = Ailment("not looked at", why.message, why.remedy)
+            found += [ailment] if ailment not in found else []  # several questions, of one table
+    return found
+
+
+def _indexes(connection: Connection) -> Iterator[Ailment]:
+    for row in as_it_is(connection, INDEXES):
+        yield Ailment(
+            "invalid index",
+            f"index {row.name} on {row.of} is INVALID: it slows down every write and no query uses it",
+            f"reindex index concurrently {row.name};",
+        )
+
+
+def _constraints(connection: Connection) -> Iterator[Ailment]:
+    for row in as_it_is(connection, CONSTRAINTS):
+        yield Ailment(
+            "unproven constraint",
+            f"constraint {row.name} on {row.of} is NOT VALID: older rows may break it",
+            f"alter table {row.of} validate constraint {row.name};",
+        )
+
+
+def _triggers(connection: Connection) -> Iterator[Ailment]:
+    for row in as_it_is(connection, TRIGGERS):
+        if row.internal:
+            what, which = f"nothing holds {row.names}: the triggers behind on {row.of} are disabled", "all"
+        else:
+            what, which = f"trigger {row.names} on {row.of} is disabled", row.names
+        yield Ailment("disabled trigger", what, f"alter table {row.of} enable trigger {which};")
+
+
+def _sequences(connection: Connection) -> Iterator[Ailment]:
+    questions = [
+        COUNTED.format(
+            name=literal(row.name), of=literal(row.of), column=literal(row.column_name), step=row.step,
+            sequence=f"{quoted(row.space)}.{quoted(row.name)}", key=quoted(row.column_name),
+            table=f"{quoted(row.space)}.{quoted(row.of)}",
+        )
+        for row in connection.exec_driver_sql(SEQUENCES)
+    ]  # fmt: skip
+    if not questions:
+        return
+    for row in connection.exec_driver_sql(" union all ".join(questions).replace("%", "%%")):
+        if row.highest is not None and row.next <= row.highest:
+            name, column, table = quoted(row.name), quoted(row.column_name), quoted(row.of)
+            yield Ailment(
+                "sequence behind",
+                f"sequence {row.name} would give {row.next}, but {row.of}.{row.column_name} has {row.highest} already:"
+                " the next rows cannot be added",
+                f"select setval({literal(name)}, max({column})) from {table};",  # noqa: S608  # quoted
+            )
+
+
+def _rights(connection: Connection) -> Iterator[Ailment]:
+    """A role that works with the school and was forgotten when tables were made, or kept from them on purpose."""
+    for lacking in privileges.lacking(connection):
+        yield Ailment("missing rights", str(lacking), f"{lacking.statement} Where that is meant, leave it.")
+
+
+def _set_aside(connection: Connection) -> Iterator[Ailment]:
+    """What an earlier adopt moved out of sight without its foreign keys."""
+    for says, statement in set_aside_schema.foreign_keys(connection):
+        yield Ailment("foreign key of what is set aside", says, statement)
+
+
+def _retired(connection: Connection) -> Iterator[Ailment]:
+    """What holds rows, and what is somebody's own; of the rest nobody has to decide anything."""
+    for each in retired_items.found(connection):
+        if (each.holds_rows and each.readable) or each.of_others:
+            remedy = NOT_BACK if each.for_good else "It may stay; ourschool purge deletes what nobody will want back."
+            yield Ailment("retired", f"{each}, waits in {each.readable}" if each.readable else str(each), remedy)

@@ -1,0 +1,51 @@
+"""The baseline that an existing database is stamped with, and whether a database is it."""
+
+import logging
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
+
+from surefoot.catalogue.compare import compare
+from surefoot.catalogue.model import Catalogue
+from surefoot.catalogue.reader import take
+from surefoot.catalogue.scratch_schema import catalogue_of
+from surefoot.errors import RefusedError
+
+log = logging.getLogger("surefoot.runtime")
+
+BASELINE = "cd0edd614cc5"
+"""The revision that an existing database is stamped with."""
+
+
+def catalogue(connection: Connection, script: ScriptDirectory) -> Catalogue:
+    """The catalogue of the baseline, built in a schema that is rolled back; nothing of the real one is touched."""
+
+    def build(scratch: Connection) -> None:
+        module = script.get_revision(BASELINE).module
+        with Operations.context(MigrationContext.configure(scratch)):
+            module.upgrade()
+
+    return catalogue_of(connection, build)
+
+
+def refuse_another(connection: Connection, script: ScriptDirectory, *, forced: bool) -> None:
+    """Refuse to stamp a database that lacks something of the baseline or has it differently; one that is `forced` not.
+
+    What it has beyond the baseline is only told.
+    """
+    difference = compare(catalogue(connection, script), take(connection))
+    for line in difference.beyond:
+        log.warning("Beyond the baseline: %s", line)
+    if not difference.lacking:
+        return
+    lines = "\n  ".join(str(deviation) for deviation in difference.lacking)
+    if forced:
+        log.warning("Stamped all the same (-x force=yes), although it is not the baseline:\n  %s", lines)
+        return
+    raise RefusedError(
+        f"This database is not the baseline {BASELINE}, so it was not stamped:\n  {lines}",
+        "Mend what is listed and stamp again. -x force=yes before the command stamps all the same "
+        f"(python -m alembic -x force=yes stamp {BASELINE}); later revisions may then fail.",
+    )

@@ -1,0 +1,237 @@
+"""A revision that was begun and not finished: known by the journal, else by what only its operations leave behind."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy.engine import Connection
+
+from surefoot.runtime import migrator_lock
+from surefoot.runtime.error_translation import COMMITS_IN_PARTS
+from surefoot.runtime.journal import CUT_OFF, STOPPED, TOWARDS
+
+OURS = re.compile(r"^(Usage|Refused|Failed|Attention)Error: ")
+"""How the journal begins an error of our own."""
+THERE = sa.text("""
+    select to_regclass('migration_journal') is not null as journal, to_regclass('retired.things') is not null as things
+""")
+JOURNALLED = sa.text("""
+    select revision,
+           direction,
+           error,
+           substring(note from cast(:towards as text)) as towards,
+           coalesce(starts_with(note, :stopped), false) as stopped
+      from migration_journal as begun
+     where direction in ('upgrade', 'downgrade')
+       and (outcome = 'begun'
+            or outcome = 'failed' and (starts_with(note, :cut_off) or starts_with(note, :stopped)))
+       and not exists (
+           select from migration_journal as later
+            where later.revision = begun.revision
+              and later.outcome = 'done'
+              and later.id > begun.id)
+     order by id desc
+""")
+MARKS = sa.text("""
+    select attname::text as name, relname::text as "on"
+      from pg_attribute
+      join pg_class on pg_class.oid = attrelid
+     where relnamespace = current_schema()::regnamespace
+       and starts_with(attname, '__changing_')
+       and not attisdropped
+     union all
+    select proname::text, null
+      from pg_proc
+     where pronamespace = current_schema()::regnamespace
+       and starts_with(proname, '__changing_')
+     union all
+    select conname::text, conrelid::regclass::text
+      from pg_constraint
+     where connamespace = current_schema()::regnamespace
+       and (starts_with(conname, '__changing_') or starts_with(conname, 'ourschool_'))
+     union all
+    select relname::text, null
+      from pg_index
+      join pg_class on pg_class.oid = indexrelid
+     where relnamespace = current_schema()::regnamespace
+       and not indisvalid
+       and relkind = 'i'
+""")
+COMING_BACK = sa.text("select revision, direction from retired.things where coming_back order by id desc limit 1")
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """The revision, what it was doing, and the command that finishes it."""
+
+    revision: str
+    title: str
+    direction: str
+    target: str
+    """What the same command goes to."""
+    error: str | None = None
+    """What has to be corrected first, where something has."""
+    running: str | None = None
+    """Who is at it at this moment."""
+
+    @property
+    def happened(self) -> str:
+        """What happened."""
+        what = (
+            f'{"An upgrade to" if self.direction == "upgrade" else "A downgrade of"} {self.revision} ("{self.title}")'
+        )
+        if self.running:
+            return f"{what} is running now: {self.running}."
+        if self.error:
+            return f"{what} stopped half-way: {self.error.rstrip('.')}."
+        return f"{what} was cut off."
+
+    @property
+    def message(self) -> str:
+        """What happened, and whether anything is wrong."""
+        if self.running:
+            return self.happened
+        return f"{self.happened} {'What it had done is kept.' if self.error else 'Nothing is wrong: run it again.'}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do now."""
+        if self.running:
+            return "Wait for it to end; python -m ourschool status shows it."
+        return f"Correct what it names, then run it again: {self.command}" if self.error else self.command
+
+    @property
+    def command(self) -> str:
+        """The command that goes on with it."""
+        return f"python -m alembic {self.direction} {self.target}"
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one line."""
+        if self.running or self.error:
+            return f"{self.message} {self.remedy}"
+        return f"{self.message.removesuffix('.')}: {self.command}"
+
+    def as_json(self) -> dict[str, str | None]:
+        """For a program."""
+        return {
+            "revision": self.revision, "direction": self.direction, "error": self.error, "running": self.running,
+            "message": self.message, "remedy": self.remedy,
+        }  # fmt: skip
+
+
+def find(
+    connection: Connection, script: ScriptDirectory, heads: Iterable[str], *, alone: bool = False
+) -> CutOff | None:
+    """The revision that was begun and not finished in the database at `heads`, and None where there is none.
+
+    Who holds the migrators' lock is `alone`: nobody else is at it then.
+    Cheap: four small looks at most. What a revision left that has no mark of its own is seen by the journal alone.
+    """
+    chain = Chain(script, tuple(heads))
+
+    def running() -> str | None:
+        return None if alone else _running(connection)
+
+    there = connection.execute(THERE).one()
+    rows = (
+        connection.execute(JOURNALLED, {"cut_off": CUT_OFF, "stopped": STOPPED, "towards": f"{TOWARDS}(\\S+)$"})
+        if there.journal
+        else ()
+    )
+    for row in rows:
+        if chain.may_be_at(row.revision, row.direction):
+            error = row.error if row.stopped else None
+            return chain.cut_off(row.revision, row.direction, error=error, running=running(), towards=row.towards)
+    if there.things:
+        for row in connection.execute(COMING_BACK):
+            direction = "downgrade" if row.direction == "upgrade" else "upgrade"
+            if chain.may_be_at(row.revision, direction):
+                return chain.cut_off(row.revision, direction, running=running())
+    for row in connection.execute(MARKS):
+        found = chain.marked(row.name, row.on)
+        if found is not None:
+            return chain.cut_off(*found, running=running())
+    return None
+
+
+def _running(connection: Connection) -> str | None:
+    return migrator_lock.holder(connection) or migrator_lock.holder(connection, migrator_lock.WORKER)
+
+
+class Chain:
+    """The revisions of the files as a database at `heads` sees them."""
+
+    def __init__(self, script: ScriptDirectory, heads: tuple[str, ...]) -> None:
+        self._script = script
+        self._heads = heads
+
+    @cached_property
+    def _known(self) -> dict[str, Script]:
+        return {each.revision: each for each in self._script.walk_revisions("base", "heads")}
+
+    @cached_property
+    def _applied(self) -> frozenset[str]:
+        at = tuple(head for head in self._heads if head in self._known)
+        found = self._script.iterate_revisions(at, "base", inclusive=True) if at else ()
+        return frozenset(each.revision for each in found)
+
+    def may_be_at(self, revision: str, direction: str) -> bool:
+        """Whether that revision can be on its way: not applied on its way up, applied on its way down."""
+        return revision in self._known and (revision in self._applied) == (direction == "downgrade")
+
+    def on_the_way(self) -> Iterator[tuple[Script, str]]:
+        """The revisions that can be half done and commit in parts: those that are next, and the heads."""
+        for each in self._known.values():
+            below = each.down_revision
+            parents = below if isinstance(below, (tuple, list)) else (below,) if below else ()
+            if each.revision not in self._applied and self._applied.issuperset(parents):
+                yield from [(each, "upgrade")] if _in_parts(each) else []
+        for head in self._heads:
+            if head in self._known and _in_parts(self._known[head]):
+                yield self._known[head], "downgrade"
+
+    def marked(self, name: str, on: str | None) -> tuple[str, str] | None:
+        """The revision and direction that leave something called so: it has its id, or its file names it."""
+        for script, direction in self.on_the_way():
+            text = Path(script.path).read_text("utf-8")
+            if name.startswith("__changing_"):
+                named = name.startswith(f"__changing_{script.revision}_")
+            elif name.startswith("ourschool_"):
+                table = (on or "").strip('"')
+                column = name.removeprefix(f"ourschool_{table}_").removesuffix("_not_null")
+                named = table in text and column in text and "not_null" in text
+            else:
+                named = name in text
+            if named:
+                return script.revision, direction
+        return None
+
+    def cut_off(
+        self,
+        revision: str,
+        direction: str,
+        *,
+        error: str | None = None,
+        running: str | None = None,
+        towards: str | None = None,
+    ) -> CutOff:
+        """What is known of it; an upgrade goes on `towards` what was asked for, and else to what is newest."""
+        script = self._known[revision]
+        below = script.down_revision
+        if direction == "upgrade" and towards is not None:
+            target = towards if self.may_be_at(towards, direction) else revision
+        elif direction == "upgrade":
+            target = "head" if len(self._script.get_heads()) == 1 else "heads"
+        else:
+            target = (below if isinstance(below, str) else below[0]) if below else "base"
+        said = " ".join(OURS.sub("", (error or "").partition("\n")[0]).split())
+        return CutOff(revision, script.doc or "", direction, target, said or None, running)
+
+
+def _in_parts(script: Script) -> bool:
+    return bool(COMMITS_IN_PARTS.search(Path(script.path).read_text("utf-8")))

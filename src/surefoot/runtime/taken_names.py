@@ -1,0 +1,96 @@
+"""What stands in a database under names that revisions will make."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from surefoot.catalogue.revision_names import Name
+
+# What stands in the schema where unqualified names are made. PostgreSQL itself moves its array types out of the way.
+TAKEN = sa.text("""
+    with home as materialized (
+        select oid from pg_namespace where nspname = current_schema()
+    )
+    select 'relation' as part, '' as on, relname::text as name, relkind::text as kind, pg_class.oid::bigint as oid,
+           coalesce(indrelid, refobjid)::bigint as whole,
+           case when not indisvalid then (select relname::text from pg_class where oid = indrelid) end as unfinished_on
+      from home
+      join pg_class on relnamespace = home.oid and relname = any(cast(:relations as name[]))
+      left join pg_index on indexrelid = pg_class.oid
+      left join pg_depend on classid = 'pg_class'::regclass and objid = pg_class.oid and relkind = 'S'
+       and refclassid = 'pg_class'::regclass and refobjsubid > 0 and deptype in ('a', 'i')
+     union all
+    select 'type', '', typname::text,
+           case typtype when 'm' then 'multi' when 'r' then 'n' else typtype::text end, null, null, null
+      from home
+      join pg_type on typnamespace = home.oid and typname = any(cast(:types as name[]))
+     where typrelid = 0
+       and not exists (select from pg_type as element where element.typarray = pg_type.oid)
+     union all
+    select 'function', '', quote_ident(proname) || '(' || oidvectortypes(proargtypes) || ')',
+           case prokind when 'p' then 'procedure' when 'a' then 'aggregate' when 'w' then 'window function'
+                        else 'function' end, null, null, null
+      from home
+      join pg_proc on pronamespace = home.oid
+       and quote_ident(proname) || '(' || oidvectortypes(proargtypes) || ')' = any(:functions)
+     union all
+    select 'column', relname::text, attname::text, 'column', pg_class.oid::bigint, null, null
+      from home
+      join unnest(cast(:column_tables as name[]), cast(:columns as name[])) as wanted (of, name) on true
+      join pg_class on relnamespace = home.oid and relname = wanted.of
+      join pg_attribute on attrelid = pg_class.oid and attname = wanted.name and attnum > 0 and not attisdropped
+     union all
+    select 'constraint', relname::text, conname::text, 'constraint', pg_class.oid::bigint, null, null
+      from home
+      join unnest(cast(:constraint_tables as name[]), cast(:constraints as name[])) as wanted (of, name) on true
+      join pg_class on relnamespace = home.oid and relname = wanted.of
+      join pg_constraint on conrelid = pg_class.oid and conname = wanted.name
+     union all
+    select 'trigger', relname::text, tgname::text, 'trigger', pg_class.oid::bigint, null, null
+      from home
+      join unnest(cast(:trigger_tables as name[]), cast(:triggers as name[])) as wanted (of, name) on true
+      join pg_class on relnamespace = home.oid and relname = wanted.of
+      join pg_trigger on tgrelid = pg_class.oid and tgname = wanted.name and not tgisinternal
+""")
+
+Found = sa.Row[Any]
+"""A row of TAKEN."""
+
+
+def taken(connection: Connection, wanted: Mapping[Name, str]) -> Iterator[tuple[Found, str, Name]]:
+    """What has one of the names in `wanted`, with the revision that makes it there; one for each name; only reads."""
+    by_place = {place: (revision, name) for name, revision in wanted.items() for place in _places(name)}
+
+    def listed(part: str) -> list[tuple[str, str]]:
+        return sorted({(on, name) for one, on, name in by_place if one == part})
+
+    told: set[Name] = set()
+    parts = {part: listed(part) for part in ("relation", "type", "function", "column", "constraint", "trigger")}
+    for row in connection.execute(TAKEN, {
+        "relations": [name for _, name in parts["relation"]],
+        "types": [name for _, name in parts["type"]],
+        "functions": [name for _, name in parts["function"]],
+        "column_tables": [on for on, _ in parts["column"]], "columns": [name for _, name in parts["column"]],
+        "constraint_tables": [on for on, _ in parts["constraint"]],
+        "constraints": [name for _, name in parts["constraint"]],
+        "trigger_tables": [on for on, _ in parts["trigger"]], "triggers": [name for _, name in parts["trigger"]],
+    }).all():  # fmt: skip
+        revision, name = by_place[row.part, row.on, row.name]
+        if name not in told:
+            told.add(name)
+            yield row, revision, name
+
+
+def _places(name: Name) -> Iterable[tuple[str, str, str]]:
+    """Where the name must be free: a relation's among relations, and among types where it has rows."""
+    match name.kind:
+        case "column" | "constraint" | "trigger":
+            return [(name.kind, name.on, name.name)]
+        case "function" | "procedure" | "aggregate" | "window function":
+            return [("function", "", name.name)]
+        case "index" | "sequence":
+            return [("relation", "", name.name)]
+        case _:
+            return [("relation", "", name.name), ("type", "", name.name)]

@@ -1,0 +1,173 @@
+"""What SQLSTATE 42501 is about: rows that row security hides, a thing that may not be used, a place to make none in.
+
+Servers speak other languages, so a fault is told apart by the server function that raised it and by what was asked
+for; only the name of the thing is read from an English sentence, and left out where there is none.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from psycopg import sql
+
+from surefoot.errors import FailedError
+
+HIDES_ROWS = frozenset({"check_enable_rls", "ExecWithCheckOptions"})
+"""Functions of the server that refuse because of row security, whatever the language of their message."""
+HIDDEN = """
+    select c.oid::regclass::text as name,
+           pg_get_userbyid(c.relowner)::text as owner,
+           pg_has_role(c.relowner, 'USAGE') as own,
+           c.relforcerowsecurity as forced,
+           current_user::text as role
+      from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p')
+       and c.relrowsecurity
+       and row_security_active(c.oid)
+"""
+"""Tables of which this role would not see every row; a superuser, BYPASSRLS or the owner of one not forced does."""
+NAMED = f"{HIDDEN} and c.relname = :name order by pg_table_is_visible(c.oid) desc limit 1"
+OWNER = """
+    select pg_get_userbyid(thing.owner)::text as owner
+      from (
+          select relowner, relname, pg_table_is_visible(oid) from pg_class
+          union all
+          select typowner, typname, pg_type_is_visible(oid) from pg_type
+          union all
+          select proowner, proname, pg_function_is_visible(oid) from pg_proc
+          union all
+          select nspowner, nspname, true from pg_namespace
+      ) as thing (owner, name, visible)
+     where thing.name = :name
+     order by visible desc
+     limit 1
+"""
+THING = re.compile(r'(?:permission denied for|must be owner of) ([a-z ]+?) "?([^"]+)"?$')
+QUOTED = re.compile(r'["“”„«»「]\s*([^"“”„«»「」]+?)\s*["“”«»」]')
+_KINDS = r"(unlogged |temporary |materialized |or replace )?(table|view|sequence|type|domain|function|procedure|schema)"
+OF_OWNERS = re.compile(
+    rf"\s*((alter|drop|comment on) {_KINDS}|create (unique )?index|create (trigger|policy|rule)|reindex)\b",
+    re.IGNORECASE,
+)
+OF_A_PLACE = re.compile(rf"\s*create {_KINDS}\b", re.IGNORECASE)
+MAKES = re.compile(r"\s*(create|alter)\b", re.IGNORECASE)
+READS = re.compile(r"\s*(select|copy|lock|table|declare)\b", re.IGNORECASE)
+RIGHTS = {
+    "sequence": "usage, select on sequence",
+    "function": "execute on function",
+    "procedure": "execute on procedure",
+    "type": "usage on type",
+    "language": "usage on language",
+    "schema": "usage on schema",
+    "tablespace": "create on tablespace",
+}
+
+Ask = Callable[[str, str | None], "sa.Row[Any] | None"]
+"""Answers a query about the thing `:name` with a row, or None: the fault is told all the same."""
+
+
+def denied(fault: sa.exc.DBAPIError, role: str | None, where: str, ask: Ask) -> FailedError:
+    """What the refusal of `fault` means to `role`, and who can help; `where` is the database in words."""
+    diagnosis = getattr(fault.orig, "diag", None)
+    said = (getattr(diagnosis, "message_primary", None) or str(fault.orig).partition("\n")[0]).rstrip(".")
+    if getattr(diagnosis, "source_function", None) in HIDES_ROWS:
+        return _hidden(said, role, where, ask)
+    if getattr(diagnosis, "message_detail", None):
+        said = f"{said} ({diagnosis.message_detail.rstrip('.')})"  # type: ignore[union-attr]  # what was just asked
+    found = THING.search(said)
+    kind, name = (found[1], found[2]) if found else (None, None)
+    return _Denied(role, where, said, fault.statement or "", getattr(ask(OWNER, name), "owner", None)).of(kind, name)
+
+
+def remedy(tables: Sequence[Any], role: str | None) -> str:
+    """How a migration comes to see every row of `tables`, which are rows of `HIDDEN`."""
+    bypass = f"let a superuser run: alter role {_quoted(role)} bypassrls;"
+    if not all(table.own for table in tables):
+        owners = sorted({table.owner for table in tables})
+        if len(owners) > 1 or any(table.forced for table in tables):
+            return f"{bypass[0].upper()}{bypass[1:]} then run the same command again."
+        return f"Connect as the owner, {owners[0]}, from whom nothing is hidden; or {bypass}"
+    off, on = (
+        " ".join(f"alter table {table.name} {force} row level security;" for table in tables)
+        for force in ("no force", "force")
+    )
+    return (
+        f"Run in python -m ourschool psql, as {role}: {off} Then the same command again, and at the end: {on} "
+        f"In between whoever connects as {role} sees every row. Or {bypass}"
+    )
+
+
+@dataclass(frozen=True)
+class _Denied:
+    role: str | None
+    where: str
+    said: str
+    """The server's own sentence, in whatever language it speaks."""
+    statement: str
+    owner: str | None
+    """Of what it names, where that is known."""
+
+    def of(self, kind: str | None, name: str | None) -> FailedError:
+        """The refusal of something of that kind and name; None where the sentence could not be read."""
+        makes = MAKES.match(self.statement)
+        if self.said.startswith("must be owner") or (kind is None and OF_OWNERS.match(self.statement)):
+            return FailedError(
+                f"Only the owner may do this in {self.where}, and the role {self.role!r} is not: {self.said}.",
+                f"Connect as {f'the owner, {self.owner}' if self.owner else 'the owner of what it names'}.",
+            )
+        if (
+            kind == "database"
+            or (kind == "schema" and not READS.match(self.statement))
+            or (kind is None and OF_A_PLACE.match(self.statement))
+        ):
+            place = f"{kind or 'schema'} {name or 'public'}"
+            return FailedError(
+                f"The role {self.role!r} may make nothing in {place}, in {self.where}: {self.said}.",
+                self._grant(f"create on {kind or 'schema'}", name or "public"),
+            )
+        if kind is None or name is None:
+            return FailedError(
+                f"The role {self.role!r} may not do this in {self.where}: {self.said}.",
+                "Connect as the owner of the tables, or let a superuser grant what the sentence names.",
+            )
+        of_table = (
+            "references" if makes else "select" if READS.match(self.statement) else "select, insert, update, delete"
+        )
+        return FailedError(
+            f"The role {self.role!r} may not use {kind} {name} in {self.where}: {self.said}.",
+            self._grant(RIGHTS.get(kind, f"{of_table} on"), name),
+        )
+
+    def _grant(self, right: str, name: str) -> str:
+        owner = f", {self.owner}" if self.owner else ""
+        shown = name if name == "public" else _quoted(name)
+        return (
+            f"Connect as the owner of the tables{owner}, or let the owner run: grant {right} {shown} to "
+            f"{_quoted(self.role)};"
+        )
+
+
+def _hidden(said: str, role: str | None, where: str, ask: Ask) -> FailedError:
+    quoted = QUOTED.search(said)
+    name = quoted[1] if quoted else None
+    row = ask(NAMED, name)
+    if row is not None:
+        name, whom, way = row.name, f"the role {row.role!r}", remedy([row], row.role)
+    else:
+        whom = f"the role {role!r}, or from the owner of a view or function that reads it here"
+        way = (
+            "Let a superuser run: alter role … bypassrls; for the one of them who does not own the table; or the owner "
+            "of the table: alter table … no force row level security; then run the same command again."
+        )
+    return FailedError(
+        f"Row security on {f'table {name}' if name else 'a table'} in {where} hides rows from {whom}, and what cannot "
+        f"see every row must not go on: {said}.",
+        way,
+    )
+
+
+def _quoted(name: str | None) -> str:
+    return sql.Identifier(name or "?").as_string()

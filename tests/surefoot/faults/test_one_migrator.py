@@ -1,0 +1,60 @@
+"""One migrator at a time: the second waits and says for whom, and gives up at its deadline."""
+
+from tests.ourschool.history.schools import BASELINE, HEAD, at, journal, make_existing
+from tests.support.databases import Database, fresh
+from tests.surefoot.faults.runs import Run, advisory_locks, holding
+
+
+def migrator(database: Database) -> object:
+    return next(pid for pid, lock, granted in advisory_locks(database) if lock == 1 and granted)
+
+
+def test_the_second_waits_and_names_the_first(scratch: Database) -> None:
+    make_existing(scratch)
+    with holding(scratch, "select count(*) from users") as other:
+        first = Run(scratch, "upgrade", "head")
+        first.says("Gave way")
+        named = (
+            f"another migration of this database runs: pid {migrator(scratch)} (application ourschool migrate, role "
+        )
+        hasty = Run(scratch, "upgrade", "head", env={"OURSCHOOL_MIGRATOR_DEADLINE": "1"})
+        patient = Run(scratch, "upgrade", "head")
+        patient.says(f"Waiting: {named}")
+        said = hasty.ends(4)
+        assert f"ourschool: Gave up after 1 s: {named}" in said
+        assert "OURSCHOOL_MIGRATOR_DEADLINE sets how long to wait." in said
+        assert at(scratch) == [BASELINE]
+        other.rollback()
+        first.ends(0)
+        assert f"Nothing to do: the database is at {HEAD}." in patient.ends(0)
+    assert journal(scratch, "failed") == []
+    assert advisory_locks(scratch) == []
+
+
+def test_commands_that_only_read_wait_for_nobody(scratch: Database) -> None:
+    make_existing(scratch)
+    with holding(scratch, "select count(*) from users") as other:
+        first = Run(scratch, "upgrade", "head")
+        first.says("Gave way")
+        assert BASELINE in scratch.alembic("current", env={"OURSCHOOL_MIGRATOR_DEADLINE": "0"}).stdout
+        assert BASELINE in scratch.alembic("history", "-i", env={"OURSCHOOL_MIGRATOR_DEADLINE": "0"}).stdout
+        assert BASELINE in scratch.alembic("show", "current", env={"OURSCHOOL_MIGRATOR_DEADLINE": "0"}).stdout
+        other.rollback()
+        first.ends(0)
+
+
+def test_commands_that_only_read_leave_nothing_behind(scratch: Database) -> None:
+    for words in (("history",), ("history", "-i"), ("current",), ("heads",), ("show", "head")):
+        scratch.alembic(*words)
+    assert scratch.rows("select relname from pg_class where relnamespace = 'public'::regnamespace") == []
+
+
+def test_another_database_of_the_server_is_another_matter(scratch: Database) -> None:
+    make_existing(scratch)
+    with holding(scratch, "select count(*) from users") as other, fresh(scratch.server) as neighbour:
+        first = Run(scratch, "upgrade", "head")
+        first.says("Gave way")
+        neighbour.alembic("upgrade", "head", env={"OURSCHOOL_MIGRATOR_DEADLINE": "0"})
+        assert at(neighbour) == [HEAD]
+        other.rollback()
+        first.ends(0)

@@ -1,0 +1,116 @@
+"""A backup that is not made: a full disk, and what a role may not read; one sentence with the remedy."""
+
+import resource
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from psycopg import sql
+
+from surefoot.errors import FailedError, OurSchoolError, RefusedError
+from surefoot.operate.backup import backup, backups, dump_programs
+from surefoot.settings import Settings
+from tests.support.databases import Database
+
+
+def test_the_disk_is_full(settings: Settings, school: Database) -> None:
+    """A limit on the size of files stands for it: pg_dump cannot write on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(FailedError, match="pg_dump failed") as failed:
+            backup(settings, school.url)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert "disk is full or a limit" in failed.value.remedy
+    assert list(settings.backup_folder.iterdir()) == []
+    assert backups(settings.backup_folder) == []
+
+
+def test_a_role_that_may_not_read_everything(settings: Settings, school: Database) -> None:
+    role = f"r_{school.url.database}"
+    school.execute(f"create role {role} login password 'geheim'")
+    url = school.server.over_tcp(role, "geheim", str(school.url.database))
+    try:
+        with pytest.raises(FailedError, match="permission denied") as failed:
+            backup(settings, url)
+        assert "geheim" not in str(failed.value)
+        assert list(settings.backup_folder.iterdir()) == []
+    finally:
+        with school.server.connect() as admin:
+            admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+def hidden_by_row_security(role: str) -> list[str]:
+    return [f"grant pg_read_all_data to {role}", "alter table notes enable row level security"]
+
+
+def one_table_denied(role: str) -> list[str]:
+    return [f"grant select on all tables in schema public, retired to {role}", f"revoke select on notes from {role}"]
+
+
+def one_sequence_denied(role: str) -> list[str]:
+    return [f"grant pg_read_all_data to {role}", f"revoke pg_read_all_data from {role}",
+            f"grant usage on schema retired to {role}",
+            f"grant select on all tables in schema public, retired to {role}",
+            f"grant select on all sequences in schema public, retired to {role}",
+            f"revoke select on sequence notes_id_seq from {role}"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said", "remedy"),
+    [
+        (hidden_by_row_security, "Row security hides rows of notes", "bypassrls"),
+        (one_table_denied, "may not read public.notes", "grant select on public.notes"),
+        (one_sequence_denied, "may not read public.notes_id_seq", "grant select on public.notes_id_seq"),
+    ],
+)
+def test_what_it_may_not_read_is_named_with_its_remedy(
+    prepare: Callable[[str], list[str]], said: str, remedy: str, settings: Settings, school: Database
+) -> None:
+    kind: type[OurSchoolError] = RefusedError if prepare is hidden_by_row_security else FailedError
+    role = f"r_{school.url.database}"
+    school.execute(f"create role {role} login password 'geheim'", *prepare(role))
+    if prepare is one_table_denied:
+        school.execute(f"grant usage on schema retired to {role}",
+                       f"grant select on all sequences in schema public, retired to {role}")  # fmt: skip
+    url = school.server.over_tcp(role, "geheim", str(school.url.database))
+    try:
+        with pytest.raises(kind, match=said) as failed:
+            backup(settings, url)
+        assert remedy in failed.value.remedy
+        assert "grant create" not in failed.value.remedy
+        assert list(settings.backup_folder.glob("*")) == []
+    finally:
+        with school.server.connect() as admin:
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(str(school.url.database))))
+            admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+@pytest.mark.parametrize(
+    ("complaint", "said", "remedy"),
+    [
+        ("query failed: ERROR:  permission denied for table notes", "may not read notes", "grant select on notes"),
+        (
+            "query failed: ERROR:  permission denied for sequence notes_id_seq",
+            "may not read notes_id_seq",
+            "grant select",
+        ),
+        (
+            'ERROR:  query would be affected by row-level security policy for table "notes"',
+            "Row security hides rows of notes",
+            "alter table notes no force row level security",
+        ),
+    ],
+)
+def test_what_pg_dump_says_of_it_is_the_same_sentence(complaint: str, said: str, remedy: str, school: Database) -> None:
+    """Taken away after we looked."""
+    run = subprocess.Popen(["pg_dump"], executable="/bin/false")
+    run.wait()
+    fault = dump_programs.failed(run, f"pg_dump: error: {complaint}".encode(), school.url.set(username="clerk"), "?")
+    assert said in fault.message
+    assert "'clerk'" in fault.message
+    assert remedy in fault.remedy

@@ -1,0 +1,54 @@
+"""The wheel, installed into an environment of its own: the command, the revisions and `ensure_current` work from it."""
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.ourschool.history.schools import HEAD, at
+from tests.support.databases import ROOT, Database
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter that has the wheel; its dependencies are the ones that this environment has already."""
+    folder = tmp_path_factory.mktemp("wheel")
+    _run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "-w", folder, ROOT)
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "venv", with_pip=False)
+    interpreter = folder / "venv" / "bin" / "python"
+    target = _run(interpreter, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    _run(sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", target, wheel)
+    shared = next(path for path in sys.path if path.endswith("site-packages"))
+    (Path(target) / "shared.pth").write_text(shared + "\n")
+    return interpreter
+
+
+def test_it_migrates_from_anywhere(python: Path, scratch: Database, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"DATABASE_URL={scratch.url.render_as_string(False)}\n")
+    done = _in(tmp_path, python, "-m", "ourschool", "ensure")
+    assert "current" in done.stderr, done.stderr
+    assert at(scratch) == [HEAD]
+    assert f"{HEAD} (head)" in _in(tmp_path, python, "-m", "ourschool", "alembic", "current").stdout
+    code = "import ourschool, sqlalchemy as sa, sys; print(ourschool.ensure_current(sa.create_engine(sys.argv[1])))"
+    told = _in(tmp_path, python, "-c", code, scratch.url.render_as_string(False))
+    assert told.stdout == f"Ensured(revision='{HEAD}', pending=())\n"
+    assert "installed" in _in(tmp_path, python, "-c", "from ourschool import project; print(project.folder())").stdout
+
+
+def _in(folder: Path, *command: object) -> "subprocess.CompletedProcess[str]":
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHONPATH", "DATABASE_URL", "OURSCHOOL_"))}
+    done = subprocess.run(
+        [str(part) for part in command], cwd=folder, env=kept, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def _run(*command: object) -> str:
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
