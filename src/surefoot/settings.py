@@ -9,6 +9,7 @@ from dotenv import dotenv_values
 
 from surefoot import project
 from surefoot.errors import UsageError
+from surefoot.program import variable
 
 PRIVILEGES = frozenset({"select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"})
 """What a role may be given on a table."""
@@ -77,14 +78,14 @@ def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str,
         folder=folder,
         database_url=(database_url or known.get("DATABASE_URL", "")).strip() or None,
         # 0 would be "for ever" to PostgreSQL: the one value that stalls a school
-        lock_timeout=int(_number(known, "OURSCHOOL_LOCK_TIMEOUT", Settings.lock_timeout, least=1)),
-        lock_deadline=_number(known, "OURSCHOOL_LOCK_DEADLINE", Settings.lock_deadline),
-        migrator_deadline=_number(known, "OURSCHOOL_MIGRATOR_DEADLINE", Settings.migrator_deadline),
-        statement_timeout=int(_number(known, "OURSCHOOL_STATEMENT_TIMEOUT", Settings.statement_timeout)),
-        idle_timeout=int(_number(known, "OURSCHOOL_IDLE_TIMEOUT", Settings.idle_timeout)),
-        application_role=_role(known.get("OURSCHOOL_APPLICATION_ROLE", "").strip()),
-        development=known.get("OURSCHOOL_DEVELOPMENT", "").strip().lower() in {"yes", "true", "1"},
-        backups=Path(known.get("OURSCHOOL_BACKUPS", "").strip() or Settings.backups),
+        lock_timeout=int(_number(known, f"{variable('LOCK_TIMEOUT')}", Settings.lock_timeout, least=1)),
+        lock_deadline=_number(known, f"{variable('LOCK_DEADLINE')}", Settings.lock_deadline),
+        migrator_deadline=_number(known, f"{variable('MIGRATOR_DEADLINE')}", Settings.migrator_deadline),
+        statement_timeout=int(_number(known, f"{variable('STATEMENT_TIMEOUT')}", Settings.statement_timeout)),
+        idle_timeout=int(_number(known, f"{variable('IDLE_TIMEOUT')}", Settings.idle_timeout)),
+        application_role=_role(known.get(f"{variable('APPLICATION_ROLE')}", "").strip()),
+        development=known.get(f"{variable('DEVELOPMENT')}", "").strip().lower() in {"yes", "true", "1"},
+        backups=Path(known.get(f"{variable('BACKUPS')}", "").strip() or Settings.backups),
     )
 
 
@@ -111,7 +112,7 @@ def _role(text: str) -> ApplicationRole | None:
     privileges = tuple(each.strip().lower() for each in listed.split(","))
     if not name.strip() or not PRIVILEGES.issuperset(privileges):
         raise UsageError(
-            f"OURSCHOOL_APPLICATION_ROLE is {text!r}, which is not a role and privileges on tables.",
+            f"{variable('APPLICATION_ROLE')} is {text!r}, which is not a role and privileges on tables.",
             "Write the role alone, or with what it may do: app:select,insert,update,delete.",
         )
     return ApplicationRole(name.strip(), privileges)

@@ -18,6 +18,7 @@ from surefoot.author import releases
 from surefoot.author.lint.linted_history import lint
 from surefoot.environment import alembic_api
 from surefoot.errors import OurSchoolError
+from surefoot.program import program
 from surefoot.runtime import journal, preconditions
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
@@ -83,7 +84,7 @@ def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:
 
 def _journalled(url: URL, script: ScriptDirectory) -> Iterator[str]:
     present = {each.revision: Path(each.path) for each in script.walk_revisions("base", "heads")}
-    engine = database.engine_for(url, application_name="ourschool check")
+    engine = database.engine_for(url, application_name=f"{program()} check")
     try:
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table(journal.table.name):

@@ -14,6 +14,7 @@ from surefoot.errors import RefusedError, UsageError
 from surefoot.operate.adopt.adopt_findings import Finding, Group
 from surefoot.operate.adopt.adoption import Adoption, adopt
 from surefoot.operate.adopt.give_back import GivenBack, give_back
+from surefoot.program import program
 from surefoot.runtime.baseline import BASELINE
 
 HEADINGS = {
@@ -49,7 +50,7 @@ def adopt_database(  # noqa: PLR0913, PLR0917  # an argument for each option
     """
     if back:
         if revision or repair or decided:
-            raise UsageError("--give-back stands alone.", "python -m ourschool adopt --give-back")
+            raise UsageError("--give-back stands alone.", f"python -m {program()} adopt --give-back")
         _give_back(give_back(*project(database_url)), as_json=as_json)
         return
     outcome = adopt(*project(database_url), revision, repair=repair, decided=decided)
@@ -76,7 +77,7 @@ def _text(outcome: Adoption) -> Iterator[str]:
             yield f"The database is at {outcome.revision} and equals it: there was nothing to do."
         else:
             yield f"The database equals revision {outcome.revision}, and was stamped with it."
-            yield "Next: python -m ourschool status"
+            yield f"Next: python -m {program()} status"
         return
     if outcome.strangers:
         yield f"Names that later revisions make are taken ({len(outcome.strangers)}):"
@@ -100,17 +101,17 @@ def _lines(finding: Finding) -> Iterator[str]:
 
 
 def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
-    again = "python -m ourschool adopt" + (f" {revision}" if revision else "")
+    again = f"python -m {program()} adopt" + (f" {revision}" if revision else "")
     if outcome.foreign:
         return RefusedError(
             f"This is not the database of revision {outcome.revision}: most of its tables are missing or others.",
-            "Look whether DATABASE_URL names the right database; python -m ourschool identify tells what it is.",
+            f"Look whether DATABASE_URL names the right database; python -m {program()} identify tells what it is.",
         )
     says = f"The database deviates from revision {outcome.revision} in {many(len(outcome.findings), 'place')}, "
     if outcome.repair is not None:
         file = shlex.quote(str(outcome.repair))
         then = "python -m alembic upgrade head" if outcome.only_names else again
-        remedy = f"Read {file}, back up, then: python -m ourschool psql -f {file} && {then}."
+        remedy = f"Read {file}, back up, then: python -m {program()} psql -f {file} && {then}."
     else:
         remedy = f"To have the repair written for you to read: {again} --repair {REPAIR}."
     if outcome.strangers:
@@ -118,7 +119,7 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
     elif outcome.only_beyond and outcome.revision == BASELINE:
         remedy += f" What is only beyond may stay: python -m alembic stamp {BASELINE} lets it."
     elif outcome.revision == BASELINE:
-        remedy += " Which revision it is nearest to: python -m ourschool identify."
+        remedy += f" Which revision it is nearest to: python -m {program()} identify."
     if outcome.only_names:
         return RefusedError(
             f"The database is at {outcome.revision}, and {many(len(outcome.strangers), 'name')} that later revisions "

@@ -12,6 +12,7 @@ from surefoot.cli.context import print_json, project
 from surefoot.cli.formatting import paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.environment import alembic_api
+from surefoot.program import program
 from surefoot.revision_catalogues import build
 
 
@@ -82,7 +83,7 @@ def _show(proof: proofs.Proof, *, as_json: bool) -> None:
             typer.echo(f"  {'wrong' if step.problems else 'ok':<6}{step.what} ({step.seconds:.2f} s)")
             for line in (*step.problems, *step.notes):
                 typer.echo(paragraph(line, " " * 8, " " * 8))
-        verdict = "Proven." if proof.holds else f"Not proven: mend the file, then ourschool prove {proof.revision}."
+        verdict = "Proven." if proof.holds else f"Not proven: mend the file, then {program()} prove {proof.revision}."
         typer.echo(paragraph(f"{verdict} Read it whole before you commit it."))
     if not proof.holds:
         raise typer.Exit(1)

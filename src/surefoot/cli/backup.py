@@ -13,6 +13,7 @@ from surefoot.cli.progress import telling
 from surefoot.operate.backup import Backup, Rule, backup, find, prune, store, verify, verify_files
 from surefoot.operate.backup.server_facts import name_of
 from surefoot.operate.interrupted_notice import unfinished
+from surefoot.program import program
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
 
@@ -62,7 +63,7 @@ def list_backups(as_json: AsJson = False) -> None:
             if kept.manifest.not_proven:
                 typer.echo(paragraph(f"not proven: {kept.name}: {kept.manifest.not_proven}", "", "  "))
         if any(kept.manifest.not_proven for kept in found.backups):
-            typer.echo("  → ourschool backup verify NAME restores one for a trial, which proves it.")
+            typer.echo(f"  → {program()} backup verify NAME restores one for a trial, which proves it.")
         for path in found.partial:
             typer.echo(f"not finished: {path.name} (being made, or cut off; it does not count)")
         for each in damaged:
@@ -162,7 +163,7 @@ def size(number: int) -> str:
 
 def _lines(backups: tuple[Backup, ...], folder: Path) -> list[str]:
     if not backups:
-        return [f"No backup in {folder}. Make one: ourschool backup"]
+        return [f"No backup in {folder}. Make one: {program()} backup"]
     cells = [
         (
             each.name,

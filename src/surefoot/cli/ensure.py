@@ -11,6 +11,7 @@ from surefoot import settings
 from surefoot.cli.options import DatabaseUrl
 from surefoot.errors import OurSchoolError
 from surefoot.operate import head_check
+from surefoot.program import program
 from surefoot.settings import Settings
 
 
@@ -37,7 +38,7 @@ def _bring(chosen: Settings, *, refuse: bool) -> None:
     from surefoot import database  # noqa: PLC0415  # SQLAlchemy takes longer to load than all the rest of a start
     from surefoot.operate.ensure import ensure_current  # noqa: PLC0415
 
-    engine = database.engine_for(database.url_of(chosen), application_name="ourschool ensure")
+    engine = database.engine_for(database.url_of(chosen), application_name=f"{program()} ensure")
     try:
         ensure_current(engine, when_behind="refuse" if refuse else "upgrade")
     except OurSchoolError as fault:  # logged already, remedy and all

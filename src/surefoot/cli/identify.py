@@ -8,6 +8,7 @@ from surefoot.cli.context import print_json, project
 from surefoot.cli.formatting import many, paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
+from surefoot.program import program
 from surefoot.revision_catalogues.identify import Identity, identify
 from surefoot.runtime.baseline import BASELINE
 
@@ -67,15 +68,15 @@ def _fault(found: Identity) -> CheckFailed:
         several = ", of which only you know which rows were changed" if len(found.equals) > 1 else ""
         return CheckFailed(
             f"The database {stands} equals {' and '.join(found.equals)}{several}.",
-            f"Back up, then record what it is: python -m ourschool adopt{argument}.",
+            f"Back up, then record what it is: python -m {program()} adopt{argument}.",
         )
     assert found.nearest is not None
     if found.hidden is not None:
         return CheckFailed(
             f"The database equals no revision; {found.nearest} is the nearest. {found.hidden.message}",
-            f"{found.hidden.remedy} Then python -m ourschool identify tells what else differs.",
+            f"{found.hidden.remedy} Then python -m {program()} identify tells what else differs.",
         )
-    remedy = f"python -m ourschool adopt {found.nearest} --repair repair.sql writes what makes up for the difference."
+    remedy = f"python -m {program()} adopt {found.nearest} --repair repair.sql writes what makes up for the difference."
     if found.unknown:
         remedy = (
             f"{' and '.join(found.unknown)} is probably of a newer ourschool: install that. Only where you know that "

@@ -14,6 +14,7 @@ from surefoot.cli.progress import telling
 from surefoot.errors import UsageError
 from surefoot.operate.backup import Backup, How, Restored, aside, drop_old, find, restore, restore_run, swap_in
 from surefoot.operate.backup.server_facts import name_of
+from surefoot.program import program
 from surefoot.settings import Settings
 
 
@@ -46,7 +47,7 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
     if sum(each not in (None, False) for each in (wanted, old, swap, drop)) != 1:
         raise UsageError(
             "restore wants one of these: a backup, --old, --swap-in NAME, --drop-old NAME.",
-            "ourschool backup list shows the backups; ourschool restore latest takes the newest.",
+            f"{program()} backup list shows the backups; {program()} restore latest takes the newest.",
         )
     loaded, url = project(database_url)
     if old:
@@ -121,7 +122,7 @@ def _report(done: Restored, *, as_json: bool) -> None:
 def _kept(name: str | None) -> str:
     if name is None:
         return ""
-    return f"\nThe old one is kept as {name}. When it is not needed any more:\n  ourschool restore --drop-old {name}"
+    return f"\nThe old one is kept as {name}. When it is not needed any more:\n  {program()} restore --drop-old {name}"
 
 
 def _list(loaded: Settings, *, as_json: bool) -> None:

@@ -16,6 +16,7 @@ from surefoot.errors import CheckFailed
 from surefoot.operate.status.collect import State, Status, status
 from surefoot.operate.status.revision_history import history as chapters
 from surefoot.operate.status.revision_list import Pending
+from surefoot.program import program
 
 INDENT = " " * 10
 SHOWN = 20
@@ -148,7 +149,7 @@ def _fault(found: Status) -> CheckFailed:
             return CheckFailed(f"{message}. {found.hidden.message}", f"{found.hidden.remedy} Then: {remedy}")
         drifted = ", and is not what its revision makes" if found.drift.difference else ""
         if drifted:
-            remedy = f"python -m ourschool identify first: an upgrade builds on what the database is. Then: {remedy}"
+            remedy = f"python -m {program()} identify first: an upgrade builds on what the database is. Then: {remedy}"
         return CheckFailed(f"{message}{drifted}.", remedy)
     if found.hidden is not None:
         return CheckFailed(
@@ -156,7 +157,7 @@ def _fault(found: Status) -> CheckFailed:
         )
     return CheckFailed(
         f"The database has drifted from revision {found.revision[0]}.",
-        f"python -m ourschool adopt {found.revision[0]} --repair repair.sql writes what makes up for it.",
+        f"python -m {program()} adopt {found.revision[0]} --repair repair.sql writes what makes up for it.",
     )
 
 

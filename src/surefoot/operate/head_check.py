@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 from surefoot import project
+from surefoot.program import program
 from surefoot.settings import Settings
 
 SCHEME = re.compile(r"postgres(ql)?(\+psycopg)?://")
@@ -59,7 +60,7 @@ def at_head(settings: Settings) -> str | None:
     try:
         with psycopg.connect(
             SCHEME.sub("postgresql://", url, count=1),
-            autocommit=True, application_name="ourschool ensure", connect_timeout=10,
+            autocommit=True, application_name=f"{program()} ensure", connect_timeout=10,
         ) as connection:  # fmt: skip
             found = wholly_at(lambda query: connection.execute(query.encode()).fetchall())
     except psycopg.Error:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 
 from surefoot.database import explain
 from surefoot.errors import AttentionError, CheckFailed, FailedError, OurSchoolError, UsageError
+from surefoot.program import program, variable
 from surefoot.runtime.journal import Entry
 from surefoot.runtime.lock_retry import gave_way
 
@@ -54,7 +55,7 @@ class Left:
         if not self.alone:
             return
         if self.heads is None:
-            yield "The database is at the last good revision; python -m ourschool status says which, once it answers."
+            yield f"The database is at the last good revision; python -m {program()} status says which, once it answers."
         else:
             at = " and ".join(self.named(head) for head in self.heads) or "no revision"
             went = "applied" if entry.direction == "upgrade" else "taken back"
@@ -210,7 +211,7 @@ def _in_revision(fault: BaseException, entry: Entry, left: Left, url: URL) -> Ou
     if gave_way(fault):
         return FailedError(
             f"Gave up on {what}: others held its table all the time.",
-            "Ask those named above to end their work, or raise OURSCHOOL_LOCK_DEADLINE; then run the same command "
+            f"Ask those named above to end their work, or raise {variable('LOCK_DEADLINE')}; then run the same command "
             "again.",
         )
     if isinstance(fault, KeyboardInterrupt):

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import Connection
 
+from surefoot.program import program
 from surefoot.runtime import migrator_lock
 from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 from surefoot.runtime.journal import CUT_OFF, STOPPED, TOWARDS
@@ -101,7 +102,7 @@ class CutOff:
     def remedy(self) -> str:
         """What to do now."""
         if self.running:
-            return "Wait for it to end; python -m ourschool status shows it."
+            return f"Wait for it to end; python -m {program()} status shows it."
         return f"Correct what it names, then run it again: {self.command}" if self.error else self.command
 
     @property

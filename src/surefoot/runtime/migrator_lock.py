@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from surefoot.errors import FailedError
+from surefoot.program import variable
 
 log = logging.getLogger("surefoot.runtime")
 
@@ -97,7 +98,7 @@ def _acquire(connection: Connection, lock: int, why: str, until: float, deadline
             raise FailedError(
                 f"Gave up after {deadline:.0f} s: {why}: {who}.",
                 "Wait for it to end and run the same command again; nothing was changed. "
-                "OURSCHOOL_MIGRATOR_DEADLINE sets how long to wait.",
+                f"{variable('MIGRATOR_DEADLINE')} sets how long to wait.",
             )
         if now - announced > 30:
             log.info("Waiting: %s: %s.", why, who)

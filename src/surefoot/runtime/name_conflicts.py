@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from surefoot.catalogue import revision_names
 from surefoot.catalogue.revision_names import HANGING, Name, Names
 from surefoot.errors import RefusedError
+from surefoot.program import program
 from surefoot.runtime.migration_plan import Step
 from surefoot.runtime.name_owners import Judge
 from surefoot.runtime.stranger_rows import amount
@@ -112,14 +113,14 @@ def refuse(strangers: Sequence[Stranger], heads: Collection[str]) -> None:
     if not strangers:
         return
     lines = "".join(f"\n  {each}" for each in strangers)
-    adopt = f"python -m ourschool adopt {' '.join(sorted(heads))}".rstrip()
+    adopt = f"python -m {program()} adopt {' '.join(sorted(heads))}".rstrip()
     only = "" if len(strangers) == 1 else "s"
     verb = "has a name" if len(strangers) == 1 else "have names"
     raise RefusedError(
         f"{len(strangers)} thing{only} of somebody else's {verb} that later revisions make, and would be taken for "
         f"theirs or stop them half-way:{lines}",
         "Nothing was changed. Rename or remove what is not needed, or have it set aside with all that is in it: "
-        f"{adopt} --repair repair.sql --decided; read repair.sql, back up, then python -m ourschool psql -f "
+        f"{adopt} --repair repair.sql --decided; read repair.sql, back up, then python -m {program()} psql -f "
         "repair.sql. The way down past the revision that makes the name brings back what is set aside.",
     )
 

@@ -16,6 +16,7 @@ from surefoot.catalogue import packaged
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.reader import BOOKKEEPING, read, take
 from surefoot.errors import RefusedError, UsageError
+from surefoot.program import program
 from surefoot.runtime import error_translation, interrupted_run, journal, name_conflicts
 from surefoot.runtime.migration_plan import Step
 from surefoot.servers import permission_denied
@@ -124,7 +125,7 @@ def half_way_down(connection: Connection, script: ScriptDirectory, heads: tuple[
             f"{begun.happened} {lacks}, so nothing goes up from here{':' if found else '.'}{lines}{more}",
             f"{'Correct what it names, then finish it' if begun.error else 'Finish it'}: {begun.command}. After that "
             "python -m alembic upgrade head goes up again. Or restore the backup from before it: "
-            "python -m ourschool backup list.",
+            f"python -m {program()} backup list.",
         )
 
 
@@ -147,7 +148,7 @@ def over_what_is_half_done(asked: Asked) -> None:
     then, command = ("stamp", "stamp") if stamp else ("go down", "downgrade")
     raise RefusedError(
         f"{begun.message} {costs}",
-        f"{begun.remedy.rstrip('.')}. Then {then}. Or restore the backup from before it: python -m ourschool backup "
+        f"{begun.remedy.rstrip('.')}. Then {then}. Or restore the backup from before it: python -m {program()} backup "
         f"list. Whoever knows better: python -m alembic -x force=yes {command} …",
     )
 
@@ -173,7 +174,7 @@ def unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
                 f"The database says it is at revision {head!r}, which no file in {_versions(script)} has: it was "
                 "migrated by a newer or another version of this code, or somebody edited alembic_version.",
                 "Install the version of ourschool that has the revision, or restore the backup made before it ran. "
-                "python -m ourschool identify tells which revision the tables equal, and what to do then.",
+                f"python -m {program()} identify tells which revision the tables equal, and what to do then.",
             )
 
 
@@ -186,7 +187,7 @@ def unversioned_with_tables(connection: Connection, heads: Collection[str], step
         shown = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
         raise RefusedError(
             f"The database has tables ({shown}) but no revision: migrating over them would fail half-way or worse.",
-            "Back up, then prove it equal to the baseline and stamp it: python -m ourschool adopt. "
+            f"Back up, then prove it equal to the baseline and stamp it: python -m {program()} adopt. "
             "MIGRATIONS.md, 'An existing database', has the whole road.",
         )
 

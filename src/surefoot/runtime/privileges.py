@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Row
 from surefoot.catalogue.reader import BOOKKEEPING
 from surefoot.database import as_it_is
 from surefoot.errors import UsageError
+from surefoot.program import variable
 from surefoot.runtime import privilege_queries as ask
 from surefoot.settings import ApplicationRole
 
@@ -236,7 +237,7 @@ def _exists(connection: Connection, named: ApplicationRole) -> bool:
     there, scratch = connection.execute(ask.EXISTS, {"name": named.name, "scratch": ask.SCRATCH}).one()
     if not there and not scratch:
         raise UsageError(
-            f"OURSCHOOL_APPLICATION_ROLE names {named.name!r}, a role that this server does not have.",
+            f"{variable('APPLICATION_ROLE')} names {named.name!r}, a role that this server does not have.",
             f"Create it (create role {sql.Identifier(named.name).as_string()} login), or correct the setting. "
             "Nothing was changed.",
         )

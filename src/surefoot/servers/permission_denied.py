@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from surefoot.errors import FailedError
+from surefoot.program import program
 
 HIDES_ROWS = frozenset({"check_enable_rls", "ExecWithCheckOptions"})
 """Functions of the server that refuse because of row security, whatever the language of their message."""
@@ -95,7 +96,7 @@ def remedy(tables: Sequence[Any], role: str | None) -> str:
         for force in ("no force", "force")
     )
     return (
-        f"Run in python -m ourschool psql, as {role}: {off} Then the same command again, and at the end: {on} "
+        f"Run in python -m {program()} psql, as {role}: {off} Then the same command again, and at the end: {on} "
         f"In between whoever connects as {role} sees every row. Or {bypass}"
     )
 

@@ -20,6 +20,7 @@ from surefoot.errors import RefusedError, UsageError
 from surefoot.operate.adopt import repair_companions, repair_file, repair_obstacles
 from surefoot.operate.adopt.adopt_findings import Finding, Group
 from surefoot.operate.adopt.classify import judge
+from surefoot.program import program
 from surefoot.readonly import heads, look
 from surefoot.revision_catalogues import build
 from surefoot.runtime import baseline, error_translation, interrupted_run, name_conflicts, preconditions
@@ -75,7 +76,7 @@ def adopt(
     config = Config(str(settings.ini))
     script = ScriptDirectory.from_config(config)
     target = _revision(script, revision or BASELINE).revision
-    with look(url, "ourschool adopt") as connection:
+    with look(url, f"{program()} adopt") as connection:
         before = heads(connection)
         found = take(connection)
         _something(before, revision, found)
@@ -104,7 +105,9 @@ def adopt(
         return Adoption(target, before, (), stamped=True)
     outcome = Adoption(target, before, findings, stamped=False, repair=repair, strangers=tuple(taken))
     if repair is not None and not outcome.foreign:
-        then = f"python -m ourschool adopt {revision or ''}".rstrip() if all_goes else "python -m alembic upgrade head"
+        then = (
+            f"python -m {program()} adopt {revision or ''}".rstrip() if all_goes else "python -m alembic upgrade head"
+        )
         heading = repair_file.heading(str(url.database), target, repair, schema=schema, then=then)
         repair_file.write(repair, repair_file.text(heading, findings, decided=decided))
     return outcome
@@ -119,8 +122,8 @@ def _something(before: tuple[str, ...], revision: str | None, found: Catalogue) 
     if before and revision is None:
         raise RefusedError(
             f"Alembic knows this database already: it is at {' and '.join(before)}.",
-            "python -m ourschool status shows how it stands, identify which revision it really equals. "
-            "To prove it equal to a revision and stamp it with that: python -m ourschool adopt <revision>.",
+            f"python -m {program()} status shows how it stands, identify which revision it really equals. "
+            f"To prove it equal to a revision and stamp it with that: python -m {program()} adopt <revision>.",
         )
     if not found.relations:
         raise RefusedError(

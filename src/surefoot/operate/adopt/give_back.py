@@ -18,6 +18,7 @@ from surefoot.online.executor import Steps
 from surefoot.online.retire import displaced_objects
 from surefoot.online.retire.retired_dependents import called
 from surefoot.online.retired_registry import Thing
+from surefoot.program import program
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.session import backend_pid, server_settings
 from surefoot.settings import Settings
@@ -36,7 +37,7 @@ def give_back(settings: Settings, url: URL) -> GivenBack:
 
     All in one transaction under the migrators' lock. Raises what `database.explain` makes.
     """
-    engine = database.engine_for(url, application_name="ourschool adopt", options=server_settings(settings))
+    engine = database.engine_for(url, application_name=f"{program()} adopt", options=server_settings(settings))
     script = alembic_api.script(settings)
     try:
         with engine.connect() as first, engine.connect() as connection:

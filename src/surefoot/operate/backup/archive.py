@@ -24,6 +24,7 @@ from surefoot.operate.backup import (
 from surefoot.operate.backup.database_settings import Properties
 from surefoot.operate.backup.manifest import Manifest
 from surefoot.operate.backup.store import Backup
+from surefoot.program import program
 
 TRANSACTION_TIMEOUT = 17
 """Since this version the programs set a setting that older servers do not know, and stumble over that."""
@@ -221,6 +222,8 @@ def readable(dump: Path, tool: int) -> str:
     listing = dump_programs.start(binary, ["--list", str(dump)])
     told, complaint = listing.communicate()
     if listing.returncode:
-        fault = dump_programs.failed(listing, complaint, None, "Take another backup: ourschool backup list shows them.")
+        fault = dump_programs.failed(
+            listing, complaint, None, f"Take another backup: {program()} backup list shows them."
+        )
         raise RefusedError(f"The dump {dump} cannot be read. {fault.message}", fault.remedy)
     return told.decode("utf-8", "replace")

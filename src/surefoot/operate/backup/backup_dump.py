@@ -1,5 +1,6 @@
 """A backup: pg_dump of one snapshot, its rows counted in the same snapshot, proven readable before it counts."""
 
+from surefoot.program import program, variable
 import datetime as dt
 import importlib.metadata
 import logging
@@ -109,7 +110,7 @@ def told(made: Backup, say: Say) -> None:
         + (f"; its schema was built for a trial in {proof.seconds:.1f} s" if proof and proof.proven else "")
     )
     if proof is not None and not proof.proven:
-        say(f"Not proven: {made.name}: {proof.reason}. What proves it: ourschool backup verify {made.name}")
+        say(f"Not proven: {made.name}: {proof.reason}. What proves it: {program()} backup verify {made.name}")
 
 
 def wanted(jobs: int | None) -> int:
@@ -148,7 +149,7 @@ def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int) -
         fault = dump_programs.failed(
             dumping, complaint, url,
             f"There is no new backup in {folder}; nothing was changed. Mend what it names and run the same command "
-            "again (OURSCHOOL_BACKUPS sets another folder).",
+            f"again ({variable('BACKUPS')} sets another folder).",
         )  # fmt: skip
         if FULL.search(fault.message):
             needed = (
@@ -218,5 +219,5 @@ def _sealed(partial: Path, draft: Manifest) -> Backup:
 def _unwritable(folder: Path, fault: OSError) -> FailedError:
     return FailedError(
         f"The backup could not be written to {folder}: {fault.strerror or fault}.",
-        "Make room there or set OURSCHOOL_BACKUPS to a folder that this user may write; nothing was changed.",
+        f"Make room there or set {variable('BACKUPS')} to a folder that this user may write; nothing was changed.",
     )

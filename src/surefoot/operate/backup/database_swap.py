@@ -18,6 +18,7 @@ from surefoot.database import as_it_is
 from surefoot.errors import FailedError, RefusedError, UsageError
 from surefoot.operate.backup import database_settings, server_facts
 from surefoot.operate.backup.store import TIME
+from surefoot.program import program
 
 LONGEST = 63
 """Bytes of a PostgreSQL name."""
@@ -109,7 +110,7 @@ def swap_in(url: URL, name: str, *, disconnect: bool = False) -> str | None:
         if chosen.kind is Kind.RESTORING:
             raise RefusedError(
                 f"{name} was not restored to its end.",
-                f"Drop it with ourschool restore --drop-old {name} and restore again.",
+                f"Drop it with {program()} restore --drop-old {name} and restore again.",
             )
         return exchange(admin, url, chosen, disconnect=disconnect)
 
@@ -239,7 +240,7 @@ def _ending_sessions(url: URL, databases: list[str]) -> Iterator[None]:
 
 def _not_renamed(fault: sa.exc.DBAPIError, database: str, new: str) -> RefusedError | FailedError:
     said = " ".join(str(fault.orig).split())
-    again = f"ourschool restore --swap-in {new}"
+    again = f"{program()} restore --swap-in {new}"
     if getattr(fault.orig, "sqlstate", None) == IN_USE:
         return RefusedError(
             f"{database} is in use: {said}. It serves as before; {new} is ready beside it.",
@@ -260,7 +261,7 @@ def _chosen(admin: Connection, database: str, name: str) -> Aside:
     there = ", ".join(each.name for each in found) or "there is none"
     raise UsageError(
         f"{name} is no database that a restore of {database} has set aside.",
-        f"Choose one of these: {there}." if found else "There is none at all: ourschool restore --old lists them.",
+        f"Choose one of these: {there}." if found else f"There is none at all: {program()} restore --old lists them.",
     )
 
 

@@ -17,6 +17,7 @@ from surefoot.errors import FailedError, OurSchoolError
 from surefoot.operate.backup import database_settings, server_facts, table_of_contents
 from surefoot.operate.backup.database_settings import Properties
 from surefoot.operate.backup.schema_build import Built, build, said
+from surefoot.program import program
 from surefoot.scratch_database import beside
 
 log = logging.getLogger("ourschool.backup")
@@ -131,7 +132,7 @@ def built_in(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> Built:
             f"No database can be made from this dump, which does not count as a backup: {first.entry}: "
             f"{first.said}{more}.",
             "Its files were removed; the database was not changed. Mend or drop what is named and run the same command "
-            "again. If a revision is unfinished (python -m ourschool status), finish it first: python -m alembic "
+            f"again. If a revision is unfinished (python -m {program()} status), finish it first: python -m alembic "
             "upgrade head.",
         )
     return built

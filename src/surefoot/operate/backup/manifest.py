@@ -11,6 +11,7 @@ from typing import Any
 from surefoot.errors import RefusedError
 from surefoot.operate.backup.database_settings import Properties
 from surefoot.operate.backup.dump_proof import Proof
+from surefoot.program import program
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -104,7 +105,7 @@ def read(folder: Path) -> Manifest:
     except FileNotFoundError:
         raise RefusedError(
             f"{folder} has no {NAME}: it is no backup of ourschool, or one that was cut off.",
-            "ourschool backup list shows what can be restored.",
+            f"{program()} backup list shows what can be restored.",
         ) from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as fault:
         raise _changed(path) from fault
@@ -157,5 +158,5 @@ def _digest(content: Mapping[str, Any]) -> str:
 def _changed(path: Path) -> RefusedError:
     return RefusedError(
         f"{path} is not as it was written: the backup was changed or damaged.",
-        "Take another backup: ourschool backup list shows what there is.",
+        f"Take another backup: {program()} backup list shows what there is.",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from surefoot.errors import UsageError
 from surefoot.operate.backup import store
 from surefoot.operate.backup.store import DOOMED, Backup
+from surefoot.program import program
 
 CUT_OFF = dt.timedelta(hours=24)
 """A backup that has not been written to for so long is not being made any more."""
@@ -31,7 +32,7 @@ class Rule:
         if min(wanted) < 0 or max(wanted) == 0:
             raise UsageError(
                 "The rule would keep no backup at all.",
-                "Say what to keep: ourschool backup prune --keep 7, or --daily 7 --weekly 5 --monthly 12.",
+                f"Say what to keep: {program()} backup prune --keep 7, or --daily 7 --weekly 5 --monthly 12.",
             )
 
 

@@ -23,6 +23,7 @@ from surefoot.operate.backup.clear_database import Thing
 from surefoot.operate.backup.manifest_comparison import unequal
 from surefoot.operate.backup.schema_build import Built
 from surefoot.operate.backup.store import Backup
+from surefoot.program import program
 from surefoot.settings import Settings
 
 SILENT = frozenset({"COMMENT", "ACL", "SECURITY LABEL"})
@@ -93,7 +94,7 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
             raise FailedError(
                 f"What was restored from {backup.name} is not what its manifest says: {'; '.join(faults)}. "
                 f"Everything was rolled back.{because}",
-                "Take another backup: ourschool backup list shows what there is.",
+                f"Take another backup: {program()} backup list shows what there is.",
             )
         connection.commit()
     return saved, notes

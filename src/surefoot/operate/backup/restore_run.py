@@ -25,6 +25,7 @@ from surefoot.operate.backup.manifest_comparison import unequal
 from surefoot.operate.backup.restore_ways import Way
 from surefoot.operate.backup.store import Backup
 from surefoot.operate.backup.verify_backup import verify_files
+from surefoot.program import program
 from surefoot.settings import Settings
 
 log = logging.getLogger("ourschool.backup")
@@ -168,7 +169,7 @@ def _make(admin: Connection, task: _Task) -> tuple[Aside, list[str]]:
                 f"What was restored from {task.backup.name} is not what its manifest says: {'; '.join(faults)}. "
                 f"{task.name} was not touched.",
                 "Take another backup, or look at what it makes: "
-                f"ourschool restore {task.backup.name} --into {task.name}_look",
+                f"{program()} restore {task.backup.name} --into {task.name}_look",
             )
         return database_swap.rename(admin, making, Kind.RESTORED, task.name, _comment(task.backup)), notes
     except BaseException:

@@ -9,6 +9,7 @@ from pathlib import Path
 from surefoot.errors import OurSchoolError, UsageError
 from surefoot.operate.backup import manifest
 from surefoot.operate.backup.manifest import Manifest
+from surefoot.program import program
 
 PARTIAL = ".partial"
 """How the name of a backup ends that is being made, or was cut off."""
@@ -91,7 +92,7 @@ def find(folder: Path, wanted: str, database: str | None = None) -> Backup:
         if newest is None:
             raise UsageError(
                 f"There is no backup{f' of {database}' if database else ''} in {folder}.",
-                "Make one with ourschool backup, or name the folder of one.",
+                f"Make one with {program()} backup, or name the folder of one.",
             )
         return newest
     path = Path(wanted).expanduser()
@@ -101,7 +102,7 @@ def find(folder: Path, wanted: str, database: str | None = None) -> Backup:
         where = "is a file, and a backup is a folder" if path.is_file() else f"is neither in {folder} nor a folder"
         raise UsageError(
             f"{wanted} {where}.",
-            "ourschool backup list shows what there is. A dump that pg_dump made by itself is restored by psql or "
+            f"{program()} backup list shows what there is. A dump that pg_dump made by itself is restored by psql or "
             "pg_restore: MIGRATIONS.md, 'Backup and restore'.",
         )
     if chosen.name == DUMP and (chosen.parent / manifest.NAME).exists():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.operate.backup import dump_programs
+from surefoot.program import program
 
 LISTED = re.compile(r"^(\d+); \d+ \d+ ", re.MULTILINE)
 SUBSCRIPTION = re.compile(
@@ -65,7 +66,7 @@ def schema(binary: Path, dump: Path, section: str, listed: frozenset[int], optio
     script = dump_programs.start(binary, ["--verbose", f"--section={section}", *options, "--file=-", str(dump)])
     text, complaint = script.communicate()
     if script.returncode:
-        raise dump_programs.failed(script, complaint, None, "Take another backup: ourschool backup list shows them.")
+        raise dump_programs.failed(script, complaint, None, f"Take another backup: {program()} backup list shows them.")
     found = entries(text.decode("utf-8", "surrogateescape"), listed)
     return [each for each in found if not _of_a_subscription(each)]
 

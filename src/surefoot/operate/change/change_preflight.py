@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot.errors import RefusedError
 from surefoot.operate.backup import backup_access
+from surefoot.program import variable
 from surefoot.readonly import look
 from surefoot.runtime import migrator_lock, preconditions
 from surefoot.settings import Settings
@@ -63,5 +64,5 @@ def room(folder: Path, connection: Connection) -> None:
     if free < size:
         raise RefusedError(
             f"The database has {size / 1e9:.1f} GB and {there} only {free / 1e9:.1f} GB free: its backup may not fit.",
-            "Make room, set OURSCHOOL_BACKUPS to another disk, or back up by other means and say --no-backup.",
+            f"Make room, set {variable('BACKUPS')} to another disk, or back up by other means and say --no-backup.",
         )

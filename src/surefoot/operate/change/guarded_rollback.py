@@ -17,6 +17,7 @@ from surefoot.errors import OurSchoolError, UsageError
 from surefoot.operate.backup import backup, backup_access
 from surefoot.operate.change import change_detection, row_counts
 from surefoot.operate.change.guarded_upgrade import Done, Say
+from surefoot.program import program
 from surefoot.readonly import heads, look
 from surefoot.revision_catalogues import build
 from surefoot.runtime import error_translation, preconditions
@@ -49,12 +50,12 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
     RefusedError where row security hides rows.
     """
     script = alembic_api.script(settings)
-    with look(url, "ourschool rollback") as connection:
+    with look(url, f"{program()} rollback") as connection:
         at = heads(connection)
         if len(at) != 1:
             raise UsageError(
                 f"The database stands at {' and '.join(at) or 'no revision'}: there is no one way back from there.",
-                "python -m ourschool status shows how it stands; python -m alembic downgrade <revision> goes step by "
+                f"python -m {program()} status shows how it stands; python -m alembic downgrade <revision> goes step by "
                 "step.",
             )
         wanted = _resolved(script, at[0], target)
@@ -74,20 +75,20 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
 
 def roll_back(settings: Settings, url: URL, chosen: Cost, *, say: Say = lambda _: None) -> Done:
     """Back up, then go down to the target. Raises what the backup and a migration raise, with the way to restore."""
-    with look(url, "ourschool rollback") as connection:
+    with look(url, f"{program()} rollback") as connection:
         before, stood = row_counts.count(connection), change_detection.stand(connection)
     made = backup(settings, url, say=say)
     started = time.perf_counter()
     say(f"Going back to {chosen.target}")
     try:
-        with alembic_api.configured(settings, url, application_name="ourschool rollback") as config:
+        with alembic_api.configured(settings, url, application_name=f"{program()} rollback") as config:
             command.downgrade(config, chosen.target)
     except OurSchoolError as fault:
         if change_detection.changed(url, stood):
-            fault.remedy = f"{fault.remedy} To go back to where it was: python -m ourschool restore {made.name}"
+            fault.remedy = f"{fault.remedy} To go back to where it was: python -m {program()} restore {made.name}"
         raise
     seconds = time.perf_counter() - started
-    with look(url, "ourschool rollback") as connection:
+    with look(url, f"{program()} rollback") as connection:
         after = row_counts.count(connection)
     return Done(chosen.target, seconds, made, before, after)
 
@@ -122,10 +123,10 @@ def _between(script: ScriptDirectory, at: str, target: str) -> tuple[str, ...]:
         steps = tuple(each.revision for each in script.iterate_revisions(at, target))
     except CommandError as fault:
         raise UsageError(
-            f"{target} is not behind {at}, where the database stands.", "python -m ourschool history lists the line."
+            f"{target} is not behind {at}, where the database stands.", f"python -m {program()} history lists the line."
         ) from fault
     if not steps:
-        raise UsageError(f"The database is at {target} already.", "python -m ourschool history lists the line.")
+        raise UsageError(f"The database is at {target} already.", f"python -m {program()} history lists the line.")
     return steps
 
 

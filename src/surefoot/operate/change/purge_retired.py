@@ -14,6 +14,7 @@ from surefoot.operate import retired_items, set_aside_schema
 from surefoot.operate.backup import Backup, backup, backup_access
 from surefoot.operate.change.guarded_upgrade import Say
 from surefoot.operate.retired_items import Aside
+from surefoot.program import program
 from surefoot.readonly import look
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.session import backend_pid, server_settings
@@ -64,7 +65,7 @@ $tidy$
 def doomed(url: URL, older_than: dt.timedelta) -> list[Aside]:
     """What a purge would delete; nothing is changed. What nobody knows the age of, only where any age will do."""
     before = dt.datetime.now(dt.UTC) - older_than
-    with look(url, "ourschool purge") as connection:
+    with look(url, f"{program()} purge") as connection:
         chosen = [
             each
             for each in retired_items.found(connection)
@@ -83,7 +84,7 @@ def purge(settings: Settings, url: URL, chosen: Sequence[Aside], *, say: Say = l
     Returns the backup, and what is left with the reason.
     """
     made = backup(settings, url, say=say)
-    engine = database.engine_for(url, application_name="ourschool purge", options=server_settings(settings))
+    engine = database.engine_for(url, application_name=f"{program()} purge", options=server_settings(settings))
     waiting = sorted(chosen, key=lambda each: ORDER.index(each.kind) if each.kind in ORDER else len(ORDER))
     try:
         with engine.connect() as first, engine.connect() as connection:

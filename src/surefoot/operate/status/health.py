@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from surefoot.database import as_it_is, explain
 from surefoot.operate import retired_items, set_aside_schema
 from surefoot.operate.adopt.adopt_findings import literal, quoted
+from surefoot.program import program
 from surefoot.runtime import privileges
 
 INDEXES = """
@@ -162,5 +163,7 @@ def _retired(connection: Connection) -> Iterator[Ailment]:
     """What holds rows, and what is somebody's own; of the rest nobody has to decide anything."""
     for each in retired_items.found(connection):
         if (each.holds_rows and each.readable) or each.of_others:
-            remedy = NOT_BACK if each.for_good else "It may stay; ourschool purge deletes what nobody will want back."
+            remedy = (
+                NOT_BACK if each.for_good else f"It may stay; {program()} purge deletes what nobody will want back."
+            )
             yield Ailment("retired", f"{each}, waits in {each.readable}" if each.readable else str(each), remedy)
