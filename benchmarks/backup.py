@@ -9,6 +9,7 @@ from pathlib import Path
 from psycopg import sql
 
 from benchmarks.measure import Comparison, in_turn, show
+from ourschool.project import PROJECT
 from surefoot import database as ours
 from surefoot.operate.backup import Backup, How, backup, restore
 from surefoot.settings import Settings
@@ -53,7 +54,7 @@ def _rows(database: Database) -> None:
 
 
 def _compare(database: Database, folder: Path) -> list[Comparison]:
-    settings = Settings(folder)
+    settings = Settings(PROJECT.at(folder))
     made: list[Backup] = []
     dump = folder / "theirs"
 

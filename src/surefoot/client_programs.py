@@ -17,7 +17,7 @@ from surefoot import database
 from surefoot.errors import UsageError
 from surefoot.servers import embedded, libpq
 
-log = logging.getLogger("ourschool")
+log = logging.getLogger("surefoot")
 
 PACKAGED = Path("/usr/lib/postgresql")
 """Where Debian and Ubuntu keep the programs of each version beside each other."""

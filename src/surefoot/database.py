@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import NullPool
 
-from surefoot.errors import AttentionError, ConnectFailed, FailedError, OurSchoolError, UsageError
+from surefoot.errors import AttentionError, ConnectFailed, FailedError, SurefootError, UsageError
 from surefoot.servers import libpq, permission_denied
 from surefoot.servers.libpq import environment as libpq_environment
 from surefoot.servers.libpq import url as libpq_url
@@ -123,7 +123,7 @@ def as_it_is(connection: Connection, statement: str | sql.Composable) -> sa.Curs
     return connection.exec_driver_sql(text, execution_options={"no_parameters": True})
 
 
-def explain(fault: sa.exc.DBAPIError, url: URL) -> OurSchoolError:
+def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
     """What a fault of the server or on the way to it means, and what to do; never with a password."""
     text = " ".join(str(fault.orig).split())
     state = getattr(fault.orig, "sqlstate", None)
@@ -164,7 +164,7 @@ def read_only(url: URL) -> FailedError:
     )
 
 
-def _connect_failed(text: str, url: URL) -> OurSchoolError:
+def _connect_failed(text: str, url: URL) -> SurefootError:
     """The faults before a session exists have no SQLSTATE in libpq, only their text."""
     server = _server(url)
     patterns = (

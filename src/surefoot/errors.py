@@ -1,6 +1,6 @@
 """Every fault that ourschool foresees: what is wrong, what to do, and the exit status.
 
-OurSchoolError
+SurefootError
 ├── CheckFailed        1  a check found something
 ├── UsageError         2  wrong use: a setting, an argument, a revision file
 ├── RefusedError       3  refused for safety
@@ -12,7 +12,7 @@ OurSchoolError
 from typing import ClassVar
 
 
-class OurSchoolError(Exception):
+class SurefootError(Exception):
     """A foreseen fault: one sentence that shows the value, and the remedy in words that can be pasted.
 
     Arguments: `message` says what is wrong; `remedy` what to do now; `state`, where something was under way, how things
@@ -31,25 +31,25 @@ class OurSchoolError(Exception):
         return "\n".join(filter(None, (self.message, self.state, f"→ {self.remedy}")))
 
 
-class CheckFailed(OurSchoolError):
+class CheckFailed(SurefootError):
     """A check ran to its end and found something."""
 
     status = 1
 
 
-class UsageError(OurSchoolError):
+class UsageError(SurefootError):
     """Wrong use: nothing was tried."""
 
     status = 2
 
 
-class RefusedError(OurSchoolError):
+class RefusedError(SurefootError):
     """Refused for safety: it could have been done, and would have cost something."""
 
     status = 3
 
 
-class FailedError(OurSchoolError):
+class FailedError(SurefootError):
     """It was tried and failed; the database is as it was before, or goes on from there by the same command."""
 
     status = 4
@@ -59,7 +59,7 @@ class ConnectFailed(FailedError):
     """The database cannot be reached, or does not let us in."""
 
 
-class AttentionError(OurSchoolError):
+class AttentionError(SurefootError):
     """It failed half-way and cannot be taken back by itself; the message says in which state things are."""
 
     status = 5

@@ -16,7 +16,7 @@ from surefoot.errors import UsageError
 from surefoot.servers import embedded
 from surefoot.servers.temporary_server import temporary_server
 
-log = logging.getLogger("ourschool")
+log = logging.getLogger("surefoot")
 
 APPLICATION = "ourschool scratch"
 NOT_ALLOWED = "42501"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.errors import UsageError
 
@@ -18,7 +19,7 @@ AWKWARD = "postgresql://u:p%25$HOME${USER}%(here)s@h:5432/db?options=-c%20a%3Db"
 def load(folder: Path, text: str | None, environ: dict[str, str] | None = None, **option: str) -> settings.Settings:
     if text is not None:
         (folder / ".env").write_text(text, "utf-8")
-    return settings.load(folder, environ=environ or {}, **option)
+    return settings.load(PROJECT.at(folder), environ=environ or {}, **option)
 
 
 @pytest.mark.promise("O5")
@@ -57,7 +58,7 @@ def test_a_file_is_taken_as_written(tmp_path: Path, line: str) -> None:
 def test_the_file_does_not_change_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OURSCHOOL_LOCK_TIMEOUT", raising=False)
     (tmp_path / ".env").write_text("OURSCHOOL_LOCK_TIMEOUT=123\n", "utf-8")
-    assert settings.load(tmp_path).lock_timeout == 123
+    assert settings.load(PROJECT.at(tmp_path)).lock_timeout == 123
     assert "OURSCHOOL_LOCK_TIMEOUT" not in os.environ
 
 

@@ -17,7 +17,7 @@ from surefoot import database, project
 from surefoot.author import releases
 from surefoot.author.lint.linted_history import lint
 from surefoot.environment import alembic_api
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 from surefoot.program import program
 from surefoot.runtime import journal, preconditions
 from surefoot.scratch_database import scratch_database
@@ -115,7 +115,7 @@ def _drift(settings: Settings, url: URL) -> list[str]:
         try:
             command.upgrade(config, "head")
             return list(alembic_api.drift(config))
-        except OurSchoolError as fault:
+        except SurefootError as fault:
             return [fault.message]
 
 
@@ -128,5 +128,5 @@ def _lint(settings: Settings, url: URL, revisions: list[str]) -> list[str]:
 def _told(run: Callable[[], list[str]]) -> list[str]:
     try:
         return run()
-    except OurSchoolError as fault:
+    except SurefootError as fault:
         return [fault.message]

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 COMMANDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -78,7 +78,7 @@ def main() -> None:
     """Run the command; a foreseen fault is one sentence, a remedy and its exit status."""
     try:
         app()
-    except OurSchoolError as fault:
+    except SurefootError as fault:
         _end(fault)
     except Exception as fault:
         # a revision file that Python cannot run comes up wherever the revisions are first needed
@@ -90,6 +90,6 @@ def main() -> None:
         _end(foreseen)
 
 
-def _end(fault: OurSchoolError) -> NoReturn:
+def _end(fault: SurefootError) -> NoReturn:
     sys.stderr.write(f"ourschool: {fault}\n")
     sys.exit(fault.status)

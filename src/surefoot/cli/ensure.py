@@ -9,7 +9,7 @@ import typer
 
 from surefoot import settings
 from surefoot.cli.options import DatabaseUrl
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 from surefoot.operate import head_check
 from surefoot.program import program
 from surefoot.settings import Settings
@@ -29,7 +29,7 @@ def ensure(
     chosen = settings.load(Path.cwd(), database_url=database_url)
     head = head_check.at_head(chosen)
     if head is not None:
-        logging.getLogger("ourschool").info("The database is current at %s.", head)
+        logging.getLogger("surefoot").info("The database is current at %s.", head)
     else:
         _bring(chosen, refuse=refuse)
 
@@ -41,5 +41,5 @@ def _bring(chosen: Settings, *, refuse: bool) -> None:
     engine = database.engine_for(database.url_of(chosen), application_name=f"{program()} ensure")
     try:
         ensure_current(engine, when_behind="refuse" if refuse else "upgrade")
-    except OurSchoolError as fault:  # logged already, remedy and all
+    except SurefootError as fault:  # logged already, remedy and all
         raise typer.Exit(fault.status) from None

@@ -17,7 +17,7 @@ from surefoot.catalogue.differences import Difference
 from surefoot.errors import CheckFailed
 from surefoot.runtime import preconditions
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 Hook = Callable[[MigrationContext, Any, list[MigrationScript]], None]
 

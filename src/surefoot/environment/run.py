@@ -28,7 +28,7 @@ from surefoot.runtime.recorder import Record
 from surefoot.runtime.session import APPLICATION, EVERY_ROW, backend_pid, renew, server_settings, worker
 from surefoot.settings import Settings
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 
 def typed(config: Config) -> bool:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 INTERVAL = 60.0
 """Seconds between two lines in a log."""

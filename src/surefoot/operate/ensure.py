@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 from surefoot import database, project
 from surefoot.operate.head_check import VERSIONS, state, wholly_at
 
-log = logging.getLogger("ourschool")
+log = logging.getLogger("surefoot")
 
 WhenBehind = Literal["upgrade", "refuse"]
 ONE_AT_A_TIME = threading.Lock()

@@ -4,7 +4,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
 from surefoot.environment import alembic_api
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 from surefoot.readonly import heads, look
 from surefoot.runtime import interrupted_run
 from surefoot.runtime.interrupted_run import CutOff
@@ -17,5 +17,5 @@ def unfinished(settings: Settings, url: URL) -> CutOff | None:
         script = alembic_api.script(settings)
         with look(url, "ourschool") as connection:
             return interrupted_run.find(connection, script, heads(connection))
-    except (OurSchoolError, CommandError):
+    except (SurefootError, CommandError):
         return None

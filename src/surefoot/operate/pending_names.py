@@ -6,7 +6,7 @@ from alembic.script import Script
 from sqlalchemy.engine import URL, Connection
 
 from surefoot.environment import alembic_api
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 from surefoot.readonly import heads
 from surefoot.revision_catalogues import build
 from surefoot.runtime import name_conflicts
@@ -21,6 +21,6 @@ def refuse_strangers(settings: Settings, url: URL, connection: Connection, pendi
     script, at = alembic_api.script(settings), heads(connection)
     try:
         known = build.made(settings, url, build.history(script))
-    except OurSchoolError:
+    except SurefootError:
         known = None
     name_conflicts.refuse(name_conflicts.find(connection, script, at, pending, known), at)

@@ -14,7 +14,7 @@ from surefoot.operate.ensure import Ensured, WhenBehind
 from surefoot.runtime import interrupted_run, preconditions
 from surefoot.runtime.interrupted_run import CutOff
 
-log = logging.getLogger("ourschool")
+log = logging.getLogger("surefoot")
 
 
 def to_head(connection: Connection, when_behind: WhenBehind) -> Ensured:

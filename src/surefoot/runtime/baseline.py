@@ -13,7 +13,7 @@ from surefoot.catalogue.reader import take
 from surefoot.catalogue.scratch_schema import catalogue_of
 from surefoot.errors import RefusedError
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 BASELINE = "cd0edd614cc5"
 """The revision that an existing database is stamped with."""

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from surefoot.runtime.lock_retry import gave_way
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 TABLE = "migration_made"
 NONE, NOTED = "none", "noted"

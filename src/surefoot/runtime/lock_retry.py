@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 GAVE_WAY = frozenset({"55P03", "40P01"})
 """lock_not_available (lock_timeout) and deadlock_detected: the transaction was rolled back, others have gone on."""

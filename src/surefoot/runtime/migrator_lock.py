@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from surefoot.errors import FailedError
 from surefoot.program import variable
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 SPACE = 0x6F757273
 """First half of our advisory keys ("ours"); PostgreSQL keeps them apart by database."""

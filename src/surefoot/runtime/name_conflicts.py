@@ -18,7 +18,7 @@ from surefoot.runtime.name_owners import Judge
 from surefoot.runtime.stranger_rows import amount
 from surefoot.runtime.taken_names import Found, taken
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 KINDS = {
     "r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table",

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from surefoot.catalogue.reader import BOOKKEEPING
 from surefoot.errors import RefusedError
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 SHOWN = 5
 OWNED = """

@@ -16,7 +16,7 @@ from surefoot.program import variable
 from surefoot.runtime import privilege_queries as ask
 from surefoot.settings import ApplicationRole
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 SHOWN = 5
 MUCH = 4

@@ -15,7 +15,7 @@ from surefoot.runtime.committed_parts import Parts
 from surefoot.runtime.migration_plan import Plan
 from surefoot.runtime.privileges import Rights
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 AS_THE_RUN = sa.text("""
     select set_config('role', rolname, true)

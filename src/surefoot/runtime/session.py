@@ -13,7 +13,7 @@ from surefoot.errors import FailedError
 from surefoot.runtime.migrator_lock import SPACE, WORKER
 from surefoot.settings import Settings
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 APPLICATION = "ourschool migrate"
 EVERY_ROW = {"row_security": "off"}

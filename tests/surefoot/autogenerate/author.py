@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.author.lint.linted_history import lint
 from surefoot.catalogue.compare import compare
@@ -152,7 +153,9 @@ class Author:
         """What `ourschool lint head` finds."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(WHICH, f"{self.case.name}:after")
-            chosen = settings.load(self.project, database_url=self.database.url.render_as_string(False), environ={})
+            chosen = settings.load(
+                PROJECT.at(self.project), database_url=self.database.url.render_as_string(False), environ={}
+            )
             return tuple(f"{found.rule}: {found.why}" for found in lint(chosen, self.database.url, ["head"]).findings)
 
     def content(self) -> dict[str, Any]:

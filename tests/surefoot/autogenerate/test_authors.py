@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 from tests.support.databases import Database
 from tests.surefoot.autogenerate.author import CASES, STORED, Author
 from tests.surefoot.autogenerate.cases import Case
@@ -59,7 +59,7 @@ def test_a_run_that_was_cut_off_goes_on(school: Database, project: Path) -> None
         for place in (len(statements) // 2, len(statements) - 1, len(statements)):
             broken = "\n".join([*statements[:place], '    op.execute("select 1 / 0")', *statements[place:]])
             path.write_text(f"{head}{mark}{broken}{after}{tail}")
-            with pytest.raises(OurSchoolError, match="division by zero"):
+            with pytest.raises(SurefootError, match="division by zero"):
                 getattr(author, direction)()
         path.write_text(whole)
         getattr(author, direction)()
@@ -94,7 +94,7 @@ def test_what_cannot_be_written_fails_until_it_is_dealt_with(school: Database, p
     text = path.read_text()
     marked = re.compile(r"    op\.unfinished\(.*?\n    \)\n", re.DOTALL)
 
-    with pytest.raises(OurSchoolError, match=r"is not finished: lessons.doubled is a stored generated column"):
+    with pytest.raises(SurefootError, match=r"is not finished: lessons.doubled is a stored generated column"):
         author.upgrade()
     assert author.difference("before") == ()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ourschool.project import PROJECT
 from surefoot.catalogue.model import Catalogue
 from surefoot.operate.interrupted_notice import unfinished
 from surefoot.operate.status.collect import Status, status
@@ -89,7 +90,7 @@ def folder(tmp_path: Path) -> dict[str, str]:
 
 
 def looked(database: Database, project: Path) -> Status:
-    return status(Settings(project), database.url)
+    return status(Settings(PROJECT.at(project)), database.url)
 
 
 def says_the_same(database: Database, project: Path, direction: str) -> None:
@@ -97,7 +98,7 @@ def says_the_same(database: Database, project: Path, direction: str) -> None:
     assert found.cut_off is not None
     assert (found.cut_off.sentence, found.well) == (SENTENCE[direction], False)
     assert not [each for each in found.health if each.kind in {"invalid index", "unproven constraint"}]
-    known = identify(Settings(project), database.url)
+    known = identify(Settings(PROJECT.at(project)), database.url)
     assert (known.cut_off, known.in_step) == (found.cut_off, False)
 
 
@@ -108,7 +109,7 @@ def test_it_is_recognised(scratch: Database, project: Path, kind: str, direction
     with Runner(scratch, chain(project, kind)) as runner:
         cut(scratch, runner, direction)
         says_the_same(scratch, project, direction)
-        assert unfinished(Settings(project), scratch.url) == looked(scratch, project).cut_off
+        assert unfinished(Settings(PROJECT.at(project)), scratch.url) == looked(scratch, project).cut_off
         # an earlier version left no word in the journal; what it left else has to do
         scratch.execute("delete from migration_journal where outcome = 'begun'")
         if kind != "rows":  # of which nothing is to be seen
@@ -116,7 +117,7 @@ def test_it_is_recognised(scratch: Database, project: Path, kind: str, direction
         runner.alembic(*COMMAND[direction], status=0)
     found = looked(scratch, project)
     assert (found.cut_off, bool(found.drift.difference)) == (None, False)
-    assert identify(Settings(project), scratch.url).in_step
+    assert identify(Settings(PROJECT.at(project)), scratch.url).in_step
     assert scratch.value("select outcome from migration_journal order by id desc limit 1") == "done"
 
 

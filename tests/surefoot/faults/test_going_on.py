@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from surefoot.errors import OurSchoolError
+from ourschool.project import PROJECT
+from surefoot.errors import SurefootError
 from surefoot.operate.status.collect import status
 from surefoot.settings import Settings
 from tests.support.databases import Database
@@ -40,11 +41,11 @@ def test_the_command_that_was_asked_is_the_one_that_goes_on(
         while contents(scratch) == before:
             assert runner.alembic(*asked, kill_at=nth).killed
             nth += 2
-        found = status(Settings(project), scratch.url).cut_off
+        found = status(Settings(PROJECT.at(project)), scratch.url).cut_off
         assert found is not None
         assert found.command == f"python -m alembic upgrade {target}"
         runner.alembic(*found.command.split()[3:], status=0)
-        assert status(Settings(project), scratch.url).cut_off is None
+        assert status(Settings(PROJECT.at(project)), scratch.url).cut_off is None
         wanted = "four" if target == "head" else target
         assert scratch.value("select version_num from alembic_version") == wanted
         assert scratch.rows("select note from migration_journal where note is not null and outcome = 'done'") == []
@@ -55,7 +56,7 @@ def test_one_that_stopped_says_it_too(scratch: Database, project: Path) -> None:
           "op.add_check_online('big', 'pupils', 'points > 1')")  # fmt: skip
     write(project, "three", "two", "op.execute('create table more (id integer)')")
     scratch.alembic("upgrade", "two", cwd=project, status=3)
-    found = status(Settings(project), scratch.url).cut_off
+    found = status(Settings(PROJECT.at(project)), scratch.url).cut_off
     assert found is not None
     assert found.command == "python -m alembic upgrade two"
     assert COMMAND["upgrade"][0] in found.command
@@ -94,7 +95,7 @@ def test_a_connection_that_was_given_another_role_journals_as_that(
             connection.commit()
             config.attributes["connection"] = connection
             command.upgrade(config, "one")
-            with pytest.raises(OurSchoolError):
+            with pytest.raises(SurefootError):
                 command.upgrade(config, "head")
         assert scratch.rows(JOURNAL) == [("one", "done", owner.name), ("two", "failed", owner.name)]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from alembic.operations import Operations
 
-from surefoot.errors import OurSchoolError, RefusedError
+from surefoot.errors import RefusedError, SurefootError
 from tests.support.databases import Database
 from tests.surefoot.online.harness import assert_equal, catalogue, run
 
@@ -63,7 +63,7 @@ def restore(table: str, column: str) -> Any:
     return work
 
 
-def refused(database: Database, work: Any, kind: type[OurSchoolError] = RefusedError) -> str:
+def refused(database: Database, work: Any, kind: type[SurefootError] = RefusedError) -> str:
     """The whole text of the refusal; asserts that nothing changed."""
     before, aside, columns = catalogue(database), catalogue(database, "retired"), database.rows(SET_ASIDE)
     with pytest.raises(kind) as caught:

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 
 from surefoot.environment.precheck.row_preserving_sql import leaves_rows
-from surefoot.errors import OurSchoolError, RefusedError
+from surefoot.errors import RefusedError, SurefootError
 from tests.support.databases import Database
 from tests.surefoot.online.harness import MARKS, catalogue, empty, write
 
@@ -116,7 +116,7 @@ def test_what_a_cut_off_run_has_set_aside_is_not_asked_again(scratch: Database, 
     """What has the name now is new, and stays, whatever needs it."""
     config = stamped(scratch, project, f'{NEW_ONES}op.execute("select 1 / 0")')
     scratch.execute("drop view seen")
-    with pytest.raises(OurSchoolError, match="division by zero"):
+    with pytest.raises(SurefootError, match="division by zero"):
         command.upgrade(config, "head")
     scratch.execute("create view new_ones as select points, notes.id from marks, notes")
 

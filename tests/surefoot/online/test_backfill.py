@@ -11,7 +11,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import render_op_text
 from alembic.runtime.migration import MigrationContext
 
-from surefoot.errors import OurSchoolError, RefusedError, UsageError
+from surefoot.errors import RefusedError, SurefootError, UsageError
 from surefoot.online.backfill.operation import BackfillOp
 from tests.support.databases import Database
 from tests.surefoot.online.filling import FILL, KEYS, table
@@ -67,7 +67,7 @@ def test_rows_that_never_stop_coming_do_not_keep_it(scratch: Database, caplog: p
     assert scratch.rows("select id from t where c is null") == [(-3,)]
 
 
-WRONG: dict[str, tuple[Callable[[Any], object], type[OurSchoolError], str]] = {
+WRONG: dict[str, tuple[Callable[[Any], object], type[SurefootError], str]] = {
     "no table": (lambda op: op.backfill("nobody", {"c": "1"}), UsageError, "no table 'nobody'"),
     "no column": (lambda op: op.backfill("t", {"x": "1"}), UsageError, "no column 'x'; it has id, b, c, n, j"),
     "no values": (lambda op: op.backfill("t", {}), UsageError, "no values"),
@@ -86,7 +86,7 @@ WRONG: dict[str, tuple[Callable[[Any], object], type[OurSchoolError], str]] = {
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_said_in_a_sentence_and_nothing_changed(
-    scratch: Database, wrong: tuple[Callable[[Any], object], type[OurSchoolError], str]
+    scratch: Database, wrong: tuple[Callable[[Any], object], type[SurefootError], str]
 ) -> None:
     table(scratch)
     scratch.execute(

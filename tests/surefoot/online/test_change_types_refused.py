@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from surefoot.errors import OurSchoolError, RefusedError, UsageError
+from surefoot.errors import RefusedError, SurefootError, UsageError
 from surefoot.online.change_types.operation import Way
 from tests.support.databases import Database
 from tests.surefoot.online.changing import SCHOOL, UP, Change, up
@@ -19,7 +19,7 @@ def pupils(ways: Mapping[str, Way]) -> Change:
     return other("pupils", ways)
 
 
-REFUSED: dict[str, tuple[str, Change, type[OurSchoolError], str]] = {
+REFUSED: dict[str, tuple[str, Change, type[SurefootError], str]] = {
     "no table": ("", other("nobody", UP), UsageError, "no table 'nobody'"),
     "no column": ("", pupils({"x": UP["k"]}), UsageError, "no column 'x'"),
     "no columns": ("", pupils({}), UsageError, "no columns"),
@@ -197,7 +197,7 @@ REFUSED: dict[str, tuple[str, Change, type[OurSchoolError], str]] = {
 
 @pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_done_is_said_in_a_sentence_and_nothing_changed(
-    scratch: Database, refused: tuple[str, Change, type[OurSchoolError], str]
+    scratch: Database, refused: tuple[str, Change, type[SurefootError], str]
 ) -> None:
     made, change, kind, sentence = refused
     scratch.psql(stdin=SCHOOL)

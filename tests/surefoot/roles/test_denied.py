@@ -6,7 +6,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 from surefoot.readonly import look
 from surefoot.servers.permission_denied import denied
 from tests.support.databases import Database
@@ -53,7 +53,7 @@ def nobody(scratch: Database) -> Iterator[Role]:
 @pytest.mark.parametrize(("statement", "said", "remedy"), SAYS.values(), ids=SAYS)
 def test_each_refusal_has_its_remedy(nobody: Role, statement: str, said: str, remedy: str) -> None:
     with (
-        pytest.raises(OurSchoolError) as refused,
+        pytest.raises(SurefootError) as refused,
         look(nobody.here.url, "test") as connection,
     ):
         connection.exec_driver_sql(statement)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import URL
 
+from ourschool.project import PROJECT
 from surefoot import client_programs
 from surefoot import database as ours
 from surefoot.errors import UsageError
@@ -99,7 +100,7 @@ def test_a_program_tells_whether_it_has_tls() -> None:
 def test_over_tls_only(mode: str, tls: Tls, tmp_path: Path) -> None:
     """The programs that can are chosen, whatever asks: the server alone, or the URL."""
     url = tls.url(sslmode=mode, **({"sslrootcert": str(tls.authority)} if mode == "verify-full" else {}))
-    settings = Settings(tmp_path)
+    settings = Settings(PROJECT.at(tmp_path))
     made = backup(settings, url)
     assert made.manifest.not_proven is None
     tls.school.execute("delete from marks")
@@ -148,7 +149,7 @@ def test_nobody_is_asked_for_what_no_backup_can_precede(tls: Tls, tmp_path: Path
     env = {"DATABASE_URL": url.render_as_string(False)}
     tls.school.execute("drop table marks")
     tls.school.alembic("upgrade", "+1", env=env)
-    settings = Settings(tmp_path)
+    settings = Settings(PROJECT.at(tmp_path))
     for ask in (
         lambda: change.plan(settings, url),
         lambda: change.cost(settings, url, "base"),
@@ -165,11 +166,11 @@ def test_nobody_is_asked_for_what_no_backup_can_precede(tls: Tls, tmp_path: Path
 def test_a_restore_without_such_a_program_goes_over_our_own_connection(
     tls: Tls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = backup(Settings(tmp_path), tls.url())
+    made = backup(Settings(PROJECT.at(tmp_path)), tls.url())
     monkeypatch.setattr(client_programs, "PACKAGED", tmp_path)
     monkeypatch.setenv("PATH", BARE_PATH)
     tls.school.execute("delete from marks")
-    restore(Settings(tmp_path), tls.url(sslmode="require"), made)
+    restore(Settings(PROJECT.at(tmp_path)), tls.url(sslmode="require"), made)
     assert tls.school.value("select count(*) from marks") == 100
 
 
@@ -184,11 +185,11 @@ def test_where_nobody_asks_for_tls_a_program_without_will_do(
     rules.write_text(before.replace("hostssl", "host"))
     try:
         tls.admin.execute("select pg_reload_conf()")
-        assert backup(Settings(tmp_path), tls.url()).manifest.total_rows == 100
+        assert backup(Settings(PROJECT.at(tmp_path)), tls.url()).manifest.total_rows == 100
         assert "unencrypted" in caplog.text
         with pytest.raises(UsageError):
-            backup(Settings(tmp_path), tls.url(sslmode="require"))
-        backup(Settings(tmp_path), tls.url(sslmode="disable"))
+            backup(Settings(PROJECT.at(tmp_path)), tls.url(sslmode="require"))
+        backup(Settings(PROJECT.at(tmp_path)), tls.url(sslmode="disable"))
     finally:
         rules.write_text(before)
         tls.admin.execute("select pg_reload_conf()")

@@ -17,7 +17,7 @@ from surefoot.author.lint.statement_recorder import CutOff, Recorder, Recording,
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import BOOKKEEPING, take
 from surefoot.environment import alembic_api
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 from surefoot.runtime import error_translation
 from surefoot.runtime.session import server_settings
 from surefoot.scratch_database import scratch_database
@@ -107,7 +107,7 @@ class Scratch:
         self._recorder.cut_off = True
         try:
             return self.step(revision, direction)
-        except OurSchoolError as fault:
+        except SurefootError as fault:
             if not isinstance(fault.__cause__, CutOff):
                 raise
             return self._recorder.recording(revision, direction)
@@ -173,6 +173,6 @@ class Scratch:
 
 def told(fault: BaseException) -> str:
     """The one sentence behind what a run raised."""
-    while isinstance(fault, OurSchoolError) and fault.__cause__ is not None:
+    while isinstance(fault, SurefootError) and fault.__cause__ is not None:
         fault = fault.__cause__
-    return fault.message.rstrip(".") if isinstance(fault, OurSchoolError) else error_translation.primary(fault)
+    return fault.message.rstrip(".") if isinstance(fault, SurefootError) else error_translation.primary(fault)

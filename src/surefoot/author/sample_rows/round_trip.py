@@ -18,7 +18,7 @@ from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import take
 from surefoot.environment import alembic_api
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 from surefoot.operate.rehearse import value_hashes
 from surefoot.operate.rehearse.value_hashes import SETTINGS
 from surefoot.settings import Settings
@@ -127,7 +127,7 @@ class Trial:
         try:
             with alembic_api.configured(self.settings, self.url, application_name=APPLICATION) as config:
                 run(config, target)  # type: ignore[operator]  # one of Alembic's commands
-        except OurSchoolError as raised:
+        except SurefootError as raised:
             fault = raised.message
         return Step(what, time.perf_counter() - started), fault
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,6 @@ def tried(what: str, run: Callable[[], tuple[str, ...] | None]) -> Step:
     started = time.perf_counter()
     try:
         problems = run() or ()
-    except OurSchoolError as fault:
+    except SurefootError as fault:
         problems = (fault.message,)
     return Step(what, time.perf_counter() - started, problems)

@@ -16,7 +16,7 @@ from surefoot.errors import RefusedError
 from surefoot.online.executor import Steps
 from surefoot.runtime.migration_plan import Plan
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 
 def asks_first(step: MigrationStep, context: MigrationContext, plan: Plan) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from surefoot.autogenerate.parsed_definitions import mentions
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 from surefoot.online import target_table
 from surefoot.online.change_types import preflight
 from surefoot.online.change_types.conversion import Conversion
@@ -68,7 +68,7 @@ class Coming:
     def _convert(self, steps: Steps, wanted: Mapping[str, Wanted]) -> None:
         try:
             conversion = self.conversion(steps, wanted)
-        except (CannotTell, OurSchoolError):
+        except (CannotTell, SurefootError):
             self.unknown(*wanted)
         else:
             self.columns |= {

@@ -41,7 +41,7 @@ from surefoot.online.retire.retire_operations import (
 )
 from surefoot.runtime.lock_retry import gave_way
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 PLAIN = (
     ops.CreateCheckConstraintOp | ops.CreateForeignKeyOp | ops.CreatePrimaryKeyOp | ops.CreateUniqueConstraintOp

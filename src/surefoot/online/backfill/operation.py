@@ -17,7 +17,7 @@ from surefoot.online.batch_progress import Progress
 from surefoot.online.executor import Steps
 from surefoot.online.target_table import Table
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 PASSES = 3
 """Walks over the table at most: rows that arrive behind the first need a second, rows that never stop no fourth."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from surefoot.online.executor import Steps
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 BEHIND = 5.0
 """Seconds that a replica may fall behind because of us."""

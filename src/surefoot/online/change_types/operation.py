@@ -12,7 +12,7 @@ from alembic.operations import MigrateOperation, Operations
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from surefoot.errors import OurSchoolError, RefusedError, UsageError
+from surefoot.errors import RefusedError, SurefootError, UsageError
 from surefoot.online import key_ranges, target_table
 from surefoot.online.backfill import batch_runner
 from surefoot.online.batch_progress import Progress
@@ -33,7 +33,7 @@ from surefoot.online.executor import Steps
 from surefoot.online.retire import kept_definitions
 from surefoot.online.target_table import Table
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 SWAPS = 5
 """Tries, each after something came between: a value that does not convert, an index of somebody else's."""
@@ -152,7 +152,7 @@ def _run(steps: Steps, table: Table, conversion: Conversion) -> None:
             f"{', '.join(c.called for c in conversion.changes)} was being changed.",
             "See who writes them, and run the same command again; nothing was changed.",
         )
-    except (OurSchoolError, sa.exc.DBAPIError) as fault:
+    except (SurefootError, sa.exc.DBAPIError) as fault:
         _undo(steps, expansion, misses, fault)
         raise
 

@@ -14,7 +14,7 @@ from surefoot.online.retire.blocking_rows import broken
 from surefoot.online.retire.column_restoration_sql import BACK, TAKE_BACK, TELL
 from surefoot.online.retired_registry import Thing
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 ADD_NOT_NULL = sql.SQL("alter table {} add not null {} not valid")
 

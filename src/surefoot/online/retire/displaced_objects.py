@@ -22,7 +22,7 @@ from surefoot.online.retire.retire_sql_parts import CONSTRAINT
 from surefoot.online.retired_registry import SCHEMA, Thing
 from surefoot.runtime import error_translation, lock_retry
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 # The name as SQL has it, with the arguments of a function; {kind} is a word that ALTER takes.
 SET_ASIDE = """

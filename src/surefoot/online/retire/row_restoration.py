@@ -16,7 +16,7 @@ from surefoot.online.retired_registry import Thing
 from surefoot.online.target_table import Table
 from surefoot.runtime import error_translation, lock_retry
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 COLUMNS = """
     select held.attname as name, present.attname is not null as there, present.attgenerated <> '' as generated

@@ -14,7 +14,7 @@ from surefoot.online.retire.row_retirement_sql import CONDITION, KEYS, MOVE, OFF
 from surefoot.online.retired_registry import SCHEMA, Thing
 from surefoot.online.target_table import Table
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 
 def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:

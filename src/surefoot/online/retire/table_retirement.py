@@ -15,7 +15,7 @@ from surefoot.online.retire.table_retirement_sql import PLACE, REASONS, SET_ASID
 from surefoot.online.retired_registry import SCHEMA, Thing
 from surefoot.online.target_table import ALONE, alone
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 THERE = "select 1 where to_regclass(:name) is not null"
 COLUMNS_TOO = sql.SQL("""

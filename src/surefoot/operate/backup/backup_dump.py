@@ -25,7 +25,7 @@ from surefoot.operate.backup.manifest import File, Manifest
 from surefoot.operate.backup.store import Backup
 from surefoot.settings import Settings
 
-log = logging.getLogger("ourschool.backup")
+log = logging.getLogger("surefoot")
 
 WITH_STATISTICS = 180_000
 """Since this version a dump can have what the planner knows of its rows; without it that is gathered anew after."""

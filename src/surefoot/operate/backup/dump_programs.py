@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy.engine import URL
 
 from surefoot import client_programs, database
-from surefoot.errors import FailedError, OurSchoolError
+from surefoot.errors import FailedError, SurefootError
 from surefoot.operate.backup import backup_access
 from surefoot.operate.backup.server_facts import APPLICATION, name_of
 from surefoot.runtime.error_translation import without_password
@@ -57,7 +57,7 @@ def connection_string(url: URL) -> str:
     return psycopg.conninfo.make_conninfo(dbname=name_of(url))
 
 
-def failed(run: "subprocess.Popen[bytes]", complaint: bytes, url: URL | None, remedy: str) -> OurSchoolError:
+def failed(run: "subprocess.Popen[bytes]", complaint: bytes, url: URL | None, remedy: str) -> SurefootError:
     """What the complaint of a program that ended badly means: its first error, no password, and the remedy."""
     text = complaint.decode("utf-8", "replace")
     name = Path(str(run.args[0] if isinstance(run.args, list) else run.args)).name

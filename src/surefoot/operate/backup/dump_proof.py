@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from surefoot import client_programs, database
-from surefoot.errors import FailedError, OurSchoolError
+from surefoot.errors import FailedError, SurefootError
 from surefoot.operate.backup import database_settings, server_facts, table_of_contents
 from surefoot.operate.backup.database_settings import Properties
 from surefoot.operate.backup.schema_build import Built, build, said
 from surefoot.program import program
 from surefoot.scratch_database import beside
 
-log = logging.getLogger("ourschool.backup")
+log = logging.getLogger("surefoot")
 
 NOT_ALLOWED = "42501"
 LEFT_OUT = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-subscriptions")
@@ -92,7 +92,7 @@ def prove(trial: Trial, dump: Path, listing: str, pg_restore: Path) -> Proof:
         return Proof(False, time.perf_counter() - begun, _no_place(fault.orig))
     except psycopg.Error as fault:
         return Proof(False, time.perf_counter() - begun, _no_place(fault))
-    except OurSchoolError as fault:
+    except SurefootError as fault:
         if isinstance(fault, Unbuildable):
             raise
         return Proof(False, time.perf_counter() - begun, fault.message.rstrip("."))

@@ -28,7 +28,7 @@ from surefoot.operate.backup.verify_backup import verify_files
 from surefoot.program import program
 from surefoot.settings import Settings
 
-log = logging.getLogger("ourschool.backup")
+log = logging.getLogger("surefoot")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
-from surefoot.errors import FailedError, OurSchoolError
+from surefoot.errors import FailedError, SurefootError
 
 APPLICATION = "ourschool backup"
 
@@ -82,7 +82,7 @@ def explained(url: URL) -> Iterator[None]:
         raise _told(meaning) from fault
 
 
-def _told(meaning: OurSchoolError) -> OurSchoolError:
+def _told(meaning: SurefootError) -> SurefootError:
     """`explain` speaks to one who migrates; here there is no revision to go on from."""
     remedy = meaning.remedy.replace(": it goes on from the last good revision.", ".")
     return type(meaning)(meaning.message, remedy)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from surefoot.errors import OurSchoolError, UsageError
+from surefoot.errors import SurefootError, UsageError
 from surefoot.operate.backup import manifest
 from surefoot.operate.backup.manifest import Manifest
 from surefoot.program import program
@@ -48,14 +48,14 @@ class Listing:
     """What a folder of backups holds: oldest first, and what cannot be read as a backup, with the reason."""
 
     backups: tuple[Backup, ...]
-    damaged: tuple[tuple[Path, OurSchoolError], ...]
+    damaged: tuple[tuple[Path, SurefootError], ...]
     partial: tuple[Path, ...]
 
 
 def listing(folder: Path) -> Listing:
     """Everything in `folder`; nothing where it does not exist."""
     found: list[Backup] = []
-    damaged: list[tuple[Path, OurSchoolError]] = []
+    damaged: list[tuple[Path, SurefootError]] = []
     partial: list[Path] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not path.is_dir():
@@ -65,7 +65,7 @@ def listing(folder: Path) -> Listing:
             continue
         try:
             found.append(Backup(path, manifest.read(path)))
-        except OurSchoolError as fault:
+        except SurefootError as fault:
             damaged.append((path, fault))
     found.sort(key=lambda each: (each.manifest.started_at, each.name))
     return Listing(tuple(found), tuple(damaged), tuple(partial))

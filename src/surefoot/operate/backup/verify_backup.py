@@ -22,7 +22,7 @@ from surefoot.operate.backup.manifest_comparison import unequal
 from surefoot.operate.backup.store import Backup
 from surefoot.scratch_database import scratch_database
 
-log = logging.getLogger("ourschool.backup")
+log = logging.getLogger("surefoot")
 
 OTHER_BACKUP = "Take another backup: ourschool backup list shows what there is."
 

@@ -7,7 +7,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import take
-from surefoot.errors import OurSchoolError
+from surefoot.errors import SurefootError
 from surefoot.readonly import heads, look
 from surefoot.runtime import interrupted_run, journal
 
@@ -42,5 +42,5 @@ def changed(url: URL, before: Stand) -> bool:
     try:
         with look(url, "ourschool change") as connection:
             return stand(connection) != before
-    except OurSchoolError:
+    except SurefootError:
         return True

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot.catalogue.relations import Relation
 from surefoot.environment import alembic_api
-from surefoot.errors import OurSchoolError, UsageError
+from surefoot.errors import SurefootError, UsageError
 from surefoot.operate.backup import backup, backup_access
 from surefoot.operate.change import change_detection, row_counts
 from surefoot.operate.change.guarded_upgrade import Done, Say
@@ -83,7 +83,7 @@ def roll_back(settings: Settings, url: URL, chosen: Cost, *, say: Say = lambda _
     try:
         with alembic_api.configured(settings, url, application_name=f"{program()} rollback") as config:
             command.downgrade(config, chosen.target)
-    except OurSchoolError as fault:
+    except SurefootError as fault:
         if change_detection.changed(url, stood):
             fault.remedy = f"{fault.remedy} To go back to where it was: python -m {program()} restore {made.name}"
         raise

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, Connection
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.reader import take
 from surefoot.environment import alembic_api
-from surefoot.errors import AttentionError, OurSchoolError
+from surefoot.errors import AttentionError, SurefootError
 from surefoot.online.change_types import legacy_trigger
 from surefoot.operate.backup import Backup, backup
 from surefoot.operate.change import change_detection, row_counts
@@ -89,7 +89,7 @@ def names_at(settings: Settings, url: URL, at: tuple[str, ...]) -> frozenset[str
         return frozenset()
     try:
         return frozenset(table.name for table in build.catalogue(settings, url, at[0]).tables)
-    except (OurSchoolError, KeyError):
+    except (SurefootError, KeyError):
         return frozenset()
 
 
@@ -131,7 +131,7 @@ def upgrade(settings: Settings, url: URL, chosen: Plan, *, with_backup: bool = T
     try:
         with alembic_api.configured(settings, url, application_name=f"{program()} upgrade") as config:
             command.upgrade(config, chosen.target)
-    except OurSchoolError as fault:
+    except SurefootError as fault:
         if change_detection.changed(url, stood):
             fault.remedy = f"{fault.remedy} {back}"
         raise

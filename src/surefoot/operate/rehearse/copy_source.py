@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import URL, Connection
 
-from surefoot.errors import OurSchoolError, UsageError
+from surefoot.errors import SurefootError, UsageError
 from surefoot.operate.backup import Backup, backup, find, latest, verify_files
 from surefoot.operate.backup.backup_contents import revision
 from surefoot.operate.backup.backup_dump import Say
@@ -78,6 +78,6 @@ def _last(settings: Settings, url: URL, connection: Connection) -> tuple[Backup 
         return None, f"the last backup is of revision {found.manifest.revision or 'none'}, not of {at or 'none'}"
     try:
         verify_files(found)
-    except OurSchoolError:
+    except SurefootError:
         return None, f"the last backup, {found.name}, is damaged"
     return found, "it is the last backup, sound, and of the revision that the database is at"

@@ -24,7 +24,7 @@ from surefoot.operate.rehearse.measurements import Stand, stand
 from surefoot.operate.rehearse.rehearsal_result import Changed, Failure, Ran, Rewritten
 from surefoot.runtime import error_translation
 
-log = logging.getLogger("surefoot.runtime")
+log = logging.getLogger("surefoot")
 
 TOOK = sa.text("select extract(epoch from duration)::float from migration_journal order by id desc limit 1")
 RAISED = "P0001"

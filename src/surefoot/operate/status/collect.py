@@ -14,7 +14,7 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import take
 from surefoot.database import explain
 from surefoot.environment import alembic_api
-from surefoot.errors import OurSchoolError, RefusedError
+from surefoot.errors import RefusedError, SurefootError
 from surefoot.operate.rehearse import saved_reports
 from surefoot.operate.status import journal_report, recorded_backups
 from surefoot.operate.status.health import UNFINISHED, Ailment, ailments
@@ -135,5 +135,5 @@ def _drift(settings: Settings, url: URL, revision: str, found: Catalogue, histor
     """A database is looked at all the same where there is no room to build its like."""
     try:
         return Drift(compare(build.catalogue(settings, url, revision, history), found))
-    except OurSchoolError as fault:
+    except SurefootError as fault:
         return Drift(unseen=fault.message)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.author.lint.lint_findings import Finding
 from surefoot.author.lint.linted_history import Report, lint
@@ -58,7 +59,7 @@ class Chain:
 
     def lint(self, database: Database, *wanted: str) -> Report:
         """Lint the steps of those names, or the whole chain, on the server of `database`."""
-        project = settings.load(self.project, environ={})
+        project = settings.load(PROJECT.at(self.project), environ={})
         return lint(project, database.url, [self.revision(name) for name in wanted])
 
     def revision(self, name: str) -> str:

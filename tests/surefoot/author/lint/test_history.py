@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.author.lint.linted_history import lint
 from surefoot.errors import FailedError, UsageError
@@ -22,14 +23,14 @@ def left_behind(database: Database) -> list[object]:
 @pytest.mark.promise("A11")
 def test_the_last_revision_passes(scratch: Database) -> None:
     """What is released was linted before it was, and never changes: test_revision_commands.py holds the list."""
-    assert lint(settings.load(ROOT, environ={}), scratch.url, [HEAD]).findings == ()
+    assert lint(settings.load(PROJECT.at(ROOT), environ={}), scratch.url, [HEAD]).findings == ()
 
 
 @pytest.mark.long
 @pytest.mark.promise("A11")
 @pytest.mark.timeout(1200)
 def test_the_whole_history_passes(database: Database) -> None:
-    report = lint(settings.load(ROOT, environ={}), database.url)
+    report = lint(settings.load(PROJECT.at(ROOT), environ={}), database.url)
     assert [(each.file.name, each.line, each.rule, each.why) for each in report.findings] == []
     assert report.revisions == CHAIN
     assert report.version.startswith(f"{database.server.major}.")
@@ -39,14 +40,14 @@ def test_the_whole_history_passes(database: Database) -> None:
 def test_nothing_is_left_and_the_database_is_not_touched(scratch: Database, project: Path) -> None:
     write(project, [Step("bad", UPDATE), Step("fails", "raise RuntimeError('no')")])
     with pytest.raises(FailedError, match="no"):
-        lint(settings.load(project, environ={}), scratch.url)
+        lint(settings.load(PROJECT.at(project), environ={}), scratch.url)
     assert left_behind(scratch) == []
     assert scratch.rows("select relname from pg_class where relnamespace = 'public'::regnamespace") == []
 
 
 def test_only_what_is_asked_for_is_looked_at(scratch: Database, project: Path) -> None:
     chain = write(project, [Step("one", UPDATE), Step("two", UPDATE), Step("three", UPDATE)])
-    loaded = settings.load(project, environ={})
+    loaded = settings.load(PROJECT.at(project), environ={})
     assert chain.lint(scratch, "two").revisions == (chain.revision("two"),)
     assert {each.revision for each in chain.lint(scratch, "two").findings} == {chain.revision("two")}
     assert lint(loaded, scratch.url, ["head"]).revisions == (chain.revision("three"),)
@@ -56,7 +57,7 @@ def test_only_what_is_asked_for_is_looked_at(scratch: Database, project: Path) -
 
 def test_a_revision_that_is_not_there(scratch: Database) -> None:
     with pytest.raises(UsageError, match="'deadbeef'"):
-        lint(settings.load(ROOT, environ={}), scratch.url, ["deadbeef"])
+        lint(settings.load(PROJECT.at(ROOT), environ={}), scratch.url, ["deadbeef"])
 
 
 def test_branches_and_their_merge_are_looked_at(scratch: Database, project: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_role_that_may_not_create_databases_gets_an_embedded_one(scratch: Data
     scratch.execute(f"create role {role} login password 'geheim'")
     url = scratch.server.over_tcp(role, "geheim", str(scratch.url.database))
     try:
-        report = lint(settings.load(project, environ={}), url, [chain.revision("bad")])
+        report = lint(settings.load(PROJECT.at(project), environ={}), url, [chain.revision("bad")])
     finally:
         scratch.execute(f"drop role {role}")
     assert [each.rule for each in report.findings] == ["backfill-in-one-statement"]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.runtime.baseline import BASELINE
 from surefoot.settings import Settings
@@ -29,4 +30,4 @@ def existing(newest: Server, adoptable: str) -> Iterator[Database]:
 
 
 def project(database: Database) -> Settings:
-    return settings.load(ROOT, database_url=database.url.render_as_string(False), environ={})
+    return settings.load(PROJECT.at(ROOT), database_url=database.url.render_as_string(False), environ={})

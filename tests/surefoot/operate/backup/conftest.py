@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import URL
 
+from ourschool.project import PROJECT
 from surefoot.operate.backup import Backup, backup
 from surefoot.settings import Settings
 from tests.ourschool.existing.rows import Size
@@ -51,7 +52,7 @@ def school_anywhere(server: Server, template_school: str) -> Iterator[Database]:
 
 @pytest.fixture
 def settings(project: Path) -> Settings:
-    return Settings(project)
+    return Settings(PROJECT.at(project))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
+from ourschool.project import PROJECT
 from surefoot.errors import FailedError, RefusedError
 from surefoot.operate.backup import Backup, How, backup, backups, clear_database, restore, verify
 from surefoot.settings import Settings
@@ -56,7 +57,7 @@ def fill(school: Database) -> None:
 def test_what_it_had_comes_back(tenant: Database, project: Path) -> None:
     fill(tenant)
     before = state_of(tenant)
-    settings = Settings(project)
+    settings = Settings(PROJECT.at(project))
     made = backup(settings, tenant.url)
     tenant.execute("drop view subject_names", "delete from notes", "create table rubbish (i int)", "create schema s")
     harmed = state_of(tenant)
@@ -79,7 +80,7 @@ def test_what_it_had_comes_back(tenant: Database, project: Path) -> None:
 def test_nothing_is_changed_where_it_fails(tenant: Database, project: Path) -> None:
     """A column that the manifest counts on is of another's: the proof at the end, and a table in use at the start."""
     fill(tenant)
-    settings = Settings(project)
+    settings = Settings(PROJECT.at(project))
     made = backup(settings, tenant.url)
     tenant.execute("delete from notes")
     before = state_of(tenant)
@@ -147,7 +148,7 @@ def test_things_of_each_kind_are_replaced(empty: Database, project: Path) -> Non
     empty.execute("create table scores (id integer primary key, mark integer)", *OWN_OF_EACH_KIND)
     before = identities(empty)
     assert len(before) > len(OWN_OF_EACH_KIND)
-    settings = Settings(project)
+    settings = Settings(PROJECT.at(project))
     made = backup(settings, empty.url)
     empty.execute("drop operator ==== (integer, text)", "drop publication parts", "create type more as (a integer)")
     done = restore(settings, empty.url, made)
@@ -186,7 +187,7 @@ def test_what_belongs_to_a_superuser_is_left_where_it_is_and_told(empty: Databas
         "insert into pairs (it, name) values (row(1, 'x'), 'ü')",
         "create foreign table far_away (id integer) server far",
     )
-    settings = Settings(project)
+    settings = Settings(PROJECT.at(project))
     made = backup(settings, empty.url)
     before = state_of(empty)
     kept = identities(admin)
@@ -209,12 +210,12 @@ def test_what_of_anothers_would_be_lost_is_refused(empty: Database, project: Pat
     """A superuser's view of a table that is replaced: not in the backup, so nothing could bring it back."""
     admin = replace(empty, url=empty.server.url.set(database=empty.url.database))
     empty.execute("create table notes (body text)", "insert into notes values ('x'), (null)")
-    made = backup(Settings(project), empty.url)
+    made = backup(Settings(PROJECT.at(project)), empty.url)
     admin.execute("create view watched as select body from notes")
     empty.execute("delete from notes")
     before = state_of(empty)
     with pytest.raises(FailedError, match=r"view public\.watched of postgres would be lost"):
-        restore(Settings(project), empty.url, made)
+        restore(Settings(PROJECT.at(project)), empty.url, made)
     assert state_of(empty) == before
     assert admin.value("select count(*) from watched") == 0
 
@@ -223,8 +224,8 @@ def test_a_table_that_a_superusers_publication_lost_is_told(empty: Database, pro
     admin = replace(empty, url=empty.server.url.set(database=empty.url.database))
     empty.execute("create table notes (body text)", "insert into notes values ('x'), (null)")
     admin.execute("create publication copies for table notes")
-    made = backup(Settings(project), empty.url)
-    done = restore(Settings(project), empty.url, made)
+    made = backup(Settings(PROJECT.at(project)), empty.url)
+    done = restore(Settings(PROJECT.at(project)), empty.url, made)
     assert [note for note in done.notes if "publication table public.copies notes" in note]
 
 
@@ -238,7 +239,7 @@ def test_a_superusers_extensions(tmp_path: Path) -> None:
         made.execute("create extension citext", "create extension pg_stat_statements", "create extension btree_gist")
         school = replace(made, url=server.over_tcp("school", "geheim", name))
         school.execute("create table people (mail citext primary key)", "insert into people values ('A@b.c')")
-        settings = Settings(tmp_path)
+        settings = Settings(PROJECT.at(tmp_path))
         backed = backup(settings, school.url)
         school.execute("delete from people")
         done = restore(settings, school.url, backed)

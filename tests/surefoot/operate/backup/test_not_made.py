@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from psycopg import sql
 
-from surefoot.errors import FailedError, OurSchoolError, RefusedError
+from surefoot.errors import FailedError, RefusedError, SurefootError
 from surefoot.operate.backup import backup, backups, dump_programs
 from surefoot.settings import Settings
 from tests.support.databases import Database
@@ -71,7 +71,7 @@ def one_sequence_denied(role: str) -> list[str]:
 def test_what_it_may_not_read_is_named_with_its_remedy(
     prepare: Callable[[str], list[str]], said: str, remedy: str, settings: Settings, school: Database
 ) -> None:
-    kind: type[OurSchoolError] = RefusedError if prepare is hidden_by_row_security else FailedError
+    kind: type[SurefootError] = RefusedError if prepare is hidden_by_row_security else FailedError
     role = f"r_{school.url.database}"
     school.execute(f"create role {role} login password 'geheim'", *prepare(role))
     if prepare is one_table_denied:

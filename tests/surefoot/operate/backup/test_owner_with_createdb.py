@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ourschool.project import PROJECT
 from surefoot.operate.backup import aside, backup, drop_old, restore, swap_in
 from surefoot.settings import Settings
 from tests.support.databases import Database, fresh
@@ -78,16 +79,16 @@ def test_default_privileges_of_others_are_left_out_and_told(admin: Database, sch
 
 def test_where_it_may_not_enter_the_database_postgres(admin: Database, school: Database, tmp_path: Path) -> None:
     """As managed servers have it: only template1, or some other database of theirs, lets it in."""
-    made = backup(Settings(tmp_path), school.url)
+    made = backup(Settings(PROJECT.at(tmp_path)), school.url)
     with running_without(admin, "postgres"):
         school.execute("delete from marks")
-        restore(Settings(tmp_path), school.url, made)
+        restore(Settings(PROJECT.at(tmp_path)), school.url, made)
         assert school.value("select count(*) from marks") == 1000
     with running_without(admin, "postgres", "template1"):
         admin.execute(f"create database defaultdb_{admin.url.database}")
         try:
             school.execute("delete from marks")
-            done = restore(Settings(tmp_path), school.url, made)
+            done = restore(Settings(PROJECT.at(tmp_path)), school.url, made)
             assert done.kept is not None
         finally:
             with admin.server.connect() as connection:
@@ -119,9 +120,9 @@ def test_what_it_may_not_set_is_told(admin: Database, school: Database, tmp_path
         f"comment on database {name} is 'the school''s own'",
         f"revoke temporary on database {name} from public",
     )
-    made = backup(Settings(tmp_path), school.url)
+    made = backup(Settings(PROJECT.at(tmp_path)), school.url)
     school.execute("delete from marks")
-    done = restore(Settings(tmp_path), school.url, made)
+    done = restore(Settings(PROJECT.at(tmp_path)), school.url, made)
     assert [note for note in done.notes if "log_min_duration_statement" in note]
     assert len(done.notes) == 1
     assert school.value("select count(*) from marks") == 1000
@@ -150,14 +151,14 @@ def test_a_tablespace_and_an_owner_that_it_may_not_use(tmp_path: Path) -> None:
             admin.execute(f"alter database {name} owner to office")
         school = replace(made, url=server.over_tcp("school", "geheim", name))
         school.execute("create table marks as select 1 as mark")
-        backed = backup(Settings(tmp_path), school.url)
-        done = restore(Settings(tmp_path), school.url, backed)
+        backed = backup(Settings(PROJECT.at(tmp_path)), school.url)
+        done = restore(Settings(PROJECT.at(tmp_path)), school.url, backed)
         assert [note for note in done.notes if "tablespace elsewhere" in note]
         assert (
             made.value("select datdba::regrole::text from pg_database where datname = current_database()") == "office"
         )
         made.execute("revoke set option for office from school")
-        done = restore(Settings(tmp_path), school.url, backed)
+        done = restore(Settings(PROJECT.at(tmp_path)), school.url, backed)
         assert [note for note in done.notes if "owner office" in note]
         assert school.value("select mark from marks") == 1
         for each in aside(made.url):
@@ -174,8 +175,8 @@ def test_a_superusers_extension_is_left_out_and_told(tmp_path: Path) -> None:
         made.execute("create extension pg_stat_statements", "create extension citext")
         school = replace(made, url=server.over_tcp("school", "geheim", name))
         school.execute("create table people (mail citext)", "insert into people values ('A@b.c')")
-        backed = backup(Settings(tmp_path), school.url)
-        done = restore(Settings(tmp_path), school.url, backed)
+        backed = backup(Settings(PROJECT.at(tmp_path)), school.url)
+        done = restore(Settings(PROJECT.at(tmp_path)), school.url, backed)
         assert [note.partition(" (")[0] for note in done.notes if note.startswith("Not restored")] == [
             "Not restored: extension pg_stat_statements"
         ]

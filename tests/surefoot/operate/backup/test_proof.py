@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ourschool.project import PROJECT
 from surefoot.errors import FailedError
 from surefoot.operate.backup import Backup, backup, manifest, table_of_contents
 from surefoot.operate.backup.store import listing
@@ -54,7 +55,7 @@ UNREADABLE = {
 
 @pytest.fixture
 def here(tmp_path: Path) -> Settings:
-    return Settings(tmp_path)
+    return Settings(PROJECT.at(tmp_path))
 
 
 def scratches(database: Database) -> object:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from psycopg import sql
 
+from ourschool.project import PROJECT
 from surefoot.operate.backup import backup, database_swap, find, restore, verify
 from surefoot.operate.backup.restore_run import How
 from surefoot.scratch_database import held, scratch_database
@@ -44,7 +45,7 @@ def unsubscribe(database: Database) -> None:
 
 
 def test_it_is_backed_up_verified_restored_and_every_copy_is_dropped(database: Database, tmp_path: Path) -> None:
-    settings = Settings(tmp_path)
+    settings = Settings(PROJECT.at(tmp_path))
     subscribe(database)
     stood = database.rows(f"{THERE} order by 1, 2")
     try:
@@ -75,7 +76,7 @@ def test_it_is_backed_up_verified_restored_and_every_copy_is_dropped(database: D
 
 
 def test_in_place_it_is_left_and_told(scratch: Database, tmp_path: Path) -> None:
-    settings = Settings(tmp_path)
+    settings = Settings(PROJECT.at(tmp_path))
     subscribe(scratch)
     stood = scratch.rows(THERE)
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ourschool.project import PROJECT
 from surefoot.operate.rehearse.copy_source import Asked
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_result import Rehearsal
@@ -35,7 +36,7 @@ def school(newest: Server, template_with_rows: str) -> Iterator[Database]:
 
 @pytest.fixture
 def settings(project: Path) -> Settings:
-    return Settings(project)
+    return Settings(PROJECT.at(project))
 
 
 @pytest.fixture

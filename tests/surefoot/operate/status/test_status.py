@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.operate.status.collect import State, Status, status
 from tests.support.databases import ROOT, Database
@@ -16,7 +17,7 @@ from tests.surefoot.commands.revisions import CHAIN, HEAD, write
 
 
 def looked(database: Database) -> Status:
-    chosen = settings.load(ROOT, database_url=database.url.render_as_string(False), environ={})
+    chosen = settings.load(PROJECT.at(ROOT), database_url=database.url.render_as_string(False), environ={})
     return status(chosen, database.url)
 
 

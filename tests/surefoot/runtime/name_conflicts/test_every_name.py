@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
+from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.catalogue import revision_names
 from surefoot.catalogue.revision_names import HANGING, Name
@@ -153,7 +154,7 @@ def test_a_stranger_is_named_with_its_rows(connection: Connection, statements: t
 def test_the_names_that_come_with_the_revisions_are_what_they_make(scratch: Database, project: Path) -> None:
     shipped = (project / "alembic" / revision_names.FILE).read_text()
     (project / "alembic" / revision_names.FILE).unlink()
-    mine = settings.load(project, database_url=scratch.url.render_as_string(False), environ={})
+    mine = settings.load(PROJECT.at(project), database_url=scratch.url.render_as_string(False), environ={})
     build.ship(mine, scratch.url)
     assert (project / "alembic" / revision_names.FILE).read_text() == shipped
     assert scratch.value("select count(*) from pg_class where relnamespace = 'public'::regnamespace") == 0

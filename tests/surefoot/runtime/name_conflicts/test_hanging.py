@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
+from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.catalogue.compare import compare
 from surefoot.operate.adopt.adoption import adopt
@@ -114,7 +115,7 @@ def school(newest: Server, template: str) -> Iterator[Database]:
 
 
 def project(database: Database) -> Settings:
-    return settings.load(ROOT, database_url=database.url.render_as_string(False), environ={})
+    return settings.load(PROJECT.at(ROOT), database_url=database.url.render_as_string(False), environ={})
 
 
 def set_aside(database: Database, file: Path) -> None:

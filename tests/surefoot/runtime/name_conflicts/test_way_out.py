@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
@@ -61,7 +62,7 @@ def school(newest: Server, template: str) -> Iterator[Database]:
 
 
 def project(database: Database) -> Settings:
-    return settings.load(ROOT, database_url=database.url.render_as_string(False), environ={})
+    return settings.load(PROJECT.at(ROOT), database_url=database.url.render_as_string(False), environ={})
 
 
 def everything(database: Database) -> tuple[Catalogue, list[tuple[object, ...]]]:
@@ -214,7 +215,9 @@ def test_purge_deletes_what_was_set_aside_of_every_kind(school: Database, tmp_pa
     adopt(project(school), school.url, BASELINE, repair=file, decided=True)
     school.psql("-f", str(file))
     mine = settings.load(
-        ROOT, database_url=school.url.render_as_string(False), environ={"OURSCHOOL_BACKUPS": str(tmp_path / "backups")}
+        PROJECT.at(ROOT),
+        database_url=school.url.render_as_string(False),
+        environ={"OURSCHOOL_BACKUPS": str(tmp_path / "backups")},
     )
     change.purge(mine, school.url, change.doomed(school.url, dt.timedelta(0)))
     assert school.value("select to_regnamespace('retired') is null") is True
@@ -246,7 +249,9 @@ def test_what_an_earlier_adopt_moved_is_listed_with_its_foreign_keys_and_purged(
         assert line in told, told
     assert "alter table set_aside.api_keys drop constraint api_keys_user_id_fkey;" in told
     mine = settings.load(
-        ROOT, database_url=school.url.render_as_string(False), environ={"OURSCHOOL_BACKUPS": str(tmp_path / "backups")}
+        PROJECT.at(ROOT),
+        database_url=school.url.render_as_string(False),
+        environ={"OURSCHOOL_BACKUPS": str(tmp_path / "backups")},
     )
     doomed = change.doomed(school.url, dt.timedelta(0))
     assert len(doomed) == 6

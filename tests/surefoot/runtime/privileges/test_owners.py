@@ -4,7 +4,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from surefoot.errors import OurSchoolError, RefusedError
+from surefoot.errors import RefusedError, SurefootError
 from tests.ourschool.history.schools import HEAD, upgrade
 from tests.ourschool.history.schools import downgrade as down
 from tests.support.databases import ROOT, Database
@@ -131,7 +131,7 @@ def test_a_connection_that_was_passed_in_is_given_back_as_it_was(school: Databas
         assert connection.exec_driver_sql("show role").scalar_one() == "none"
         connection.rollback()
         school.execute("create table enrollments_old (id integer)", "alter table enrollments rename to taken")
-        with pytest.raises(OurSchoolError):
+        with pytest.raises(SurefootError):
             command.downgrade(config, BEFORE)
         connection.rollback()
         assert connection.exec_driver_sql("show role").scalar_one() == "none"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ourschool.project import PROJECT
 from surefoot.errors import RefusedError
 from surefoot.operate import change
 from surefoot.operate.rehearse.copy_source import Asked
@@ -60,7 +61,7 @@ def test_the_application_that_owns_the_old_tables_is_named_too(school: Database,
 
 @pytest.fixture
 def settings(project: Path) -> Settings:
-    return Settings(project)
+    return Settings(PROJECT.at(project))
 
 
 def rehearsed(settings: Settings, database: Database) -> Rehearsal:
