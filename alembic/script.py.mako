@@ -1,5 +1,5 @@
 <%!
-from ourschool.migrate.autogenerate import docstring, written
+from surefoot.autogenerate import docstring, render
 %>\
 """${message}
 
@@ -27,8 +27,8 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    ${written.body(upgrades)}
+    ${render.body(upgrades)}
 
 
 def downgrade() -> None:
-    ${written.body(downgrades)}
+    ${render.body(downgrades)}

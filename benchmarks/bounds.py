@@ -14,6 +14,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from ourschool.project import PROJECT
 from ourschool.seed import Plan, seed
 from surefoot.testing import _database as clone
 from tests.support.databases import ROOT, Database, fresh
@@ -35,7 +36,7 @@ def main() -> None:
             template.alembic("upgrade", "head")
 
             def take_one() -> None:
-                with clone(template.url, template=template.url):
+                with clone(PROJECT, template.url, template=template.url):
                     pass
 
             _add(table, "a clone of the test database, and dropping it", [_timed(take_one) for _ in range(20)], 0.1)

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -24,8 +25,7 @@ from rich.console import Console
 
 from benchmarks import stock_project
 from benchmarks.measure import in_turn, show
-from ourschool import ensure_current
-from surefoot import project
+from ourschool import ensure_current, project
 from surefoot.operate.head_check import VERSIONS
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import running
@@ -100,12 +100,11 @@ def _thousand_revisions(folder: Path) -> Iterator[None]:
         (versions / path.name).write_bytes(path.read_bytes())
     for nth in range(1000):
         (versions / f"2020_01_01_{nth:04d}-{nth:012x}_one_of_many.py").touch()
-    kept, project.INSTALLED = project.INSTALLED, folder / "many"
-    package, project.PACKAGE = project.PACKAGE, folder / "none" / "none" / "none"
+    kept, project.PROJECT = project.PROJECT, replace(project.PROJECT, home=folder / "many")
     try:
         yield
     finally:
-        project.INSTALLED, project.PACKAGE = kept, package
+        project.PROJECT = kept
 
 
 def _run(database: Database, folder: Path, *command: str) -> None:

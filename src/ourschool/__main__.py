@@ -1,5 +1,5 @@
 """`python -m ourschool`."""
 
-from surefoot.cli import main
+from ourschool.cli import main
 
 main()

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 from surefoot.errors import UsageError
+from surefoot.program import program as this_program
 from surefoot.servers import embedded, libpq
 
 log = logging.getLogger("surefoot")
@@ -32,7 +33,7 @@ def for_server(name: str, url: URL) -> Path:
 
     Raises SQLAlchemy's DBAPIError where the server cannot be reached, UsageError where no program will do.
     """
-    engine = database.engine_for(url, application_name="ourschool")
+    engine = database.engine_for(url, application_name=this_program())
     with engine.connect() as connection:
         return connecting(name, _server_major(connection), connection, url)
 
@@ -123,7 +124,7 @@ def _over_tls(connection: Connection, url: URL) -> bool:
 
 def _lets_in_without(url: URL) -> bool:
     """Whether the server takes a connection without TLS, which is what a program without it makes."""
-    engine = database.engine_for(url.update_query_dict({"sslmode": "disable"}), application_name="ourschool")
+    engine = database.engine_for(url.update_query_dict({"sslmode": "disable"}), application_name=this_program())
     try:
         with engine.connect():
             return True

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import NullPool
 
 from surefoot.errors import AttentionError, ConnectFailed, FailedError, SurefootError, UsageError
+from surefoot.program import program
 from surefoot.servers import libpq, permission_denied
 from surefoot.servers.libpq import environment as libpq_environment
 from surefoot.servers.libpq import url as libpq_url
@@ -40,7 +41,7 @@ def url_of(settings: Settings) -> URL:
         from surefoot.servers import embedded  # noqa: PLC0415  # an optional extra: only who asks for it needs it
 
         _, _, place = text.partition(":")
-        return embedded.start(Path(place).expanduser() if place else settings.folder / ".postgres")
+        return embedded.start(Path(place).expanduser() if place else settings.project.workplace / ".postgres")
     return parse(text)
 
 
@@ -52,7 +53,7 @@ def parse(text: str) -> URL:
     scheme, separator, rest = text.partition("://")
     if separator and scheme not in SCHEMES and re.fullmatch(r"[\w+.-]+", scheme):
         raise UsageError(
-            f"DATABASE_URL begins with {scheme}://, but ourschool runs on PostgreSQL only, through psycopg 3.",
+            f"DATABASE_URL begins with {scheme}://, but {program()} runs on PostgreSQL only, through psycopg 3.",
             "Use postgresql://user:password@host:5432/database.",
         )
     try:
@@ -150,7 +151,7 @@ def _looked_up(url: URL, query: str, name: str | None) -> sa.Row[Any] | None:
     if name is None:
         return None
     try:
-        with engine_for(url, application_name="ourschool").connect() as connection:
+        with engine_for(url, application_name=program()).connect() as connection:
             return connection.execute(sa.text(query), {"name": name}).first()
     except sa.exc.DBAPIError:
         return None

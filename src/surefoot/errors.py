@@ -1,4 +1,4 @@
-"""Every fault that ourschool foresees: what is wrong, what to do, and the exit status.
+"""Every fault that is foreseen: what is wrong, what to do, and the exit status.
 
 SurefootError
 ├── CheckFailed        1  a check found something

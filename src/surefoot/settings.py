@@ -7,9 +7,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from surefoot import project
 from surefoot.errors import UsageError
-from surefoot.program import variable
+from surefoot.program import speak_for, variable
+from surefoot.project import Project
 
 PRIVILEGES = frozenset({"select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"})
 """What a role may be given on a table."""
@@ -25,67 +25,66 @@ class ApplicationRole:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run may be told from outside; every field but `folder` has a variable of the same name.
+    """What a run may be told from outside; every field but `project` has a variable of its name.
+
+    The variable begins with the project's prefix: `lock_timeout` is `OURSCHOOL_LOCK_TIMEOUT` for a project `ourschool`.
 
     Times are in milliseconds for what PostgreSQL waits, in seconds for what we wait.
     """
 
-    folder: Path
-    """Where `.env` is, and what we make: the embedded server, backups."""
+    project: Project
     database_url: str | None = field(default=None, repr=False)
     """`DATABASE_URL`: a PostgreSQL URL, `embedded` or `embedded:/path`; None where nobody said."""
     lock_timeout: int = 200
-    """`OURSCHOOL_LOCK_TIMEOUT`, ms: how long a statement of a revision may queue for a table before it gives way."""
+    """`LOCK_TIMEOUT`, ms: how long a statement of a revision may queue for a table before it gives way."""
     lock_deadline: float = 600
-    """`OURSCHOOL_LOCK_DEADLINE`, s: how long a revision tries again for a table that others hold."""
+    """`LOCK_DEADLINE`, s: how long a revision tries again for a table that others hold."""
     migrator_deadline: float = 600
-    """`OURSCHOOL_MIGRATOR_DEADLINE`, s: how long to wait while somebody else migrates this database."""
+    """`MIGRATOR_DEADLINE`, s: how long to wait while somebody else migrates this database."""
     statement_timeout: int = 0
-    """`OURSCHOOL_STATEMENT_TIMEOUT`, ms; 0 is none: a long revision is not a fault."""
+    """`STATEMENT_TIMEOUT`, ms; 0 is none: a long revision is not a fault."""
     idle_timeout: int = 600_000
-    """`OURSCHOOL_IDLE_TIMEOUT`, ms: a migrator that went silent inside a transaction is ended by the server."""
+    """`IDLE_TIMEOUT`, ms: a migrator that went silent inside a transaction is ended by the server."""
     backups: Path = Path("backups")
-    """`OURSCHOOL_BACKUPS`: the folder that backups are kept in; a relative one is taken from `folder`."""
+    """`BACKUPS`: the folder that backups are kept in; a relative one is taken from `folder`."""
     application_role: ApplicationRole | None = None
-    """`OURSCHOOL_APPLICATION_ROLE`, `name` or `name:select,insert`: who gets rights on what an upgrade makes."""
+    """`APPLICATION_ROLE`, `name` or `name:select,insert`: who gets rights on what an upgrade makes."""
     development: bool = False
-    """`OURSCHOOL_DEVELOPMENT=yes`: this database may be emptied by `ourschool reset`."""
+    """`DEVELOPMENT=yes`: this database may be emptied."""
 
-    @property
-    def ini(self) -> Path:
-        """The alembic.ini of the revisions: in `folder`, or else what was installed with this package."""
-        here = self.folder / "alembic.ini"
-        return here if here.exists() else project.folder() / "alembic.ini"
+    def __post_init__(self) -> None:
+        """Whoever has settings works for their project, and speaks of it by its name."""
+        speak_for(self.project.name, self.project.prefix)
 
     @property
     def backup_folder(self) -> Path:
         """The folder of the backups, absolute."""
-        return (self.folder / self.backups.expanduser()).absolute()
+        return (self.project.workplace / self.backups.expanduser()).absolute()
 
 
-def load(folder: Path, *, database_url: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings of the project in `folder`; of what was installed as a package, in the present folder.
+def load(project: Project, *, database_url: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of `project`: the environment, and the `.env` of its workplace.
 
     `database_url` (an option of the command line) wins over the environment, the environment over `.env`.
     A `.env` is taken as written: `$` and `%` in a password stand for themselves.
     Raises UsageError for a number that is none, and for privileges that there are not.
     """
     process = os.environ if environ is None else environ
-    folder = Path.cwd() if folder == project.INSTALLED else folder
-    file = dotenv_values(folder / ".env", interpolate=False, encoding="utf-8")
+    speak_for(project.name, project.prefix)
+    file = dotenv_values(project.workplace / ".env", interpolate=False, encoding="utf-8")
     known = {name: value for name, value in file.items() if value is not None} | dict(process)
     return Settings(
-        folder=folder,
+        project=project,
         database_url=(database_url or known.get("DATABASE_URL", "")).strip() or None,
         # 0 would be "for ever" to PostgreSQL: the one value that stalls a school
-        lock_timeout=int(_number(known, f"{variable('LOCK_TIMEOUT')}", Settings.lock_timeout, least=1)),
-        lock_deadline=_number(known, f"{variable('LOCK_DEADLINE')}", Settings.lock_deadline),
-        migrator_deadline=_number(known, f"{variable('MIGRATOR_DEADLINE')}", Settings.migrator_deadline),
-        statement_timeout=int(_number(known, f"{variable('STATEMENT_TIMEOUT')}", Settings.statement_timeout)),
-        idle_timeout=int(_number(known, f"{variable('IDLE_TIMEOUT')}", Settings.idle_timeout)),
-        application_role=_role(known.get(f"{variable('APPLICATION_ROLE')}", "").strip()),
-        development=known.get(f"{variable('DEVELOPMENT')}", "").strip().lower() in {"yes", "true", "1"},
-        backups=Path(known.get(f"{variable('BACKUPS')}", "").strip() or Settings.backups),
+        lock_timeout=int(_number(known, variable("LOCK_TIMEOUT"), Settings.lock_timeout, least=1)),
+        lock_deadline=_number(known, variable("LOCK_DEADLINE"), Settings.lock_deadline),
+        migrator_deadline=_number(known, variable("MIGRATOR_DEADLINE"), Settings.migrator_deadline),
+        statement_timeout=int(_number(known, variable("STATEMENT_TIMEOUT"), Settings.statement_timeout)),
+        idle_timeout=int(_number(known, variable("IDLE_TIMEOUT"), Settings.idle_timeout)),
+        application_role=_role(known.get(variable("APPLICATION_ROLE"), "").strip()),
+        development=known.get(variable("DEVELOPMENT"), "").strip().lower() in {"yes", "true", "1"},
+        backups=Path(known.get(variable("BACKUPS"), "").strip() or Settings.backups),
     )
 
 

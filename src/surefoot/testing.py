@@ -1,7 +1,7 @@
-"""Fixtures for an application's tests: `pytest_plugins = ["surefoot.testing"]` in its conftest.py.
+"""Fixtures for an application's tests, made for a project: `globals().update(fixtures(PROJECT))` in a pytest plugin.
 
 The database is migrated once a session, as a template; a test has a clone of it, or a transaction that is rolled back.
-With pytest-xdist each worker has a template of its own. The server is the one of OURSCHOOL_TEST_DATABASE_URL (a role
+With pytest-xdist each worker has a template of its own. The server is the one of `<NAME>_TEST_DATABASE_URL` (a role
 that may create databases), or else an embedded one that ends with the session.
 """
 
@@ -9,7 +9,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -18,72 +18,82 @@ from sqlalchemy.orm import Session
 
 from surefoot import database
 from surefoot.operate.ensure import ensure_current
+from surefoot.project import Project
 from surefoot.scratch_database import held
 from surefoot.servers.temporary_server import temporary_server
 from surefoot.settings import Settings
 
-VARIABLE = "OURSCHOOL_TEST_DATABASE_URL"
+
+def fixtures(project: Project) -> dict[str, Any]:
+    """The fixtures by their names: `<name>_server`, `_template`, `_database`, `_engine`, `_connection` and so on."""
+
+    @pytest.fixture(scope="session", name=f"{project.name}_server")
+    def server() -> URL:
+        """The URL of a database on the server that the tests' databases are made on; none of them is that one."""
+        given = os.environ.get(f"{project.prefix}TEST_DATABASE_URL")
+        return database.url_of(Settings(project, given)) if given else temporary_server()
+
+    @pytest.fixture(scope="session", name=f"{project.name}_template")
+    def template(request: pytest.FixtureRequest) -> Iterator[URL]:
+        """A database at head without rows. Nobody may be connected to it: it is what clones are made of."""
+        with _database(project, request.getfixturevalue(f"{project.name}_server")) as url:
+            ensure_current(sa.create_engine(url, poolclass=sa.NullPool), project)
+            yield url
+
+    @pytest.fixture(name=f"{project.name}_database")
+    def clone(request: pytest.FixtureRequest) -> Iterator[URL]:
+        """A clone of the template for one test, which may commit as it likes."""
+        with _clone(project, request) as url:
+            yield url
+
+    @pytest.fixture(name=f"{project.name}_engine")
+    def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+        """An engine on the test's own clone."""
+        with _engine(request.getfixturevalue(f"{project.name}_database")) as made:
+            yield made
+
+    @pytest.fixture(scope="session", name=f"{project.name}_shared_engine")
+    def shared_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+        """An engine on one clone that all tests of `_connection` work on, one after the other."""
+        with _clone(project, request) as url, _engine(url) as made:
+            yield made
+
+    @pytest.fixture(name=f"{project.name}_connection")
+    def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
+        """A connection inside a transaction that is rolled back: the quick way for a test that needs no second one."""
+        with request.getfixturevalue(f"{project.name}_shared_engine").connect() as opened:
+            transaction = opened.begin()
+            yield opened
+            transaction.rollback()
+
+    @pytest.fixture(name=f"{project.name}_session")
+    def session(request: pytest.FixtureRequest) -> Iterator[Session]:
+        """A session on that connection; its commits are savepoints, and gone after the test like all the rest."""
+        opened = request.getfixturevalue(f"{project.name}_connection")
+        with Session(opened, join_transaction_mode="create_savepoint") as made:
+            yield made
+
+    made = (server, template, clone, engine, shared_engine, connection, session)
+    return {f"{project.name}_{each.__name__}": each for each in made}
 
 
-@pytest.fixture(scope="session")
-def ourschool_server() -> URL:
-    """The URL of a database on the server that the tests' databases are made on; none of them is that one."""
-    given = os.environ.get(VARIABLE)
-    return database.url_of(Settings(Path.cwd(), given)) if given else temporary_server()
-
-
-@pytest.fixture(scope="session")
-def ourschool_template(ourschool_server: URL) -> Iterator[URL]:
-    """A database at head without rows of the school. Nobody may be connected to it: it is what clones are made of."""
-    with _database(ourschool_server) as url:
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        ensure_current(engine)
+@contextmanager
+def _clone(project: Project, request: pytest.FixtureRequest) -> Iterator[URL]:
+    template = request.getfixturevalue(f"{project.name}_template")
+    with _database(project, template, template=template) as url:
         yield url
 
 
-@pytest.fixture
-def ourschool_database(ourschool_template: URL) -> Iterator[URL]:
-    """A clone of the template for one test, which may commit as it likes."""
-    with _database(ourschool_template, template=ourschool_template) as url:
-        yield url
-
-
-@pytest.fixture
-def ourschool_engine(ourschool_database: URL) -> Iterator[Engine]:
-    """An engine on the test's own clone."""
-    engine = sa.create_engine(ourschool_database)
+@contextmanager
+def _engine(url: URL) -> Iterator[Engine]:
+    engine = sa.create_engine(url)
     yield engine
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
-def ourschool_shared_engine(ourschool_template: URL) -> Iterator[Engine]:
-    """An engine on one clone that all tests of `ourschool_connection` work on, one after the other."""
-    with _database(ourschool_template, template=ourschool_template) as url:
-        engine = sa.create_engine(url)
-        yield engine
-        engine.dispose()
-
-
-@pytest.fixture
-def ourschool_connection(ourschool_shared_engine: Engine) -> Iterator[Connection]:
-    """A connection inside a transaction that is rolled back: the quick way for a test that needs no second one."""
-    with ourschool_shared_engine.connect() as connection:
-        transaction = connection.begin()
-        yield connection
-        transaction.rollback()
-
-
-@pytest.fixture
-def ourschool_session(ourschool_connection: Connection) -> Iterator[Session]:
-    """A session on that connection; its commits are savepoints, and gone after the test like all the rest."""
-    with Session(ourschool_connection, join_transaction_mode="create_savepoint") as session:
-        yield session
-
-
 @contextmanager
-def _database(server: URL, *, template: URL | None = None) -> Iterator[URL]:
-    name = f"ourschool_test_{uuid.uuid4().hex[:12]}"
+def _database(project: Project, server: URL, *, template: URL | None = None) -> Iterator[URL]:
+    name = f"{project.name}_test_{uuid.uuid4().hex[:12]}"
     made_of = (template.database or "") if template else "template0"
     # a session connects to `postgres`: the template must have nobody in it
     with held(server.set(database="postgres"), name, made_of, strategy="file_copy") as url:

@@ -5,21 +5,25 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-LAYERS = (
-    {"cli", "__main__", "testing"},
-    {"operate"},
-    {"migrate"},
-    {"schema"},
-    {"clients"},
-    {"database"},
-    {"denied"},
-    {"libpq"},
-    {"embedded"},
-    {"settings"},
-    {"errors", "project"},
-)
-"""From the top: a module imports from its own layer and from those below. `models` stands beside them."""
-MAY_IMPORT_MODELS = frozenset({"operate.seed", "operate.check"})
+FLOOR = re.compile(r"^ {4}surefoot +(?P<rooms>[a-z_, ]+?)(?: {2,}.*)?$", re.MULTILINE)
+"""A line of the drawing in docs/architecture.md: the rooms of one floor of the engine, the highest first."""
+MAY_IMPORT_MODELS = frozenset({"project", "seed"})
+"""Of the school's own modules. The engine imports nothing of it."""
+COMMANDS = ("adopt", "backup", "ensure", "identify", "lint", "rehearse", "status")
+SUBJECTS = ("communication", "curriculum", "fees", "grades", "office", "people", "points")
+ALIKE = {
+    "__init__": "a package's own",
+    "__main__": "Python asks for the name",
+    "cli": "the program of any project, and what a school adds to it",
+    "project": "what a project is, and the one of this school",
+    "testing": "the fixtures of any project, and those of this school",
+    "operation": "the operation of its folder: op.backfill, op.change_types_online",
+    "offline": "the `--sql` form of the operation of its folder",
+    "journal": "the school's tables of it, the rows that fill them, and the migrations' own",
+    **dict.fromkeys(COMMANDS, "a command as it is typed, and what it does"),
+    **dict.fromkeys(SUBJECTS, "a subject's tables, and the rows that fill them"),
+}
+"""Names that more than one module or folder may have, and why."""
 IN_REVISIONS = frozenset({"__future__", "collections", "datetime", "decimal", "enum", "itertools", "json", "math", "re",
                           "string", "textwrap", "typing", "uuid", "alembic", "sqlalchemy"})  # fmt: skip
 """Nothing that could depend on the machine a revision runs on, and nothing of ours, which will change."""
@@ -43,27 +47,51 @@ def module_of(path: Path, package: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def upward_imports(package: Path) -> Iterator[str]:
-    """Imports against the direction cli → operate → migrate → schema → database → settings → errors, and of models."""
-    rank = {name: number for number, layer in enumerate(LAYERS) for name in layer}
-    for path in sorted(package.rglob("*.py")):
-        module = module_of(path, package)
-        top = module.partition(".")[0]
-        if top not in rank and top not in {"", "models"}:
-            yield f"{module} has no place in LAYERS"
+def floors(drawing: str) -> list[set[str]]:
+    """The floors of the engine as the drawing has them, the highest first."""
+    return [set(match["rooms"].replace(" ", "").split(",")) for match in FLOOR.finditer(drawing)]
+
+
+def upward_imports(engine: Path, layers: list[set[str]]) -> Iterator[str]:
+    """Imports of the engine against the direction of its floors, or of a project; and what has no floor."""
+    rank = {name: number for number, layer in enumerate(layers) for name in layer}
+    for path in sorted(engine.rglob("*.py")):
+        module = module_of(path, engine)
+        room = module.partition(".")[0]
+        if room and room not in rank:
+            yield f"{module} has no floor in docs/architecture.md"
             continue
         for name in imports(path):
             prefix, _, other = name.partition(".")
-            if prefix != package.name or not other:
-                continue
             target = other.partition(".")[0]
-            room = ".".join(module.split(".")[:2])
-            if target == "models" and top != "models" and room not in MAY_IMPORT_MODELS:
-                yield f"{module} imports models"
-            elif top == "models" and target != "models":
-                yield f"{module} imports {other}: models import nothing of ours"
-            elif top and target in rank and rank[target] < rank.get(top, 99):
+            if prefix == "ourschool":
+                yield f"{module} imports {name}: the engine knows no school"
+            elif prefix == engine.name and room and target in rank and rank[target] < rank[room]:
                 yield f"{module} imports {other}, which is above it"
+
+
+def models_apart(school: Path) -> Iterator[str]:
+    """Imports of the models by those who have no need of them, and imports of anything of ours by the models."""
+    for path in sorted(school.rglob("*.py")):
+        module = module_of(path, school)
+        room = module.partition(".")[0]
+        for name in imports(path):
+            ours = name.startswith(("ourschool.", "surefoot."))
+            if room == "models" and ours and not name.startswith("ourschool.models"):
+                yield f"{module} imports {name}: models import nothing of ours"
+            elif name.startswith("ourschool.models") and room not in MAY_IMPORT_MODELS | {"models"}:
+                yield f"{module} imports models"
+
+
+def named_alike(source: Path) -> Iterator[str]:
+    """Modules and folders of one name that `ALIKE` does not know."""
+    there: dict[str, list[str]] = {}
+    for path in sorted(source.rglob("*")):
+        if path.suffix == ".py" or (path / "__init__.py").exists():
+            there.setdefault(path.stem, []).append(str(path.relative_to(source)))
+    for name, paths in there.items():
+        if len(paths) > 1 and name not in ALIKE:
+            yield f"{name}: {', '.join(paths)}"
 
 
 def unregistered(models: Path) -> Iterator[str]:

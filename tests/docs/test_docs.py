@@ -94,7 +94,7 @@ def test_every_revision_is_in_the_table() -> None:
 def test_every_setting_is_explained() -> None:
     text = (ROOT / ".env.example").read_text("utf-8")
     names = {f"OURSCHOOL_{field.name.upper()}" for field in fields(Settings)} - {
-        "OURSCHOOL_FOLDER",
+        "OURSCHOOL_PROJECT",
         "OURSCHOOL_DATABASE_URL",
     }
     assert {name for name in names | {"DATABASE_URL"} if name not in text} == set()

@@ -8,10 +8,12 @@ import typer
 from alembic.config import CommandLine
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
-from surefoot.cli import app
+from ourschool.cli import commands as ours
+from ourschool.project import PROJECT
+from surefoot.cli import application
 
 Command = TyperCommand | TyperGroup
-ROOT_COMMAND = cast("Command", typer.main.get_command(app))
+ROOT_COMMAND = cast("Command", typer.main.get_command(application(PROJECT, ours(), "")))
 PASSED_THROUGH = frozenset({"psql", "pg_dump", "alembic"})
 """Other people's programs: their options are theirs."""
 

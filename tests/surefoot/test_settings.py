@@ -79,6 +79,6 @@ def test_what_is_no_number_is_refused(tmp_path: Path, value: str) -> None:
 @PATIENT
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1))
 def test_the_url_is_not_in_the_representation(password: str) -> None:
-    shown = repr(settings.Settings(Path("/nowhere"), database_url=f"postgresql://u:{password}@h/db"))
+    shown = repr(settings.Settings(PROJECT.at(Path("/nowhere")), database_url=f"postgresql://u:{password}@h/db"))
     assert "database_url" not in shown
     assert "postgresql://" not in shown

@@ -13,12 +13,13 @@ from alembic.script.revision import RevisionError
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
-from surefoot import database, project
+from surefoot import database
 from surefoot.author import releases
 from surefoot.author.lint.linted_history import lint
 from surefoot.environment import alembic_api
 from surefoot.errors import SurefootError
 from surefoot.program import program
+from surefoot.project import newest
 from surefoot.runtime import journal, preconditions
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
@@ -76,7 +77,7 @@ def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:
         for each in revisions
         if len(each.revision) > preconditions.LONGEST_ID
     ]
-    last = project.newest(Path(script.versions))
+    last = newest(Path(script.versions))
     if len(heads) == 1 and last != heads[0]:
         problems.append(f"The file of {heads[0]}, the head, is not the last by name: give it a later time.")
     return script, problems
@@ -101,7 +102,7 @@ def _journalled(url: URL, script: ScriptDirectory) -> Iterator[str]:
 
 
 def _undocumented(settings: Settings, script: ScriptDirectory) -> Iterator[str]:
-    text = settings.folder / "MIGRATIONS.md"
+    text = settings.project.workplace / "MIGRATIONS.md"
     if not text.exists():
         return
     told = text.read_text("utf-8")

@@ -10,13 +10,13 @@ from surefoot.settings import Settings
 
 HEADER = """\
 # Revisions that are out in schools, and the SHA-256 of their files. A file that is listed never changes again: correct
-# it by a new revision. `ourschool check --release` adds what is new, once everything else of the check holds.
+# it by a new revision. `check --release` adds what is new, once everything else of the check holds.
 """
 
 
 def path(settings: Settings) -> Path:
     """The list, beside the folder of the revisions."""
-    return settings.ini.parent / "alembic" / "released.txt"
+    return settings.project.script_folder / "released.txt"
 
 
 def listed(settings: Settings) -> dict[str, str]:

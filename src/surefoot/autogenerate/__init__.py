@@ -18,7 +18,7 @@ from surefoot.autogenerate.server_queries import Facts
 PLUGIN = "ourschool.autogenerate"
 """What env.py gives to `autogenerate_plugins`."""
 
-__all__ = ["PLUGIN", "compare", "written"]
+__all__ = ["PLUGIN", "compare", "render"]
 
 
 def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:

@@ -1,4 +1,4 @@
-"""The command `ourschool`: parse, call, print; the work is done elsewhere."""
+"""A project's program: parse, call, print; the work is done elsewhere."""
 
 import importlib
 import sys
@@ -8,78 +8,52 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from surefoot.cli import context
 from surefoot.errors import SurefootError
+from surefoot.project import Project
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
-COMMANDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "adopt": ("adopt:adopt_database", {}),
-    "identify": ("identify:identify_database", {}),
-    "status": ("status:show_status", {}),
-    "history": ("history:show_history", {}),
-    "rehearse": ("rehearse:rehearse_upgrade", {}),
-    "upgrade": ("change:upgrade", {}),
-    "rollback": ("change:rollback", {"context_settings": {"ignore_unknown_options": True}}),
-    "purge": ("change:purge", {}),
-    "backup": ("backup:app", {}),
-    "restore": ("restore:restore_backup", {}),
-    "ensure": ("ensure:ensure", {}),
-    "new": ("revisions:new", {}),
-    "prove": ("revisions:prove", {}),
-    "check": ("revisions:check", {}),
-    "admin": ("admin:app", {}),
-    "reset": ("reset:reset", {}),
-    "seed": ("seed:seed_school", {}),
-    "lint": ("lint:lint_revisions", {}),
-    "psql": ("programs:psql", {"context_settings": PASS_THROUGH}),
-    "pg_dump": ("programs:pg_dump", {"context_settings": PASS_THROUGH}),
-    "alembic": ("programs:alembic", {"context_settings": PASS_THROUGH | {"allow_interspersed_args": False}}),
+Commands = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""Each command's module and function, and Typer's options for it, in the order of `--help`."""
+COMMANDS: Commands = {
+    "adopt": ("surefoot.cli.adopt:adopt_database", {}),
+    "identify": ("surefoot.cli.identify:identify_database", {}),
+    "status": ("surefoot.cli.status:show_status", {}),
+    "history": ("surefoot.cli.history:show_history", {}),
+    "rehearse": ("surefoot.cli.rehearse:rehearse_upgrade", {}),
+    "upgrade": ("surefoot.cli.upgrade_rollback_purge:upgrade", {}),
+    "rollback": (
+        "surefoot.cli.upgrade_rollback_purge:rollback",
+        {"context_settings": {"ignore_unknown_options": True}},
+    ),
+    "purge": ("surefoot.cli.upgrade_rollback_purge:purge", {}),
+    "backup": ("surefoot.cli.backup:app", {}),
+    "restore": ("surefoot.cli.restore:restore_backup", {}),
+    "ensure": ("surefoot.cli.ensure:ensure", {}),
+    "new": ("surefoot.cli.author_commands:new", {}),
+    "prove": ("surefoot.cli.author_commands:prove", {}),
+    "check": ("surefoot.cli.author_commands:check", {}),
+    "lint": ("surefoot.cli.lint:lint_revisions", {}),
+    "psql": ("surefoot.cli.programs:psql", {"context_settings": PASS_THROUGH}),
+    "pg_dump": ("surefoot.cli.programs:pg_dump", {"context_settings": PASS_THROUGH}),
+    "alembic": (
+        "surefoot.cli.programs:alembic",
+        {"context_settings": PASS_THROUGH | {"allow_interspersed_args": False}},
+    ),
 }
-"""Each command's module and function in this package, in the order of `--help`; a Typer for a family of commands."""
+"""The engine's own. A project may add some; a Typer is a family of commands."""
 
 
-class Lazily(TyperGroup):
-    """Imports the module of the one command that was asked for: `ourschool ensure` stands before every start."""
+def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> None:
+    """Run the command that was typed; a foreseen fault is one sentence, a remedy and its exit status.
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as Click calls it
-        """In the order of the table above."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        """The command, or None for a name that is none."""
-        if cmd_name not in COMMANDS:
-            return None
-        (place, options), app = COMMANDS[cmd_name], typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        module, _, function = place.partition(":")
-        found = getattr(importlib.import_module(f"surefoot.cli.{module}"), function)
-        if isinstance(found, typer.Typer):
-            command = typer.main.get_command(found)
-        else:
-            app.command(cmd_name, **options)(found)
-            command = typer.main.get_command(app)
-        command.name = cmd_name
-        return command
-
-
-app = typer.Typer(
-    cls=Lazily,
-    help="The database of a school, kept right for years.\n\nExample: ourschool status",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-
-@app.callback()
-def ourschool() -> None:
-    """Migrations are run with python -m alembic; this command has what Alembic has no word for."""
-
-
-def main() -> None:
-    """Run the command; a foreseen fault is one sentence, a remedy and its exit status."""
+    `about` says in a sentence what the database is for, above the list of commands.
+    """
+    context.use(project)
     try:
-        app()
+        application(project, commands, about)()
     except SurefootError as fault:
-        _end(fault)
+        _end(project, fault)
     except Exception as fault:
         # a revision file that Python cannot run comes up wherever the revisions are first needed
         from surefoot.runtime import error_translation  # noqa: PLC0415  # `ensure` must not load it for nothing
@@ -87,9 +61,60 @@ def main() -> None:
         foreseen = error_translation.foreseen(fault, None)
         if foreseen is None:
             raise
-        _end(foreseen)
+        _end(project, foreseen)
 
 
-def _end(fault: SurefootError) -> NoReturn:
-    sys.stderr.write(f"ourschool: {fault}\n")
+def _end(project: Project, fault: SurefootError) -> NoReturn:
+    sys.stderr.write(f"{project.name}: {fault}\n")
     sys.exit(fault.status)
+
+
+def application(project: Project, commands: Commands, about: str) -> typer.Typer:
+    """The program, which imports the module of the one command that was asked for: `ensure` stands before a start."""
+
+    class Lazily(TyperGroup):
+        def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as Click calls it
+            return list(commands)
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+            return _command(project, cmd_name, *commands[cmd_name]) if cmd_name in commands else None
+
+    made = typer.Typer(
+        cls=Lazily,
+        help=f"{about}\n\nExample: {project.name} status",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+    @made.callback()
+    def group() -> None:
+        """Migrations are run with python -m alembic; this command has what Alembic has no word for."""
+
+    return made
+
+
+def _command(project: Project, name: str, place: str, options: Mapping[str, Any]) -> Any:
+    module, _, function = place.partition(":")
+    found = getattr(importlib.import_module(module), function)
+    if isinstance(found, typer.Typer):
+        command = typer.main.get_command(found)
+    else:
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app.command(name, **options)(found)
+        command = typer.main.get_command(app)
+    command.name = name
+    _name(command, project)
+    return command
+
+
+def _name(command: Any, project: Project) -> None:
+    """The engine's help says `surefoot`; who reads it types the project's program."""
+    for attribute in ("help", "short_help", "epilog"):
+        text = getattr(command, attribute, None)
+        if text:
+            setattr(
+                command, attribute, text.replace("SUREFOOT_", project.prefix).replace("surefoot ", f"{project.name} ")
+            )
+    for each in getattr(command, "commands", {}).values():
+        _name(each, project)

@@ -1,4 +1,4 @@
-"""`ourschool adopt`: take over a database that Alembic does not know."""
+"""`surefoot adopt`: take over a database that Alembic does not know."""
 
 import shlex
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from surefoot.cli.context import print_json, project
+from surefoot.cli.context import here, print_json, project
 from surefoot.cli.formatting import many, paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import RefusedError, UsageError
@@ -15,7 +15,6 @@ from surefoot.operate.adopt.adopt_findings import Finding, Group
 from surefoot.operate.adopt.adoption import Adoption, adopt
 from surefoot.operate.adopt.give_back import GivenBack, give_back
 from surefoot.program import program
-from surefoot.runtime.baseline import BASELINE
 
 HEADINGS = {
     Group.HARMLESS: "Harmless, can be repaired now",
@@ -43,7 +42,7 @@ def adopt_database(  # noqa: PLR0913, PLR0917  # an argument for each option
 ) -> None:
     """Compare a database with a revision, and stamp it only where the two are equal.
 
-    Example: ourschool adopt --repair repair.sql
+    Example: surefoot adopt --repair repair.sql
 
     Where something differs nothing is stamped, each difference is listed with what it asks of you, and the exit status
     is 3.
@@ -116,9 +115,9 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
         remedy = f"To have the repair written for you to read: {again} --repair {REPAIR}."
     if outcome.strangers:
         remedy += " What has a name that a later revision makes has to go: --decided has it set aside."
-    elif outcome.only_beyond and outcome.revision == BASELINE:
-        remedy += f" What is only beyond may stay: python -m alembic stamp {BASELINE} lets it."
-    elif outcome.revision == BASELINE:
+    elif outcome.only_beyond and outcome.revision == here().project.baseline:
+        remedy += f" What is only beyond may stay: python -m alembic stamp {outcome.revision} lets it."
+    elif outcome.revision == here().project.baseline:
         remedy += f" Which revision it is nearest to: python -m {program()} identify."
     if outcome.only_names:
         return RefusedError(

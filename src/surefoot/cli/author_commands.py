@@ -1,4 +1,4 @@
-"""`ourschool new`, `ourschool prove`, `ourschool check`: what the author of a revision asks."""
+"""`surefoot new`, `surefoot prove`, `surefoot check`: what the author of a revision asks."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -23,7 +23,7 @@ def new(
 ) -> None:
     """Write a revision from the models, and prove it.
 
-    Example: ourschool new "add avatar_url to users"
+    Example: surefoot new "add avatar_url to users"
     """
     settings, url = project(database_url)
     written = proofs.write(settings, url, message)
@@ -40,7 +40,7 @@ def prove(
 ) -> None:
     """Try a revision up, down and up, look for drift, and lint it.
 
-    Example: ourschool prove head
+    Example: surefoot prove head
     """
     _show(proofs.prove(*project(database_url), revision), as_json=as_json)
 
@@ -52,7 +52,7 @@ def check(
 ) -> None:
     """Check the project as CI does; exit 1 where something is found.
 
-    Example: ourschool check
+    Example: surefoot check
     """
     settings, url = project(database_url)
     outcomes = []

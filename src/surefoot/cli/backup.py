@@ -1,12 +1,11 @@
-"""`ourschool backup`, `backup list`, `backup verify`, `backup prune`: backups that prove themselves."""
+"""`surefoot backup`, `backup list`, `backup verify`, `backup prune`: backups that prove themselves."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from surefoot import settings
-from surefoot.cli.context import print_json, project
+from surefoot.cli.context import here, print_json, project
 from surefoot.cli.formatting import paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.cli.progress import telling
@@ -24,9 +23,9 @@ Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Connectio
 def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
     """Back up the database while the school goes on.
 
-    Example: ourschool backup --jobs 2
+    Example: surefoot backup --jobs 2
 
-    A backup is a folder under OURSCHOOL_BACKUPS (./backups): the dump and a manifest of what it holds. It counts once
+    A backup is a folder under SUREFOOT_BACKUPS (./backups): the dump and a manifest of what it holds. It counts once
     it was read back.
     """
     if context.invoked_subcommand is not None:
@@ -47,9 +46,9 @@ def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, dat
 def list_backups(as_json: AsJson = False) -> None:
     """List the backups, oldest first.
 
-    Example: ourschool backup list --json
+    Example: surefoot backup list --json
     """
-    folder = settings.load(Path.cwd()).backup_folder  # needs no database
+    folder = here().backup_folder  # needs no database
     found = store.listing(folder)
     damaged = [{"name": path.name, "path": str(path), "fault": fault.message} for path, fault in found.damaged]
     if as_json:
@@ -83,10 +82,10 @@ def verify_backup(
 ) -> None:
     """Restore a backup into a scratch database and compare.
 
-    Example: ourschool backup verify latest
+    Example: surefoot backup verify latest
     """
     if files_only:
-        chosen = find(settings.load(Path.cwd()).backup_folder, wanted)
+        chosen = find(here().backup_folder, wanted)
         verify_files(chosen, jobs)
         if as_json:
             print_json(as_object(chosen) | {"restored": False, "notes": []})
@@ -116,11 +115,11 @@ def prune_backups(
 ) -> None:
     """Delete old backups.
 
-    Example: ourschool backup prune --keep 3 --daily 7 --weekly 5 --monthly 12
+    Example: surefoot backup prune --keep 3 --daily 7 --weekly 5 --monthly 12
 
     What any of the options names is kept, for each database by itself.
     """
-    folder = settings.load(Path.cwd()).backup_folder  # needs no database
+    folder = here().backup_folder  # needs no database
     done = prune(folder, Rule(keep, daily, weekly, monthly), rehearse=dry_run)
     word = "would delete" if dry_run else "deleted"
     for name in [*(each.name for each in done.deleted), *(path.name for path in done.partial)]:

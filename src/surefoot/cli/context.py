@@ -9,12 +9,25 @@ from sqlalchemy.engine import URL
 
 from surefoot import database, settings
 from surefoot.errors import RefusedError
+from surefoot.project import Project
 from surefoot.settings import Settings
+
+_given: list[Project] = []
+
+
+def use(project: Project) -> None:
+    """Let the commands of this process work on `project`."""
+    _given.append(project)
+
+
+def here(database_url: str | None = None) -> Settings:
+    """The settings of the project whose program was typed, in the folder that it was typed in."""
+    return settings.load(_given[-1].at(Path.cwd()), database_url=database_url)
 
 
 def project(database_url: str | None) -> tuple[Settings, URL]:
     """The settings of the folder that the command was typed in, and the database they name."""
-    loaded = settings.load(Path.cwd(), database_url=database_url)
+    loaded = here(database_url)
     return loaded, database.url_of(loaded)
 
 

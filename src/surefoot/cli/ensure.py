@@ -1,13 +1,12 @@
-"""`ourschool ensure`: for start scripts, what `ensure_current` is for applications."""
+"""`surefoot ensure`: for start scripts, what `ensure_current` is for applications."""
 
 import logging
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from surefoot import settings
+from surefoot.cli.context import here
 from surefoot.cli.options import DatabaseUrl
 from surefoot.errors import SurefootError
 from surefoot.operate import head_check
@@ -21,15 +20,15 @@ def ensure(
 ) -> None:
     """Bring the database up to date, or say that it is; anything else is an exit status that stops a start script.
 
-    Example: ourschool ensure && exec gunicorn school:app
+    Example: surefoot ensure && exec gunicorn school:app
     """
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
-    for name in ("ourschool", "alembic.runtime.migration"):
+    chosen = here(database_url)
+    for name in (program(), "surefoot", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.INFO)
-    chosen = settings.load(Path.cwd(), database_url=database_url)
     head = head_check.at_head(chosen)
     if head is not None:
-        logging.getLogger("surefoot").info("The database is current at %s.", head)
+        logging.getLogger(program()).info("The database is current at %s.", head)
     else:
         _bring(chosen, refuse=refuse)
 
@@ -40,6 +39,6 @@ def _bring(chosen: Settings, *, refuse: bool) -> None:
 
     engine = database.engine_for(database.url_of(chosen), application_name=f"{program()} ensure")
     try:
-        ensure_current(engine, when_behind="refuse" if refuse else "upgrade")
+        ensure_current(engine, chosen.project, when_behind="refuse" if refuse else "upgrade")
     except SurefootError as fault:  # logged already, remedy and all
         raise typer.Exit(fault.status) from None

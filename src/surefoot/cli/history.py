@@ -1,4 +1,4 @@
-"""`ourschool history`: the revisions and what was done with them here."""
+"""`surefoot history`: the revisions and what was done with them here."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from surefoot.operate.status.revision_history import Chapter, history
 def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
     """List every revision, the newest first, with its runs: when (UTC), how long, who, and how it ended.
 
-    Example: ourschool history
+    Example: surefoot history
     """
     chapters = history(*project(database_url))
     if as_json:

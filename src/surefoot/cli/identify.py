@@ -1,16 +1,15 @@
-"""`ourschool identify`: which revision a database equals, whatever it says of itself."""
+"""`surefoot identify`: which revision a database equals, whatever it says of itself."""
 
 from collections.abc import Iterator
 
 import typer
 
-from surefoot.cli.context import print_json, project
+from surefoot.cli.context import here, print_json, project
 from surefoot.cli.formatting import many, paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
 from surefoot.program import program
 from surefoot.revision_catalogues.identify import Identity, identify
-from surefoot.runtime.baseline import BASELINE
 
 SHOWN = 20
 """How many deviations are printed; --json has all."""
@@ -19,7 +18,7 @@ SHOWN = 20
 def identify_database(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
     """Tell which revision the database equals, or which is nearest and what differs.
 
-    Example: ourschool identify
+    Example: surefoot identify
 
     Exit status 0 where it is what alembic_version says, else 1. The database is only looked at; the revisions are built
     in a scratch database beside it.
@@ -63,7 +62,7 @@ def _fault(found: Identity) -> CheckFailed:
         )
     if found.equals:
         revision = found.equals[-1]
-        argument = "" if revision == BASELINE and not found.says else f" {revision}"
+        argument = "" if revision == here().project.baseline and not found.says else f" {revision}"
         stands = f"says it is at {says}, but" if says else "has no recorded revision, and"
         several = ", of which only you know which rows were changed" if len(found.equals) > 1 else ""
         return CheckFailed(
@@ -79,7 +78,7 @@ def _fault(found: Identity) -> CheckFailed:
     remedy = f"python -m {program()} adopt {found.nearest} --repair repair.sql writes what makes up for the difference."
     if found.unknown:
         remedy = (
-            f"{' and '.join(found.unknown)} is probably of a newer ourschool: install that. Only where you know that "
+            f"{' and '.join(found.unknown)} is probably of a newer {program()}: install that. Only where you know that "
             f"it is not: {remedy}"
         )
     return CheckFailed(f"The database equals no revision; {found.nearest} is the nearest.", remedy)

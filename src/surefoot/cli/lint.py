@@ -1,4 +1,4 @@
-"""`ourschool lint`: what in a revision would hurt the school's users, and what to write instead."""
+"""`surefoot lint`: what in a revision would hurt the school's users, and what to write instead."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ def lint_revisions(
 ) -> None:
     """Run revisions on a scratch database and tell what in them would stall users, lose data or not run twice.
 
-    Example: ourschool lint head
+    Example: surefoot lint head
     """
     found = lint(*project(database_url), revisions or ())
     typer.echo(lint_report.as_json(found) if as_json else lint_report.as_text(found))

@@ -1,21 +1,20 @@
-"""`ourschool psql`, `ourschool pg_dump` and `ourschool alembic`: other people's programs, told which database."""
+"""`surefoot psql`, `surefoot pg_dump` and `surefoot alembic`: other people's programs, told which database."""
 
 import subprocess
 import sys
-from pathlib import Path
 
 import sqlalchemy as sa
 import typer
 
-from surefoot import client_programs, database, settings
-from surefoot.cli.context import project
+from surefoot import client_programs, database
+from surefoot.cli.context import here, project
 from surefoot.cli.options import DatabaseUrl
 
 
 def psql(context: typer.Context, database_url: DatabaseUrl = None) -> None:
     """Open psql on the database; its own options pass through, and -? lists them.
 
-    Example: ourschool psql -c 'select * from alembic_version'
+    Example: surefoot psql -c 'select * from alembic_version'
     """
     _run("psql", context.args, database_url)
 
@@ -23,7 +22,7 @@ def psql(context: typer.Context, database_url: DatabaseUrl = None) -> None:
 def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
     """Dump the database with the pg_dump that fits; its own options pass through, and -? lists them.
 
-    Example: ourschool pg_dump --file backup.sql
+    Example: surefoot pg_dump --file backup.sql
     """
     _run("pg_dump", context.args, database_url)
 
@@ -31,9 +30,9 @@ def pg_dump(context: typer.Context, database_url: DatabaseUrl = None) -> None:
 def alembic(context: typer.Context) -> None:
     """Alembic on the revisions here, or those installed with this package; -h lists what it takes.
 
-    Example: ourschool alembic upgrade head
+    Example: surefoot alembic upgrade head
     """
-    command = [sys.executable, "-m", "alembic", "-c", str(settings.load(Path.cwd()).ini), *context.args]
+    command = [sys.executable, "-m", "alembic", "-c", str(here().project.ini), *context.args]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 

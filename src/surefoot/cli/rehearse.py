@@ -1,4 +1,4 @@
-"""`ourschool rehearse`: the upgrade on a copy of the real data, and what it will cost."""
+"""`surefoot rehearse`: the upgrade on a copy of the real data, and what it will cost."""
 
 import json
 import signal
@@ -40,7 +40,7 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
 ) -> None:
     """Run the pending revisions on a copy of the real data and say what the upgrade will cost.
 
-    Example: ourschool rehearse --fresh
+    Example: surefoot rehearse --fresh
 
     Up, down and up again: each revision with its time, locks and rows; every value compared. The real database is only
     read. Exit status 1 where something speaks against the upgrade.

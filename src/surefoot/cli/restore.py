@@ -1,4 +1,4 @@
-"""`ourschool restore`: a backup in the place of the database, and what becomes of the old one."""
+"""`surefoot restore`: a backup in the place of the database, and what becomes of the old one."""
 
 from typing import Annotated
 
@@ -39,10 +39,10 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
 ) -> None:
     """Put a backup in the place of the database.
 
-    Example: ourschool restore latest
+    Example: surefoot restore latest
 
     It is restored beside the old database and proven equal to its manifest; then the two change names. The old one is
-    kept as NAME_before_TIME: ourschool restore --swap-in NAME_before_TIME takes it back, --drop-old deletes it.
+    kept as NAME_before_TIME: surefoot restore --swap-in NAME_before_TIME takes it back, --drop-old deletes it.
     """
     if sum(each not in (None, False) for each in (wanted, old, swap, drop)) != 1:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""`ourschool status`: how the database stands."""
+"""`surefoot status`: how the database stands."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,15 +21,19 @@ from surefoot.program import program
 INDENT = " " * 10
 SHOWN = 20
 """How many deviations are printed; --json has all."""
-REMEDIES = {
-    State.BEHIND: ("The database is behind", "python -m ourschool rehearse tries it on a copy; upgrade does it."),
-    State.EMPTY: ("The database is empty", "python -m alembic upgrade head builds it."),
-    State.UNVERSIONED: ("The database has tables and no revision", "Back up, then python -m ourschool adopt."),
-    State.UNKNOWN: (
-        "The database is at a revision that no file has",
-        "Install the version of ourschool that has it; python -m ourschool identify tells which revision it equals.",
-    ),
-}  # fmt: skip
+
+
+def _remedies() -> dict[State, tuple[str, str]]:
+    ours = f"python -m {program()}"
+    return {
+        State.BEHIND: ("The database is behind", f"{ours} rehearse tries it on a copy; upgrade does it."),
+        State.EMPTY: ("The database is empty", "python -m alembic upgrade head builds it."),
+        State.UNVERSIONED: ("The database has tables and no revision", f"Back up, then {ours} adopt."),
+        State.UNKNOWN: (
+            "The database is at a revision that no file has",
+            f"Install the version of {program()} that has it; {ours} identify tells which revision it equals.",
+        ),
+    }
 
 
 def show_status(
@@ -40,7 +44,7 @@ def show_status(
 ) -> None:
     """Show revision, head, what is pending, drift, who migrates now, health and the last backup.
 
-    Example: ourschool status --json
+    Example: surefoot status --json
 
     Exit status 1 where something is pending or the database is not what its revision makes. Nothing is changed.
     """
@@ -144,7 +148,7 @@ def _fault(found: Status) -> CheckFailed:
     if found.cut_off is not None:
         return CheckFailed(found.cut_off.message, found.cut_off.remedy)
     if found.state is not State.CURRENT:
-        message, remedy = REMEDIES[found.state]
+        message, remedy = _remedies()[found.state]
         if found.hidden is not None:
             return CheckFailed(f"{message}. {found.hidden.message}", f"{found.hidden.remedy} Then: {remedy}")
         drifted = ", and is not what its revision makes" if found.drift.difference else ""

@@ -1,4 +1,4 @@
-"""`ourschool upgrade`, `rollback` and `purge`: they tell what they would do, ask, and back up first."""
+"""`surefoot upgrade`, `rollback` and `purge`: they tell what they would do, ask, and back up first."""
 
 import datetime as dt
 import logging
@@ -28,7 +28,7 @@ def upgrade(
 ) -> None:
     """Show what is pending, ask, back up, apply, verify; stop at the first failure.
 
-    Example: ourschool upgrade
+    Example: surefoot upgrade
     """
     settings, url = project(database_url)
     plan = change.plan(settings, url, target, with_backup=not no_backup)
@@ -56,7 +56,7 @@ def rollback(
 ) -> None:
     """Count what going back costs, ask (twice where it costs something), back up, go back.
 
-    Example: ourschool rollback -1
+    Example: surefoot rollback -1
     """
     settings, url = project(database_url)
     cost = change.cost(settings, url, target)
@@ -88,7 +88,7 @@ def purge(
 ) -> None:
     """Delete what revisions set aside long ago, after a backup.
 
-    Example: ourschool purge --older-than 730
+    Example: surefoot purge --older-than 730
     """
     settings, url = project(database_url)
     found = change.doomed(url, dt.timedelta(days=older_than))
@@ -131,7 +131,7 @@ def _show(plan: Plan) -> None:
 def _log() -> None:
     """Alembic's progress, a line for each revision, on stderr."""
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for name in ("surefoot.runtime", "alembic.runtime.migration"):
+    for name in ("surefoot", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.INFO)
 
 

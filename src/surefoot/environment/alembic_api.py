@@ -14,23 +14,24 @@ from sqlalchemy.engine import URL
 
 from surefoot import database
 from surefoot.errors import CheckFailed
+from surefoot.program import program
 from surefoot.runtime.session import server_settings
 from surefoot.settings import Settings
 
 
 @contextmanager
-def configured(settings: Settings, url: URL, *, application_name: str = "ourschool") -> Iterator[Config]:
+def configured(settings: Settings, url: URL, *, application_name: str | None = None) -> Iterator[Config]:
     """A configuration whose commands work on `url` over one connection, which is closed at the end.
 
     Raises ConnectFailed where there can be none.
     """
-    engine = database.engine_for(url, application_name=application_name, options=server_settings(settings))
+    engine = database.engine_for(url, application_name=application_name or program(), options=server_settings(settings))
     try:
         opened = engine.connect()
     except sa.exc.DBAPIError as fault:
         raise database.explain(fault, url) from fault
     with opened as connection:
-        config = Config(str(settings.ini), stdout=io.StringIO())
+        config = Config(str(settings.project.ini), stdout=io.StringIO())
         config.attributes["connection"] = connection
         yield config
 
@@ -56,4 +57,4 @@ def run(config: Config, revisions: ScriptDirectory, steps: Sequence[RevisionStep
 
 def script(settings: Settings) -> ScriptDirectory:
     """The revisions."""
-    return ScriptDirectory.from_config(Config(str(settings.ini), stdout=io.StringIO()))
+    return ScriptDirectory.from_config(Config(str(settings.project.ini), stdout=io.StringIO()))

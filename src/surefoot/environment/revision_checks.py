@@ -10,11 +10,11 @@ from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from surefoot import project
 from surefoot.autogenerate import model_differences
 from surefoot.autogenerate.directives import Changes
 from surefoot.catalogue.differences import Difference
 from surefoot.errors import CheckFailed
+from surefoot.project import newest
 from surefoot.runtime import preconditions
 
 log = logging.getLogger("surefoot")
@@ -37,7 +37,7 @@ def fitting_ids(script: ScriptDirectory) -> None:
 
 def names_in_order(script: ScriptDirectory) -> None:
     """Warn where the head's file is not the last by name: `ensure_current` takes the last one for the head."""
-    heads, last = script.get_heads(), project.newest(Path(script.versions))
+    heads, last = script.get_heads(), newest(Path(script.versions))
     if last is not None and len(heads) == 1 and heads[0] != last:
         log.warning(
             "The file of %s, the head, has an earlier time in its name than that of %s. Rename it to a later one: "

@@ -10,17 +10,18 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from surefoot.environment import amendments, leftovers
 from surefoot.environment.precheck.dry_run import asks_first
 from surefoot.online.retire import displaced_objects, retired_at_base
+from surefoot.project import Project
 from surefoot.runtime.migration_plan import Plan, Step
 
 
-def each(steps: Iterable[Step], context: MigrationContext, plan: Plan) -> None:
+def each(steps: Iterable[Step], context: MigrationContext, plan: Plan, project: Project) -> None:
     """Let each revision among `steps` run with all of it, in its own transaction; printed as SQL with what can be said.
 
     From the inside: what nobody needs to have kept goes at the revision's end, its operations are asked before it
     begins, what was set aside for others comes back after its way down, and what amends it goes round all of that.
     """
     revisions = [step for step in steps if isinstance(step, RevisionStep)]
-    leftovers.look_after(revisions, context)
+    leftovers.look_after(revisions, context, project.companions)
     if not context.as_sql:
         for step in revisions:
             asks_first(step, context, plan)

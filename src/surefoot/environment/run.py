@@ -1,4 +1,4 @@
-"""What env.py calls: the connection it works on, the run itself, and how faults reach the person or the program."""
+"""One Alembic command: the connection it works on, the run itself, and how faults reach the person or the program."""
 
 import logging
 import sys
@@ -19,13 +19,14 @@ from sqlalchemy.engine import URL, Connection
 from surefoot import database
 from surefoot.environment import revision_checks, revision_wrapper
 from surefoot.errors import UsageError
+from surefoot.program import program
+from surefoot.project import Project
 from surefoot.runtime import baseline, created_objects, error_translation, lock_retry, ownership, preconditions
-from surefoot.runtime.baseline import BASELINE
 from surefoot.runtime.migration_plan import Plan, Step, Steps, version_table_later
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import Rights
 from surefoot.runtime.recorder import Record
-from surefoot.runtime.session import APPLICATION, EVERY_ROW, backend_pid, renew, server_settings, worker
+from surefoot.runtime.session import EVERY_ROW, backend_pid, renew, server_settings, worker
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
@@ -54,7 +55,7 @@ def reporting(config: Config) -> Iterator[None]:
             raise foreseen from fault
         ours = error_translation.understood(fault, None)
         sys.stdout.flush()
-        sys.stderr.write(f"ourschool: {ours}\n")
+        sys.stderr.write(f"{program()}: {ours}\n")
         raise SystemExit(ours.status) from None
 
 
@@ -65,7 +66,7 @@ class Printing:
     plan: Plan
 
 
-def printing(context: MigrationContext) -> None:
+def printing(context: MigrationContext, project: Project) -> None:
     """Let online operations know of the revision in offline mode too: they name after it what they set aside.
 
     What is printed stops, as ours does, where row security would hide rows from who runs it.
@@ -73,7 +74,7 @@ def printing(context: MigrationContext) -> None:
     context.impl.static_output(f"SET {database.EVERY_ROW};")
     command = context._migrations_fn  # noqa: SLF001  # the one place a command's steps pass
     assert command is not None
-    plan = Plan(command, prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan))
+    plan = Plan(command, prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan, project))
     context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001  # as Run does
     context.opts["run"] = Printing(plan)
 
@@ -105,7 +106,7 @@ class Run:
             else:
                 self.url = database.url_of(settings)
                 self._beside = database.engine_for(
-                    self.url, application_name=APPLICATION, options=server_settings(settings)
+                    self.url, application_name=f"{program()} migrate", options=server_settings(settings)
                 )
                 self.connection = stack.enter_context(self._beside.connect())
         except sa.exc.DBAPIError as fault:
@@ -127,9 +128,9 @@ class Run:
             lambda heads, steps: self._check(context, script, heads, steps, upward=_upward(command, steps)),
             version_table_later(context),
             note="-x force=yes" if self._forced() else None,
-            prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan),
+            prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan, self.settings.project),
         )
-        self._record = Record(plan, self._beside, self.url)
+        self._record = Record(plan, self._beside, self.url, self.settings.project.version)
         context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001  # stamps' steps are steps too
         try:
             if self._writes(context):
@@ -218,13 +219,14 @@ class Run:
             return
         assert self.plan is not None
         self.plan.towards = _towards(context, steps)
-        if any(step.info.is_stamp and BASELINE in step.info.destination_revision_ids for step in steps):
-            baseline.refuse_another(context.connection, script, forced=self._forced())
+        adopted = self.settings.project.baseline
+        if adopted and any(step.info.is_stamp and adopted in step.info.destination_revision_ids for step in steps):
+            baseline.refuse_another(context.connection, script, adopted, forced=self._forced())
         if not all(step.info.is_stamp for step in steps):
-            school = _tables(context)
-            ownership.refuse_others(context.connection, school)
+            tables = _tables(context)
+            ownership.refuse_others(context.connection, tables)
             assert self._record is not None
-            self._record.rights = Rights(context.connection, school, self.settings.application_role)
+            self._record.rights = Rights(context.connection, tables, self.settings.application_role)
 
     def _forced(self) -> bool:
         given = getattr(self.config.cmd_opts, "x", None) or []
@@ -232,7 +234,7 @@ class Run:
 
 
 def _tables(context: MigrationContext) -> set[str]:
-    """The names of the school's tables, as the models have them."""
+    """The names of the project's tables, as the models have them."""
     metadata = context.opts.get("target_metadata")
     return set(metadata.tables) if isinstance(metadata, sa.MetaData) else set()
 

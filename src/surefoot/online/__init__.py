@@ -13,5 +13,5 @@ import surefoot.online.constraints.not_null
 import surefoot.online.constraints.unique_constraints
 import surefoot.online.enums.enum_operations
 import surefoot.online.indexes.index_builder
-import surefoot.online.placeholders  # noqa: F401
-import surefoot.online.retire.retire_operations
+import surefoot.online.placeholders
+import surefoot.online.retire.retire_operations  # noqa: F401

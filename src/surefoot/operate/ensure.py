@@ -12,10 +12,10 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from surefoot import database, project
+from surefoot import database
 from surefoot.operate.head_check import VERSIONS, state, wholly_at
-
-log = logging.getLogger("surefoot")
+from surefoot.program import speak_for
+from surefoot.project import Project
 
 WhenBehind = Literal["upgrade", "refuse"]
 ONE_AT_A_TIME = threading.Lock()
@@ -34,29 +34,31 @@ class Ensured:
     pending: tuple[str, ...] = ()
 
 
-def ensure_current(target: Engine | Connection, *, when_behind: WhenBehind = "upgrade") -> Ensured:
-    """Make sure that the database fits this version of the package; one round trip where it does.
+def ensure_current(target: Engine | Connection, project: Project, *, when_behind: WhenBehind = "upgrade") -> Ensured:
+    """Make sure that the database fits this version of `project`; one round trip where it does.
 
     `target` is the application's engine, or a connection; give one that is in no transaction, or all of it becomes part
     of that transaction. Where revisions are pending they are applied under the migrators' lock, so that any number of
     processes and threads may call this at once; `when_behind="refuse"` leaves that to a person. An empty database is
-    built. Logs to `ourschool`: the beginning, the outcome, a new database, an error.
-    Raises RefusedError where the database is ahead of this package, has tables but no revision, or is behind and that
-    is refused; FailedError where a revision failed or the server cannot be reached. The application must not start
+    built. Logs under the name of the project: the beginning, the outcome, a new database, an error.
+    Raises RefusedError where the database is ahead of these revisions, has tables but no revision, or is behind and
+    that is refused; FailedError where a revision failed or the server cannot be reached. The application must not start
     then.
     """
+    speak_for(project.name, project.prefix)
+    log = logging.getLogger(project.name)
     started = time.perf_counter()
     log.info("Checking the database.")
     try:
         with _connected(target) as connection:
             stands = _stands_at(connection)
-            if stands == (project.newest(project.folder() / "alembic" / "versions"),):
+            if stands == (project.head(),):
                 ensured = Ensured(str(stands[0]))
             else:
                 with ONE_AT_A_TIME:
                     from surefoot.operate import upgrade_to_head  # noqa: PLC0415  # only who needs Alembic waits for it
 
-                    ensured = upgrade_to_head.to_head(connection, when_behind)
+                    ensured = upgrade_to_head.to_head(connection, project, when_behind)
     except (sa.exc.DBAPIError, psycopg.Error) as fault:
         wrapped = fault if isinstance(fault, sa.exc.DBAPIError) else sa.exc.DBAPIError(VERSIONS, None, fault)
         explained = database.explain(wrapped, target.engine.url)

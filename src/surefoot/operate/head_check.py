@@ -6,7 +6,6 @@ from typing import Any
 
 import psycopg
 
-from surefoot import project
 from surefoot.program import program
 from surefoot.settings import Settings
 
@@ -54,7 +53,7 @@ def at_head(settings: Settings) -> str | None:
 
     Who gets None asks again with `ensure_current`, which explains.
     """
-    head, url = project.newest(settings.ini.parent / "alembic" / "versions"), settings.database_url or ""
+    head, url = settings.project.head(), settings.database_url or ""
     if head is None or not SCHEME.match(url):
         return None
     try:

@@ -8,18 +8,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from surefoot import project
 from surefoot.errors import RefusedError
 from surefoot.operate.ensure import Ensured, WhenBehind
+from surefoot.project import Project
 from surefoot.runtime import interrupted_run, preconditions
 from surefoot.runtime.interrupted_run import CutOff
 
-log = logging.getLogger("surefoot")
 
-
-def to_head(connection: Connection, when_behind: WhenBehind) -> Ensured:
+def to_head(connection: Connection, project: Project, when_behind: WhenBehind) -> Ensured:
     """Apply what is pending, or raise what `ensure_current` says. Called by one thread at a time."""
-    config = Config(str(project.folder() / "alembic.ini"))
+    log = logging.getLogger(project.name)
+    config = Config(str(project.ini))
     script = ScriptDirectory.from_config(config)
     before = _heads(connection)
     preconditions.unknown_revision(script, before)

@@ -18,13 +18,13 @@ from surefoot.catalogue import packaged, reader, revision_names
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.revision_names import Name, Names
 from surefoot.environment import alembic_api
+from surefoot.program import program
 from surefoot.revision_catalogues.cache import Kept
 from surefoot.runtime import error_translation
 from surefoot.runtime.session import server_settings
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
-APPLICATION = "ourschool identify"
 CREATES = re.compile(r"\bcreate\b", re.IGNORECASE)
 
 
@@ -49,7 +49,8 @@ def catalogues(settings: Settings, url: URL, *, keep: bool = True) -> Mapping[st
 def catalogue(settings: Settings, url: URL, revision: str, revisions: Sequence[Script] | None = None) -> Catalogue:
     """The catalogue of one revision, as `catalogues` has it; `revisions` is the `history`, where it was read before."""
     revisions = revisions or history(alembic_api.script(settings))
-    known = packaged.read(_folder(settings), revisions).get(revision) or Kept(revisions).read(revision)
+    kept = Kept(revisions, settings.project.name)
+    known = packaged.read(_folder(settings), revisions).get(revision) or kept.read(revision)
     return reader.read(known if known is not None else _texts(settings, url)[revision])
 
 
@@ -82,14 +83,14 @@ def _steps(texts: Mapping[str, str], passing: Mapping[str, set[Name]]) -> dict[s
 
 
 def _folder(settings: Settings) -> Path:
-    return settings.ini.parent / "alembic"
+    return settings.project.script_folder
 
 
 def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]:
     if not keep:
         return _build(settings, url)
     revisions = history(alembic_api.script(settings))
-    kept = Kept(revisions)
+    kept = Kept(revisions, settings.project.name)
     known = packaged.read(_folder(settings), revisions)
     for each in revisions:
         text = known.get(each.revision) or kept.read(each.revision)
@@ -104,7 +105,7 @@ def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]
 
 def _build(settings: Settings, url: URL, passing: dict[str, set[Name]] | None = None) -> dict[str, str]:
     """The catalogues; into `passing` goes what was to be seen while each revision ran."""
-    config = Config(str(settings.ini))
+    config = Config(str(settings.project.ini))
     seen: dict[str, str] = {}
     watch = _Watch()
 
@@ -117,7 +118,7 @@ def _build(settings: Settings, url: URL, passing: dict[str, set[Name]] | None = 
 
     with scratch_database(url, purpose="identify") as scratch:
         options = server_settings(settings) | {"synchronous_commit": "off"}
-        engine = database.engine_for(scratch, application_name=APPLICATION, options=options)
+        engine = database.engine_for(scratch, application_name=f"{program()} identify", options=options)
         if passing is not None:
             sa.event.listen(engine, "after_cursor_execute", watch)
         config.attributes["connection"] = engine
@@ -148,7 +149,7 @@ class _Watch:
 @contextmanager
 def _unheard() -> Iterator[None]:
     """Who reads "Running upgrade" would think that it is their own database."""
-    loggers = [logging.getLogger(name) for name in ("surefoot.runtime", "alembic.runtime.migration")]
+    loggers = [logging.getLogger(name) for name in ("surefoot", "alembic.runtime.migration")]
     levels = [each.level for each in loggers]
     try:
         for each in loggers:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from alembic.script import Script
 
-import ourschool
+import surefoot
 from surefoot.catalogue.packaged import checksums
 
-SOURCES = ("migrate", "schema")
+SOURCES = ("environment", "runtime", "online", "catalogue")
 """The parts of this package that a catalogue depends on: what the operations do, and how a database is looked at."""
 
 
@@ -26,7 +26,8 @@ class Kept:
     container, is none: the catalogue is built each time.
     """
 
-    def __init__(self, history: Sequence[Script]) -> None:
+    def __init__(self, history: Sequence[Script], program: str) -> None:
+        self._folder = folder() / program
         self._names = checksums(history, _sources())
 
     def read(self, revision: str) -> str | None:
@@ -48,19 +49,19 @@ class Kept:
             return
 
     def _file(self, revision: str) -> Path:
-        return folder() / f"{self._names[revision]}.json.gz"
+        return self._folder / f"{self._names[revision]}.json.gz"
 
 
 def folder() -> Path:
     """Where this user's programs keep what they can make anew."""
     given = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
-    return (Path(given) if given else Path.home() / ".cache") / "ourschool"
+    return Path(given) if given else Path.home() / ".cache"
 
 
 @cache
 def _sources() -> bytes:
     digest = hashlib.sha256()
-    for path in _files(Path(ourschool.__file__).parent):
+    for path in _files(Path(surefoot.__file__).parent):
         digest.update(path.read_bytes())
     return digest.digest()
 

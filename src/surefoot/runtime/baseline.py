@@ -15,27 +15,24 @@ from surefoot.errors import RefusedError
 
 log = logging.getLogger("surefoot")
 
-BASELINE = "cd0edd614cc5"
-"""The revision that an existing database is stamped with."""
 
-
-def catalogue(connection: Connection, script: ScriptDirectory) -> Catalogue:
-    """The catalogue of the baseline, built in a schema that is rolled back; nothing of the real one is touched."""
+def catalogue(connection: Connection, script: ScriptDirectory, revision: str) -> Catalogue:
+    """The catalogue of the baseline, `revision`, built in a schema that is rolled back; the real one is not touched."""
 
     def build(scratch: Connection) -> None:
-        module = script.get_revision(BASELINE).module
+        module = script.get_revision(revision).module
         with Operations.context(MigrationContext.configure(scratch)):
             module.upgrade()
 
     return catalogue_of(connection, build)
 
 
-def refuse_another(connection: Connection, script: ScriptDirectory, *, forced: bool) -> None:
+def refuse_another(connection: Connection, script: ScriptDirectory, revision: str, *, forced: bool) -> None:
     """Refuse to stamp a database that lacks something of the baseline or has it differently; one that is `forced` not.
 
     What it has beyond the baseline is only told.
     """
-    difference = compare(catalogue(connection, script), take(connection))
+    difference = compare(catalogue(connection, script, revision), take(connection))
     for line in difference.beyond:
         log.warning("Beyond the baseline: %s", line)
     if not difference.lacking:
@@ -45,7 +42,7 @@ def refuse_another(connection: Connection, script: ScriptDirectory, *, forced: b
         log.warning("Stamped all the same (-x force=yes), although it is not the baseline:\n  %s", lines)
         return
     raise RefusedError(
-        f"This database is not the baseline {BASELINE}, so it was not stamped:\n  {lines}",
+        f"This database is not the baseline {revision}, so it was not stamped:\n  {lines}",
         "Mend what is listed and stamp again. -x force=yes before the command stamps all the same "
-        f"(python -m alembic -x force=yes stamp {BASELINE}); later revisions may then fail.",
+        f"(python -m alembic -x force=yes stamp {revision}); later revisions may then fail.",
     )

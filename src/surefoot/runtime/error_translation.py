@@ -55,7 +55,8 @@ class Left:
         if not self.alone:
             return
         if self.heads is None:
-            yield f"The database is at the last good revision; python -m {program()} status says which, once it answers."
+            known = f"python -m {program()} status says which, once it answers"
+            yield f"The database is at the last good revision; {known}."
         else:
             at = " and ".join(self.named(head) for head in self.heads) or "no revision"
             went = "applied" if entry.direction == "upgrade" else "taken back"

@@ -4,7 +4,6 @@ import datetime as dt
 import functools
 import getpass
 import hashlib
-import importlib.metadata
 import os
 import socket
 from dataclasses import dataclass
@@ -87,24 +86,26 @@ def ensure(connection: Connection) -> None:
     table.create(connection, checkfirst=True)
 
 
-def begin(connection: Connection, entry: Entry) -> int:
+def begin(connection: Connection, entry: Entry, package_version: str) -> int:
     """Add the row of a step that is about to commit its first part, in that very transaction; returns its id.
 
     Where nobody ends it, because the client was killed, it stays and tells of that.
     """
     return int(
         connection.execute(
-            insert(table).values(_row(entry, BEGUN) | {"note": _noted(entry)}).returning(table.c.id)
+            insert(table).values(_row(entry, package_version, BEGUN) | {"note": _noted(entry)}).returning(table.c.id)
         ).scalar_one()
     )
 
 
-def write(connection: Connection, entry: Entry, begun: int | None = None, failure: Failure | None = None) -> None:
+def write(
+    connection: Connection, entry: Entry, package_version: str, begun: int | None = None, failure: Failure | None = None
+) -> None:
     """Write down how `entry` ended, as part of whatever transaction `connection` is in (failed for a `failure`).
 
     `begun` is the row that `begin` made of it.
     """
-    values = _row(entry, DONE if failure is None else FAILED)
+    values = _row(entry, package_version, DONE if failure is None else FAILED)
     if failure is not None:
         note = "; ".join(filter(None, (failure.note, _noted(entry) if failure.note else entry.note))) or None
         values |= {"error": failure.error, "statement": failure.statement, "note": note}
@@ -118,7 +119,7 @@ def _noted(entry: Entry) -> str | None:
     return "; ".join(filter(None, (entry.note, towards))) or None
 
 
-def _row(entry: Entry, outcome: str) -> dict[str, Any]:
+def _row(entry: Entry, package_version: str, outcome: str) -> dict[str, Any]:
     return {
         "revision": entry.revision,
         "direction": entry.direction,
@@ -127,6 +128,7 @@ def _row(entry: Entry, outcome: str) -> dict[str, Any]:
         "duration": dt.timedelta(0) if outcome == BEGUN else dt.datetime.now(dt.UTC) - entry.started_at,
         "client_pid": os.getpid(),
         **_client(),
+        "package_version": package_version,
         "file_sha256": hashlib.sha256(entry.file.read_bytes()).hexdigest() if entry.file else None,
         "note": entry.note,
     }
@@ -142,5 +144,4 @@ def _client() -> dict[str, str]:
     return {
         "client_host": socket.gethostname(),
         "client_user": user,
-        "package_version": importlib.metadata.version("ourschool"),
     }

@@ -173,7 +173,7 @@ def unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
             raise RefusedError(
                 f"The database says it is at revision {head!r}, which no file in {_versions(script)} has: it was "
                 "migrated by a newer or another version of this code, or somebody edited alembic_version.",
-                "Install the version of ourschool that has the revision, or restore the backup made before it ran. "
+                f"Install the version of {program()} that has the revision, or restore the backup made before it ran. "
                 f"python -m {program()} identify tells which revision the tables equal, and what to do then.",
             )
 

@@ -27,9 +27,12 @@ AS_THE_RUN = sa.text("""
 
 
 class Record:
-    """The record of one command on the database of `url`; `beside` connects to it once more, `plan` has the steps."""
+    """The record of one command on the database of `url`; `beside` connects to it once more, `plan` has the steps.
 
-    def __init__(self, plan: Plan, beside: Engine, url: URL) -> None:
+    `package_version` is the version of the project, which the journal keeps.
+    """
+
+    def __init__(self, plan: Plan, beside: Engine, url: URL, package_version: str) -> None:
         self.rights: Rights | None = None
         """The rights of other roles that follow to what is made; None where nothing is made."""
         self.role = ""
@@ -37,6 +40,7 @@ class Record:
         self._plan = plan
         self._beside = beside
         self._url = url
+        self._package_version = package_version
         self._parts: Parts | None = None
         self._journalled: str | None = None
 
@@ -46,7 +50,7 @@ class Record:
         entry = self._plan.entry()
         assert entry is not None
         self._ensure_journal(connection, entry)
-        journal.write(connection, entry, self._begun())
+        journal.write(connection, entry, self._package_version, self._begun())
         created_objects.forget(connection, entry.revision)
         log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
 
@@ -70,7 +74,7 @@ class Record:
             # while it is only asked nothing has begun, unless what goes on around it has changed something
             if entry is not None and first and (parts.kept(step) or not self._plan.asking):
                 self._ensure_journal(connection, entry)
-                parts.begin(journal.begin(connection, entry))
+                parts.begin(journal.begin(connection, entry, self._package_version))
             return block()
 
         context.autocommit_block = noted  # type: ignore[method-assign, assignment]
@@ -98,7 +102,7 @@ class Record:
                 left = replace(left, heads=heads, titles=_titles(script, heads))
                 created_objects.tidy(connection)
                 journal.ensure(connection)
-                journal.write(connection, entry, begun, self._failure(fault, left))
+                journal.write(connection, entry, self._package_version, begun, self._failure(fault, left))
         except sa.exc.DBAPIError as also:
             log.warning("The failure could not be journalled: %s.", error_translation.primary(also))
         meaning = error_translation.in_revision(fault, entry, left, self._url)

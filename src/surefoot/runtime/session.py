@@ -15,7 +15,6 @@ from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
 
-APPLICATION = "ourschool migrate"
 EVERY_ROW = {"row_security": "off"}
 """PostgreSQL raises 42501 where a policy would hide rows from a revision, which would leave them as they were."""
 NOTICE = "client_connection_check_interval"

@@ -20,15 +20,17 @@ sa.Table(
 """
 AVATAR = 'metadata.tables["users"].append_column(sa.Column("avatar_url", sa.Text(), comment="Where the picture is"))'
 
+MODELS = "import sqlalchemy as sa\nfrom ourschool.models import metadata\n"
+
 
 def models(project: Path, *changes: str) -> None:
     """The project's env.py sees the models changed."""
     env = project / "alembic" / "env.py"
     text = (ROOT / "alembic" / "env.py").read_text("utf-8")
-    found = "config = context.config\n"
+    found = "door.main("
     assert found in text
     once = ["if not metadata.info:", "metadata.info['changed'] = True", *"\n".join(changes).splitlines()]
-    env.write_text(text.replace(found, "import sqlalchemy as sa\n" + "\n    ".join(once) + f"\n{found}", 1), "utf-8")
+    env.write_text(text.replace(found, MODELS + "\n    ".join(once) + f"\n{found}", 1), "utf-8")
 
 
 def versions(project: Path) -> set[str]:

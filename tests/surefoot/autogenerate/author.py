@@ -27,8 +27,13 @@ from tests.surefoot.autogenerate.table_cases import TABLE_CASES
 from tests.surefoot.autogenerate.twelve import metadata as school
 from tests.surefoot.autogenerate.way_cases import WAY_CASES
 
-MODELS = "from ourschool.models import metadata"
-CHANGED = "from tests.surefoot.autogenerate.author import models as metadata"
+MODELS = "door.main(PROJECT, context)"
+CHANGED = """\
+from dataclasses import replace
+
+from tests.surefoot.autogenerate.author import models
+
+door.main(replace(PROJECT, load_metadata=lambda: models), context)"""
 """What env.py of the copy imports instead; the rest of it is the real one."""
 CASES = (*TABLE_CASES, *OTHER_CASES)
 STORED = Case(

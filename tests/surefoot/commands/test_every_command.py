@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from surefoot import cli
+from ourschool import cli
 from tests.support.commands import PASSED_THROUGH, commands
 from tests.support.databases import Database
 from tests.support.servers import Server

@@ -75,7 +75,7 @@ def serve(project: Path) -> None:
 
     import ourschool.models  # noqa: F401, PLC0415
     import surefoot.environment.run  # noqa: PLC0415
-    import surefoot.online  # noqa: PLC0415
+    import surefoot.online  # noqa: F401, PLC0415
 
     os.chdir(project)
     for line in sys.stdin:

@@ -31,7 +31,7 @@ import sys
 from pathlib import Path
 from ourschool import clients
 clients.PACKAGED = Path("/nonexistent")
-from surefoot.cli import main
+from ourschool.cli import main
 sys.exit(main())
 """
 """ourschool on a machine without the programs of PostgreSQL's own packages."""

@@ -18,12 +18,11 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import BOOKKEEPING, take
 from surefoot.environment import alembic_api
 from surefoot.errors import SurefootError
+from surefoot.program import program
 from surefoot.runtime import error_translation
 from surefoot.runtime.session import server_settings
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
-
-APPLICATION = "ourschool lint"
 
 TABLES = sa.text("""
     select format('%I.%I', nspname, relname)
@@ -74,7 +73,7 @@ class Scratch:
         options = server_settings(settings)
         if answer is not Answer.AS_IT_IS:
             options["timezone"] = "Asia/Kathmandu"
-        self._engine = database.engine_for(url, application_name=APPLICATION, options=options)
+        self._engine = database.engine_for(url, application_name=f"{program()} lint", options=options)
         self._recorder = Recorder(self._engine)
         config = self._config()
         self._versions = Path(ScriptDirectory.from_config(config).versions)
@@ -157,7 +156,7 @@ class Scratch:
         return self.surroundings.around(self._versions, self._engine)
 
     def _config(self) -> Config:
-        return Config(str(self._settings.ini))
+        return Config(str(self._settings.project.ini))
 
     def _script(self, revision: str) -> Script:
         found = self.script.get_revision(revision)

@@ -93,7 +93,7 @@ def findings(recordings: list[Recording], version: str) -> tuple[list[Finding], 
         if sum(len(each.statements) for each in fewer) == sum(len(each.statements) for each in sections):
             raise FailedError(
                 "squawk cannot read the recorded SQL, and does not say which statement it is.",
-                "Check it with squawk --version; ourschool is tested with 2.70.",
+                "Check it with squawk --version; this is tested with 2.70.",
             )
         sections = fewer
     found = [_finding(sections[number], report) for number, report in reports]
@@ -151,7 +151,7 @@ def _run(program: str, sections: list[_Section], version: str) -> list[tuple[int
         except ValueError as fault:
             raise FailedError(
                 f"squawk failed ({done.returncode}): {(done.stderr or done.stdout).strip()[:300]}.",
-                "Check it with squawk --version; ourschool is tested with 2.70.",
+                "Check it with squawk --version; this is tested with 2.70.",
             ) from fault
 
 

@@ -21,9 +21,9 @@ from surefoot.environment import alembic_api
 from surefoot.errors import SurefootError
 from surefoot.operate.rehearse import value_hashes
 from surefoot.operate.rehearse.value_hashes import SETTINGS
+from surefoot.program import program
 from surefoot.settings import Settings
 
-APPLICATION = "ourschool prove"
 ZONE = "America/Chicago"
 
 
@@ -125,7 +125,7 @@ class Trial:
         started = time.perf_counter()
         fault = None
         try:
-            with alembic_api.configured(self.settings, self.url, application_name=APPLICATION) as config:
+            with alembic_api.configured(self.settings, self.url, application_name=f"{program()} prove") as config:
                 run(config, target)  # type: ignore[operator]  # one of Alembic's commands
         except SurefootError as raised:
             fault = raised.message
@@ -146,7 +146,7 @@ class Trial:
 @contextmanager
 def connected(url: URL) -> Iterator[Connection]:
     """A connection that prints values as they are compared."""
-    engine = database.engine_for(url, application_name=APPLICATION, options=SETTINGS)
+    engine = database.engine_for(url, application_name=f"{program()} prove", options=SETTINGS)
     with engine.connect() as connection:
         yield connection
 

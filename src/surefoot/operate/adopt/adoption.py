@@ -24,9 +24,8 @@ from surefoot.program import program
 from surefoot.readonly import heads, look
 from surefoot.revision_catalogues import build
 from surefoot.runtime import baseline, error_translation, interrupted_run, name_conflicts, preconditions
-from surefoot.runtime.baseline import BASELINE
 from surefoot.runtime.name_conflicts import Stranger
-from surefoot.runtime.session import APPLICATION, server_settings
+from surefoot.runtime.session import server_settings
 from surefoot.settings import Settings
 
 
@@ -73,9 +72,9 @@ def adopt(
     hides rows, and without a `revision` for one that Alembic knows; UsageError for a revision that no file has; what a
     stamp raises.
     """
-    config = Config(str(settings.ini))
+    config = Config(str(settings.project.ini))
     script = ScriptDirectory.from_config(config)
-    target = _revision(script, revision or BASELINE).revision
+    target = _revision(script, revision or _baseline(settings)).revision
     with look(url, f"{program()} adopt") as connection:
         before = heads(connection)
         found = take(connection)
@@ -138,6 +137,12 @@ def _whole(connection: Connection, script: ScriptDirectory, before: tuple[str, .
         raise RefusedError(f"{begun.message} So the database equals no revision now.", begun.remedy)
 
 
+def _baseline(settings: Settings) -> str:
+    if settings.project.baseline is None:
+        raise UsageError("This project has no baseline.", "Name the revision: adopt <revision>.")
+    return settings.project.baseline
+
+
 def _revision(script: ScriptDirectory, wanted: str) -> Script:
     try:
         found = script.get_revision(wanted)
@@ -157,8 +162,8 @@ def _expected(
     settings: Settings, url: URL, connection: Connection, script: ScriptDirectory, revision: str
 ) -> Catalogue:
     """The baseline is one transaction and needs no database of its own; a later revision may work in parts."""
-    if revision == BASELINE:
-        return baseline.catalogue(connection, script)
+    if revision == settings.project.baseline:
+        return baseline.catalogue(connection, script, revision)
     return build.catalogue(settings, url, revision)
 
 
@@ -166,6 +171,6 @@ def _stamp(config: Config, settings: Settings, url: URL, revision: str, before: 
     """Through Alembic's own command, so that lock, journal and refusals hold."""
     if before == (revision,):
         return
-    engine = database.engine_for(url, application_name=APPLICATION, options=server_settings(settings))
+    engine = database.engine_for(url, application_name=f"{program()} migrate", options=server_settings(settings))
     config.attributes |= {"connection": engine, "proved": True}
     command.stamp(config, revision, purge=bool(before))

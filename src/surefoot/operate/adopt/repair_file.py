@@ -10,11 +10,12 @@ from textwrap import fill, indent
 from surefoot.errors import FailedError, UsageError
 from surefoot.operate.adopt import repair_retire
 from surefoot.operate.adopt.adopt_findings import Finding, Group, Statement, quoted
+from surefoot.program import program
 
 HEAD = """\
--- Repair of {database}, so that it equals revision {revision}. Written by ourschool adopt.
+-- Repair of {database}, so that it equals revision {revision}. Written by {program} adopt.
 -- One transaction: all of it or nothing. Read it, back up, then
---     python -m ourschool psql -f {file}
+--     python -m {program} psql -f {file}
 --     {then}
 \\set ON_ERROR_STOP on
 begin;
@@ -34,6 +35,7 @@ COMMENTED = """\
 def heading(database: str, revision: str, path: Path, *, schema: str, then: str) -> str:
     """What the file says of itself; `schema` is where the tables are, `then` the command that comes after it."""
     return HEAD.format(
+        program=program(),
         database=_one_line(database),
         revision=revision,
         file=_one_line(shlex.quote(str(path))),

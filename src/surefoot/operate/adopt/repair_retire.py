@@ -103,9 +103,10 @@ def prepared(text: str) -> str:
     used = {name: made for name, made in PROCEDURES.items() if f"{name}(" in text}
     if not used:
         return ""
-    names = retired_registry.block(sql.SQL(NAMES)).removeprefix("do ")
+    block = retired_registry.block
+    names = block(sql.SQL(NAMES)).removeprefix("do ")
     made = f"create function pg_temp.names(said text) returns text[] language sql as {names};\n" + "".join(
-        f"create procedure {name}({takes})\nlanguage plpgsql as {retired_registry.block(body).removeprefix('do ')};\n"
+        f"create procedure {name}({takes})\nlanguage plpgsql as {block(body).removeprefix('do ')};\n"
         for name, (takes, body) in used.items()
     )
     return f"\n{HOW}{SET_UP}{made}-- Here ends how it is done.\n"

@@ -73,7 +73,7 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
     Raises RefusedError for a dump from a newer server, FailedError where pg_restore fails: the database holds a part
     then, and is of no use.
     """
-    engine = database.engine_for(url, application_name=server_facts.APPLICATION)
+    engine = database.engine_for(url, application_name=f"{program()} backup")
     with ExitStack() as stack:
         with engine.connect() as connection:
             held = server_facts.rights(connection)

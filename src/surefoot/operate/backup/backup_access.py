@@ -1,5 +1,6 @@
 """May this role back the database up? Asked before anything is started: the programs, and every table's rows."""
 
+from surefoot.program import program
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def ready(url: URL) -> None:
 
     Raises UsageError for the first; for the second RefusedError where row security hides them, else FailedError.
     """
-    engine = database.engine_for(url, application_name=server_facts.APPLICATION)
+    engine = database.engine_for(url, application_name=f"{program()} backup")
     with server_facts.explained(url), engine.connect() as connection:
         preconditions.hidden_rows(connection, preconditions.EVERYWHERE)
         programs(connection, url)

@@ -1,5 +1,6 @@
 """What a database holds, in numbers that a restored one is held to: rows of each table, fingerprint; and its roles."""
 
+from surefoot.program import program
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
-from surefoot.operate.backup.server_facts import APPLICATION
 from surefoot.catalogue.fingerprint import fingerprint, fingerprints
 
 # What an extension brought is not dumped, and neither is what a foreign server holds.
@@ -111,7 +111,7 @@ def contents_of(url: URL, jobs: int, *, expected: Mapping[str, int] | None = Non
     enough for a table where it is the number expected; any other is counted. And the planner's statistics are gathered
     for tables that have none, because the dump had none: without them the first hours would be slow.
     """
-    engine = database.engine_for(url, application_name=APPLICATION)
+    engine = database.engine_for(url, application_name=f"{program()} backup")
 
     def look(tables: Sequence[sa.Row[Any]]) -> dict[str, int]:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -2,7 +2,6 @@
 
 from surefoot.program import program, variable
 import datetime as dt
-import importlib.metadata
 import logging
 import os
 import re
@@ -71,7 +70,7 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
 def _dumped(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> Backup:
     """One try at it."""
     with server_facts.explained(url):
-        engine = database.engine_for(url, application_name=server_facts.APPLICATION)
+        engine = database.engine_for(url, application_name=f"{program()} backup")
         with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as source:
             backup_contents.unlimited(source)
             preconditions.hidden_rows(source, preconditions.EVERYWHERE)
@@ -90,7 +89,7 @@ def _dumped(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -
                 if row.version >= WITH_STATISTICS:
                     arguments.append("--statistics")
                 dumping = dump_programs.start(binary, arguments, url)
-                draft = _beside(dumping, lambda: _describe(source, url, row, started))
+                draft = _beside(dumping, lambda: _describe(source, settings, url, row, started))
                 _wait(dumping, url, settings.backup_folder, jobs)
                 say("Reading it back" + (" and building its schema" if prove else ""))
                 made = _seal(partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs), url if prove else None)
@@ -159,7 +158,7 @@ def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int) -
         raise fault
 
 
-def _describe(source: Connection, url: URL, row: sa.Row[Any], started: dt.datetime) -> Manifest:
+def _describe(source: Connection, settings: Settings, url: URL, row: sa.Row[Any], started: dt.datetime) -> Manifest:
     """The manifest without the tool and its files: what the snapshot holds."""
     held = backup_contents.contents(source)
     owners, grantees = backup_contents.roles(source)
@@ -170,7 +169,7 @@ def _describe(source: Connection, url: URL, row: sa.Row[Any], started: dt.dateti
         server=server_facts.place_of(url),
         server_version=row.version,
         tool="",
-        package=importlib.metadata.version("ourschool"),
+        package=settings.project.version,
         revision=backup_contents.revision(source),
         fingerprint=held.fingerprint,
         schemas=held.schemas,

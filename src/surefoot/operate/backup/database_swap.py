@@ -160,7 +160,8 @@ def nobody_in(admin: Connection, database: str) -> None:
     who = server_facts.connected(admin, database)
     if who:
         raise RefusedError(
-            f"{len(who)} session{'s are' if len(who) > 1 else ' is'} connected to {database}: {server_facts.listed(who)}.",
+            f"{len(who)} session{'s are' if len(who) > 1 else ' is'} connected to {database}: "
+            f"{server_facts.listed(who)}.",
             "Stop the application and run the same command again, or add --disconnect, which ends them.",
         )
 

@@ -12,7 +12,8 @@ from sqlalchemy.engine import URL
 from surefoot import client_programs, database
 from surefoot.errors import FailedError, SurefootError
 from surefoot.operate.backup import backup_access
-from surefoot.operate.backup.server_facts import APPLICATION, name_of
+from surefoot.operate.backup.server_facts import name_of
+from surefoot.program import program as this_program
 from surefoot.runtime.error_translation import without_password
 
 DENIED = re.compile(r"permission denied for (?:table|relation|sequence|schema) (\S+)")
@@ -49,7 +50,7 @@ def start(
 
 def environment(url: URL) -> dict[str, str]:
     """What reaches the program: where and as whom to connect, nothing of it in an argument list."""
-    return database.libpq_environment(url) | {"PGAPPNAME": APPLICATION, "LC_ALL": "C"}
+    return database.libpq_environment(url) | {"PGAPPNAME": f"{this_program()} backup", "LC_ALL": "C"}
 
 
 def connection_string(url: URL) -> str:

@@ -113,7 +113,7 @@ class Unbuildable(FailedError):
 def built_in(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> Built:
     """What became of each entry of the schema. Raises Unbuildable where the dump itself is at fault."""
     built = Built()
-    engine = database.engine_for(scratch, application_name=server_facts.APPLICATION)
+    engine = database.engine_for(scratch, application_name=f"{program()} backup")
     options = (*LEFT_OUT, "--no-statistics") if client_programs.major(pg_restore) >= STATISTICS else LEFT_OUT
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         driver = connection.connection.driver_connection

@@ -62,7 +62,7 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
     Returns the backup of what was there (None where there was nothing) and what could not be had, in words.
     """
     engine = database.engine_for(
-        place.url, application_name=server_facts.APPLICATION, options={"lock_timeout": str(place.settings.lock_timeout)}
+        place.url, application_name=f"{program()} backup", options={"lock_timeout": str(place.settings.lock_timeout)}
     )
     name = server_facts.name_of(place.url)
     with engine.connect() as connection:
@@ -102,7 +102,7 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
 
 def outlook(url: URL, backup: Backup) -> list[str]:
     """What a restore in place by this role would leave as it is, and what it could not bring back, in words."""
-    engine = database.engine_for(url, application_name=server_facts.APPLICATION)
+    engine = database.engine_for(url, application_name=f"{program()} backup")
     with server_facts.explained(url), engine.connect() as connection:
         others = [each for each in clear_database.things(connection) if not each.mine]
         untrusted = set(connection.execute(UNTRUSTED).scalars())
@@ -127,7 +127,8 @@ def outlook(url: URL, backup: Backup) -> list[str]:
         notes.append(f"Restored in place, these would be left as they are: {_listed(others)}.")
     if barred:
         notes.append(
-            f"Restored in place, these would be missing, for only a superuser may make them: {server_facts.listed(barred)}."
+            "Restored in place, these would be missing, for only a superuser may make them: "
+            f"{server_facts.listed(barred)}."
         )
     return notes
 

@@ -7,6 +7,7 @@ from sqlalchemy.engine import URL
 from surefoot import database
 from surefoot.errors import ConnectFailed
 from surefoot.operate.backup import server_facts
+from surefoot.program import program
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,6 @@ def way(url: URL) -> Way:
             may_rename = held.superuser or owner is not False  # None: there is nothing to rename
             return Way(held.role, held.may_create, not (held.may_create and may_rename))
     except ConnectFailed:  # no other database lets us in: there is only this one
-        engine = database.engine_for(url, application_name=server_facts.APPLICATION)
+        engine = database.engine_for(url, application_name=f"{program()} backup")
         with server_facts.explained(url), engine.connect() as connection:
             return Way(server_facts.rights(connection).role, may_create=False, inside=True)

@@ -10,8 +10,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 from surefoot.errors import FailedError, SurefootError
-
-APPLICATION = "ourschool backup"
+from surefoot.program import program
 
 RIGHTS = sa.text("""
     select current_setting('server_version_num')::integer as version,
@@ -102,7 +101,7 @@ def connect_beside(url: URL) -> Connection:
     """
     first: sa.exc.DBAPIError | None = None
     for name in _others(url):
-        engine = database.engine_for(at(url, name), application_name=APPLICATION)
+        engine = database.engine_for(at(url, name), application_name=f"{program()} backup")
         try:
             return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         except sa.exc.DBAPIError as fault:
@@ -115,7 +114,7 @@ def _others(url: URL) -> Iterator[str]:
     """The other databases of the server: those that are everywhere, then those that let the role in."""
     usual = ["postgres", "template1"]
     yield from (name for name in usual if name != name_of(url))
-    engine = database.engine_for(url, application_name=APPLICATION)
+    engine = database.engine_for(url, application_name=f"{program()} backup")
     try:
         with engine.connect() as connection:
             names = connection.execute(OTHERS).scalars().all()

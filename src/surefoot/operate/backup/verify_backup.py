@@ -20,11 +20,10 @@ from surefoot.operate.backup import (
 from surefoot.operate.backup.backup_dump import Say, default_jobs
 from surefoot.operate.backup.manifest_comparison import unequal
 from surefoot.operate.backup.store import Backup
+from surefoot.program import program
 from surefoot.scratch_database import scratch_database
 
 log = logging.getLogger("surefoot")
-
-OTHER_BACKUP = "Take another backup: ourschool backup list shows what there is."
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def verify(url: URL, backup: Backup, *, jobs: int | None = None, say: Say = log.
         faults = list(unequal(backup.manifest, backup_contents.contents_of(trial, jobs)))
     if faults:
         because = f" Of note: {' '.join(notes)}" if notes else ""
-        raise CheckFailed(f"{backup.name} restores to something else: {'; '.join(faults)}.{because}", OTHER_BACKUP)
+        raise CheckFailed(f"{backup.name} restores to something else: {'; '.join(faults)}.{because}", _other_backup())
     if restore_ways.way(url).inside:
         notes += restore_in_place.outlook(url, backup)
     return Verified(backup, len(backup.manifest.rows), backup.manifest.total_rows, tuple(notes))
@@ -91,5 +90,9 @@ def _digest(path: Path) -> str | None:
 def _damaged(backup: Backup, name: str, how: str) -> RefusedError:
     where = name.removeprefix(f"{store.DUMP}/")
     return RefusedError(
-        f"The backup {backup.name} is damaged: {where} {how}. Nothing was restored from it.", OTHER_BACKUP
+        f"The backup {backup.name} is damaged: {where} {how}. Nothing was restored from it.", _other_backup()
     )
+
+
+def _other_backup() -> str:
+    return f"Take another backup: {program()} backup list shows what there is."

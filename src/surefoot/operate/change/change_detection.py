@@ -8,6 +8,7 @@ from sqlalchemy.engine import URL, Connection
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import take
 from surefoot.errors import SurefootError
+from surefoot.program import program
 from surefoot.readonly import heads, look
 from surefoot.runtime import interrupted_run, journal
 
@@ -40,7 +41,7 @@ def stand(connection: Connection) -> Stand:
 def changed(url: URL, before: Stand) -> bool:
     """Whether the database of `url` is another than it was; what cannot be looked at may be."""
     try:
-        with look(url, "ourschool change") as connection:
+        with look(url, f"{program()} change") as connection:
             return stand(connection) != before
     except SurefootError:
         return True

@@ -55,8 +55,8 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
         if len(at) != 1:
             raise UsageError(
                 f"The database stands at {' and '.join(at) or 'no revision'}: there is no one way back from there.",
-                f"python -m {program()} status shows how it stands; python -m alembic downgrade <revision> goes step by "
-                "step.",
+                f"python -m {program()} status shows how it stands; python -m alembic downgrade <revision> goes step "
+                "by step.",
             )
         wanted = _resolved(script, at[0], target)
         steps = _between(script, at[0], wanted)

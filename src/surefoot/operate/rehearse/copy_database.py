@@ -15,10 +15,10 @@ from surefoot.operate.backup import Backup, archive, database_settings, server_f
 from surefoot.operate.backup.backup_contents import contents_of
 from surefoot.operate.backup.backup_dump import Say, default_jobs
 from surefoot.operate.backup.manifest_comparison import unequal
+from surefoot.program import program
 from surefoot.readonly import look
 from surefoot.scratch_database import drop, scratch_database
 
-APPLICATION = "ourschool rehearse"
 SPACE = 0x6F757268
 """First half of the advisory key that the one rehearsal of a database holds."""
 
@@ -41,7 +41,7 @@ def alone(url: URL, say: Say) -> Iterator[Connection]:
     So what is found of earlier ones was left by a killed one, and holds every pupil's record: it is dropped first.
     Raises RefusedError where another rehearsal runs.
     """
-    with look(url, APPLICATION) as first:
+    with look(url, f"{program()} rehearse") as first:
         connection = first.execution_options(isolation_level="AUTOCOMMIT")
         if not connection.execute(ALONE, {"space": SPACE}).one()[0]:
             raise RefusedError(
@@ -63,7 +63,7 @@ def copied(url: URL, made: Backup, say: Say) -> Iterator[Copy]:
     with scratch_database(url, purpose=_purpose(url)) as copy, server_facts.explained(copy):
         say(f"Restoring {made.name} into {place(url, copy)}")
         notes = archive.restore_into(copy, made, default_jobs())
-        engine = database.engine_for(copy, application_name=APPLICATION)
+        engine = database.engine_for(copy, application_name=f"{program()} rehearse")
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             role = server_facts.rights(connection).role
             lost = database_settings.apply(

@@ -21,13 +21,14 @@ from surefoot.operate.change import row_counts
 from surefoot.operate.change.guarded_upgrade import names_at, reach
 from surefoot.operate.pending_names import refuse_strangers
 from surefoot.operate.rehearse import committing_blocks, data_checks, value_hashes
-from surefoot.operate.rehearse.copy_database import APPLICATION, alone, copied, place
+from surefoot.operate.rehearse.copy_database import alone, copied, place
 from surefoot.operate.rehearse.copy_source import Asked, chosen
 from surefoot.operate.rehearse.measurements import stand
 from surefoot.operate.rehearse.rehearsal_result import Cost, Failure, Ran, Rehearsal, WayBack
 from surefoot.operate.rehearse.rehearsal_run import Ways
 from surefoot.operate.rehearse.summary import seconds
 from surefoot.operate.status.revision_list import line
+from surefoot.program import program
 from surefoot.readonly import heads
 from surefoot.revision_catalogues import build
 from surefoot.runtime import interrupted_run, ownership, preconditions, privileges
@@ -114,11 +115,11 @@ def _pending(
 
 @contextmanager
 def _opened(settings: Settings, copy: URL, script: ScriptDirectory, say: Say) -> Iterator[_Copy]:
-    engine = database.engine_for(copy, application_name=APPLICATION, options=value_hashes.SETTINGS)
+    engine = database.engine_for(copy, application_name=f"{program()} rehearse", options=value_hashes.SETTINGS)
     with (
         engine.connect().execution_options(isolation_level="AUTOCOMMIT") as beside,
-        psycopg.connect(database.libpq_url(copy), autocommit=True, application_name=APPLICATION) as sampler,
-        alembic_api.configured(settings, copy, application_name="ourschool rehearsal") as config,
+        psycopg.connect(database.libpq_url(copy), autocommit=True, application_name=f"{program()} rehearse") as sampler,
+        alembic_api.configured(settings, copy, application_name=f"{program()} rehearsal") as config,
     ):
         say("Remembering every value")
         kept = value_hashes.keep(beside)

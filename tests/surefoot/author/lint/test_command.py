@@ -11,7 +11,7 @@ from tests.surefoot.author.lint.chain import Chain, Step, write
 MISSING = """
 import shutil, sys
 {damage}
-from surefoot.cli import main
+from ourschool.cli import main
 sys.argv = ["ourschool", "lint"]
 main()
 """

@@ -6,9 +6,9 @@ import pytest
 
 from ourschool.project import PROJECT
 from surefoot import settings
-from surefoot.runtime.baseline import BASELINE
 from surefoot.settings import Settings
 from tests.ourschool.existing import rows
+from tests.ourschool.history.schools import BASELINE
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.servers import Server
 
-CONFTEST = 'pytest_plugins = ["surefoot.testing"]\n'
+CONFTEST = 'pytest_plugins = ["ourschool.testing"]\n'
 TESTS = """
 import sqlalchemy as sa
 import pytest

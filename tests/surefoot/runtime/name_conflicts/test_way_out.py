@@ -85,7 +85,7 @@ def test_every_command_that_would_run_the_revisions_refuses(school: Database, tm
         rehearsing.rehearse(project(school), school.url, copy_source.Asked(), say=lambda _: None)
     refuses(str(rehearsal.value))
     with pytest.raises(RefusedError) as starting:
-        ensure.ensure_current(school.engine())
+        ensure.ensure_current(school.engine(), PROJECT)
     refuses(str(starting.value))
     school.execute("delete from alembic_version")
     stamp = school.alembic("stamp", BASELINE, status=3).stderr

@@ -1,0 +1,23 @@
+"""The command `ourschool`: the engine's commands, and what only a school has."""
+
+from ourschool.project import PROJECT
+from surefoot import cli
+
+SCHOOL: cli.Commands = {
+    "admin": ("ourschool.cli.admin_command:app", {}),
+    "reset": ("ourschool.cli.reset_command:reset", {}),
+    "seed": ("ourschool.cli.seed_command:seed_school", {}),
+}
+LAST = ("lint", "psql", "pg_dump", "alembic")
+"""Of the engine's, in `--help` below the school's own."""
+
+
+def commands() -> cli.Commands:
+    """All of them, in the order of `--help`."""
+    first = {name: command for name, command in cli.COMMANDS.items() if name not in LAST}
+    return {**first, **SCHOOL, **{name: cli.COMMANDS[name] for name in LAST}}
+
+
+def main() -> None:
+    """Run the command that was typed."""
+    cli.main(PROJECT, commands(), "The database of a school, kept right for years.")

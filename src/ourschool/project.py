@@ -1,0 +1,32 @@
+"""The one project of this school: what the engine is given to work on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ourschool.companions import COMPANIONS
+from surefoot.project import Project
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+
+PACKAGE = Path(__file__).parent
+CHECKOUT = PACKAGE.parents[1]
+INSTALLED = PACKAGE / "installed"
+"""What the wheel carries: alembic.ini and alembic/."""
+IN_CHECKOUT = (CHECKOUT / "alembic.ini").exists()
+
+
+def _metadata() -> "MetaData":
+    from ourschool.models import metadata  # noqa: PLC0415  # a start of the application does not wait for the models
+
+    return metadata
+
+
+PROJECT = Project(
+    name="ourschool",
+    home=CHECKOUT if IN_CHECKOUT else INSTALLED,
+    load_metadata=_metadata,
+    workplace=CHECKOUT if IN_CHECKOUT else Path.cwd(),
+    baseline="cd0edd614cc5",
+    companions=COMPANIONS,
+)

@@ -1,0 +1,1 @@
+"""Migrations of an Alembic project on PostgreSQL that stall nobody and lose nothing: the engine under any project."""

@@ -1,0 +1,1 @@
+"""What env.py calls: one Alembic command, from its door to the journal."""
