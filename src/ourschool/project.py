@@ -29,4 +29,5 @@ PROJECT = Project(
     workplace=CHECKOUT if IN_CHECKOUT else Path.cwd(),
     baseline="cd0edd614cc5",
     companions=COMPANIONS,
+    guide="MIGRATIONS.md",
 )

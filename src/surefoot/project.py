@@ -42,6 +42,8 @@ class Project:
     scripts: str = "alembic"
     """The folder of env.py, below `home`."""
     companions: Mapping[str, Companion] = field(default_factory=dict)
+    guide: str = ""
+    """The page for who migrates, which errors name and `check` looks into; empty where there is none."""
 
     @property
     def prefix(self) -> str:

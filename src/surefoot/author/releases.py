@@ -1,4 +1,4 @@
-"""What is out in schools: the committed list of revisions with the SHA-256 of their files, which never change again."""
+"""What is out: the committed list of revisions with the SHA-256 of their files, which never change again."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from surefoot.settings import Settings
 
 HEADER = """\
-# Revisions that are out in schools, and the SHA-256 of their files. A file that is listed never changes again: correct
+# Revisions that are out, and the SHA-256 of their files. A file that is listed never changes again: correct
 # it by a new revision. `check --release` adds what is new, once everything else of the check holds.
 """
 
@@ -39,7 +39,7 @@ def problems(settings: Settings, script: ScriptDirectory) -> Iterator[str]:
     present = sums(script)
     for revision, digest in listed(settings).items():
         if revision not in present:
-            yield f"{revision} was released and is gone: schools have it in alembic_version. Put its file back."
+            yield f"{revision} was released and is gone: databases have it in alembic_version. Put its file back."
         elif present[revision] != digest:
             yield f"{revision} was released and its file changed since. Put it back, and correct it by a new revision."
 

@@ -15,7 +15,7 @@ from surefoot.autogenerate.directives import Changes
 from surefoot.autogenerate.revision_plan import plan
 from surefoot.autogenerate.server_queries import Facts
 
-PLUGIN = "ourschool.autogenerate"
+PLUGIN = "surefoot.autogenerate"
 """What env.py gives to `autogenerate_plugins`."""
 
 __all__ = ["PLUGIN", "compare", "render"]

@@ -17,7 +17,7 @@ from surefoot.catalogue.scratch_schema import built_from_models, catalogue_of
 
 
 def is_the_schools(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:  # noqa: ARG001
-    """Alembic's `include_name`: autogenerate leaves alone what is not the school's: bookkeeping, retired columns."""
+    """Alembic's `include_name`: autogenerate leaves alone bookkeeping and retired columns."""
     if kind == "column":
         return not (name or "").startswith(RETIRED)
     return not (kind == "table" and name in BOOKKEEPING)

@@ -21,7 +21,7 @@ Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Connectio
 
 @app.callback()
 def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
-    """Back up the database while the school goes on.
+    """Back up the database while the application goes on.
 
     Example: surefoot backup --jobs 2
 

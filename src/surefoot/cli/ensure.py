@@ -20,7 +20,7 @@ def ensure(
 ) -> None:
     """Bring the database up to date, or say that it is; anything else is an exit status that stops a start script.
 
-    Example: surefoot ensure && exec gunicorn school:app
+    Example: surefoot ensure && exec gunicorn app:app
     """
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
     chosen = here(database_url)

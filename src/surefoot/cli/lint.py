@@ -1,4 +1,4 @@
-"""`surefoot lint`: what in a revision would hurt the school's users, and what to write instead."""
+"""`surefoot lint`: what in a revision would hurt the users, and what to write instead."""
 
 from typing import Annotated
 

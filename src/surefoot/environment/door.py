@@ -22,7 +22,7 @@ def main(project: Project, alembic: ModuleType) -> None:
     config = alembic.config
     folder = Path(config.config_file_name).parent if config.config_file_name else project.home
     project = project if folder == project.home else project.at(folder)
-    speak_for(project.name, project.prefix)
+    speak_for(project)
     with run.reporting(config):
         if alembic.is_offline_mode():
             _printed(project, alembic)

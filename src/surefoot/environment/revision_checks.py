@@ -14,6 +14,7 @@ from surefoot.autogenerate import model_differences
 from surefoot.autogenerate.directives import Changes
 from surefoot.catalogue.differences import Difference
 from surefoot.errors import CheckFailed
+from surefoot.program import guide
 from surefoot.project import newest
 from surefoot.runtime import preconditions
 
@@ -99,7 +100,7 @@ def _report(difference: Difference) -> None:
         raise CheckFailed(
             _listed("The database is not what the models say", difference.deviations),
             'python -m alembic revision --autogenerate -m "..." writes what makes up for it; '
-            "what it cannot write it marks. MIGRATIONS.md, 'No changes detected', has the causes.",
+            f"what it cannot write it marks.{guide('No changes detected', ', has the causes')}",
         )
 
 

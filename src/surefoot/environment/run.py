@@ -211,7 +211,7 @@ class Run:
         preconditions.before_a_run(
             preconditions.Asked(
                 context.connection, script, heads, steps, upward, forced=self._forced(),
-                proved=self.config.attributes.get("proved") is True, alone=True,
+                proved="proved" in self.config.attributes, alone=True,
             )
         )  # fmt: skip
         if not steps:
@@ -220,7 +220,8 @@ class Run:
         assert self.plan is not None
         self.plan.towards = _towards(context, steps)
         adopted = self.settings.project.baseline
-        if adopted and any(step.info.is_stamp and adopted in step.info.destination_revision_ids for step in steps):
+        stamps = any(step.info.is_stamp and adopted in step.info.destination_revision_ids for step in steps)
+        if adopted and stamps and self.config.attributes.get("proved") != adopted:
             baseline.refuse_another(context.connection, script, adopted, forced=self._forced())
         if not all(step.info.is_stamp for step in steps):
             tables = _tables(context)

@@ -1,4 +1,4 @@
-"""Online operations: `op.…` directives that never stall the school's users and may be cut off and run again.
+"""Online operations: `op.…` directives that never stall the users and may be cut off and run again.
 
 Importing this package registers them with Alembic; env.py does, so a revision file imports nothing of ours. Each does
 its work in transactions of its own, so the revision's transaction is committed before it and begun anew after it: plain

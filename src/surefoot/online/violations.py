@@ -85,7 +85,7 @@ def refuse(broken: Broken | None, table: Table, what: str) -> None:
         count = "1 row" if broken.rows == 1 else f"{broken.rows} rows"
         raise RefusedError(
             f"{count} of {table.name} would break {what}: {broken.sample}.",
-            "Correct these rows, in a revision before this one where every school may have them, "
+            "Correct these rows, in a revision before this one where other databases may have them, too, "
             "and run the same command again; nothing was changed.",
         )
 

@@ -45,7 +45,7 @@ def ensure_current(target: Engine | Connection, project: Project, *, when_behind
     that is refused; FailedError where a revision failed or the server cannot be reached. The application must not start
     then.
     """
-    speak_for(project.name, project.prefix)
+    speak_for(project)
     log = logging.getLogger(project.name)
     started = time.perf_counter()
     log.info("Checking the database.")

@@ -1,6 +1,6 @@
 """Schema `set_aside`, where adopt of earlier versions moved what was not expected, and its foreign keys with it.
 
-A row of the school's that such a table points to cannot be deleted.
+A row of the application's that such a table points to cannot be deleted.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ TIES = sa.text("""
 
 
 def foreign_keys(connection: Connection) -> Iterator[tuple[str, str]]:
-    """What still ties the school's tables to the schema, each with the statement that lets go of it."""
+    """What still ties the application's tables to the schema, each with the statement that lets go of it."""
     for row in connection.execute(HELD):
         yield (
             f"{row.table} points to {row.referent} by {row.name}, though it is set aside: rows of {row.referent} that "
@@ -48,7 +48,7 @@ def foreign_keys(connection: Connection) -> Iterator[tuple[str, str]]:
 def let_go(connection: Connection, name: str) -> None:
     """Drop the foreign keys that point to the table, before it is dropped; nothing where it is in another schema.
 
-    `name` is its quoted name. What was moved there is not the school's, so nothing of the school's relies on it.
+    `name` is its quoted name. What was moved there is not the application's, so nothing of it relies on it.
     """
     for tie in connection.execute(TIES, {"name": name}).all():
         as_it_is(connection, f"alter table {tie.table} drop constraint {tie.name}")

@@ -1,5 +1,6 @@
 """The baseline that an existing database is stamped with, and whether a database is it."""
 
+import inspect
 import logging
 
 from alembic.operations import Operations
@@ -12,8 +13,15 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import take
 from surefoot.catalogue.scratch_schema import catalogue_of
 from surefoot.errors import RefusedError
+from surefoot.program import program
+from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 
 log = logging.getLogger("surefoot")
+
+
+def in_parts(script: ScriptDirectory, revision: str) -> bool:
+    """Whether the baseline's upgrade commits on its way, as autogenerate writes it: then no scratch schema will do."""
+    return bool(COMMITS_IN_PARTS.search(inspect.getsource(script.get_revision(revision).module.upgrade)))
 
 
 def catalogue(connection: Connection, script: ScriptDirectory, revision: str) -> Catalogue:
@@ -32,6 +40,14 @@ def refuse_another(connection: Connection, script: ScriptDirectory, revision: st
 
     What it has beyond the baseline is only told.
     """
+    if in_parts(script, revision):
+        if forced:
+            log.warning("Stamped unseen (-x force=yes): the baseline works in parts.")
+            return
+        raise RefusedError(
+            f"A stamp cannot prove this database equal to the baseline {revision}, which works in parts.",
+            f"python -m {program()} adopt builds it in a database of its own, compares, and stamps.",
+        )
     difference = compare(catalogue(connection, script, revision), take(connection))
     for line in difference.beyond:
         log.warning("Beyond the baseline: %s", line)

@@ -124,7 +124,7 @@ def begin(connection: Connection) -> None:
 
 
 def forget(connection: Connection, revision: str) -> None:
-    """The revision is done, as part of the transaction that says so: what it made is the school's now."""
+    """The revision is done, as part of the transaction that says so: what it made is the application's now."""
     if connection.info.get(TABLE) == NONE:
         return  # a look for each revision would cost more than the rest
     if connection.info.get(TABLE) == NOTED or connection.execute(THERE).first() is not None:

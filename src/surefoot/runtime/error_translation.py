@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 
 from surefoot.database import explain
 from surefoot.errors import AttentionError, CheckFailed, FailedError, SurefootError, UsageError
-from surefoot.program import program, variable
+from surefoot.program import program, variable, versions
 from surefoot.runtime.journal import Entry
 from surefoot.runtime.lock_retry import gave_way
 
@@ -66,7 +66,7 @@ class Left:
         if self.parts:
             yield (
                 f"Revision {entry.revision} was not finished. What it has done is kept, and continued when you run the "
-                "same command again. The school can work meanwhile."
+                "same command again. The application can work meanwhile."
             )
 
     def named(self, revision: str) -> str:
@@ -120,8 +120,8 @@ def _revision_file(fault: BaseException, frames: traceback.StackSummary) -> Usag
         )
     if isinstance(fault, KeyError) and frames and Path(frames[-1].filename).parts[-2:] == ("script", "revision.py"):
         return UsageError(
-            f"A revision names {fault.args[0]!r} as the one before it, but no file in alembic/versions has that id.",
-            "Bring the missing file back (git log --diff-filter=D -- alembic/versions), or correct down_revision.",
+            f"A revision names {fault.args[0]!r} as the one before it, but no file in {versions()} has that id.",
+            f"Bring the missing file back (git log --diff-filter=D -- {versions()}), or correct down_revision.",
         )
     return None
 
@@ -149,7 +149,7 @@ def _command(fault: CommandError) -> SurefootError:
     elif isinstance(cause, ResolutionError) and str(cause).startswith("Multiple revisions"):
         text = str(cause)
     elif isinstance(cause, ResolutionError) and text.startswith("Can't locate"):
-        text = f"There is no revision {cause.argument!r} in alembic/versions"
+        text = f"There is no revision {cause.argument!r} in {versions()}"
     elif "not up to date" in text:
         text = "The database is behind the revisions, so a comparison would find what is already written"
         remedy = "python -m alembic upgrade head, then the same command again."

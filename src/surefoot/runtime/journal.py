@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 metadata = sa.MetaData()
-"""Not the school's: the journal is bookkeeping like `alembic_version`, and no part of what makes databases equal."""
+"""The journal is bookkeeping like `alembic_version`, and no part of what makes databases equal."""
 
 table = sa.Table(
     "migration_journal",

@@ -66,7 +66,7 @@ class Watch:
 def watching(connection: Connection, pid: int) -> Iterator[Watch]:
     """Watch server process `pid` from `connection` (AUTOCOMMIT, used by nobody else inside the block)."""
     watch = Watch(connection, pid)
-    thread = threading.Thread(target=watch.run, name="ourschool-blockers", daemon=True)
+    thread = threading.Thread(target=watch.run, name="surefoot-blockers", daemon=True)
     thread.start()
     try:
         yield watch

@@ -1,4 +1,4 @@
-"""One owner for the whole school: who migrates is the owner, or a superuser, who then works as the owner."""
+"""One owner for all tables: who migrates is the owner, or a superuser, who then works as the owner."""
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
@@ -61,35 +61,35 @@ select 'database ' || current_database()
  where to_regnamespace('retired') is null
    and not has_database_privilege(current_database(), 'CREATE')
 """
-"""What revisions make things in: the school's schema, and the database for schema `retired`."""
+"""What revisions make things in: the tables' schema, and the database for schema `retired`."""
 
 
-def refuse_others(connection: Connection, school: Collection[str]) -> None:
+def refuse_others(connection: Connection, tables: Collection[str]) -> None:
     """Refuse to change tables for one who does not own them: what such a role creates would be the wrong one's.
 
-    `school` names the tables that count; all of the schema where it has none of them. A superuser may.
+    `tables` names the tables that count; all of the schema where it has none of them. A superuser may.
     """
-    others = _of_others(connection, school)
+    others = _of_others(connection, tables)
     if not others:
         return
     me, login = connection.exec_driver_sql(WHO).one()
     raise RefusedError(
-        f"{me} would migrate, but of the school's tables {_belong(others)}: what it creates would belong to the wrong "
+        f"{me} would migrate, but of the tables {_belong(others)}: what it creates would belong to the wrong "
         "role.",
         f"{_remedy(login, _owners(others), may_be=all(row.may_be for row in others))} Nothing was changed.",
     )
 
 
-def lacking(connection: Connection, school: Collection[str]) -> str | None:
+def lacking(connection: Connection, tables: Collection[str]) -> str | None:
     """Which right the role of `connection` lacks to run an upgrade, in one sentence; None where it lacks none.
 
     For one who only asks, as `refuse_others` is for one who is about to do it.
     """
     me, _ = connection.exec_driver_sql(WHO).one()
-    others = _of_others(connection, school)
+    others = _of_others(connection, tables)
     if others:
         return (
-            f"The role {me} could not run this upgrade itself: of the school's tables {_belong(others)}, and only who "
+            f"The role {me} could not run this upgrade itself: of the tables {_belong(others)}, and only who "
             "owns them may change them"
         )
     missing = connection.exec_driver_sql(CREATES).scalars().all()
@@ -99,14 +99,14 @@ def lacking(connection: Connection, school: Collection[str]) -> str | None:
 
 
 @contextmanager
-def as_the_owner(driver: psycopg.Connection[Any], school: Collection[str], *, in_transaction: bool) -> Iterator[str]:
-    """Let a superuser work as the owner of the school inside the block: all that is made is the owner's then.
+def as_the_owner(driver: psycopg.Connection[Any], tables: Collection[str], *, in_transaction: bool) -> Iterator[str]:
+    """Let a superuser work as the owner of the tables inside the block: all that is made is the owner's then.
 
     Yields the role as which the work is done, whoever set it.
 
     Where the owner could not do it, the superuser goes on as before, and it is said.
     """
-    owner = _stands_for(driver, school)
+    owner = _stands_for(driver, tables)
     before = _set_role(driver, owner) if owner is not None else None
     (role,) = driver.execute("select current_user::text").fetchone() or ("",)
     if not in_transaction:
@@ -124,16 +124,16 @@ def as_the_owner(driver: psycopg.Connection[Any], school: Collection[str], *, in
             _set_role(driver, before)
 
 
-def _stands_for(driver: psycopg.Connection[Any], school: Collection[str]) -> str | None:
+def _stands_for(driver: psycopg.Connection[Any], tables: Collection[str]) -> str | None:
     with driver.cursor(row_factory=psycopg.rows.namedtuple_row) as cursor:
-        owned = _of(school, cursor.execute(OWNED, {"books": sorted(BOOKKEEPING)}).fetchall())
+        owned = _of(tables, cursor.execute(OWNED, {"books": sorted(BOOKKEEPING)}).fetchall())
     owners = {row.owner for row in owned}
     if len(owners) != 1 or owned[0].mine or not owned[0].superuser:
         return None
     owner = str(owned[0].owner)
     if not owned[0].able:
         log.warning(
-            "The school belongs to %s, whom row security that is forced, or a right to create that is missing, would "
+            "The tables belong to %s, whom row security that is forced, or a right to create that is missing, would "
             "keep from a part of this. So it is done as you, and what it makes is yours: %s gets rights on it.",
             owner, owner,
         )  # fmt: skip
@@ -152,9 +152,9 @@ def _set_role(driver: psycopg.Connection[Any], role: str) -> str:
     return str(row[0])
 
 
-def _of_others(connection: Connection, school: Collection[str]) -> list[Any]:
+def _of_others(connection: Connection, tables: Collection[str]) -> list[Any]:
     owned = list(connection.exec_driver_sql(OWNED, {"books": sorted(BOOKKEEPING)}))
-    others = [row for row in _of(school, owned) if not row.mine]
+    others = [row for row in _of(tables, owned) if not row.mine]
     return [] if others and others[0].superuser else others
 
 
@@ -168,8 +168,8 @@ def _belong(others: Sequence[Any]) -> str:
     return f"{len(others)} belong to {' and '.join(_owners(others))} ({shown}{more})"
 
 
-def _of(school: Collection[str], owned: list[Any]) -> list[Any]:
-    return [row for row in owned if row.name in school] or owned
+def _of(tables: Collection[str], owned: list[Any]) -> list[Any]:
+    return [row for row in owned if row.name in tables] or owned
 
 
 def _remedy(login: str, owners: list[str], *, may_be: bool) -> str:

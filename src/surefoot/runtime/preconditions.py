@@ -16,7 +16,7 @@ from surefoot.catalogue import packaged
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.reader import BOOKKEEPING, read, take
 from surefoot.errors import RefusedError, UsageError
-from surefoot.program import program
+from surefoot.program import guide, program
 from surefoot.runtime import error_translation, interrupted_run, journal, name_conflicts
 from surefoot.runtime.migration_plan import Step
 from surefoot.servers import permission_denied
@@ -72,7 +72,7 @@ def before_a_run(asked: Asked) -> None:
     too_long(revision for step in asked.steps for revision in step.to_revisions_no_deps)
     if asked.writes and asked.steps:
         read_only(asked.connection)
-    unversioned_with_tables(asked.connection, asked.heads, asked.steps)
+    unversioned_with_tables(asked)
     if not all(step.info.is_stamp for step in asked.steps):
         hidden_rows(asked.connection)
     if asked.upward:
@@ -178,17 +178,20 @@ def unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
             )
 
 
-def unversioned_with_tables(connection: Connection, heads: Collection[str], steps: Sequence[Step]) -> None:
-    """Refuse to migrate over tables that Alembic knows nothing of; an empty database and a stamp may pass."""
-    if heads or all(step.info.is_stamp for step in steps):
+def unversioned_with_tables(asked: Asked) -> None:
+    """Refuse to migrate over tables that Alembic knows nothing of; an empty database and a stamp may pass.
+
+    So may a first revision that works in parts and was cut off: it goes on with the tables that it has made.
+    """
+    if asked.heads or all(step.info.is_stamp for step in asked.steps):
         return
-    tables = [name for (name,) in connection.execute(TABLES) if name not in BOOKKEEPING]
-    if tables:
+    tables = [name for (name,) in asked.connection.execute(TABLES) if name not in BOOKKEEPING]
+    if tables and interrupted_run.find(asked.connection, asked.script, asked.heads) is None:
         shown = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
         raise RefusedError(
             f"The database has tables ({shown}) but no revision: migrating over them would fail half-way or worse.",
-            f"Back up, then prove it equal to the baseline and stamp it: python -m {program()} adopt. "
-            "MIGRATIONS.md, 'An existing database', has the whole road.",
+            f"Back up, then prove it equal to the baseline and stamp it: python -m {program()} adopt."
+            f"{guide('An existing database', ', has the whole road')}",
         )
 
 

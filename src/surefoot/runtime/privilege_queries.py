@@ -1,4 +1,4 @@
-"""What other roles may do with the school's tables, asked of PostgreSQL's catalogue."""
+"""What other roles may do with the tables, asked of PostgreSQL's catalogue."""
 
 import sqlalchemy as sa
 
@@ -16,11 +16,11 @@ select c.oid, c.relname::text as name, c.relowner
 """
 # Whoever migrates needs nothing. The owner of a table, where it is another, has all without any grant.
 HELD = sa.text(f"""
-with school as ({TABLES})
-select school.oid, school.name, coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_type as privilege,
+with tables as ({TABLES})
+select tables.oid, tables.name, coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_type as privilege,
        g.is_grantable as grantable
-  from school
-  join pg_class c on c.oid = school.oid
+  from tables
+  join pg_class c on c.oid = tables.oid
  cross join lateral aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as g
   left join pg_roles r on r.oid = g.grantee
  where g.grantee <> current_user::regrole
@@ -35,7 +35,7 @@ select distinct coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_ty
   left join pg_roles r on r.oid = g.grantee
  where d.defaclobjtype = 'r'
    and d.defaclnamespace in (0, current_schema()::regnamespace)
-   and d.defaclrole in (select relowner from ({TABLES}) as school)
+   and d.defaclrole in (select relowner from ({TABLES}) as tables)
    and g.grantee <> current_user::regrole
    and (g.grantee = 0 or r.oid is not null)
 """)  # noqa: S608

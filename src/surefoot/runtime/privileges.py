@@ -20,7 +20,7 @@ log = logging.getLogger("surefoot")
 
 SHOWN = 5
 MUCH = 4
-"""A role that has rights on a quarter of the tables is one that works with the school, not one that looks at a few."""
+"""A role that has rights on a quarter of the tables works with the database, and does not look at a few."""
 
 NEEDED = {"sequence": "usage", "function": "execute", "type": "usage"}
 
@@ -46,7 +46,7 @@ class Right:
 
 @dataclass(frozen=True)
 class Lacking:
-    """A role that works with the school and has no right at all on some tables."""
+    """A role that works with the database and has no right at all on some tables."""
 
     role: str
     has: int
@@ -72,17 +72,17 @@ class Lacking:
 class Rights:
     """The rights of one run: read before its first step, given to what the steps make, in their own transactions.
 
-    `school` names the tables that count as the school's; all of the schema where it is None or has none of them.
+    `names` names the tables that count as the application's; all of the schema where it is None or has none of them.
     Raises UsageError for an application's role that the server does not have.
     """
 
     def __init__(
-        self, connection: Connection, school: Collection[str] | None = None, named: ApplicationRole | None = None
+        self, connection: Connection, names: Collection[str] | None = None, named: ApplicationRole | None = None
     ) -> None:
         known = connection.execute(ask.KNOWN).scalars().all()
         self._known = set(known)
-        self.following = following(connection, school)
-        self._without = left_out(connection, school)
+        self.following = following(connection, names)
+        self._without = left_out(connection, names)
         self._made: list[str] = []
         if named is not None and _exists(connection, named):
             of_others = tuple(each for each in self.following if each.role != named.name)
@@ -128,9 +128,9 @@ class Rights:
                 _grant(connection, what, f"{kind} {', '.join(names)}", right.identifier)
 
 
-def following(connection: Connection, school: Collection[str] | None = None) -> tuple[Right, ...]:
-    """What each other role has on every table of the school, and what new ones would have by default."""
-    tables, held = _held(connection, school)
+def following(connection: Connection, names: Collection[str] | None = None) -> tuple[Right, ...]:
+    """What each other role has on every table, and what new ones would have by default."""
+    tables, held = _held(connection, names)
     found = {
         role: Right(role, _common(by_table, grantable=False), _common(by_table, grantable=True))
         for role, by_table in held.items()
@@ -143,9 +143,9 @@ def following(connection: Connection, school: Collection[str] | None = None) -> 
     return tuple(sorted((each for each in found.values() if each.privileges), key=lambda each: each.role))
 
 
-def lacking(connection: Connection, school: Collection[str] | None = None) -> tuple[Lacking, ...]:
-    """The roles that have rights on a good part of the school's tables and none at all on others."""
-    tables, held = _held(connection, school)
+def lacking(connection: Connection, names: Collection[str] | None = None) -> tuple[Lacking, ...]:
+    """The roles that have rights on a good part of the tables and none at all on others."""
+    tables, held = _held(connection, names)
     return tuple(
         Lacking(
             role,
@@ -159,10 +159,10 @@ def lacking(connection: Connection, school: Collection[str] | None = None) -> tu
     )
 
 
-def left_out(connection: Connection, school: Collection[str] | None = None) -> tuple[str, ...]:
-    """The roles that have rights on a good part of the school's tables, and no one right on all of them."""
-    follow = {right.role for right in following(connection, school)}
-    tables, held = _held(connection, school)
+def left_out(connection: Connection, names: Collection[str] | None = None) -> tuple[str, ...]:
+    """The roles that have rights on a good part of the tables, and no one right on all of them."""
+    follow = {right.role for right in following(connection, names)}
+    tables, held = _held(connection, names)
     return tuple(
         role for role, by_table in sorted(held.items()) if role not in follow and len(by_table) * MUCH >= len(tables)
     )
@@ -180,10 +180,10 @@ Held = dict[str, dict[str, dict[str, bool]]]
 """Of each role by table: its privileges, and whether it may pass them on."""
 
 
-def _held(connection: Connection, school: Collection[str] | None) -> tuple[dict[str, int], Held]:
+def _held(connection: Connection, names: Collection[str] | None) -> tuple[dict[str, int], Held]:
     every = connection.execute(sa.text(ask.TABLES), {"bookkeeping": sorted(BOOKKEEPING)}).all()
     tables = {row.name: row.oid for row in every}
-    tables = {name: oid for name, oid in tables.items() if name in (school or ())} or tables
+    tables = {name: oid for name, oid in tables.items() if name in (names or ())} or tables
     held: Held = {}
     for row in connection.execute(ask.HELD, {"bookkeeping": sorted(BOOKKEEPING)}):
         if row.name in tables:
@@ -212,7 +212,7 @@ def _grant(connection: Connection, what: str, on: str, to: sql.Composable) -> No
 
 
 def _at_the_door(connection: Connection, right: Right) -> None:
-    """Whom a setting names may be new to the school: it needs the schema, and `ensure_current` reads the revision."""
+    """Whom a setting names may be new to the database: it needs the schema, and `ensure_current` reads the revision."""
     schema, may_enter, may_read = connection.execute(ask.DOOR, {"role": right.role}).one()
     if not may_enter:
         _grant(connection, "usage", f"schema {schema}", right.identifier)

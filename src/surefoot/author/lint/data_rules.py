@@ -1,4 +1,4 @@
-"""Rules on the school's rows: changed in one statement, lost, or copied by a rewrite of the table."""
+"""Rules on the database's rows: changed in one statement, lost, or copied by a rewrite of the table."""
 
 from collections.abc import Iterator
 

@@ -22,7 +22,7 @@ WHY_ASKS = (
 )
 SAFE = """# one schema everywhere; let the data depend on the environment, where something must:
 op.add_column("settings", sa.Column("banner", sa.Text(), server_default=""), if_not_exists=True)
-if os.environ.get("SCHOOL_DEMO"):
+if os.environ.get("DEMO"):
     op.execute("insert into ... on conflict do nothing")"""
 
 ASKS = frozenset({"current_database", "current_user", "session_user", "current_role", "current_catalog",

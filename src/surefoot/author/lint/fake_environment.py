@@ -1,6 +1,6 @@
 """Other surroundings for a second run: what a revision asks of the machine it runs on is answered differently.
 
-Only questions that a revision file asks itself are answered so; Alembic, SQLAlchemy and ourschool see the truth.
+Only questions that a revision file asks itself are answered so; Alembic, SQLAlchemy and the engine see the truth.
 """
 
 import getpass

@@ -17,6 +17,7 @@ from surefoot.author.lint.sql_tokens import Words
 from surefoot.author.lint.statement_info import target
 from surefoot.author.lint.statement_recorder import Recording, Statement
 from surefoot.errors import FailedError, UsageError
+from surefoot.program import extra
 
 LEFT_OUT = {
     "adding-field-with-default": "rewrites-table has seen whether the table was rewritten",
@@ -138,7 +139,7 @@ def _section(recording: Recording, statements: list[Statement]) -> _Section:
 
 
 def _run(program: str, sections: list[_Section], version: str) -> list[tuple[int, dict[str, str]]]:
-    with tempfile.TemporaryDirectory(prefix="ourschool-lint-") as folder:
+    with tempfile.TemporaryDirectory(prefix="surefoot-lint-") as folder:
         files = [Path(folder) / f"{number}.sql" for number in range(len(sections))]
         for file, section in zip(files, sections, strict=True):
             file.write_text(section.text, encoding="utf-8")
@@ -160,6 +161,7 @@ def _program() -> str:
     found = beside or shutil.which("squawk", path=str(Path(sys.executable).parent)) or shutil.which("squawk")
     if found is None:
         raise UsageError(
-            "squawk is not installed, and lint hands it the SQL.", "Install it: python -m pip install squawk-cli"
+            "squawk is not installed, and lint hands it the SQL.",
+            f"Install the extra that brings squawk-cli: python -m pip install {extra('author')}.",
         )
     return found

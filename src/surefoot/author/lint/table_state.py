@@ -62,7 +62,7 @@ class Relation:
 
     @property
     def is_table(self) -> bool:
-        """Whether it holds rows of the school's: bookkeeping of migrations does not."""
+        """Whether it holds rows of the application's: bookkeeping of migrations does not."""
         return self.kind in {"r", "p"} and self.name not in BOOKKEEPING
 
     def __str__(self) -> str:

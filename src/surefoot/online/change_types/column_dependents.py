@@ -121,7 +121,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger of the school's, by the columns' own names."""
+    """A trigger of the application's, by the columns' own names."""
 
     name: str
     definition: str

@@ -161,8 +161,8 @@ def _pending(script: ScriptDirectory, revision: str) -> list[Script]:
 def _expected(
     settings: Settings, url: URL, connection: Connection, script: ScriptDirectory, revision: str
 ) -> Catalogue:
-    """The baseline is one transaction and needs no database of its own; a later revision may work in parts."""
-    if revision == settings.project.baseline:
+    """A baseline of one transaction needs no database of its own; what works in parts does."""
+    if revision == settings.project.baseline and not baseline.in_parts(script, revision):
         return baseline.catalogue(connection, script, revision)
     return build.catalogue(settings, url, revision)
 
@@ -172,5 +172,5 @@ def _stamp(config: Config, settings: Settings, url: URL, revision: str, before: 
     if before == (revision,):
         return
     engine = database.engine_for(url, application_name=f"{program()} migrate", options=server_settings(settings))
-    config.attributes |= {"connection": engine, "proved": True}
+    config.attributes |= {"connection": engine, "proved": revision}
     command.stamp(config, revision, purge=bool(before))

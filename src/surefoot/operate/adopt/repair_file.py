@@ -62,7 +62,7 @@ def text(heading: str, findings: Sequence[Finding], *, decided: bool) -> str:
 
 
 def write(path: Path, content: str) -> None:
-    """Write a new file that only its owner can read: it shows what a school's database is like.
+    """Write a new file that only its owner can read: it shows what the database is like.
 
     Raises UsageError where the file is there already, FailedError where it cannot be written.
     """

@@ -19,7 +19,7 @@ from surefoot.operate.adopt.adopt_findings import Finding, Group, Phase, Repair,
 from surefoot.operate.adopt.repair_companions import Thing
 from surefoot.runtime.name_conflicts import Stranger
 
-GIVE_BACK = "python -m ourschool adopt --give-back, as soon as the database is adopted"
+GIVE_BACK = "adopt --give-back, as soon as the database is adopted"
 RENAMED = "it gets another name, and goes on working under it"
 TYPES = {"range type": "type", "multirange type": "type", "composite type": "type"}
 ROUTINES = {"window function": "function"}

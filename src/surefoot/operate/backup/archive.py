@@ -154,7 +154,7 @@ def within_reach(
 def only_these(listing: str, without: Collection[int]) -> Iterator[str]:
     """The option by which pg_restore restores what `listing` has, `without` the entries of these numbers."""
     kept = [line for line in listing.splitlines() if _number(line) not in without]
-    with tempfile.NamedTemporaryFile("w", prefix="ourschool-list-", suffix=".txt", encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile("w", prefix="surefoot-list-", suffix=".txt", encoding="utf-8") as file:
         file.write("\n".join(kept) + "\n")
         file.flush()
         yield f"--use-list={file.name}"

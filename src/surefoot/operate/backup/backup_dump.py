@@ -42,7 +42,7 @@ SNAPSHOT = sa.text("""
 
 
 def default_jobs() -> int:
-    """As many connections as processors, four at most: a school's server has other things to do."""
+    """As many connections as processors, four at most: a server has other things to do."""
     return max(1, min(4, os.cpu_count() or 1))
 
 

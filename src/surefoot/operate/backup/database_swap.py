@@ -45,7 +45,7 @@ SUBSCRIPTIONS = sa.text("""
 
 
 class Kind(StrEnum):
-    """What a database beside the school's is."""
+    """What a database beside the real one is."""
 
     RESTORING = "restoring"
     """Being restored, or left by a restore that was killed."""
@@ -57,7 +57,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Aside:
-    """A database that a restore set beside the school's."""
+    """A database that a restore set beside the real one."""
 
     name: str
     kind: Kind
@@ -67,7 +67,7 @@ class Aside:
 
 
 def name_for(database: str, kind: Kind, now: dt.datetime) -> str:
-    """The name of such a database: `school_before_20261121T120000Z`; of a long name its beginning and a hash."""
+    """The name of such a database: `shop_before_20261121T120000Z`; of a long name its beginning and a hash."""
     return f"{_stem(database)}_{kind}_{now.strftime(TIME)}"
 
 
@@ -226,7 +226,7 @@ def _ending_sessions(url: URL, databases: list[str]) -> Iterator[None]:
     with server_facts.connect_beside(url) as connection:  # faults are for who renames to understand
         for each in databases:
             server_facts.disconnect(connection, each)
-        thread = threading.Thread(target=run, args=(connection,), name="ourschool-disconnect", daemon=True)
+        thread = threading.Thread(target=run, args=(connection,), name="surefoot-disconnect", daemon=True)
         thread.start()
         try:
             yield

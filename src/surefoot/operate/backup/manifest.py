@@ -17,8 +17,12 @@ NAME = "manifest.json"
 FORMAT = 1
 SEAL = "manifest_sha256"
 PROOF = "proof"
-WITHOUT_PROOF = "it was made by a version of ourschool that did not build its schema"
 """Not in the manifests of older versions."""
+
+
+def without_proof() -> str:
+    """Why a backup is not proven whose manifest says nothing of it."""
+    return f"it was made by a version of {program()} that did not build its schema"
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Manifest:
     tool: str
     """What pg_dump says of itself."""
     package: str
-    """The version of ourschool."""
+    """The version of the project."""
     revision: str | None
     """What `alembic_version` held, several heads joined by a comma; None where Alembic did not know the database."""
     fingerprint: str
@@ -72,7 +76,7 @@ class Manifest:
     def not_proven(self) -> str | None:
         """Why it is not proven that a database can be made from it; None where it is."""
         if self.proof is None:
-            return WITHOUT_PROOF
+            return without_proof()
         return self.proof.reason
 
     @property
@@ -95,7 +99,7 @@ def text_of(manifest: Manifest) -> str:
 def read(folder: Path) -> Manifest:
     """The manifest of the backup in `folder`.
 
-    Raises RefusedError where it is missing, changed, or of a format that a newer ourschool wrote.
+    Raises RefusedError where it is missing, changed, or of a format that a newer version wrote.
     """
     path = folder / NAME
     try:
@@ -104,7 +108,7 @@ def read(folder: Path) -> Manifest:
         known = int(content["format"])
     except FileNotFoundError:
         raise RefusedError(
-            f"{folder} has no {NAME}: it is no backup of ourschool, or one that was cut off.",
+            f"{folder} has no {NAME}: it is no backup of {program()}, or one that was cut off.",
             f"{program()} backup list shows what can be restored.",
         ) from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as fault:
@@ -113,8 +117,8 @@ def read(folder: Path) -> Manifest:
         raise _changed(path)
     if known > FORMAT:
         raise RefusedError(
-            f"The backup {folder.name} has format {known}; this version of ourschool knows {FORMAT}.",
-            f"Use the version of ourschool that made it ({content.get('package')}), or a newer one.",
+            f"The backup {folder.name} has format {known}; this version of {program()} knows {FORMAT}.",
+            f"Use the version of {program()} that made it ({content.get('package')}), or a newer one.",
         )
     return _manifest(content)
 

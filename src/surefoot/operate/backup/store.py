@@ -9,7 +9,7 @@ from pathlib import Path
 from surefoot.errors import SurefootError, UsageError
 from surefoot.operate.backup import manifest
 from surefoot.operate.backup.manifest import Manifest
-from surefoot.program import program
+from surefoot.program import guide, program
 
 PARTIAL = ".partial"
 """How the name of a backup ends that is being made, or was cut off."""
@@ -103,7 +103,7 @@ def find(folder: Path, wanted: str, database: str | None = None) -> Backup:
         raise UsageError(
             f"{wanted} {where}.",
             f"{program()} backup list shows what there is. A dump that pg_dump made by itself is restored by psql or "
-            "pg_restore: MIGRATIONS.md, 'Backup and restore'.",
+            f"pg_restore.{guide('Backup and restore')}",
         )
     if chosen.name == DUMP and (chosen.parent / manifest.NAME).exists():
         chosen = chosen.parent

@@ -84,7 +84,7 @@ def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: boo
 
 
 def names_at(settings: Settings, url: URL, at: tuple[str, ...]) -> frozenset[str]:
-    """The names of the school's tables where the database stands; none where nobody can tell."""
+    """The names of the application's tables where the database stands; none where nobody can tell."""
     if len(at) != 1:
         return frozenset()
     try:
@@ -93,12 +93,12 @@ def names_at(settings: Settings, url: URL, at: tuple[str, ...]) -> frozenset[str
         return frozenset()
 
 
-def _whose(connection: Connection, school: frozenset[str]) -> list[str]:
+def _whose(connection: Connection, names: frozenset[str]) -> list[str]:
     """Whose rights cannot follow, each in a sentence. Raises RefusedError where the role is not the owner."""
-    ownership.refuse_others(connection, school)
+    ownership.refuse_others(connection, names)
     return [
         f"Role {role} has rights on some tables and no one right on all of them: it gets none on new ones."
-        for role in privileges.left_out(connection, school)
+        for role in privileges.left_out(connection, names)
     ]
 
 

@@ -185,7 +185,7 @@ class _Sampling:
         self._connection, self._pid = connection, pid
         self._seen: dict[Key, tuple[float, float]] = {}
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ourschool-locks", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="surefoot-locks", daemon=True)
         self._thread.start()
 
     def over(self) -> dict[Key, float]:

@@ -48,7 +48,7 @@ class Held:
 
     @property
     def stalls(self) -> bool:
-        """Whether it stops anybody who works with the school."""
+        """Whether it stops anybody who works with the database."""
         return self.stops != "nobody waits"
 
 

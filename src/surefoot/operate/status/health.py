@@ -148,7 +148,7 @@ def _sequences(connection: Connection) -> Iterator[Ailment]:
 
 
 def _rights(connection: Connection) -> Iterator[Ailment]:
-    """A role that works with the school and was forgotten when tables were made, or kept from them on purpose."""
+    """A role that works with the database and was forgotten when tables were made, or kept from them on purpose."""
     for lacking in privileges.lacking(connection):
         yield Ailment("missing rights", str(lacking), f"{lacking.statement} Where that is meant, leave it.")
 

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from surefoot.operate.backup.manifest import WITHOUT_PROOF
+from surefoot.operate.backup.manifest import without_proof
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def _read(manifest: Path, database: str | None) -> LastBackup | None:
             return None
         finished = dt.datetime.fromisoformat(told["finished_at"])
         revision, proof = told.get("revision"), told.get("proof")
-        unproven = proof["reason"] if proof else WITHOUT_PROOF
+        unproven = proof["reason"] if proof else without_proof()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     aware = finished if finished.tzinfo else finished.replace(tzinfo=dt.UTC)

@@ -88,6 +88,7 @@ def test_without_squawk_it_says_what_to_install(scratch: Database, project: Path
     done = ourschool(scratch, project, code=MISSING.format(damage="shutil.which = lambda *a, **k: None"))
     assert done.returncode == 2
     assert "squawk-cli" in done.stderr
+    assert "pip install 'ourschool[author]'" in done.stderr
 
 
 def test_without_the_right_and_the_extra_it_says_how_to_get_either(scratch: Database, project: Path) -> None:

@@ -109,4 +109,4 @@ def test_a_role_that_may_not_create_databases_gets_an_embedded_one(scratch: Data
         scratch.execute(f"drop role {role}")
     assert [each.rule for each in report.findings] == ["backfill-in-one-statement"]
     assert report.version.startswith("18.")
-    assert list(Path(tempfile.gettempdir()).glob("ourschool-lint-*")) == []
+    assert list(Path(tempfile.gettempdir()).glob("surefoot-lint-*")) == []

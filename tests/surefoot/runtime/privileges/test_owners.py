@@ -37,9 +37,7 @@ def test_who_is_neither_owner_nor_member_is_refused_before_anything(school: Data
     before = stands(school)
     with pytest.raises(RefusedError) as refused:
         upgrade(as_role(school, roles.other), AFTER)
-    assert (
-        f"{roles.other} would migrate, but of the school's tables 18 belong to {roles.owner} " in refused.value.message
-    )
+    assert f"{roles.other} would migrate, but of the tables 18 belong to {roles.owner} " in refused.value.message
     assert f"Connect as {roles.owner}" in refused.value.remedy
     assert stands(school) == before
 
