@@ -127,10 +127,10 @@ if True:
 import pathlib, sys
 from surefoot.servers.temporary_server import temporary_server
 temporary_server()
-print(*(path.name for path in pathlib.Path(sys.argv[1]).glob("ourschool-*")))"""
+print(*(path.name for path in pathlib.Path(sys.argv[1]).glob("surefoot-*")))"""
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     (own,) = done.stdout.split()
     assert own.startswith("surefoot-scratch-")
     assert own != left.name
     until(lambda: not psutil.pid_exists(pid), "the server ends")
-    assert list(tmp_path.glob("ourschool-*")) == []
+    assert list(tmp_path.glob("surefoot-*")) == []

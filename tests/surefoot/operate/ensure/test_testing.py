@@ -58,7 +58,7 @@ def test_on_an_embedded_server_where_none_is_given(tmp_path: Path) -> None:
     (tmp_path / "test_application.py").write_text(TESTS)
     done = _pytest(tmp_path, "-k", "session", TMPDIR=str(tmp_path))
     assert "3 passed" in done.stdout, done.stdout + done.stderr
-    assert not list(tmp_path.glob("ourschool-*")), "nothing is left behind"
+    assert not list(tmp_path.glob("surefoot-*")), "nothing is left behind"
 
 
 def _databases(server: Server) -> list[str]:
