@@ -9,12 +9,10 @@ from typer.testing import CliRunner
 
 from bakery.project import PROJECT
 from surefoot import cli
-from tests.support.bakery import BASELINE, BY_HAND, HEAD, Baker, baker
+from tests.support.bakery import BASELINE, BY_HAND, HEAD, NOTE, WITH_NOTE, Baker, baker
 from tests.support.commands import commands
 from tests.support.databases import Database
 
-NOTE = "    customer: Mapped[str] = mapped_column(sa.Text)\n"
-WITH_NOTE = f"{NOTE}    note: Mapped[str | None] = mapped_column(sa.Text)\n"
 ENSURE = """
 import sqlalchemy as sa
 from bakery.project import PROJECT

@@ -13,6 +13,9 @@ from tests.support.databases import ROOT, Database
 BAKERY = ROOT / "tests" / "bakery"
 BASELINE = "b0a7e5d1c3f2"
 HEAD = "e7b3905d2c18"
+NOTE = "    customer: Mapped[str] = mapped_column(sa.Text)\n"
+WITH_NOTE = f"{NOTE}    note: Mapped[str | None] = mapped_column(sa.Text)\n"
+"""A line of its models, and a change to them."""
 NO_SCHOOL = 'raise ImportError("there is no school in a bakery")\n'
 BY_HAND = """
 create type order_state as enum ('new', 'baked', 'sold');
@@ -53,9 +56,10 @@ class Baker:
     @property
     def environment(self) -> dict[str, str]:
         """That of a bakery on whose machine the school is not installed."""
+        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         path = os.pathsep.join([str(self.folder), str(self.folder / "elsewhere")])
         kept = {k: v for k, v in self.database.environment().items() if not k.startswith(("BAKERY_", "PYTEST"))}
-        return kept | {"PYTHONPATH": path}
+        return kept | {"PATH": programs, "PYTHONPATH": path}
 
     def python(self, *words: str, status: int = 0, env: Mapping[str, str] | None = None) -> str:
         """What `python …` says, both its outputs; asserts on its exit status."""
