@@ -1,0 +1,81 @@
+"""Where a project is: its own copy in the folder where it is typed, else where it was made; never another's."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ourschool.project import PROJECT
+from surefoot import program
+from surefoot.project import Project, newest
+from tests.support.databases import ROOT
+
+STOCK = "from alembic import context\ncontext.configure()\n"
+ANOTHER = "from bakery.project import PROJECT\nfrom surefoot.environment import door\n"
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Project:
+    """A project as an installed package has it: its home is no folder that anybody works in."""
+    home = tmp_path / "site-packages"
+    home.mkdir()
+    return Project("ourschool", home, PROJECT.load_metadata, workplace=tmp_path)
+
+
+def copied(folder: Path, env: str | None = None) -> Path:
+    """A folder with an Alembic project in it; without `env`, a copy of the school's."""
+    (folder / "alembic").mkdir(parents=True)
+    shutil.copy(ROOT / "alembic.ini", folder)
+    text = (ROOT / "alembic" / "env.py").read_text("utf-8") if env is None else env
+    (folder / "alembic" / "env.py").write_text(text, "utf-8")
+    return folder
+
+
+def test_a_copy_in_the_folder_is_taken(installed: Project, tmp_path: Path) -> None:
+    folder = copied(tmp_path / "checkout")
+    there = installed.at(folder)
+    assert (there.home, there.workplace) == (folder, folder)
+    assert there.ini == folder / "alembic.ini"
+    assert there.script_folder == folder / "alembic"
+
+
+@pytest.mark.parametrize("env", [STOCK, ANOTHER, "", "# ourschool\n"])
+def test_an_application_s_own_alembic_project_is_not(installed: Project, tmp_path: Path, env: str) -> None:
+    folder = copied(tmp_path / "application", env)
+    there = installed.at(folder)
+    assert (there.home, there.workplace) == (installed.home, folder)
+
+
+@pytest.mark.parametrize("gone", ["alembic.ini", "alembic/env.py"])
+def test_half_a_copy_is_none(installed: Project, tmp_path: Path, gone: str) -> None:
+    folder = copied(tmp_path / "half")
+    (folder / gone).unlink()
+    assert installed.at(folder).home == installed.home
+
+
+def test_in_any_other_folder_it_is_the_installed_one(installed: Project, tmp_path: Path) -> None:
+    there = installed.at(tmp_path)
+    assert (there.home, there.workplace) == (installed.home, tmp_path)
+
+
+def test_a_copy_is_known_by_the_folder_of_its_scripts(tmp_path: Path) -> None:
+    bakery = Project("bakery", tmp_path, PROJECT.load_metadata, scripts="migrations")
+    ours = ROOT / "tests" / "bakery"
+    assert bakery.at(ours).script_folder == ours / "migrations"
+    assert bakery.at(ROOT).home == tmp_path
+    assert bakery.at(ours).head() == newest(ours / "migrations" / "versions") == "e7b3905d2c18"
+
+
+def test_sentences_name_the_project_that_is_spoken_for() -> None:
+    said = (program.program(), program.variable("BACKUPS"), program.versions(), program.guide("Roles"))
+    try:
+        program.speak_for(Project("bakery", ROOT, PROJECT.load_metadata, scripts="migrations"))
+        assert program.program() == "bakery"
+        assert program.variable("BACKUPS") == "BAKERY_BACKUPS"
+        assert program.versions() == "migrations/versions"
+        assert program.guide("Roles") == ""
+        assert program.extra("author") == "'bakery[author]'"
+    finally:
+        program.speak_for(PROJECT)
+    assert program.guide("Roles") == " MIGRATIONS.md, 'Roles'."
+    assert said[2] == "alembic/versions"
