@@ -74,8 +74,7 @@ def refuse_others(connection: Connection, tables: Collection[str]) -> None:
         return
     me, login = connection.exec_driver_sql(WHO).one()
     raise RefusedError(
-        f"{me} would migrate, but of the tables {_belong(others)}: what it creates would belong to the wrong "
-        "role.",
+        f"{me} would migrate, but of the tables {_belong(others)}: what it creates would belong to the wrong role.",
         f"{_remedy(login, _owners(others), may_be=all(row.may_be for row in others))} Nothing was changed.",
     )
 

@@ -1,7 +1,7 @@
 """What a migration refuses before it touches anything, and why."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 

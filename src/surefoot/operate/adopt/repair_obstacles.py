@@ -17,9 +17,9 @@ from surefoot.online.retired_registry import names
 from surefoot.operate.adopt import repair_retire
 from surefoot.operate.adopt.adopt_findings import Finding, Group, Phase, Repair, Statement, decision, quoted
 from surefoot.operate.adopt.repair_companions import Thing
+from surefoot.program import program
 from surefoot.runtime.name_conflicts import Stranger
 
-GIVE_BACK = "adopt --give-back, as soon as the database is adopted"
 RENAMED = "it gets another name, and goes on working under it"
 TYPES = {"range type": "type", "multirange type": "type", "composite type": "type"}
 ROUTINES = {"window function": "function"}
@@ -107,7 +107,8 @@ def repaired(
         elif key not in for_whom and one.repair.group is Group.DECISION:
             one = replace(one, stays=not all_goes)
             if any("call pg_temp." in statement.sql for statement in one.repair.statements):
-                one = replace(one, repair=replace(one.repair, back=GIVE_BACK))
+                back = f"python -m {program()} adopt --give-back, as soon as the database is adopted"
+                one = replace(one, repair=replace(one.repair, back=back))
         found.append(one)
     return (*found, *(_beyond_the_catalogue(each, why) for each in by_key.values()))
 

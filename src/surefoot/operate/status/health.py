@@ -68,9 +68,7 @@ COUNTED = """
            last_value + {step} * is_called::integer as next
       from {sequence}, (select max({key}) as highest from {table}) as top
 """
-NOT_BACK = (
-    "No upgrade brings it back, for the way to base deleted the school it belongs to; ourschool purge deletes it."
-)
+NOT_BACK = "No upgrade brings it back, for the way to base deleted what it belongs to"
 UNFINISHED = frozenset({"invalid index", "unproven constraint"})
 """Kinds that a revision leaves which is half done."""
 
@@ -164,6 +162,8 @@ def _retired(connection: Connection) -> Iterator[Ailment]:
     for each in retired_items.found(connection):
         if (each.holds_rows and each.readable) or each.of_others:
             remedy = (
-                NOT_BACK if each.for_good else f"It may stay; {program()} purge deletes what nobody will want back."
+                f"{NOT_BACK}; {program()} purge deletes it."
+                if each.for_good
+                else f"It may stay; {program()} purge deletes what nobody will want back."
             )
             yield Ailment("retired", f"{each}, waits in {each.readable}" if each.readable else str(each), remedy)

@@ -36,7 +36,9 @@ def test_it_migrates_from_anywhere(python: Path, scratch: Database, tmp_path: Pa
     code = "import ourschool, sqlalchemy as sa, sys; print(ourschool.ensure_current(sa.create_engine(sys.argv[1])))"
     told = _in(tmp_path, python, "-c", code, scratch.url.render_as_string(False))
     assert told.stdout == f"Ensured(revision='{HEAD}', pending=())\n"
-    assert "installed" in _in(tmp_path, python, "-c", "from ourschool.project import PROJECT; print(PROJECT.home)").stdout
+    assert (
+        "installed" in _in(tmp_path, python, "-c", "from ourschool.project import PROJECT; print(PROJECT.home)").stdout
+    )
 
 
 def _in(folder: Path, *command: object) -> "subprocess.CompletedProcess[str]":
