@@ -11,7 +11,7 @@ from psycopg import sql
 from benchmarks.measure import Comparison, in_turn, show
 from ourschool.project import PROJECT
 from surefoot import database as ours
-from surefoot.operate.backup import Backup, How, backup, restore
+from surefoot.operate.backup import Backup, RestoreOptions, backup, restore
 from surefoot.settings import Settings
 from tests.ourschool.existing.rows import Size
 from tests.ourschool.history.schools import make_existing
@@ -73,7 +73,7 @@ def _compare(database: Database, folder: Path) -> list[Comparison]:
     theirs = replace(twin, url=twin.url.set(database=f"{twin.url.database}_theirs"))
 
     def our_restore() -> None:
-        restore(settings, twin.url, made[0], How(jobs=JOBS))
+        restore(settings, twin.url, made[0], RestoreOptions(jobs=JOBS))
 
     def their_restore() -> None:
         name = str(theirs.url.database)

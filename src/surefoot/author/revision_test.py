@@ -18,7 +18,7 @@ from surefoot.author.sample_rows.round_trip import Both, Trial
 from surefoot.author.sample_rows.test_steps import Step, tried
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
 from surefoot.errors import UsageError
 from surefoot.scratch_database import scratch_database
@@ -132,6 +132,6 @@ def _over_rows(settings: Settings, parent: URL, trial: Trial) -> list[Step]:
 def _catalogue(config: Config) -> Catalogue:
     connection = config.attributes["connection"]
     try:
-        return take(connection)
+        return read_catalogue(connection)
     finally:
         connection.rollback()

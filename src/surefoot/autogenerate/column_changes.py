@@ -9,7 +9,7 @@ from surefoot.autogenerate.compared_sides import Way, quoted
 from surefoot.autogenerate.default_changes import changed_default, default
 from surefoot.autogenerate.directives import Ask, Filled, Remark, Sql, TakeBack, Unfinished, placeholder, variable_for
 from surefoot.autogenerate.identity_changes import identity
-from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.autogenerate.type_changes import type_changes
 from surefoot.catalogue.relations import Column, Relation
 from surefoot.online.backfill.operation import BackfillOp
@@ -59,7 +59,7 @@ def _added(way: Way, table: str, column: Column) -> Iterator[Change]:
     yield Change(
         Phase.ADD_COLUMN,
         TakeBack(RestoreColumnOp(table, column.name), [add]),
-        (Held(table, Lock.BRIEF, f"to add {column.name}"),),
+        (HeldLock(table, Lock.BRIEF, f"to add {column.name}"),),
         None if late and must_fill else _said(way, table, column.name, column.default or "NULL"),
     )
     if late:
@@ -83,7 +83,7 @@ def _late(way: Way, table: str, column: Column, filled: str | None, must_fill: b
     else:
         backfill = BackfillOp(table, {name: filled}, where=f"{quoted(name)} is null")
         value = filled
-    yield Change(Phase.BACKFILL, backfill, (Held(table, Lock.ROWS),), _said(way, table, name, value))
+    yield Change(Phase.BACKFILL, backfill, (HeldLock(table, Lock.ROWS),), _said(way, table, name, value))
     if must_fill:
         yield _set_not_null(table, name)
 
@@ -107,7 +107,7 @@ def _gone(table: str, column: Column) -> Iterator[Change]:
     yield Change(
         Phase.RETIRE_COLUMN,
         RetireColumnOp(table, column.name),
-        (Held(table, Lock.BRIEF, f"to set {column.name} aside"),),
+        (HeldLock(table, Lock.BRIEF, f"to set {column.name} aside"),),
         f"{table}.{column.name} is set aside with its values, readable in schema retired; nothing is deleted.",
     )
 
@@ -126,14 +126,14 @@ def _altered(way: Way, table: str, old: Column, new: Column) -> Iterator[Change]
         yield Change(
             Phase.COMMENT,
             ops.AlterColumnOp(table, name, modify_comment=new.comment),
-            (Held(table, Lock.QUIET, "for comments"),),
+            (HeldLock(table, Lock.QUIET, "for comments"),),
         )
 
 
 def _generation(table: str, old: Column, new: Column) -> Iterator[Change]:
     if new.generated is None:
         drop = f"alter table {quoted(table)} alter column {quoted(new.name)} drop expression if exists"
-        yield Change(Phase.ALTER, Sql(drop), (Held(table, Lock.BRIEF, f"for the expression of {new.name}"),))
+        yield Change(Phase.ALTER, Sql(drop), (HeldLock(table, Lock.BRIEF, f"for the expression of {new.name}"),))
         return
     yield Change(Phase.ASK, Unfinished(
         f"{table}.{new.name} is generated as {old.generated or 'nothing'} and shall be as {new.generated}",
@@ -145,14 +145,14 @@ def _set_not_null(table: str, name: str) -> Change:
     return Change(
         Phase.NOT_NULL,
         SetNotNullOnlineOp(table, name),
-        (Held(table, Lock.BRIEF, f"for NOT NULL of {name}"), Held(table, Lock.QUIET, "while rows are checked")),
+        (HeldLock(table, Lock.BRIEF, f"for NOT NULL of {name}"), HeldLock(table, Lock.QUIET, "while rows are checked")),
     )
 
 
 def _drop_not_null(table: str, old: Column, new: Column) -> Change:
     """Late, as every rule goes; what makes the values of another type may make a NULL of one."""
     phase = Phase.DROP_NOT_NULL if old.type == new.type else Phase.CLEAR_CONSTRAINT
-    held = (Held(table, Lock.BRIEF, f"to allow NULL in {new.name}"),)
+    held = (HeldLock(table, Lock.BRIEF, f"to allow NULL in {new.name}"),)
     return Change(phase, DropNotNullOnlineOp(table, new.name), held)
 
 

@@ -9,7 +9,7 @@ from surefoot.autogenerate.comment_changes import comment
 from surefoot.autogenerate.compared_sides import Way, quoted, text
 from surefoot.autogenerate.directives import Sql, Unfinished
 from surefoot.autogenerate.matching import matched
-from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.autogenerate.type_changes import changing_columns
 from surefoot.catalogue.relations import Constraint, Relation
 from surefoot.online.constraints.check_constraints import AddCheckOnlineOp, DropConstraintOnlineOp
@@ -103,8 +103,8 @@ def _foreign_key(_: Way, table: str, new: Constraint) -> Iterator[Change]:
         Phase.ADD_FOREIGN_KEY,
         operation,
         (
-            *(Held(each, Lock.FOREIGN_KEY, f"to add {new.name}") for each in others),
-            Held(table, Lock.QUIET, "while rows are checked"),
+            *(HeldLock(each, Lock.FOREIGN_KEY, f"to add {new.name}") for each in others),
+            HeldLock(table, Lock.QUIET, "while rows are checked"),
         ),
     )
 
@@ -119,7 +119,9 @@ def _primary_key(way: Way, table: str, new: Constraint) -> Iterator[Change]:
     for name in key.columns:
         column = way.current.column(table, name)
         if column is None or column.nullable:
-            yield Change(Phase.NOT_NULL, SetNotNullOnlineOp(table, name), (Held(table, Lock.BRIEF, "for NOT NULL"),))
+            yield Change(
+                Phase.NOT_NULL, SetNotNullOnlineOp(table, name), (HeldLock(table, Lock.BRIEF, "for NOT NULL"),)
+            )
     yield _added(Phase.CREATE_INDEX, table, new, CreateIndexOnlineOp(new.name, table, key.columns, unique=True))
     sql = PRIMARY_KEY.format(
         table=quoted(table), table_text=text(quoted(table)), name=quoted(new.name), name_text=text(new.name)
@@ -132,17 +134,17 @@ def _added(phase: Phase, table: str, new: Constraint, operation: MigrateOperatio
         phase,
         operation,
         (
-            Held(table, Lock.BRIEF, f"to add {new.name}"),
-            Held(table, Lock.QUIET, "while rows are checked" if new.kind == "c" else "while its index is built"),
+            HeldLock(table, Lock.BRIEF, f"to add {new.name}"),
+            HeldLock(table, Lock.QUIET, "while rows are checked" if new.kind == "c" else "while its index is built"),
         ),
     )
 
 
 def _drop(table: str, old: Constraint, *, first: bool) -> Change:
-    held = [Held(table, Lock.BRIEF, f"to drop {old.name}")]
+    held = [HeldLock(table, Lock.BRIEF, f"to drop {old.name}")]
     if old.kind == "f":
         other = parsed_definitions.foreign_key(old.definition).table
-        held += [Held(other, Lock.BRIEF, f"to drop {old.name}")] if other != table else []
+        held += [HeldLock(other, Lock.BRIEF, f"to drop {old.name}")] if other != table else []
     clear, drop = (
         (Phase.CLEAR_FOREIGN_KEY, Phase.DROP_FOREIGN_KEY)
         if old.kind == "f"
@@ -157,4 +159,4 @@ def _rename(table: str, old: Constraint, new: Constraint) -> Change:
         old=quoted(old.name), old_text=text(old.name), new=quoted(new.name),
     )  # fmt: skip
     told = "lint: renaming-object no query names a constraint but one with ON CONFLICT ON CONSTRAINT"
-    return Change(Phase.ALTER, Sql(sql.strip(), remark=told), (Held(table, Lock.BRIEF, f"to rename {old.name}"),))
+    return Change(Phase.ALTER, Sql(sql.strip(), remark=told), (HeldLock(table, Lock.BRIEF, f"to rename {old.name}"),))

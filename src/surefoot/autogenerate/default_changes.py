@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic.operations import ops
 
 from surefoot.autogenerate.compared_sides import Way, text
-from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.catalogue.relations import Column
 
 
@@ -40,5 +40,5 @@ def default(way: Way, table: str, column: Column) -> Change:
     return Change(
         Phase.ALTER,
         ops.AlterColumnOp(table, column.name, modify_server_default=clause),
-        (Held(table, Lock.BRIEF, f"for the default of {column.name}"),),
+        (HeldLock(table, Lock.BRIEF, f"for the default of {column.name}"),),
     )

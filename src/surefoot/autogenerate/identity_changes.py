@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from surefoot.autogenerate.compared_sides import Way, quoted, text
 from surefoot.autogenerate.directives import Sql
-from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.catalogue.model import Sequence
 from surefoot.catalogue.relations import Column
 from surefoot.online.constraints.not_null import SetNotNullOnlineOp
@@ -58,7 +58,7 @@ SERIAL = """
 
 def identity(way: Way, table: str, old: Column, new: Column) -> Iterator[Change]:
     """What makes the identity of `old` that of `new`, a serial's default included."""
-    held = (Held(table, Lock.BRIEF, f"for the identity of {new.name}"),)
+    held = (HeldLock(table, Lock.BRIEF, f"for the identity of {new.name}"),)
     if old.identity and new.identity:
         sql = f"alter table {quoted(table)} alter column {quoted(new.name)} set generated {new.identity}"
     elif new.identity:

@@ -11,7 +11,7 @@ from surefoot.autogenerate.comment_changes import comment
 from surefoot.autogenerate.compared_sides import Side, Way, quoted
 from surefoot.autogenerate.directives import Sql, Unfinished
 from surefoot.autogenerate.matching import matched
-from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.autogenerate.type_changes import changing_columns
 from surefoot.catalogue.relations import Index, Relation
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
@@ -31,7 +31,7 @@ def indexes(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
         if old is not None and same and old.name != new.name:
             rename = f"alter index if exists {quoted(old.name)} rename to {quoted(new.name)}"
             told = "lint: renaming-object no query names an index"
-            yield Change(Phase.ALTER, Sql(rename, remark=told), (Held(table, Lock.QUIET, "to rename an index"),))
+            yield Change(Phase.ALTER, Sql(rename, remark=told), (HeldLock(table, Lock.QUIET, "to rename an index"),))
         elif old is None or not same or (new.valid and not old.valid):
             replaced = old is not None and not same
             first = replaced and _in_the_way(way, target, old)
@@ -77,12 +77,12 @@ def _create(side: Side, table: str, index: Index, *, replace: bool) -> Change:
     except parsed_definitions.Unreadable:
         return Change(Phase.ASK, Unfinished(f"index {index.name} on {table} has to be built: {index.definition}"))
     create.replace = replace
-    return Change(Phase.CREATE_INDEX, create, (Held(table, Lock.QUIET, "while indexes are built"),))
+    return Change(Phase.CREATE_INDEX, create, (HeldLock(table, Lock.QUIET, "while indexes are built"),))
 
 
 def _drop(table: str, index: Index, *, first: bool) -> Change:
     return Change(
         Phase.CLEAR_INDEX if first else Phase.DROP_INDEX,
         DropIndexOnlineOp(index.name, table),
-        (Held(table, Lock.QUIET, "while indexes are dropped"),),
+        (HeldLock(table, Lock.QUIET, "while indexes are dropped"),),
     )

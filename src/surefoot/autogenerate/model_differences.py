@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Difference
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import BOOKKEEPING, RETIRED, take
+from surefoot.catalogue.reader import BOOKKEEPING, RETIRED, read_catalogue
 from surefoot.catalogue.scratch_schema import built_from_models, catalogue_of
 
 
@@ -42,11 +42,11 @@ def of(context: MigrationContext) -> Compared:
     if known is None:
         assert context.connection is not None
         expected = catalogue_of(context.connection, built_from_models(context.opts["target_metadata"]))
-        known = context.opts["compared"] = Compared(expected, take(context.connection))
+        known = context.opts["compared"] = Compared(expected, read_catalogue(context.connection))
     assert isinstance(known, Compared)
     return known
 
 
 def from_models(connection: Connection, metadata: sa.MetaData) -> Difference:
     """What sets the database of `connection` apart from the models."""
-    return compare(catalogue_of(connection, built_from_models(metadata)), take(connection))
+    return compare(catalogue_of(connection, built_from_models(metadata)), read_catalogue(connection))

@@ -56,7 +56,7 @@ class Lock(StrEnum):
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldLock:
     """A lock on a table, and what for."""
 
     table: str
@@ -73,5 +73,5 @@ class Change:
 
     phase: Phase
     operation: MigrateOperation
-    held: tuple[Held, ...] = ()
+    held: tuple[HeldLock, ...] = ()
     data: str | None = None

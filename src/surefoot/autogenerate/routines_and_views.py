@@ -7,7 +7,7 @@ from surefoot.autogenerate.comment_changes import comment
 from surefoot.autogenerate.compared_sides import Way, quoted
 from surefoot.autogenerate.directives import Sql, Unfinished
 from surefoot.autogenerate.matching import pairs
-from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.autogenerate.type_changes import changing_columns
 from surefoot.catalogue.model import Function
 from surefoot.catalogue.relations import Policy, Relation, Trigger
@@ -126,7 +126,7 @@ def on_table(current: Relation, target: Relation) -> Iterator[Change]:
     table = quoted(target.name)
     for old, new in pairs(current.policies, target.policies):
         drop = f"drop policy if exists {quoted((new or old).name)} on {table}"  # type: ignore[union-attr]  # one is there
-        held = (Held(target.name, Lock.BRIEF, "for its policies"),)
+        held = (HeldLock(target.name, Lock.BRIEF, "for its policies"),)
         if new is None or (old is not None and old.definition != new.definition):
             yield Change(Phase.DROP_DEPENDENT, Sql(drop), held)
         if new is not None and (old is None or old.definition != new.definition):
@@ -137,12 +137,12 @@ def on_table(current: Relation, target: Relation) -> Iterator[Change]:
 
 def _triggers(current: Relation, target: Relation) -> Iterator[Change]:
     table = quoted(target.name)
-    held = (Held(target.name, Lock.FOREIGN_KEY, "for its triggers"),)
+    held = (HeldLock(target.name, Lock.FOREIGN_KEY, "for its triggers"),)
     for old, new in pairs(current.triggers, target.triggers):
         drop = f"drop trigger if exists {quoted((new or old).name)} on {table}"  # type: ignore[union-attr]  # one is there
         same = old is not None and new is not None and old.definition == new.definition
         if new is None:
-            yield Change(Phase.DROP_DEPENDENT, Sql(drop), (Held(target.name, Lock.BRIEF, "for its triggers"),))
+            yield Change(Phase.DROP_DEPENDENT, Sql(drop), (HeldLock(target.name, Lock.BRIEF, "for its triggers"),))
             continue
         if not same:
             yield Change(Phase.CREATE_DEPENDENT, _create_trigger(drop, new), held)

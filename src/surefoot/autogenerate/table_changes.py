@@ -12,7 +12,7 @@ from surefoot.autogenerate.compared_sides import Way, final_name, quoted
 from surefoot.autogenerate.constraint_changes import constraints
 from surefoot.autogenerate.directives import Remark, Sql, TakeBack, Unfinished
 from surefoot.autogenerate.index_changes import indexes, operation
-from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.catalogue.relations import Relation
 from surefoot.online.constraints.foreign_keys import AddForeignKeyOnlineOp
 from surefoot.online.retire.retire_operations import RestoreTableOp, RetireTableOp
@@ -54,7 +54,7 @@ def _created(way: Way, added: list[Relation]) -> Iterator[Change]:
                 add = AddForeignKeyOnlineOp(
                     constraint.name, relation.name, key.table, key.local, key.remote, **key.options
                 )
-                yield Change(Phase.ADD_FOREIGN_KEY, add, (Held(relation.name, Lock.NEW),))
+                yield Change(Phase.ADD_FOREIGN_KEY, add, (HeldLock(relation.name, Lock.NEW),))
 
 
 def _ordered(known: list[sa.Table], late: set[str]) -> list[sa.Table]:
@@ -96,8 +96,8 @@ def _create(way: Way, relation: Relation, table: sa.Table, late: set[str]) -> Ch
         Phase.CREATE_TABLE,
         TakeBack(RestoreTableOp(relation.name), anew),
         (
-            Held(relation.name, Lock.NEW),
-            *(Held(each, Lock.FOREIGN_KEY, f"to point to it from {relation.name}")
+            HeldLock(relation.name, Lock.NEW),
+            *(HeldLock(each, Lock.FOREIGN_KEY, f"to point to it from {relation.name}")
               for each in sorted(referred) if each in way.current.relations),
         ),
         f"{relation.name} is new and empty." if way.upgrading else f"{relation.name} comes back with its rows.",
@@ -118,7 +118,7 @@ def _retired(way: Way, gone: list[Relation], added: list[Relation]) -> Iterator[
         yield Change(
             Phase.RETIRE_TABLE,
             RetireTableOp(table.name),
-            (Held(table.name, Lock.BRIEF, "to set it aside"),),
+            (HeldLock(table.name, Lock.BRIEF, "to set it aside"),),
             f"{table.name} is set aside with all its rows in schema retired; nothing is deleted.",
         )
 
@@ -149,16 +149,16 @@ def _itself(current: Relation, target: Relation) -> Iterator[Change]:
         made: ops.MigrateOperation = (
             ops.CreateTableCommentOp(table, target.comment) if target.comment else ops.DropTableCommentOp(table)
         )
-        yield Change(Phase.COMMENT, made, (Held(table, Lock.QUIET, "for comments"),))
+        yield Change(Phase.COMMENT, made, (HeldLock(table, Lock.QUIET, "for comments"),))
     if current.row_security != target.row_security:
         for sql in _row_security(table, current.row_security, target.row_security):
-            yield Change(Phase.CREATE_DEPENDENT, Sql(sql), (Held(table, Lock.BRIEF, "for row security"),))
+            yield Change(Phase.CREATE_DEPENDENT, Sql(sql), (HeldLock(table, Lock.BRIEF, "for row security"),))
     if current.options != target.options:
         gone = [each.partition("=")[0] for each in current.options if each not in target.options]
         statements = [f"alter table {quoted(table)} reset ({', '.join(gone)})"] if gone else []
         if target.options:
             statements.append(f"alter table {quoted(table)} set ({', '.join(target.options)})")
-        yield Change(Phase.ALTER, Sql(*statements), (Held(table, Lock.QUIET, "for storage options"),))
+        yield Change(Phase.ALTER, Sql(*statements), (HeldLock(table, Lock.QUIET, "for storage options"),))
     for attribute in ("kind", "persistence", "partition_key", "partition_bound", "inherits"):
         one, other = getattr(current, attribute), getattr(target, attribute)
         if one != other:

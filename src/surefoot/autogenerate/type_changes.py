@@ -10,7 +10,7 @@ from surefoot.autogenerate import parsed_definitions, table_rewrites
 from surefoot.autogenerate.compared_sides import Way, quoted
 from surefoot.autogenerate.default_changes import default
 from surefoot.autogenerate.directives import Ask, Filled, Remark, Sql, placeholder, variable_for
-from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.autogenerate.table_rewrites import Work
 from surefoot.catalogue.relations import Column, Relation
 from surefoot.online.change_types.operation import ChangeTypesOnlineOp
@@ -76,7 +76,7 @@ def _work(table: Relation, old: Column, new: Column) -> Work:
 
 
 def _plain(way: Way, table: str, new: Column, work: Work) -> Iterator[Change]:
-    held = (Held(table, Lock.BRIEF, f"for the type of {new.name}"),)
+    held = (HeldLock(table, Lock.BRIEF, f"for the type of {new.name}"),)
     if work is Work.NONE_UNDER_UTC:
         zone = Sql("set local timezone = 'UTC'")
         yield Change(
@@ -121,7 +121,7 @@ def _online(way: Way, table: str, pairs: dict[str, tuple[Column, Column]]) -> It
     yield Change(
         Phase.CHANGE_TYPE,
         operation,
-        (Held(table, Lock.BRIEF, f"to swap {', '.join(pairs)}"), Held(table, Lock.ROWS)),
+        (HeldLock(table, Lock.BRIEF, f"to swap {', '.join(pairs)}"), HeldLock(table, Lock.ROWS)),
         f"{table}: {converted}; the values as they were are retired, and come back with the other direction.",
     )
 

@@ -7,7 +7,7 @@ from surefoot.autogenerate.comment_changes import comment
 from surefoot.autogenerate.compared_sides import Way, quoted, text
 from surefoot.autogenerate.directives import Remark, Sql, Unfinished
 from surefoot.autogenerate.matching import pairs
-from surefoot.autogenerate.planned_change import Change, Held, Lock, Phase
+from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.catalogue.model import Domain, EnumType, Sequence
 from surefoot.online.enums.enum_operations import ChangeEnumOp, CreateEnumOp, RetireEnumOp
 
@@ -88,7 +88,7 @@ def _labels(way: Way, old: EnumType, new: EnumType) -> Iterator[Change]:
             if column.type == quoted(old.name) and way.target.column(table.name, column.name) is not None:
                 users.setdefault(table.name, []).append(column.name)
     held = () if only_added else tuple(
-        held for table in users for held in (Held(table, Lock.BRIEF, "to swap columns"), Held(table, Lock.ROWS))
+        held for table in users for held in (HeldLock(table, Lock.BRIEF, "to swap columns"), HeldLock(table, Lock.ROWS))
     )  # fmt: skip
     yield Change(
         Phase.CREATE_TYPE if only_added else Phase.CHANGE_TYPE,
@@ -107,7 +107,7 @@ def _sequences(way: Way) -> Iterator[Change]:
         if new is None:
             assert old is not None
             if not _told(way, old):
-                held = (Held(old.owner.table, Lock.BRIEF, f"to set {old.name} aside"),) if old.owner else ()
+                held = (HeldLock(old.owner.table, Lock.BRIEF, f"to set {old.name} aside"),) if old.owner else ()
                 yield Change(
                     Phase.RETIRE_TYPE, Sql(_set_aside(old), remark=MOVED), held, f"Sequence {old.name} is set aside."
                 )

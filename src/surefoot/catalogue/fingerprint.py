@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 
 SCHEMAS = sa.text("""
     select nspname
@@ -29,7 +29,7 @@ def fingerprints(connection: Connection) -> dict[str, str]:
     Grants are no part of it, as they are no part of what makes catalogues equal. Raises sqlalchemy.exc.DBAPIError.
     """
     names = connection.execute(SCHEMAS).scalars().all()
-    return {name: take(connection, name, ignore=frozenset()).fingerprint for name in names}
+    return {name: read_catalogue(connection, name, ignore=frozenset()).fingerprint for name in names}
 
 
 def fingerprint(of_schemas: Mapping[str, str]) -> str:

@@ -38,7 +38,9 @@ select
 _CATALOGUE = sa.text(CATALOGUE)
 
 
-def take(connection: sa.Connection, schema: str = "public", ignore: frozenset[str] = BOOKKEEPING) -> Catalogue:
+def read_catalogue(
+    connection: sa.Connection, schema: str = "public", ignore: frozenset[str] = BOOKKEEPING
+) -> Catalogue:
     """The catalogue of `schema` as `connection` sees it, without the tables named in `ignore` and all that is theirs.
 
     A schema that does not exist has an empty catalogue. Only reads, and leaves the caller's settings and transaction

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 
 
 def catalogue_of(connection: Connection, build: Callable[[Connection], None]) -> Catalogue:
@@ -21,7 +21,7 @@ def catalogue_of(connection: Connection, build: Callable[[Connection], None]) ->
         connection.execute(sa.schema.CreateSchema(schema))
         connection.execute(sa.text("select set_config('search_path', :schema, true)"), {"schema": schema})
         build(connection)
-        return take(connection, schema)
+        return read_catalogue(connection, schema)
     finally:
         outer.rollback()
 

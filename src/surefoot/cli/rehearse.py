@@ -20,7 +20,7 @@ from surefoot.operate.rehearse import saved_reports
 from surefoot.operate.rehearse.copy_source import Asked
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_report import as_object, markdown
-from surefoot.operate.rehearse.rehearsal_result import Held, Rehearsal, WayBack
+from surefoot.operate.rehearse.rehearsal_result import HeldLock, Rehearsal, WayBack
 from surefoot.operate.rehearse.summary import growth, held, seconds, verdict
 from surefoot.settings import Settings
 
@@ -127,7 +127,7 @@ def _table(found: Rehearsal) -> Table:
     return table
 
 
-def _who(lock: Held) -> str:
+def _who(lock: HeldLock) -> str:
     return "all" if lock.mode == "ACCESS EXCLUSIVE" else "rows" if lock.rows else "writers"
 
 

@@ -12,7 +12,17 @@ from surefoot.cli.formatting import paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl, Yes
 from surefoot.cli.progress import telling
 from surefoot.errors import UsageError
-from surefoot.operate.backup import Backup, How, Restored, aside, drop_old, find, restore, restore_run, swap_in
+from surefoot.operate.backup import (
+    Backup,
+    Restored,
+    RestoreOptions,
+    aside,
+    drop_old,
+    find,
+    restore,
+    restore_run,
+    swap_in,
+)
 from surefoot.operate.backup.server_facts import name_of
 from surefoot.program import program
 from surefoot.settings import Settings
@@ -58,7 +68,7 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
         _drop(url, drop, yes=yes, disconnect=disconnect)
     elif wanted is not None:
         chosen = find(loaded.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
-        how = How(into, in_place, disconnect, jobs)
+        how = RestoreOptions(into, in_place, disconnect, jobs)
         _restore(loaded, chosen, how, yes=yes, as_json=as_json)
 
 
@@ -74,7 +84,7 @@ def _drop(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
     typer.echo(f"{name} is gone.")
 
 
-def _restore(loaded: Settings, chosen: Backup, how: How, *, yes: bool, as_json: bool) -> None:
+def _restore(loaded: Settings, chosen: Backup, how: RestoreOptions, *, yes: bool, as_json: bool) -> None:
     if how.into is None:
         ask(_plan(loaded, chosen, in_place=how.inside), yes=yes)
     with telling() as say:

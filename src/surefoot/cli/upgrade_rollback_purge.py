@@ -91,7 +91,7 @@ def purge(
     Example: surefoot purge --older-than 730
     """
     settings, url = project(database_url)
-    found = change.doomed(url, dt.timedelta(days=older_than))
+    found = change.purgeable(url, dt.timedelta(days=older_than))
     if not found:
         typer.echo(f"Nothing was set aside more than {older_than} days ago.")
         return

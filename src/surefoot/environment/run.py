@@ -90,7 +90,7 @@ class Run:
         self.settings = settings
         self._stack = stack
         self.plan: Plan | None = None
-        self.watch: lock_retry.Watch | None = None
+        self.watch: lock_retry.BlockerMonitor | None = None
         self._record: Record | None = None
         passed = config.attributes.get("connection")
         while passed is not None and not isinstance(passed, Connection):

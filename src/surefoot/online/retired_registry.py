@@ -62,7 +62,7 @@ SET_UP = (
 
 
 @dataclass(frozen=True)
-class Thing:
+class RetiredItem:
     """One thing set aside; `column` is None for tables and rows. Sizes are those of the moment it was retired."""
 
     id: int
@@ -86,14 +86,14 @@ class Thing:
     """Whether a way back has begun that was not finished: the next run goes on with it."""
 
 
-def listed(connection: Connection) -> list[Thing]:
+def listed(connection: Connection) -> list[RetiredItem]:
     """Everything that is set aside in this database, oldest first; nothing where nothing ever was."""
     if connection.scalar(sa.text(f"select to_regclass('{SCHEMA}.things')")) is None:
         return []
     return [_thing(row) for row in connection.execute(sa.text(f"{_ALL} order by id"))]
 
 
-def set_aside_by(steps: Steps, what: str, table: str, column: str | None = None, *, back: bool) -> list[Thing]:
+def set_aside_by(steps: Steps, what: str, table: str, column: str | None = None, *, back: bool) -> list[RetiredItem]:
     """What the revision that runs has set aside of that name, newest first.
 
     With `back` what its other direction retired and this one may take back; else what this one has already retired.
@@ -121,7 +121,7 @@ def set_aside_by(steps: Steps, what: str, table: str, column: str | None = None,
     return [_thing(row) for row in rows]
 
 
-def of_others(connection: Connection, revision: str) -> list[Thing]:
+def of_others(connection: Connection, revision: str) -> list[RetiredItem]:
     """What somebody else made under a name that the revision makes, and was set aside for it; newest first."""
     return [thing for thing in listed(connection)[::-1] if thing.revision == revision and thing.direction == FOR_OTHERS]
 
@@ -197,12 +197,12 @@ def counted(steps: Steps, table: str) -> int | None:
     return int(result.scalar_one()) if result is not None else None
 
 
-def forget(steps: Steps, thing: Thing) -> None:
+def forget(steps: Steps, thing: RetiredItem) -> None:
     """Delete the thing's row, inside the transaction that took it back or found it gone."""
     steps.execute(sql.SQL("delete from {}.things where id = {}").format(sql.Identifier(SCHEMA), thing.id))
 
 
-def coming_back(steps: Steps, thing: Thing) -> None:
+def coming_back(steps: Steps, thing: RetiredItem) -> None:
     """Note, inside the transaction that gave it its name back, that what hangs on the thing is still being checked."""
     steps.execute(
         sql.SQL("update {}.things set coming_back = true, stands_as = {} where id = {}").format(
@@ -241,6 +241,6 @@ _ALL = f"""
 """  # noqa: S608  # a constant of ours
 
 
-def _thing(row: sa.Row[Any]) -> Thing:
+def _thing(row: sa.Row[Any]) -> RetiredItem:
     values: tuple[Any, ...] = tuple(row)
-    return Thing(*values)
+    return RetiredItem(*values)

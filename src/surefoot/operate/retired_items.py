@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from surefoot.database import as_it_is
 from surefoot.online import retired_registry
 from surefoot.online.retire import retired_at_base
-from surefoot.online.retired_registry import Thing
+from surefoot.online.retired_registry import RetiredItem
 from surefoot.operate import set_aside_schema
 
 SCHEMAS = (retired_registry.SCHEMA, set_aside_schema.SCHEMA)
@@ -59,7 +59,7 @@ REVISION = re.compile(r"_([0-9a-f]{12})(?=_|$)")
 
 
 @dataclass(frozen=True)
-class Aside:
+class KeptItem:
     """One thing that waits for somebody to want it back, or to delete it."""
 
     kind: str
@@ -73,7 +73,7 @@ class Aside:
     at: dt.datetime | None
     rows: int | None
     """None where they could not be counted; 0 also for what has none, as a type."""
-    thing: Thing | None
+    thing: RetiredItem | None
 
     @property
     def holds_rows(self) -> bool:
@@ -117,7 +117,7 @@ class Aside:
         return f"{by}, on the way to base" if self.for_good else by
 
 
-def found(connection: Connection) -> list[Aside]:
+def found(connection: Connection) -> list[KeptItem]:
     """All of it, oldest first; what nobody knows the age of comes last."""
     spoken = retired_registry.listed(connection)
     known = {(retired_registry.SCHEMA, "things")}
@@ -135,12 +135,12 @@ def found(connection: Connection) -> list[Aside]:
         count = _count(connection, row.quoted) if row.holds else 0
         at = journal.get(revision or "")
         there.append(
-            Aside(row.kind, row.quoted, row.quoted if row.holds else None, row.quoted, revision, at, count, None)
+            KeptItem(row.kind, row.quoted, row.quoted if row.holds else None, row.quoted, revision, at, count, None)
         )
     return sorted(there, key=lambda each: (each.at is None, each.at))
 
 
-def _thing(connection: Connection, thing: Thing) -> Aside:
+def _thing(connection: Connection, thing: RetiredItem) -> KeptItem:
     name = f"{thing.table}.{thing.column}" if thing.column else thing.table
     revision = thing.revision.removesuffix(retired_at_base.BEFORE_BASE)
     readable = _quoted(connection, retired_registry.SCHEMA, thing.readable_as)
@@ -149,11 +149,11 @@ def _thing(connection: Connection, thing: Thing) -> Aside:
         holds = kind in {"materialized view", "foreign table"}
         rows = _count(connection, readable) if holds else 0
         shown = readable if holds or kind == "view" else None
-        return Aside(kind, name, shown, readable + arguments, revision, thing.retired_at, rows, thing)
+        return KeptItem(kind, name, shown, readable + arguments, revision, thing.retired_at, rows, thing)
     quoted = readable if thing.what != "column" else _quoted(connection, thing.schema, thing.table)
     # of a column nobody wrote to since, no row had a value where there was no row
     rows = thing.rows if thing.what == "column" else _count(connection, readable)
-    return Aside(thing.what, name, readable, quoted, revision, thing.retired_at, rows, thing)
+    return KeptItem(thing.what, name, readable, quoted, revision, thing.retired_at, rows, thing)
 
 
 def _count(connection: Connection, quoted: str) -> int | None:

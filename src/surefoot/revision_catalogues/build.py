@@ -19,7 +19,7 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.revision_names import Name, Names
 from surefoot.environment import alembic_api
 from surefoot.program import program
-from surefoot.revision_catalogues.cache import Kept
+from surefoot.revision_catalogues.cache import CatalogueCache
 from surefoot.runtime import error_translation
 from surefoot.runtime.session import server_settings
 from surefoot.scratch_database import scratch_database
@@ -49,7 +49,7 @@ def catalogues(settings: Settings, url: URL, *, keep: bool = True) -> Mapping[st
 def catalogue(settings: Settings, url: URL, revision: str, revisions: Sequence[Script] | None = None) -> Catalogue:
     """The catalogue of one revision, as `catalogues` has it; `revisions` is the `history`, where it was read before."""
     revisions = revisions or history(alembic_api.script(settings))
-    kept = Kept(revisions, settings.project.name)
+    kept = CatalogueCache(revisions, settings.project.name)
     known = packaged.read(_folder(settings), revisions).get(revision) or kept.read(revision)
     return reader.read(known if known is not None else _texts(settings, url)[revision])
 
@@ -90,7 +90,7 @@ def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]
     if not keep:
         return _build(settings, url)
     revisions = history(alembic_api.script(settings))
-    kept = Kept(revisions, settings.project.name)
+    kept = CatalogueCache(revisions, settings.project.name)
     known = packaged.read(_folder(settings), revisions)
     for each in revisions:
         text = known.get(each.revision) or kept.read(each.revision)
@@ -141,7 +141,7 @@ class _Watch:
         if not self._looking and CREATES.search(statement):
             self._looking = True
             try:
-                self.seen.update(revision_names.of(reader.take(connection)))
+                self.seen.update(revision_names.of(reader.read_catalogue(connection)))
             finally:
                 self._looking = False
 

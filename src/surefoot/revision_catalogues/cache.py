@@ -19,7 +19,7 @@ SOURCES = ("environment", "runtime", "online", "catalogue")
 """The parts of this package that a catalogue depends on: what the operations do, and how a database is looked at."""
 
 
-class Kept:
+class CatalogueCache:
     """The kept catalogues of `history`, the oldest revision first: one file each, compressed, only the user's own.
 
     A file that was cut off or changed is no file: gzip's checksum tells. A folder that cannot be written to, as in a

@@ -8,7 +8,7 @@ from sqlalchemy.engine import URL
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Difference
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError
 from surefoot.program import program
@@ -59,7 +59,7 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
     script = alembic_api.script(settings)
     messages = {each.revision: each.doc or "" for each in build.history(script)}
     with look(url, f"{program()} identify") as connection:
-        says, found = heads(connection), take(connection)
+        says, found = heads(connection), read_catalogue(connection)
         begun, hidden = interrupted_run.find(connection, script, says), preconditions.hides(connection)
     unknown = tuple(head for head in says if head not in messages)
     nothing = Difference(())

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.catalogue.scratch_schema import catalogue_of
 from surefoot.errors import RefusedError
 from surefoot.program import program
@@ -48,7 +48,7 @@ def refuse_another(connection: Connection, script: ScriptDirectory, revision: st
             f"A stamp cannot prove this database equal to the baseline {revision}, which works in parts.",
             f"python -m {program()} adopt builds it in a database of its own, compares, and stamps.",
         )
-    difference = compare(catalogue(connection, script, revision), take(connection))
+    difference = compare(catalogue(connection, script, revision), read_catalogue(connection))
     for line in difference.beyond:
         log.warning("Beyond the baseline: %s", line)
     if not difference.lacking:

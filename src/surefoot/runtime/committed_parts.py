@@ -20,7 +20,7 @@ LEAVES_SOMETHING = re.compile(r"\bconcurrently\b|\s*(call|vacuum)\b", re.IGNOREC
 """What commits on its way: of a statement that failed something may be there, an INVALID index for instance."""
 
 
-class Parts:
+class CommittedParts:
     """Watches `connection` while it is in AUTOCOMMIT, for one step after the other."""
 
     def __init__(self, connection: Connection) -> None:

@@ -29,7 +29,7 @@ NOTHING = re.compile(r"(?:^|[.,;:]?\s+)(?:and\s+)?nothing was changed\b", re.IGN
 
 
 @dataclass(frozen=True)
-class Left:
+class Aftermath:
     """How a run that failed in a revision leaves the database. `heads` is None where it could not be asked."""
 
     heads: tuple[str, ...] | None
@@ -171,7 +171,7 @@ def _several_heads(heads: list[str]) -> UsageError:
     )
 
 
-def in_revision(fault: BaseException, entry: Entry, left: Left, url: URL) -> SurefootError:
+def in_revision(fault: BaseException, entry: Entry, left: Aftermath, url: URL) -> SurefootError:
     """What `fault` means while the revision of `entry` was running, and how that leaves the database."""
     ours = _in_revision(fault, entry, left, url)
     texts = [without_password(left.truly(text), url) for text in (ours.message, ours.remedy)]
@@ -204,7 +204,7 @@ def without_password(text: str, url: URL) -> str:
     return text
 
 
-def _in_revision(fault: BaseException, entry: Entry, left: Left, url: URL) -> SurefootError:
+def _in_revision(fault: BaseException, entry: Entry, left: Aftermath, url: URL) -> SurefootError:
     what = f"{entry.direction} {entry.revision}"
     again = "run the same command again: it goes on from there."
     # what cannot go on by itself, and has done something, is looked after by somebody

@@ -35,7 +35,7 @@ def gave_way(fault: BaseException) -> bool:
 
 
 @dataclass
-class Watch:
+class BlockerMonitor:
     """Who blocked the watched server process last; filled by a thread while the revisions run."""
 
     connection: Connection
@@ -63,9 +63,9 @@ class Watch:
 
 
 @contextmanager
-def watching(connection: Connection, pid: int) -> Iterator[Watch]:
+def watching(connection: Connection, pid: int) -> Iterator[BlockerMonitor]:
     """Watch server process `pid` from `connection` (AUTOCOMMIT, used by nobody else inside the block)."""
-    watch = Watch(connection, pid)
+    watch = BlockerMonitor(connection, pid)
     thread = threading.Thread(target=watch.run, name="surefoot-blockers", daemon=True)
     thread.start()
     try:
@@ -75,7 +75,7 @@ def watching(connection: Connection, pid: int) -> Iterator[Watch]:
         thread.join()
 
 
-def patiently(work: Callable[[], None], step: Callable[[], object], watch: Watch, deadline: float) -> None:
+def patiently(work: Callable[[], None], step: Callable[[], object], watch: BlockerMonitor, deadline: float) -> None:
     """Run `work` until it gets its locks, with growing, jittered pauses between the tries.
 
     `step` tells which revision it is at: the `deadline` (s) and the pauses begin anew with each. Raises the last fault

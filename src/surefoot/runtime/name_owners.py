@@ -7,7 +7,7 @@ from alembic.script import Script
 from sqlalchemy.engine import Connection
 
 from surefoot.catalogue import revision_names
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.catalogue.revision_names import ALIKE, Name
 from surefoot.runtime import created_objects, journal
 from surefoot.runtime.taken_names import Found
@@ -34,7 +34,7 @@ class Judge:
         self._connection = connection
         self._marks = created_objects.marks(connection)
         schema = connection.execute(sa.text("select current_schema()")).scalar_one()
-        self._there = {name: name.digest for name in revision_names.of(take(connection, schema))}
+        self._there = {name: name.digest for name in revision_names.of(read_catalogue(connection, schema))}
 
     def ours(self, row: Found, revision: str, name: Name) -> bool:
         """Whether the revision has made it already, or it says the same as what the revision makes."""
@@ -56,7 +56,7 @@ def left_behind(connection: Connection, revision: Script, table: str, column: st
     if wanted not in made_by_it or not cut_off(connection, revision.revision):
         return False
     schema = connection.execute(sa.text("select current_schema()")).scalar_one()
-    there = {name: name.digest for name in revision_names.of(take(connection, schema))}
+    there = {name: name.digest for name in revision_names.of(read_catalogue(connection, schema))}
     return there.get(wanted) == made_by_it[wanted]
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from surefoot import database
 from surefoot.catalogue import packaged
 from surefoot.catalogue.compare import compare
-from surefoot.catalogue.reader import BOOKKEEPING, read, take
+from surefoot.catalogue.reader import BOOKKEEPING, read, read_catalogue
 from surefoot.errors import RefusedError, UsageError
 from surefoot.program import guide, program
 from surefoot.runtime import error_translation, interrupted_run, journal, name_conflicts
@@ -114,7 +114,7 @@ def half_way_down(connection: Connection, script: ScriptDirectory, heads: tuple[
         expected = packaged.read(Path(script.dir), history).get(head)
         if expected is None and last.outcome == journal.FAILED and not journal.kept(last.note):
             continue
-        found = compare(read(expected), take(connection)).lines() if expected is not None else ()
+        found = compare(read(expected), read_catalogue(connection)).lines() if expected is not None else ()
         if expected is not None and not found:
             continue
         begun = interrupted_run.Chain(script, heads).cut_off(head, "downgrade", error=last.error)

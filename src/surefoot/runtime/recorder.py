@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Engine
 
 from surefoot.runtime import created_objects, error_translation, journal
-from surefoot.runtime.committed_parts import Parts
+from surefoot.runtime.committed_parts import CommittedParts
 from surefoot.runtime.migration_plan import Plan
 from surefoot.runtime.privileges import Rights
 
@@ -41,7 +41,7 @@ class Record:
         self._beside = beside
         self._url = url
         self._package_version = package_version
-        self._parts: Parts | None = None
+        self._parts: CommittedParts | None = None
         self._journalled: str | None = None
 
     def done(self, connection: Connection) -> None:
@@ -61,7 +61,7 @@ class Record:
         """
         assert context.connection is not None
         block, connection = context.autocommit_block, context.connection
-        parts = self._parts = Parts(connection)
+        parts = self._parts = CommittedParts(connection)
         stack.callback(parts.close)
 
         def noted() -> AbstractContextManager[None]:
@@ -93,7 +93,7 @@ class Record:
         if begun is not None and (isinstance(fault, KeyboardInterrupt) or context.connection.invalidated):
             parts = True  # nobody knows what became of its last statement
         alone = not context._in_external_transaction  # noqa: SLF001  # Alembic tells nobody else
-        left = error_translation.Left(None, {}, self._plan.before, self._plan.done, self._plan.total, parts, alone)
+        left = error_translation.Aftermath(None, {}, self._plan.before, self._plan.done, self._plan.total, parts, alone)
         try:
             with self._beside.connect() as connection, connection.begin():
                 connection.execute(sa.text(f"set local lock_timeout = {timeout:d}"))
@@ -123,7 +123,7 @@ class Record:
     def _begun(self) -> int | None:
         return self._parts.begun(self._plan.current) if self._parts else None
 
-    def _failure(self, fault: BaseException, left: error_translation.Left) -> journal.Failure:
+    def _failure(self, fault: BaseException, left: error_translation.Aftermath) -> journal.Failure:
         statement = fault.statement if isinstance(fault, sa.exc.DBAPIError) else None
         kept = journal.CUT_OFF if error_translation.only_cut_off(fault) else journal.STOPPED
         return journal.Failure(

@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.errors import FailedError
 from tests.ourschool.existing.rows import TABLES, Counts, Size, fill
 from tests.support.databases import ROOT, Database
@@ -88,7 +88,7 @@ def heads_at(revision: str) -> list[str]:
 
 def catalogue(database: Database, schema: str = "public") -> Catalogue:
     with database.engine().connect() as connection:
-        return take(connection, schema)
+        return read_catalogue(connection, schema)
 
 
 def counted(database: Database, tables: Sequence[str] = tuple(TABLES)) -> dict[str, object]:

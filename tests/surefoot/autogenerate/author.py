@@ -17,7 +17,7 @@ from surefoot import settings
 from surefoot.author.lint.linted_history import lint
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.catalogue.scratch_schema import built_from_models, catalogue_of
 from tests.ourschool.existing.catalogue import BOOKKEEPING
 from tests.support.databases import ROOT, Database
@@ -152,7 +152,7 @@ class Author:
             if stage not in self._expected:
                 models = changed(self.case, stage)
                 self._expected[stage] = catalogue_of(connection, built_from_models(models))
-            return compare(self._expected[stage], take(connection)).lines()
+            return compare(self._expected[stage], read_catalogue(connection)).lines()
 
     def lint(self) -> tuple[str, ...]:
         """What `ourschool lint head` finds."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.errors import RefusedError
 from tests.support.databases import Database
 from tests.surefoot.autogenerate.author import Author
@@ -65,4 +65,4 @@ def snapshot(database: Database) -> Any:
     """Catalogue and what is set aside."""
     known = database.value("select to_regclass('retired.things')")
     with database.engine().connect() as connection:
-        return take(connection), database.value(RETIRED) if known else None
+        return read_catalogue(connection), database.value(RETIRED) if known else None

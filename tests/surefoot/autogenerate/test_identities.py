@@ -6,7 +6,7 @@ from surefoot.autogenerate.compared_sides import Way, database
 from surefoot.autogenerate.directives import Sql
 from surefoot.autogenerate.identity_changes import identity
 from surefoot.autogenerate.server_queries import Facts
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from tests.support.databases import Database, fresh
 
 SERIAL = 'create table "Marks" (id serial primary key, points int)'
@@ -20,7 +20,7 @@ def change(there: Database, wanted: str) -> None:
     with fresh(there.server) as other:
         other.execute(wanted)
         with there.engine().connect() as now, other.engine().connect() as then:
-            sides = (database(take(now), now), database(take(then), then))
+            sides = (database(read_catalogue(now), now), database(read_catalogue(then), then))
             old, new = (side.column("Marks", "id") for side in sides)
             assert old is not None
             assert new is not None
@@ -31,7 +31,7 @@ def change(there: Database, wanted: str) -> None:
     for operation in operations * 2:  # each may run again
         there.execute(*operation.statements)
     with there.engine().connect() as now:
-        assert take(now) == expected
+        assert read_catalogue(now) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Kind
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from tests.support.databases import fresh
 from tests.support.servers import Server
 from tests.surefoot.catalogue.changes import CHANGES, Change
@@ -30,7 +30,7 @@ def school(server: Server) -> Iterator[School]:
         with engine.connect() as connection:
             with connection.begin():
                 build(connection, "public")
-            yield School(connection, take(connection))
+            yield School(connection, read_catalogue(connection))
         engine.dispose()
 
 
@@ -38,7 +38,7 @@ def school(server: Server) -> Iterator[School]:
 def test_one_change_is_one_line(school: School, change: Change) -> None:
     try:
         run(school.connection, change.sql)
-        changed = take(school.connection)
+        changed = read_catalogue(school.connection)
     finally:
         school.connection.connection.rollback()
         school.connection.rollback()
@@ -55,7 +55,7 @@ def test_one_change_is_one_line(school: School, change: Change) -> None:
 
 
 def test_a_school_does_not_deviate_from_itself(school: School) -> None:
-    difference = compare(school.expected, take(school.connection))
+    difference = compare(school.expected, read_catalogue(school.connection))
     assert not difference
     assert difference.lines() == ()
 
@@ -96,7 +96,7 @@ def test_a_school_does_not_deviate_from_itself(school: School) -> None:
 def test_several_changes_are_a_line_each(school: School, sql: str, lines: tuple[str, ...]) -> None:
     try:
         run(school.connection, sql)
-        changed = take(school.connection)
+        changed = read_catalogue(school.connection)
     finally:
         school.connection.connection.rollback()
         school.connection.rollback()

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Grant, Owner
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.database import libpq_environment
 from tests.support.databases import Database, fresh
 from tests.surefoot.catalogue.school import AWKWARD, SCHOOL, build, run
@@ -31,7 +31,7 @@ def test_equal_schemas_of_different_names_are_equal(connection: sa.Connection, n
     build(connection, "public", script)
     build(connection, name, script)
 
-    here, there = take(connection), take(connection, name)
+    here, there = read_catalogue(connection), read_catalogue(connection, name)
 
     assert compare(here, there).lines() == ()
     assert here == there
@@ -41,7 +41,7 @@ def test_equal_schemas_of_different_names_are_equal(connection: sa.Connection, n
 
 def test_the_fingerprint_is_the_same_on_every_server_version(connection: sa.Connection) -> None:
     build(connection, "public")
-    assert take(connection).fingerprint == FINGERPRINT
+    assert read_catalogue(connection).fingerprint == FINGERPRINT
 
 
 @pytest.mark.parametrize("script", [SCHOOL, AWKWARD], ids=["school", "awkward names"])
@@ -58,19 +58,19 @@ def test_a_database_restored_from_its_dump_is_equal(database: Database, script: 
     with fresh(database.server) as copy:
         copy.psql(stdin=dump.stdout)
         with database.engine().connect() as one, copy.engine().connect() as other:
-            assert compare(take(one), take(other)).lines() == ()
+            assert compare(read_catalogue(one), read_catalogue(other)).lines() == ()
 
 
 def test_the_physical_order_of_columns_does_not_matter(connection: sa.Connection) -> None:
     build(connection, "one", "create table t (a integer, b text, c date);")
     build(connection, "two", "create table t (x text, c date, a integer); alter table t drop x, add b text;")
-    assert take(connection, "one") == take(connection, "two")
+    assert read_catalogue(connection, "one") == read_catalogue(connection, "two")
 
 
 def test_texts_are_as_the_catalogue_prints_them(connection: sa.Connection) -> None:
     build(connection, "public", "create table users (id serial primary key, email varchar(255) unique);")
 
-    (users,) = take(connection).tables
+    (users,) = read_catalogue(connection).tables
 
     email, number = users.columns
     assert (email.name, email.type, email.nullable, email.default) == ("email", "character varying(255)", True, None)
@@ -86,7 +86,7 @@ def test_what_is_elsewhere_is_named_in_full(connection: sa.Connection) -> None:
     build(connection, "other", "create table t (id integer primary key); create type mood as enum ('glad');")
     build(connection, "public", "create table u (id integer references other.t, mood other.mood);")
 
-    (table,) = take(connection).tables
+    (table,) = read_catalogue(connection).tables
 
     assert table.constraints[0].definition == "FOREIGN KEY (id) REFERENCES other.t(id)"
     assert table.columns[1].type == "other.mood"
@@ -96,7 +96,7 @@ def test_names_of_the_own_schema_in_texts_stay(connection: sa.Connection) -> Non
     script = "create function f() returns text language sql as $$ select 'public.f' || ' ON public.users' $$;"
     build(connection, "public", script + "create table t (note text default 'public.t');")
 
-    catalogue = take(connection)
+    catalogue = read_catalogue(connection)
 
     assert "select 'public.f' || ' ON public.users'" in catalogue.functions[0].definition
     assert catalogue.functions[0].definition.startswith("CREATE OR REPLACE FUNCTION f()\n")
@@ -109,9 +109,9 @@ def test_the_bookkeeping_of_migrations_is_left_out(connection: sa.Connection) ->
         "create table migration_journal (id serial primary key, number integer generated always as identity);"
     )
     build(connection, "public", bookkeeping)
-    assert take(connection) == take(connection, "nothing of this name")
+    assert read_catalogue(connection) == read_catalogue(connection, "nothing of this name")
 
-    journal = take(connection, ignore=frozenset({"alembic_version"}))
+    journal = read_catalogue(connection, ignore=frozenset({"alembic_version"}))
     assert [table.name for table in journal.tables] == ["migration_journal"]
     assert [sequence.owner for sequence in journal.sequences] == [
         Owner("migration_journal", "id"),
@@ -121,7 +121,7 @@ def test_the_bookkeeping_of_migrations_is_left_out(connection: sa.Connection) ->
 
 def test_what_an_extension_brought_is_left_out(connection: sa.Connection) -> None:
     """Made by hand, as an extension's script would: not every server has one to install."""
-    before = take(connection)
+    before = read_catalogue(connection)
     run(
         connection,
         """
@@ -133,18 +133,18 @@ def test_what_an_extension_brought_is_left_out(connection: sa.Connection) -> Non
         create sequence s;
         """,
     )
-    assert take(connection) != before
+    assert read_catalogue(connection) != before
     for member in ("table t", "view v", "type mood", "type pair", "function f()", "sequence s", "sequence t_id_seq"):
         run(connection, f"alter extension plpgsql add {member}")
-    assert take(connection) == before
+    assert read_catalogue(connection) == before
 
 
 def test_grants_are_reported_but_not_compared(connection: sa.Connection) -> None:
     build(connection, "public", "create table t (id integer, note text);")
-    before = take(connection)
+    before = read_catalogue(connection)
     run(connection, "grant select on t to public; grant update (note) on t to pg_monitor with grant option;")
 
-    after = take(connection)
+    after = read_catalogue(connection)
 
     assert set(after.grants) - set(before.grants) == {
         Grant("table t", "PUBLIC", "SELECT", grantable=False),
@@ -159,8 +159,8 @@ def test_not_null_constraints_are_no_constraints_of_their_own(connection: sa.Con
     """PostgreSQL 18 keeps them in pg_constraint, under names that a rename of the column leaves behind."""
     build(connection, "one", "create table t (id integer not null);")
     build(connection, "two", "create table t (old integer not null); alter table t rename old to id;")
-    assert take(connection, "one") == take(connection, "two")
-    assert take(connection, "one").tables[0].constraints == ()
+    assert read_catalogue(connection, "one") == read_catalogue(connection, "two")
+    assert read_catalogue(connection, "one").tables[0].constraints == ()
 
 
 def test_a_not_null_that_is_not_valid_is_not_a_not_null(database: Database, connection: sa.Connection) -> None:
@@ -172,7 +172,7 @@ def test_a_not_null_that_is_not_valid_is_not_a_not_null(database: Database, conn
     build(connection, "two", "create table t (id integer, twice integer generated always as (id * 2) stored);")
     run(connection, "alter table t add constraint id_there not null id not valid;")
 
-    assert compare(take(connection, "one"), take(connection, "two")).lines() == (
+    assert compare(read_catalogue(connection, "one"), read_catalogue(connection, "two")).lines() == (
         "column t.id: expected not null, found not null, not valid",
         "column t.twice: expected generated id * 2 virtual, found id * 2 stored",
     )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from tests.support.databases import Database
 from tests.surefoot.catalogue.school import build, run
 
@@ -30,7 +30,7 @@ def test_settings_are_as_they_were(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         run(connection, "set search_path = pg_catalog; set local timezone = 'Asia/Tokyo'; set datestyle = 'German'")
         before = settings(connection)
-        take(connection)
+        read_catalogue(connection)
         assert settings(connection) == before
         connection.commit()
         assert settings(connection)[0] == "pg_catalog"
@@ -39,23 +39,23 @@ def test_settings_are_as_they_were(engine: sa.Engine) -> None:
 def test_the_callers_transaction_goes_on(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("create table extra (id integer)"))
-        assert "extra" in [table.name for table in take(connection).tables]
+        assert "extra" in [table.name for table in read_catalogue(connection).tables]
         assert connection.in_transaction()
     with engine.connect() as connection:
-        assert "extra" in [table.name for table in take(connection).tables]
+        assert "extra" in [table.name for table in read_catalogue(connection).tables]
 
 
 def test_a_transaction_just_begun_stays_the_callers(engine: sa.Engine) -> None:
     with engine.begin() as connection:
-        take(connection)
+        read_catalogue(connection)
         connection.execute(sa.text("create table extra (id integer)"))
     with engine.connect() as connection:
-        assert "extra" in [table.name for table in take(connection).tables]
+        assert "extra" in [table.name for table in read_catalogue(connection).tables]
 
 
 def test_without_a_transaction_none_is_left(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        take(connection)
+        read_catalogue(connection)
         assert not connection.in_transaction()
         assert connection.connection.driver_connection.info.transaction_status.name == "IDLE"  # type: ignore[union-attr]
 
@@ -65,17 +65,17 @@ def test_on_a_connection_in_autocommit(engine: sa.Engine) -> None:
         connection = held.execution_options(isolation_level="AUTOCOMMIT")
         before = settings(connection)
         connection.rollback()
-        assert take(connection).tables
+        assert read_catalogue(connection).tables
         assert not connection.in_transaction()
         assert settings(connection) == before
 
 
 def test_in_a_transaction_that_only_reads(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        expected = take(connection)
+        expected = read_catalogue(connection)
         connection.rollback()
         connection.execute(sa.text("set transaction read only"))
-        assert take(connection) == expected
+        assert read_catalogue(connection) == expected
         assert connection.exec_driver_sql("select pg_current_xact_id_if_assigned()").scalar() is None
 
 
@@ -90,14 +90,14 @@ def test_a_failure_leaves_the_callers_transaction_usable(engine: sa.Engine) -> N
         connection.execute(sa.text("create table extra (id integer)"))
         sa.event.listen(connection, "before_cursor_execute", divide_by_zero, retval=True)
         with pytest.raises(sa.exc.DataError):
-            take(connection)
+            read_catalogue(connection)
     with engine.connect() as connection:
-        assert "extra" in [table.name for table in take(connection).tables]
+        assert "extra" in [table.name for table in read_catalogue(connection).tables]
 
 
 def test_the_callers_settings_and_temporary_tables_do_not_show(engine: sa.Engine) -> None:
     with engine.begin() as connection:
-        expected = take(connection)
+        expected = read_catalogue(connection)
         run(
             connection,
             """
@@ -110,12 +110,12 @@ def test_the_callers_settings_and_temporary_tables_do_not_show(engine: sa.Engine
             set local quote_all_identifiers = on;
             """,
         )
-        assert take(connection) == expected
+        assert read_catalogue(connection) == expected
 
 
 def test_a_schema_that_is_not_there_is_empty(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        assert take(connection, "no such schema").relations == ()
+        assert read_catalogue(connection, "no such schema").relations == ()
 
 
 def test_it_takes_one_statement_of_each_kind(engine: sa.Engine) -> None:
@@ -123,5 +123,5 @@ def test_it_takes_one_statement_of_each_kind(engine: sa.Engine) -> None:
     seen: list[str] = []
     with engine.begin() as connection:
         sa.event.listen(connection, "before_cursor_execute", lambda *call: seen.append(call[2]))
-        take(connection)
+        read_catalogue(connection)
     assert len(seen) == 5

@@ -2,14 +2,14 @@
 
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from tests.support.databases import Database
 
 
 def catalogue(database: Database) -> Catalogue:
     """Its catalogue, without the bookkeeping of migrations."""
     with database.engine().connect() as connection:
-        return take(connection)
+        return read_catalogue(connection)
 
 
 def differences(expected: Database, found: Database) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from alembic.runtime.migration import MigrationContext
 import surefoot.online  # noqa: F401  # registers op.create_index_online and the rest
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.runtime.migrator_lock import SPACE, WORKER
 from tests.support.databases import Database
 
@@ -138,7 +138,7 @@ def catalogue(database: Database, schema: str = "public") -> Catalogue:
     """Everything that makes databases equal."""
     engine: sa.Engine = database.engine()
     with engine.connect() as connection:
-        return take(connection, schema)
+        return read_catalogue(connection, schema)
 
 
 def assert_equal(expected: Catalogue, found: Catalogue) -> None:

@@ -6,7 +6,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from surefoot.autogenerate import model_differences
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.errors import RefusedError
 from surefoot.online import retired_registry
 from tests.support.databases import Database
@@ -98,8 +98,8 @@ def test_while_it_is_retired_the_catalogue_is_as_if_it_had_never_been(database: 
 
     assert_equal(without, catalogue(database))
     with database.engine().connect() as connection:
-        assert take(connection).fingerprint == without.fingerprint
-        assert all(grant.on == "schema" for grant in take(connection).grants)
+        assert read_catalogue(connection).fingerprint == without.fingerprint
+        assert all(grant.on == "schema" for grant in read_catalogue(connection).grants)
     database.execute("insert into lessons (teacher) values ('T1')")  # nothing stands in its way
 
 

@@ -15,7 +15,7 @@ from surefoot import database
 from surefoot.author.lint.fake_environment import Answer, Surroundings
 from surefoot.author.lint.statement_recorder import CutOff, Recorder, Recording, Statement
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import BOOKKEEPING, take
+from surefoot.catalogue.reader import BOOKKEEPING, read_catalogue
 from surefoot.environment import alembic_api
 from surefoot.errors import SurefootError
 from surefoot.program import program
@@ -138,7 +138,7 @@ class Scratch:
                 table: database.as_it_is(connection, f"select count(*) from {table}").scalar_one()  # noqa: S608  # quoted by format()
                 for table in tables
             }
-            return Outcome(take(connection), counts)
+            return Outcome(read_catalogue(connection), counts)
 
     def version(self) -> str:
         """The server's version as squawk takes it: 18.1."""

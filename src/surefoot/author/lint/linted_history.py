@@ -20,7 +20,7 @@ from surefoot.author.lint import (
     transaction_rules,
 )
 from surefoot.author.lint.lint_findings import Finding
-from surefoot.author.lint.two_database_run import Course, Seen
+from surefoot.author.lint.two_database_run import Seen, TwoDatabaseRun
 from surefoot.errors import UsageError
 from surefoot.settings import Settings
 
@@ -44,7 +44,7 @@ def lint(settings: Settings, url: URL, wanted: Sequence[str] = ()) -> Report:
     not there, and what a migration raises for one that does not run.
     """
     with ExitStack() as stack:
-        course = Course(settings, url, stack)
+        course = TwoDatabaseRun(settings, url, stack)
         script = course.here.script
         history = [each.revision for each in script.walk_revisions("base", "heads")][::-1]
         chosen = _chosen(script, wanted) if wanted else set(history)

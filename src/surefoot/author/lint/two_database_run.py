@@ -28,7 +28,7 @@ class Seen:
     stumbled: Statement | None = None
 
 
-class Course:
+class TwoDatabaseRun:
     """Two databases that are brought through the same revisions; `stack` drops them when it is closed."""
 
     def __init__(self, settings: Settings, url: URL, stack: ExitStack) -> None:

@@ -16,7 +16,7 @@ from surefoot.author.sample_rows.table_shape import Shape
 from surefoot.author.sample_rows.test_steps import Step
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
 from surefoot.errors import SurefootError
 from surefoot.operate.rehearse import value_hashes
@@ -134,7 +134,7 @@ class Trial:
     def state(self) -> State:
         """What is there now."""
         with self.looking() as connection:
-            return State(take(connection), value_hashes.sums(connection))
+            return State(read_catalogue(connection), value_hashes.sums(connection))
 
     @contextmanager
     def looking(self) -> Iterator[Connection]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from surefoot.online.executor import Steps
-from surefoot.online.retired_registry import Thing, within
+from surefoot.online.retired_registry import RetiredItem, within
 from surefoot.online.target_table import Table
 
 PREFIX = "__changing_"
@@ -33,7 +33,7 @@ class Change:
     not_null_name: str | None
     target: str
     """The column that takes over: a new one, or the one that the other direction of this revision retired."""
-    thing: Thing | None
+    thing: RetiredItem | None
 
     @property
     def name(self) -> sql.Identifier:

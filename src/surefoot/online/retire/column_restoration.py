@@ -12,7 +12,7 @@ from surefoot.online.retire import column_retirement, kept_definitions, own_obje
 from surefoot.online.retire.block_batches import stretches
 from surefoot.online.retire.blocking_rows import broken
 from surefoot.online.retire.column_restoration_sql import BACK, TAKE_BACK, TELL
-from surefoot.online.retired_registry import Thing
+from surefoot.online.retired_registry import RetiredItem
 
 log = logging.getLogger("surefoot")
 
@@ -47,7 +47,7 @@ def restore(steps: Steps, table: str, column: str) -> bool:
     return thing is not None or own_objects.is_ours(steps, table, column)
 
 
-def _return(steps: Steps, thing: Thing) -> None:
+def _return(steps: Steps, thing: RetiredItem) -> None:
     """From the retired name to the old one, with all that hangs on it but what rows must be read for."""
     table = sql.Identifier(thing.schema, thing.table)
     column = sql.Identifier(thing.stands_as)
@@ -71,7 +71,7 @@ def _return(steps: Steps, thing: Thing) -> None:
     steps.repeat(swap)
 
 
-def _finish(steps: Steps, thing: Thing) -> None:
+def _finish(steps: Steps, thing: RetiredItem) -> None:
     """Read the rows for what they are promised to keep, then forget that the column was ever retired."""
     retired_dependents.validate(steps, thing)
     assert thing.column is not None
@@ -87,7 +87,7 @@ def _finish(steps: Steps, thing: Thing) -> None:
     log.info("Column %s.%s is back, retired since %s.", thing.table, thing.column, f"{thing.retired_at:%Y-%m-%d %H:%M}")
 
 
-def refuse(steps: Steps, thing: Thing) -> None:
+def refuse(steps: Steps, thing: RetiredItem) -> None:
     """Raise RefusedError, before anything is touched, where it cannot come back."""
     _refuse_taken(steps, thing)
     table = sql.Identifier(thing.schema, thing.table).as_string()
@@ -96,7 +96,7 @@ def refuse(steps: Steps, thing: Thing) -> None:
     retired_dependents.look(steps, thing, {})
 
 
-def _refuse_taken(steps: Steps, thing: Thing) -> None:
+def _refuse_taken(steps: Steps, thing: RetiredItem) -> None:
     assert thing.column is not None
     if column_retirement.is_there(steps, thing.table, thing.column):
         raise RefusedError(
@@ -105,7 +105,7 @@ def _refuse_taken(steps: Steps, thing: Thing) -> None:
         )
 
 
-def _refuse_nulls(steps: Steps, thing: Thing, where_it_stands: str) -> None:
+def _refuse_nulls(steps: Steps, thing: RetiredItem, where_it_stands: str) -> None:
     held = thing.definitions
     if not held["not_null"] or not held["not_null_valid"] or held["default"] is not None:
         return
@@ -120,7 +120,9 @@ def _refuse_nulls(steps: Steps, thing: Thing, where_it_stands: str) -> None:
         )
 
 
-def _fill(steps: Steps, thing: Thing, table: sql.Identifier, column: sql.Identifier, default: sql.Composable) -> None:
+def _fill(
+    steps: Steps, thing: RetiredItem, table: sql.Identifier, column: sql.Identifier, default: sql.Composable
+) -> None:
     """Give rows that came meanwhile the default; new ones have it already."""
     fill = sql.SQL("update {} set {} = {} where {} is null and {}")
 

@@ -10,7 +10,7 @@ from surefoot.online.executor import Steps
 from surefoot.online.retire import kept_definitions
 from surefoot.online.retire.column_retirement_sql import PLACE, REASONS, SET_ASIDE
 from surefoot.online.retire.retire_sql_parts import CONSTRAINT, INDEX, LOCK, TRIGGER
-from surefoot.online.retired_registry import SCHEMA, Thing
+from surefoot.online.retired_registry import SCHEMA, RetiredItem
 from surefoot.online.target_table import ALONE
 
 PREFIX = RETIRED
@@ -55,7 +55,7 @@ def is_there(steps: Steps, table: str, column: str) -> bool:
     return bool(steps.look(COLUMN, name=sql.Identifier(table).as_string(), column=column))
 
 
-def retired(steps: Steps, table: str, column: str, *, back: bool) -> Thing | None:
+def retired(steps: Steps, table: str, column: str, *, back: bool) -> RetiredItem | None:
     """The column of that name that this revision has set aside, the newest where it did so more than once.
 
     With `back` one that the other direction set aside, to be taken back now (in a downgrade: what the upgrade retired);
@@ -136,7 +136,7 @@ def free_names(table: str, column: str, revision: str) -> dict[str, list[str]]:
     }
 
 
-def take_back(steps: Steps, thing: Thing) -> None:
+def take_back(steps: Steps, thing: RetiredItem) -> None:
     """Give a retired column its name back, inside an open `steps.transaction()`; short, the inverse of `set_aside`.
 
     The view goes, column and sequences have their names again, the row in `retired.things` is deleted. What hung
@@ -148,13 +148,13 @@ def take_back(steps: Steps, thing: Thing) -> None:
     retired_registry.forget(steps, thing)
 
 
-def name_back(steps: Steps, thing: Thing) -> None:
+def name_back(steps: Steps, thing: RetiredItem) -> None:
     """`take_back`, but for the row in `retired.things`."""
     for statement in names_back(thing):
         steps.execute(statement)
 
 
-def names_back(thing: Thing) -> Iterator[sql.Composed]:
+def names_back(thing: RetiredItem) -> Iterator[sql.Composed]:
     """What gives a retired column and its sequences their names back."""
     assert thing.column is not None
     yield sql.SQL("drop view if exists {}").format(sql.Identifier(SCHEMA, thing.readable_as))

@@ -19,7 +19,7 @@ from surefoot.online.executor import Steps
 from surefoot.online.retire import column_retirement, retired_dependents, table_retirement
 from surefoot.online.retire.blocking_rows import broken
 from surefoot.online.retire.retire_sql_parts import CONSTRAINT
-from surefoot.online.retired_registry import SCHEMA, Thing
+from surefoot.online.retired_registry import SCHEMA, RetiredItem
 from surefoot.runtime import error_translation, lock_retry
 
 log = logging.getLogger("surefoot")
@@ -104,7 +104,7 @@ def bring_back(context: MigrationContext) -> None:
         log.warning("%s stays set aside as retired.%s: %s", retired_dependents.called(thing), thing.readable_as, why)
 
 
-def give_back(steps: Steps, found: Sequence[Thing]) -> list[tuple[Thing, str]]:
+def give_back(steps: Steps, found: Sequence[RetiredItem]) -> list[tuple[RetiredItem, str]]:
     """Give each its name back, newest first as they are listed, in the open transaction; what stays, and why."""
     left = []
     for one in found:
@@ -131,7 +131,7 @@ def give_back(steps: Steps, found: Sequence[Thing]) -> list[tuple[Thing, str]]:
     return left
 
 
-def _leave_to_others(steps: Steps, thing: Thing) -> None:
+def _leave_to_others(steps: Steps, thing: RetiredItem) -> None:
     """A foreign key whose other table is still set aside is made again when that comes back."""
     for constraint in list(thing.definitions["constraints"]):
         ends = {constraint["table"], constraint["referent"]} - {thing.definitions["relation"], None}
@@ -143,7 +143,7 @@ def _leave_to_others(steps: Steps, thing: Thing) -> None:
                 )
 
 
-def _unproven(steps: Steps, thing: Thing) -> None:
+def _unproven(steps: Steps, thing: RetiredItem) -> None:
     """A foreign key whose rows were deleted meanwhile comes back NOT VALID: what points to nothing stays to be seen.
 
     One of a partitioned table cannot be NOT VALID, and is checked as it is added.
@@ -164,7 +164,7 @@ def _unproven(steps: Steps, thing: Thing) -> None:
             log.warning("%s comes back NOT VALID: %s point to nothing by now.", constraint["name"], rows)
 
 
-def _statements(steps: Steps, thing: Thing) -> Iterator[sql.Composable | str]:
+def _statements(steps: Steps, thing: RetiredItem) -> Iterator[sql.Composable | str]:
     forget = sql.SQL("delete from {}.things where id = {}").format(sql.Identifier(SCHEMA), thing.id)
     if thing.what == "column":
         yield from _column(steps, thing)
@@ -187,7 +187,7 @@ def _statements(steps: Steps, thing: Thing) -> Iterator[sql.Composable | str]:
     yield forget
 
 
-def _column(steps: Steps, thing: Thing) -> Iterator[sql.Composable | str]:
+def _column(steps: Steps, thing: RetiredItem) -> Iterator[sql.Composable | str]:
     table, column = sql.Identifier(thing.schema, thing.table), sql.Identifier(thing.stands_as)
     held = thing.definitions
     retired_dependents.look(steps, thing, {})

@@ -15,7 +15,7 @@ from surefoot.errors import RefusedError
 from surefoot.online import retired_registry
 from surefoot.online.executor import Steps
 from surefoot.online.retire import kept_definitions_sql, kept_table_definitions_sql
-from surefoot.online.retired_registry import Thing
+from surefoot.online.retired_registry import RetiredItem
 
 NOTED = "set_aside"
 """Key of the context's options: what kinds of things the revision that runs has set aside."""
@@ -81,7 +81,7 @@ def kept(steps: Steps, what: str, table: str, column: str | None = None) -> bool
     return steps.direction == "unknown" and _found(steps, what, table, column, "unknown") is not None
 
 
-def make(steps: Steps, what: str, table: str, column: str | None, thing: Thing | None) -> bool:
+def make(steps: Steps, what: str, table: str, column: str | None, thing: RetiredItem | None) -> bool:
     """Make what the other direction set aside last, empty and as if it had been set aside; True where it was made.
 
     Nothing where `thing`, which is set aside still, was the last. Raises RefusedError, with nothing changed, where the
@@ -102,7 +102,7 @@ def printed(steps: Steps, what: str, table: str, column: str | None) -> None:
 
 
 @contextmanager
-def unmade(steps: Steps, thing: Thing | None) -> Iterator[None]:
+def unmade(steps: Steps, thing: RetiredItem | None) -> Iterator[None]:
     """Take `thing`, which `make` made, away again where the way back is refused: it holds nothing of anybody's."""
     try:
         yield

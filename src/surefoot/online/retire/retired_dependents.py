@@ -10,7 +10,7 @@ from psycopg import sql
 from surefoot.errors import RefusedError
 from surefoot.online.executor import PATIENT, Steps
 from surefoot.online.retire.blocking_rows import Found, broken, duplicates
-from surefoot.online.retired_registry import Thing
+from surefoot.online.retired_registry import RetiredItem
 from surefoot.runtime import error_translation
 
 Definition = Mapping[str, Any]
@@ -54,7 +54,7 @@ SHARE = """
 ENABLED = {"D": "disable trigger", "R": "enable replica trigger", "A": "enable always trigger"}
 
 
-def look(steps: Steps, thing: Thing, now: Mapping[str, str]) -> None:
+def look(steps: Steps, thing: RetiredItem, now: Mapping[str, str]) -> None:
     """Refuse, before anything is touched, where something that hung on the thing could not be made again.
 
     `now` is what a relation is called at present that the definitions know by another name. Raises RefusedError for a
@@ -82,7 +82,7 @@ def look(steps: Steps, thing: Thing, now: Mapping[str, str]) -> None:
             _refuse(thing, constraint["name"], there, broken(steps, there, condition))
 
 
-def types_there(steps: Steps, thing: Thing, table: str, column: str | None = None) -> None:
+def types_there(steps: Steps, thing: RetiredItem, table: str, column: str | None = None) -> None:
     """Refuse where a type was set aside after the thing and is not back: it would come back with the wrong one."""
     for row in steps.look(TYPES, table=table, column=column):
         raise RefusedError(
@@ -106,7 +106,7 @@ def breaking(constraint: Definition, now: Mapping[str, str]) -> sql.Composed | N
     return None
 
 
-def build(steps: Steps, thing: Thing) -> None:
+def build(steps: Steps, thing: RetiredItem) -> None:
     """Build the indexes of a retired column, each CONCURRENTLY; one that is there and valid is left alone."""
     for index in thing.definitions["indexes"]:
         name = sql.Identifier(thing.schema, index["name"])
@@ -129,7 +129,7 @@ def build(steps: Steps, thing: Thing) -> None:
             raise
 
 
-def lock(steps: Steps, thing: Thing, now: Mapping[str, str]) -> None:
+def lock(steps: Steps, thing: RetiredItem, now: Mapping[str, str]) -> None:
     """Lock the thing's table, and those that foreign keys join to it; each waits its share of lock_timeout only.
 
     Who queues behind the first lock waits for all of them.
@@ -143,7 +143,7 @@ def lock(steps: Steps, thing: Thing, now: Mapping[str, str]) -> None:
         steps.execute(f"lock table only {name} in {mode} mode")
 
 
-def statements(thing: Thing) -> Iterator[sql.Composable | str]:
+def statements(thing: RetiredItem) -> Iterator[sql.Composable | str]:
     """What makes constraints and triggers again; those that rows must be read for are NOT VALID yet."""
     held = thing.definitions
     for constraint in sorted(held["constraints"], key=lambda one: one["kind"] == "f"):
@@ -160,7 +160,7 @@ def statements(thing: Thing) -> Iterator[sql.Composable | str]:
         yield from _comment(sql.SQL("trigger {} on {}").format(name, table), trigger)
 
 
-def validate(steps: Steps, thing: Thing) -> None:
+def validate(steps: Steps, thing: RetiredItem) -> None:
     """Read the rows for each constraint that was valid before, under a lock that stops nobody."""
     for constraint in thing.definitions["constraints"]:
         found = steps.look(CONSTRAINT, table=constraint["table"], name=constraint["name"])
@@ -178,7 +178,7 @@ def validate(steps: Steps, thing: Thing) -> None:
             ) from fault
 
 
-def called(thing: Thing) -> str:
+def called(thing: RetiredItem) -> str:
     """What an error calls the thing."""
     return f"{thing.table}.{thing.column}" if thing.column else thing.table
 
@@ -197,17 +197,17 @@ def _comment(what: sql.Composable, definition: Definition) -> Iterator[sql.Compo
         yield sql.SQL("comment on {} is {}").format(what, definition["comment"])
 
 
-def _home(thing: Thing) -> str:
+def _home(thing: RetiredItem) -> str:
     """The table's name as the definitions have it."""
     return str(thing.definitions["relation"])
 
 
-def _relations(steps: Steps, thing: Thing, index: Definition) -> Sequence[Any]:
+def _relations(steps: Steps, thing: RetiredItem, index: Definition) -> Sequence[Any]:
     name = sql.Identifier(thing.schema, index["name"]).as_string()
     return steps.look(RELATION, name=name, table=_home(thing), column=thing.stands_as)
 
 
-def _needs(steps: Steps, thing: Thing, name: str, table: str, columns: Sequence[str]) -> None:
+def _needs(steps: Steps, thing: RetiredItem, name: str, table: str, columns: Sequence[str]) -> None:
     missing = [row.name for row in steps.look(MISSING, table=table, names=list(columns))]
     if missing:
         raise RefusedError(
@@ -216,14 +216,14 @@ def _needs(steps: Steps, thing: Thing, name: str, table: str, columns: Sequence[
         )
 
 
-def _taken(thing: Thing, where: str, name: str) -> RefusedError:
+def _taken(thing: RetiredItem, where: str, name: str) -> RefusedError:
     return RefusedError(
         f"{called(thing)} cannot be restored: {where} called {name} already.",
         "Drop or rename that, and run the same command again; nothing was changed.",
     )
 
 
-def _refuse(thing: Thing, name: str, table: str, found: Found | None) -> None:
+def _refuse(thing: RetiredItem, name: str, table: str, found: Found | None) -> None:
     if found is not None:
         raise RefusedError(
             f"{called(thing)} cannot be restored: {found} of {table} would break {name}.",

@@ -12,7 +12,7 @@ from surefoot.online import retired_registry, target_table
 from surefoot.online.executor import Steps
 from surefoot.online.retire.block_batches import stretches
 from surefoot.online.retire.row_retirement import place_of, retired
-from surefoot.online.retired_registry import Thing
+from surefoot.online.retired_registry import RetiredItem
 from surefoot.online.target_table import Table
 from surefoot.runtime import error_translation, lock_retry
 
@@ -108,7 +108,7 @@ class Way:
     """Rows on their way back to `table`."""
 
     steps: Steps
-    thing: Thing
+    thing: RetiredItem
     table: Table
     columns: tuple[str, ...]
     parents: tuple[Parent, ...]
@@ -205,7 +205,7 @@ class Way:
         return int(row.many), list(row.sample or ())
 
 
-def _columns(steps: Steps, thing: Thing, table: Table) -> tuple[str, ...]:
+def _columns(steps: Steps, thing: RetiredItem, table: Table) -> tuple[str, ...]:
     ours = set(thing.definitions["extra"].values())
     rows = [row for row in steps.look(COLUMNS, table=table.oid, place=place_of(thing).as_string())
             if row.name not in ours]  # fmt: skip

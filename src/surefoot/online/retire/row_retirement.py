@@ -11,7 +11,7 @@ from surefoot.online.executor import Steps
 from surefoot.online.retire.block_batches import ranges
 from surefoot.online.retire.references import Pointer, pointing
 from surefoot.online.retire.row_retirement_sql import CONDITION, KEYS, MOVE, OFFLINE, RECORD, ROWS
-from surefoot.online.retired_registry import SCHEMA, Thing
+from surefoot.online.retired_registry import SCHEMA, RetiredItem
 from surefoot.online.target_table import Table
 
 log = logging.getLogger("surefoot")
@@ -45,7 +45,7 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
     return moved
 
 
-def retired(steps: Steps, table: str, *, back: bool) -> Thing | None:
+def retired(steps: Steps, table: str, *, back: bool) -> RetiredItem | None:
     """The rows of that table that this revision has set aside; see `retire_columns.retired`."""
     for thing in retired_registry.set_aside_by(steps, "rows", table, back=back):
         if steps.look("select 1 where to_regclass(:name) is not null", name=place_of(thing).as_string()):
@@ -53,12 +53,12 @@ def retired(steps: Steps, table: str, *, back: bool) -> Thing | None:
     return None
 
 
-def place_of(thing: Thing) -> sql.Identifier:
+def place_of(thing: RetiredItem) -> sql.Identifier:
     """The table that holds the retired rows."""
     return sql.Identifier(SCHEMA, thing.stands_as)
 
 
-def keys_of(thing: Thing, mark: str) -> sql.Identifier:
+def keys_of(thing: RetiredItem, mark: str) -> sql.Identifier:
     """The table that lists the keys to move, while they are moved."""
     return sql.Identifier(SCHEMA, retired_registry.within(f"{thing.stands_as}_keys_{mark}"))
 
@@ -74,7 +74,7 @@ class Move:
         self.pointers = pointers
         self.key = sql.SQL(", ").join(sql.Identifier(column) for column in table.key)
 
-    def prepare(self, there: Thing | None, mark: str) -> Thing | None:
+    def prepare(self, there: RetiredItem | None, mark: str) -> RetiredItem | None:
         """List the keys, and make the place for the rows, in one transaction; None where no row is meant.
 
         Raises RefusedError, with nothing changed, where other rows point to these.
@@ -85,12 +85,12 @@ class Move:
             return None
         return self.steps.repeat(lambda: self._prepared(there, mark))
 
-    def all(self, thing: Thing, keys: sql.Identifier) -> int:
+    def all(self, thing: RetiredItem, keys: sql.Identifier) -> int:
         """Move what is listed, batch by batch."""
         last = self._number(sql.SQL("select coalesce(max(__nth), 0) from {}").format(keys))
         return sum(ranges(self.steps, last, lambda first, end: self._batch(thing, keys, first, end)))
 
-    def finish(self, thing: Thing, keys: sql.Identifier, mark: str) -> None:
+    def finish(self, thing: RetiredItem, keys: sql.Identifier, mark: str) -> None:
         """Note that it is done, and drop the list. Raises RefusedError where rows would not go."""
         listed = CONDITION.format(key=self.key, keys=keys, range=sql.SQL("true"), where=self.where)
         left = self._number(sql.SQL("select count(*) from {} where {}").format(self.table.identifier, listed))
@@ -106,7 +106,7 @@ class Move:
             sql.SQL("drop table {}").format(keys),
         )
 
-    def _prepared(self, there: Thing | None, mark: str) -> Thing:
+    def _prepared(self, there: RetiredItem | None, mark: str) -> RetiredItem:
         steps = self.steps
         with steps.transaction():
             thing = there or self._place()
@@ -124,7 +124,7 @@ class Move:
                 )
         return thing
 
-    def _place(self) -> Thing:
+    def _place(self) -> RetiredItem:
         steps, name = self.steps, self.table.name
         for statement in retired_registry.SET_UP:
             steps.execute(statement)
@@ -146,7 +146,7 @@ class Move:
         assert made is not None  # it has just been recorded
         return made
 
-    def _batch(self, thing: Thing, keys: sql.Identifier, first: int, last: int) -> int:
+    def _batch(self, thing: RetiredItem, keys: sql.Identifier, first: int, last: int) -> int:
         between = sql.SQL("__nth between {} and {}").format(first, last)
         listed = CONDITION.format(key=self.key, keys=keys, range=between, where=self.where)
         if self.pointers:

@@ -12,7 +12,7 @@ from surefoot.online.executor import Steps
 from surefoot.online.retire import kept_definitions, own_objects, retired_dependents
 from surefoot.online.retire.retire_sql_parts import CONSTRAINT, LOCK, TRIGGER
 from surefoot.online.retire.table_retirement_sql import PLACE, REASONS, SET_ASIDE
-from surefoot.online.retired_registry import SCHEMA, Thing
+from surefoot.online.retired_registry import SCHEMA, RetiredItem
 from surefoot.online.target_table import ALONE, alone
 
 log = logging.getLogger("surefoot")
@@ -95,7 +95,7 @@ def _refusals(
     )
 
 
-def retired(steps: Steps, table: str, *, back: bool) -> Thing | None:
+def retired(steps: Steps, table: str, *, back: bool) -> RetiredItem | None:
     """The table of that name that this revision has set aside; see `retire_columns.retired`."""
     for thing in retired_registry.set_aside_by(steps, "table", table, back=back):
         place = thing.schema if thing.coming_back else SCHEMA
@@ -128,12 +128,12 @@ def restore(steps: Steps, table: str) -> bool:
     return thing is not None or own_objects.is_ours(steps, table)
 
 
-def _return(steps: Steps, thing: Thing) -> None:
+def _return(steps: Steps, thing: RetiredItem) -> None:
     now = refuse(steps, thing)
     steps.repeat(partial(_swap, steps, thing, now))
 
 
-def refuse(steps: Steps, thing: Thing) -> dict[str, str]:
+def refuse(steps: Steps, thing: RetiredItem) -> dict[str, str]:
     """Raise RefusedError, before anything is touched, where it cannot come back; else what it is called at present."""
     aside = sql.Identifier(SCHEMA, thing.stands_as)
     alone(steps, aside, partition=False)
@@ -149,14 +149,14 @@ def refuse(steps: Steps, thing: Thing) -> dict[str, str]:
     return now
 
 
-def present_name(steps: Steps, thing: Thing) -> dict[str, str]:
+def present_name(steps: Steps, thing: RetiredItem) -> dict[str, str]:
     """What the retired table is called now, by the name that its definitions know it by."""
     plain = steps.look("select format('%I.%I', cast(:schema as text), cast(:name as text)) as name",
                        schema=SCHEMA, name=thing.stands_as)[0].name  # fmt: skip
     return {str(thing.definitions["relation"]): str(plain)}
 
 
-def _swap(steps: Steps, thing: Thing, now: dict[str, str]) -> None:
+def _swap(steps: Steps, thing: RetiredItem, now: dict[str, str]) -> None:
     with steps.transaction():
         retired_dependents.lock(steps, thing, now)
         for statement in names_back(thing):
@@ -164,7 +164,7 @@ def _swap(steps: Steps, thing: Thing, now: dict[str, str]) -> None:
         retired_registry.coming_back(steps, thing)
 
 
-def names_back(thing: Thing) -> Iterator[sql.Composable | str]:
+def names_back(thing: RetiredItem) -> Iterator[sql.Composable | str]:
     """What gives a retired table its name back, with all that hung on it; rows are still to be read for that."""
     yield sql.SQL("alter table {} set schema {}").format(
         sql.Identifier(SCHEMA, thing.stands_as), sql.Identifier(thing.schema)

@@ -14,7 +14,7 @@ from surefoot import database
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Difference
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.catalogue.relations import Relation
 from surefoot.errors import RefusedError, UsageError
 from surefoot.operate.adopt import repair_companions, repair_file, repair_obstacles
@@ -77,7 +77,7 @@ def adopt(
     target = _revision(script, revision or _baseline(settings)).revision
     with look(url, f"{program()} adopt") as connection:
         before = heads(connection)
-        found = take(connection)
+        found = read_catalogue(connection)
         _something(before, revision, found)
         preconditions.hidden_rows(connection)
         expected = _expected(settings, url, connection, script, target)

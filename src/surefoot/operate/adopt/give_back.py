@@ -17,7 +17,7 @@ from surefoot.online import retired_registry
 from surefoot.online.executor import Steps
 from surefoot.online.retire import displaced_objects
 from surefoot.online.retire.retired_dependents import called
-from surefoot.online.retired_registry import Thing
+from surefoot.online.retired_registry import RetiredItem
 from surefoot.program import program
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.session import backend_pid, server_settings
@@ -70,7 +70,7 @@ def _made(script: ScriptDirectory, at: tuple[str, ...]) -> set[tuple[str, str]]:
     return {(each.on if each.kind in HANGING else "", each.name) for one in known.values() for each in one.made}
 
 
-def _name(thing: Thing) -> tuple[str, str]:
+def _name(thing: RetiredItem) -> tuple[str, str]:
     if thing.column:
         return thing.table, thing.column
     return "", thing.table + str(thing.definitions.get("arguments", ""))

@@ -5,16 +5,16 @@
 """
 
 from surefoot.operate.backup.backup_dump import backup
-from surefoot.operate.backup.database_swap import Aside, aside, drop_old, swap_in
+from surefoot.operate.backup.database_swap import ReplacedDatabase, aside, drop_old, swap_in
 from surefoot.operate.backup.prune_backups import Rule, prune
-from surefoot.operate.backup.restore_run import How, Restored, restore
+from surefoot.operate.backup.restore_run import Restored, RestoreOptions, restore
 from surefoot.operate.backup.store import Backup, backups, find, latest
 from surefoot.operate.backup.verify_backup import Verified, verify, verify_files
 
 __all__ = [
-    "Aside",
     "Backup",
-    "How",
+    "ReplacedDatabase",
+    "RestoreOptions",
     "Restored",
     "Rule",
     "Verified",

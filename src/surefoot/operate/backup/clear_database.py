@@ -79,7 +79,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Thing:
+class DatabaseObject:
     """A thing of the database: kind and name as PostgreSQL identifies it, quoted."""
 
     kind: str
@@ -97,12 +97,12 @@ class Thing:
         return f"{self.kind} {self.name} of {self.owner}"
 
 
-def things(connection: Connection) -> list[Thing]:
+def things(connection: Connection) -> list[DatabaseObject]:
     """Everything that can be dropped by itself, schemas last."""
-    return [Thing(**row) for row in connection.execute(OBJECTS).mappings()]
+    return [DatabaseObject(**row) for row in connection.execute(OBJECTS).mappings()]
 
 
-def clear(connection: Connection, found: list[Thing]) -> None:
+def clear(connection: Connection, found: list[DatabaseObject]) -> None:
     """Take away what is the role's own; extensions stay, and a schema in which something of another's stays.
 
     In the transaction of the caller. Raises DBAPIError.
@@ -127,7 +127,7 @@ $$
 """
 
 
-def _dropping(each: Thing) -> Iterator[str]:
+def _dropping(each: DatabaseObject) -> Iterator[str]:
     if each.kind == "large object":
         yield f"select lo_unlink({each.name})"
     elif each.kind not in {"extension", "schema"}:

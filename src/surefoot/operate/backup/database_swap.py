@@ -56,7 +56,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Aside:
+class ReplacedDatabase:
     """A database that a restore set beside the real one."""
 
     name: str
@@ -79,13 +79,13 @@ def free_name(admin: Connection, database: str, kind: Kind) -> str:
     return name_for(database, kind, now)
 
 
-def aside(url: URL) -> list[Aside]:
+def aside(url: URL) -> list[ReplacedDatabase]:
     """What restores of the database of `url` have set beside it, by name."""
     with server_facts.beside(url) as admin:
         return beside(admin, server_facts.name_of(url))
 
 
-def beside(admin: Connection, database: str) -> list[Aside]:
+def beside(admin: Connection, database: str) -> list[ReplacedDatabase]:
     """The same, over a connection that is there."""
     stem = re.escape(_stem(database))
     kinds = "|".join(Kind)
@@ -95,7 +95,7 @@ def beside(admin: Connection, database: str) -> list[Aside]:
         parts = re.fullmatch(pattern, row.name)
         assert parts is not None
         since = dt.datetime.strptime(parts[2], TIME).replace(tzinfo=dt.UTC)
-        found.append(Aside(row.name, Kind(parts[1]), since, row.size, row.comment))
+        found.append(ReplacedDatabase(row.name, Kind(parts[1]), since, row.size, row.comment))
     return found
 
 
@@ -166,7 +166,9 @@ def nobody_in(admin: Connection, database: str) -> None:
         )
 
 
-def exchange(admin: Connection, url: URL, new: Aside, *, disconnect: bool, comment: str | None = None) -> str | None:
+def exchange(
+    admin: Connection, url: URL, new: ReplacedDatabase, *, disconnect: bool, comment: str | None = None
+) -> str | None:
     """Rename the database of `url` away and `new` into its place, in one transaction: there is always one of the name.
 
     `comment` is for the new one where there is no old one to have it from. Returns the name under which the old one is
@@ -192,11 +194,11 @@ def exchange(admin: Connection, url: URL, new: Aside, *, disconnect: bool, comme
     return old
 
 
-def rename(admin: Connection, name: str, kind: Kind, database: str, comment: str) -> Aside:
+def rename(admin: Connection, name: str, kind: Kind, database: str, comment: str) -> ReplacedDatabase:
     """Give a database beside `database` its next name, and say what it is."""
     new = free_name(admin, database, kind)
     server_facts.run_together(admin, [_rename(name, new), database_settings.comment(new, comment)])
-    return Aside(new, kind, dt.datetime.now(dt.UTC), 0, comment)
+    return ReplacedDatabase(new, kind, dt.datetime.now(dt.UTC), 0, comment)
 
 
 @contextmanager
@@ -254,7 +256,7 @@ def _not_renamed(fault: sa.exc.DBAPIError, database: str, new: str) -> RefusedEr
     )
 
 
-def _chosen(admin: Connection, database: str, name: str) -> Aside:
+def _chosen(admin: Connection, database: str, name: str) -> ReplacedDatabase:
     found = beside(admin, database)
     for each in found:
         if each.name == name:

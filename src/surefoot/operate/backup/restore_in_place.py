@@ -19,7 +19,7 @@ from surefoot.operate.backup import (
     server_facts,
     table_of_contents,
 )
-from surefoot.operate.backup.clear_database import Thing
+from surefoot.operate.backup.clear_database import DatabaseObject
 from surefoot.operate.backup.manifest_comparison import unequal
 from surefoot.operate.backup.schema_build import Built
 from surefoot.operate.backup.store import Backup
@@ -133,7 +133,7 @@ def outlook(url: URL, backup: Backup) -> list[str]:
     return notes
 
 
-def _clear(connection: Connection, before: list[Thing], name: str) -> None:
+def _clear(connection: Connection, before: list[DatabaseObject], name: str) -> None:
     """Take away all that the dump is to bring. Raises RefusedError where a table is in use."""
     try:
         clear_database.clear(connection, before)
@@ -148,7 +148,7 @@ def _clear(connection: Connection, before: list[Thing], name: str) -> None:
         ) from fault
 
 
-def _settled(connection: Connection, before: list[Thing], built: Built) -> list[str]:
+def _settled(connection: Connection, before: list[DatabaseObject], built: Built) -> list[str]:
     """What became of other roles' things, in words. Raises FailedError where one would be lost."""
     after = {each.key: each for each in clear_database.things(connection)}
     others = [each for each in before if not each.mine]
@@ -188,7 +188,7 @@ def _unequal(connection: Connection, backup: Backup) -> Iterator[str]:
     yield from unequal(replace(backup.manifest, rows=wanted), replace(found, rows=there))
 
 
-def _listed(some: list[Thing]) -> str:
+def _listed(some: list[DatabaseObject]) -> str:
     return server_facts.listed([str(each) for each in some])
 
 

@@ -20,7 +20,7 @@ from surefoot.operate.backup import (
 )
 from surefoot.operate.backup.backup_dump import Say, wanted
 from surefoot.operate.backup.database_settings import Properties
-from surefoot.operate.backup.database_swap import Aside, Kind
+from surefoot.operate.backup.database_swap import Kind, ReplacedDatabase
 from surefoot.operate.backup.manifest_comparison import unequal
 from surefoot.operate.backup.restore_ways import Way
 from surefoot.operate.backup.store import Backup
@@ -47,7 +47,7 @@ class Restored:
 
 
 @dataclass(frozen=True)
-class How:
+class RestoreOptions:
     """How to restore, where the usual way will not do."""
 
     into: str | None = None
@@ -60,7 +60,7 @@ class How:
     """Connections of pg_restore."""
 
 
-USUAL = How()
+USUAL = RestoreOptions()
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ class _Task:
         return list(unequal(made, found))
 
 
-def restore(settings: Settings, url: URL, backup: Backup, how: How = USUAL, *, say: Say = log.info) -> Restored:
+def restore(
+    settings: Settings, url: URL, backup: Backup, how: RestoreOptions = USUAL, *, say: Say = log.info
+) -> Restored:
     """Restore `backup` in the place of the database of `url`, or into a new one of another name on its server.
 
     The old database serves until the new one has been proven equal to the manifest, and is kept under another name. A
@@ -141,7 +143,7 @@ def _clear(admin: Connection, task: _Task) -> None:
             database_swap.drop(admin, each.name)
 
 
-def _proven(admin: Connection, task: _Task) -> Aside | None:
+def _proven(admin: Connection, task: _Task) -> ReplacedDatabase | None:
     """What an earlier run has restored from this very backup and could not swap in; gone if somebody changed it."""
     for each in database_swap.beside(admin, task.name):
         if each.kind is Kind.RESTORED and each.comment == _comment(task.backup):
@@ -156,7 +158,7 @@ def _comment(backup: Backup) -> str:
     return f"ourschool: restored from {backup.name} of {backup.manifest.started_at.isoformat()}"
 
 
-def _make(admin: Connection, task: _Task) -> tuple[Aside, list[str]]:
+def _make(admin: Connection, task: _Task) -> tuple[ReplacedDatabase, list[str]]:
     """Restore into a new database beside the one of the URL and prove it; dropped where that fails."""
     made = task.backup.manifest
     making = database_swap.free_name(admin, task.name, Kind.RESTORING)

@@ -2,6 +2,6 @@
 
 from surefoot.operate.change.guarded_rollback import Cost, cost, roll_back
 from surefoot.operate.change.guarded_upgrade import Done, Plan, plan, upgrade
-from surefoot.operate.change.purge_retired import doomed, purge
+from surefoot.operate.change.purge_retired import purge, purgeable
 
-__all__ = ["Cost", "Done", "Plan", "cost", "doomed", "plan", "purge", "roll_back", "upgrade"]
+__all__ = ["Cost", "Done", "Plan", "cost", "plan", "purge", "purgeable", "roll_back", "upgrade"]

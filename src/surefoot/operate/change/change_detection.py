@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.errors import SurefootError
 from surefoot.program import program
 from surefoot.readonly import heads, look
@@ -22,7 +22,7 @@ PARTS = sa.text("""
 
 
 @dataclass(frozen=True)
-class Stand:
+class DatabaseState:
     """What a database is: its revisions, its catalogue, and how many steps have left something in it."""
 
     heads: tuple[str, ...]
@@ -30,15 +30,15 @@ class Stand:
     steps: int
 
 
-def stand(connection: Connection) -> Stand:
+def stand(connection: Connection) -> DatabaseState:
     """Look at it; nothing is changed."""
     there = connection.execute(interrupted_run.THERE).one().journal
     notes = {"cut_off": journal.CUT_OFF, "stopped": journal.STOPPED}
     steps = connection.execute(PARTS, notes).scalar_one() if there else 0
-    return Stand(heads(connection), take(connection), int(steps))
+    return DatabaseState(heads(connection), read_catalogue(connection), int(steps))
 
 
-def changed(url: URL, before: Stand) -> bool:
+def changed(url: URL, before: DatabaseState) -> bool:
     """Whether the database of `url` is another than it was; what cannot be looked at may be."""
     try:
         with look(url, f"{program()} change") as connection:

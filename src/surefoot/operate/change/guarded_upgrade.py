@@ -10,7 +10,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL, Connection
 
 from surefoot.catalogue.compare import compare
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
 from surefoot.errors import AttentionError, SurefootError
 from surefoot.online.change_types import legacy_trigger
@@ -156,4 +156,4 @@ def _drift(settings: Settings, url: URL, at: tuple[str, ...]) -> list[str]:
         return []
     expected = build.catalogue(settings, url, at[0])
     with look(url, f"{program()} upgrade") as connection:
-        return [str(each) for each in compare(expected, take(connection)).deviations]
+        return [str(each) for each in compare(expected, read_catalogue(connection)).deviations]

@@ -13,14 +13,14 @@ from surefoot.online.retire import kept_definitions
 from surefoot.operate import retired_items, set_aside_schema
 from surefoot.operate.backup import Backup, backup, backup_access
 from surefoot.operate.change.guarded_upgrade import Say
-from surefoot.operate.retired_items import Aside
+from surefoot.operate.retired_items import KeptItem
 from surefoot.program import program
 from surefoot.readonly import look
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.session import backend_pid, server_settings
 from surefoot.settings import Settings
 
-Left = list[tuple[Aside, str]]
+Left = list[tuple[KeptItem, str]]
 """What could not be deleted, and why."""
 
 ORDER = (
@@ -62,7 +62,7 @@ $tidy$
 """  # noqa: S608  # constants of ours
 
 
-def doomed(url: URL, older_than: dt.timedelta) -> list[Aside]:
+def purgeable(url: URL, older_than: dt.timedelta) -> list[KeptItem]:
     """What a purge would delete; nothing is changed. What nobody knows the age of, only where any age will do."""
     before = dt.datetime.now(dt.UTC) - older_than
     with look(url, f"{program()} purge") as connection:
@@ -76,7 +76,9 @@ def doomed(url: URL, older_than: dt.timedelta) -> list[Aside]:
     return chosen
 
 
-def purge(settings: Settings, url: URL, chosen: Sequence[Aside], *, say: Say = lambda _: None) -> tuple[Backup, Left]:
+def purge(
+    settings: Settings, url: URL, chosen: Sequence[KeptItem], *, say: Say = lambda _: None
+) -> tuple[Backup, Left]:
     """Back up, then delete exactly `chosen`, each in a transaction of its own under the migrators' lock.
 
     What came back meanwhile is left alone, and so is what something else needs. Of columns and tables the definition is
@@ -106,7 +108,7 @@ def purge(settings: Settings, url: URL, chosen: Sequence[Aside], *, say: Say = l
     return made, again
 
 
-def _deleted(connection: Connection, each: Aside, say: Say) -> str | None:
+def _deleted(connection: Connection, each: KeptItem, say: Say) -> str | None:
     """Delete it; returns why it is still there, or None."""
     try:
         with connection.begin():
@@ -120,7 +122,7 @@ def _deleted(connection: Connection, each: Aside, say: Say) -> str | None:
     return None
 
 
-def _delete(connection: Connection, each: Aside) -> None:
+def _delete(connection: Connection, each: KeptItem) -> None:
     thing = each.thing
     if thing is None:
         set_aside_schema.let_go(connection, each.quoted)

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 
 from surefoot.operate.rehearse import committing_blocks
 from surefoot.operate.rehearse.measurements import Relation
-from surefoot.operate.rehearse.rehearsal_result import Held
+from surefoot.operate.rehearse.rehearsal_result import HeldLock
 
 HELD = """
     select relation::bigint, mode
@@ -43,7 +43,7 @@ BY_ITSELF = re.compile(
 Key = tuple[int, str]
 
 
-class Watch:
+class LockMonitor:
     """What the connection that migrates holds, and for how long, since `begin`.
 
     Its `clock` stands still while it looks: the time that looking takes is none of the revision's.
@@ -54,7 +54,7 @@ class Watch:
         self._known: Mapping[int, Relation] = {}
         self.looked = 0.0
         self._since: dict[Key, float] = {}
-        self._held: dict[tuple[str, str], Held] = {}
+        self._held: dict[tuple[str, str], HeldLock] = {}
         self._statement = 0.0
         self._ours = False
         self._sampling: _Sampling | None = None
@@ -67,7 +67,7 @@ class Watch:
         """From now on record locks on the relations of `known`; what a revision makes itself is nobody's yet."""
         self._known, self._held, self._since, self.looked = known, {}, {}, 0.0
 
-    def held(self, changed: Container[str]) -> tuple[Held, ...]:
+    def held(self, changed: Container[str]) -> tuple[HeldLock, ...]:
         """By table, the strongest mode first; modes that stop nobody only where they are a table's strongest.
 
         `changed` are tables of which rows were updated or deleted.
@@ -165,7 +165,7 @@ class Watch:
         before = self._held.get((known.table, words))
         longest = max(seconds, before.seconds if before else 0)
         times += before.times if before else 0
-        self._held[known.table, words] = Held(
+        self._held[known.table, words] = HeldLock(
             known.table, words, longest, times, sampled or bool(before and before.sampled)
         )
 

@@ -50,7 +50,7 @@ class Relation:
 
 
 @dataclass(frozen=True)
-class Stand:
+class Snapshot:
     """The relations by oid, and bytes: of the database, and written to the server's log so far."""
 
     relations: Mapping[int, Relation]
@@ -58,9 +58,9 @@ class Stand:
     wal: int
 
 
-def stand(connection: Connection) -> Stand:
+def stand(connection: Connection) -> Snapshot:
     """Look; `connection` is in AUTOCOMMIT, else counters would stand still."""
     found = connection.execute(RELATIONS, {"bookkeeping": list(BOOKKEEPING), "own": SCHEMA}).mappings()
     relations = {row["oid"]: Relation(**{name: row[name] for name in row if name != "oid"}) for row in found}
     size, wal = connection.execute(SIZE).one()
-    return Stand(relations, size, wal)
+    return Snapshot(relations, size, wal)

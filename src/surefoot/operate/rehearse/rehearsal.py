@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, Connection
 from surefoot import database
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
 from surefoot.operate.backup import server_facts
 from surefoot.operate.backup.backup_dump import Say
@@ -25,7 +25,7 @@ from surefoot.operate.rehearse.copy_database import alone, copied, place
 from surefoot.operate.rehearse.copy_source import Asked, chosen
 from surefoot.operate.rehearse.measurements import stand
 from surefoot.operate.rehearse.rehearsal_result import Cost, Failure, Ran, Rehearsal, WayBack
-from surefoot.operate.rehearse.rehearsal_run import Ways
+from surefoot.operate.rehearse.rehearsal_run import Runner
 from surefoot.operate.rehearse.summary import seconds
 from surefoot.operate.status.revision_list import line
 from surefoot.program import program
@@ -39,7 +39,7 @@ from surefoot.settings import Settings
 class _Copy:
     """The copy at work: `config` goes up and down, `beside` looks at it in between, without a transaction."""
 
-    ways: Ways
+    ways: Runner
     beside: Connection
     kept: value_hashes.Kept
 
@@ -124,7 +124,7 @@ def _opened(settings: Settings, copy: URL, script: ScriptDirectory, say: Say) ->
         say("Remembering every value")
         kept = value_hashes.keep(beside)
         sampler.execute(committing_blocks.MAKE)
-        yield _Copy(Ways(config, script, beside, sampler), beside, kept)
+        yield _Copy(Runner(config, script, beside, sampler), beside, kept)
 
 
 class _Rehearsed:
@@ -146,7 +146,7 @@ class _Rehearsed:
     def run(self) -> None:
         """Up; and where that went well, down and up again."""
         beside = self._copy.beside
-        catalogue, rows, before = take(beside), row_counts.count(beside), stand(beside)
+        catalogue, rows, before = read_catalogue(beside), row_counts.count(beside), stand(beside)
         self.failure = self._copy.ways.up(self._pending, self._done)
         self._sum_up(before.size)
         if self.failure is not None:
@@ -155,7 +155,7 @@ class _Rehearsed:
         self._say("Comparing every value")
         self.up = value_hashes.compare(beside, self._copy.kept)
         self.problems += data_checks.unaccounted(self.up, rows, row_counts.count(beside))
-        first, sums = take(beside), value_hashes.sums(beside)
+        first, sums = read_catalogue(beside), value_hashes.sums(beside)
         self.problems += data_checks.rights_lost(catalogue, first)
         self.rights = tuple(f"{each}. Where that is not meant: {each.statement}" for each in privileges.lacking(beside))
         self._say(f"Going down {len(self._pending)} revisions, and up again")
@@ -171,7 +171,9 @@ class _Rehearsed:
             return WayBack(down_took, failure)
         whole = self._whole or before
         there = set(map(str, compare(whole, before).deviations))
-        deviations = tuple(each for each in map(str, compare(whole, take(beside)).deviations) if each not in there)
+        deviations = tuple(
+            each for each in map(str, compare(whole, read_catalogue(beside)).deviations) if each not in there
+        )
         down = value_hashes.compare(beside, self._copy.kept)
         self.problems += data_checks.for_good(self.up, down)
         self.problems += [f"The way down leaves another catalogue: {each}" for each in deviations]
@@ -182,7 +184,7 @@ class _Rehearsed:
         if failure is not None:
             self.problems.append(f"Revision {failure.revision} failed on its second way up: {failure.why}")
             return replace(back, again_failure=failure)
-        differs = tuple(map(str, compare(first, take(beside)).deviations))
+        differs = tuple(map(str, compare(first, read_catalogue(beside)).deviations))
         self.problems += [f"The second way up leaves another catalogue: {each}" for each in differs]
         others = tuple(sorted(name for name, total in value_hashes.sums(beside).items() if sums.get(name) != total))
         return replace(back, again=again, again_deviations=differs, again_differs=others)

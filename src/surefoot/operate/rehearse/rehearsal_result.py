@@ -13,7 +13,7 @@ MODES = (
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldLock:
     """A lock that a revision held on a table that was there before it."""
 
     table: str
@@ -84,7 +84,7 @@ class Ran:
     sha256: str
     """Of its file: what was measured of another text is no longer true."""
     seconds: float
-    locks: tuple[Held, ...]
+    locks: tuple[HeldLock, ...]
     """By table, the strongest first; of those that stop nobody only the strongest of each table."""
     changed: tuple[Changed, ...]
     rewritten: tuple[Rewritten, ...]
@@ -99,7 +99,7 @@ class Ran:
         return sum(each.rows for each in self.changed)
 
     @property
-    def worst(self) -> Held | None:
+    def worst(self) -> HeldLock | None:
         """The lock that stops people longest."""
         return max((each for each in self.locks if each.stalls), key=lambda each: each.seconds, default=None)
 
@@ -194,7 +194,7 @@ class Rehearsal:
         return not self.problems
 
     @property
-    def worst(self) -> tuple[Ran, Held] | None:
+    def worst(self) -> tuple[Ran, HeldLock] | None:
         """The revision and the lock that stop people longest; None where nobody has to wait."""
         found = [(each, each.worst) for each in self.revisions if each.worst is not None]
         return max(((ran, held) for ran, held in found if held), key=lambda pair: pair[1].seconds, default=None)

@@ -19,8 +19,8 @@ from sqlalchemy.engine import Connection
 from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError
 from surefoot.operate.rehearse.committing_blocks import LOOK
-from surefoot.operate.rehearse.lock_watch import Watch
-from surefoot.operate.rehearse.measurements import Stand, stand
+from surefoot.operate.rehearse.lock_watch import LockMonitor
+from surefoot.operate.rehearse.measurements import Snapshot, stand
 from surefoot.operate.rehearse.rehearsal_result import Changed, Failure, Ran, Rewritten
 from surefoot.runtime import error_translation
 
@@ -31,7 +31,7 @@ RAISED = "P0001"
 """The SQLSTATE of PL/pgSQL's own RAISE EXCEPTION."""
 
 
-class Ways:
+class Runner:
     """The revisions on the copy. `config` holds the connection that migrates, `beside` another one in AUTOCOMMIT."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Ways:
     ) -> None:
         self._config, self._script, self._beside = config, script, beside
         self._connection: Connection = config.attributes["connection"]
-        self._watch = Watch(self._connection, sampler)
+        self._watch = LockMonitor(self._connection, sampler)
         self._looked = 0.0
         config.attributes["applied"] = self._applied
 
@@ -100,7 +100,7 @@ class Ways:
         driver.execute("select pg_stat_force_next_flush()")
         driver.commit()
 
-    def _measured(self, script: Script, before: Stand, after: Stand) -> Ran:
+    def _measured(self, script: Script, before: Snapshot, after: Snapshot) -> Ran:
         changed = _changed(before, after)
         held = self._watch.held({each.table for each in changed if each.updated or each.deleted})
         took = float(self._beside.execute(TOOK).scalar_one()) - self._looked
@@ -131,7 +131,7 @@ def _silent() -> Iterator[None]:
         log.removeFilter(no)
 
 
-def _changed(before: Stand, after: Stand) -> tuple[Changed, ...]:
+def _changed(before: Snapshot, after: Snapshot) -> tuple[Changed, ...]:
     found = []
     for oid, now in after.relations.items():
         then = before.relations.get(oid)
@@ -143,7 +143,7 @@ def _changed(before: Stand, after: Stand) -> tuple[Changed, ...]:
     return tuple(sorted(found, key=lambda each: each.table))
 
 
-def _rewritten(before: Stand, after: Stand) -> tuple[Rewritten, ...]:
+def _rewritten(before: Snapshot, after: Snapshot) -> tuple[Rewritten, ...]:
     return tuple(
         Rewritten(now.table, before.relations[oid].rows)
         for oid, now in after.relations.items()

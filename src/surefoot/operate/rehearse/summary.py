@@ -1,6 +1,6 @@
 """The one sentence for the operator at two in the morning, and sizes and times in words."""
 
-from surefoot.operate.rehearse.rehearsal_result import Held, Rehearsal
+from surefoot.operate.rehearse.rehearsal_result import HeldLock, Rehearsal
 
 
 def verdict(found: Rehearsal) -> str:
@@ -17,7 +17,7 @@ def verdict(found: Rehearsal) -> str:
     return f"{takes} {_way_back(found)}"
 
 
-def held(lock: Held) -> str:
+def held(lock: HeldLock) -> str:
     """A lock in words: `SHARE on users, 12 ms`."""
     about = "about " if lock.sampled else ""
     return f"{lock.mode} on {lock.table}, {about}{seconds(lock.seconds)}"

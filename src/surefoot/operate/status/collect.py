@@ -11,13 +11,13 @@ from sqlalchemy.engine import URL, Connection
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Difference
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.database import explain
 from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError, SurefootError
 from surefoot.operate.rehearse import saved_reports
 from surefoot.operate.status import journal_report, recorded_backups
-from surefoot.operate.status.health import UNFINISHED, Ailment, ailments
+from surefoot.operate.status.health import UNFINISHED, HealthFinding, ailments
 from surefoot.operate.status.revision_list import Line, Pending, line, pending
 from surefoot.program import program
 from surefoot.readonly import heads, look
@@ -61,7 +61,7 @@ class Status:
     pending: tuple[Pending, ...]
     drift: Drift
     migrating: str | None
-    health: tuple[Ailment, ...]
+    health: tuple[HealthFinding, ...]
     backup: recorded_backups.LastBackup | None
     cut_off: CutOff | None
     """The revision that was begun and not finished, or that runs now: what differs meanwhile is its work."""
@@ -116,7 +116,7 @@ def status(settings: Settings, url: URL) -> Status:
 
 def _seen(connection: Connection, url: URL) -> tuple[Catalogue | None, str | None]:
     try:
-        return take(connection), None
+        return read_catalogue(connection), None
     except sa.exc.DBAPIError as fault:
         if getattr(fault.orig, "sqlstate", None) == "55P03":
             return None, "somebody holds a table"

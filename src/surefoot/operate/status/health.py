@@ -74,7 +74,7 @@ UNFINISHED = frozenset({"invalid index", "unproven constraint"})
 
 
 @dataclass(frozen=True)
-class Ailment:
+class HealthFinding:
     """One thing that somebody should look at, and what to do about it."""
 
     kind: str
@@ -82,48 +82,48 @@ class Ailment:
     remedy: str
 
 
-def ailments(connection: Connection) -> list[Ailment]:
+def ailments(connection: Connection) -> list[HealthFinding]:
     """All that is found; a question that the role may not ask is one of them."""
-    found: list[Ailment] = []
+    found: list[HealthFinding] = []
     for look in (_indexes, _constraints, _triggers, _sequences, _rights, _retired, _set_aside):
         try:
             with connection.begin_nested():
                 found += look(connection)
         except sa.exc.DBAPIError as fault:
             why = explain(fault, connection.engine.url)
-            ailment = Ailment("not looked at", why.message, why.remedy)
+            ailment = HealthFinding("not looked at", why.message, why.remedy)
             found += [ailment] if ailment not in found else []  # several questions, of one table
     return found
 
 
-def _indexes(connection: Connection) -> Iterator[Ailment]:
+def _indexes(connection: Connection) -> Iterator[HealthFinding]:
     for row in as_it_is(connection, INDEXES):
-        yield Ailment(
+        yield HealthFinding(
             "invalid index",
             f"index {row.name} on {row.of} is INVALID: it slows down every write and no query uses it",
             f"reindex index concurrently {row.name};",
         )
 
 
-def _constraints(connection: Connection) -> Iterator[Ailment]:
+def _constraints(connection: Connection) -> Iterator[HealthFinding]:
     for row in as_it_is(connection, CONSTRAINTS):
-        yield Ailment(
+        yield HealthFinding(
             "unproven constraint",
             f"constraint {row.name} on {row.of} is NOT VALID: older rows may break it",
             f"alter table {row.of} validate constraint {row.name};",
         )
 
 
-def _triggers(connection: Connection) -> Iterator[Ailment]:
+def _triggers(connection: Connection) -> Iterator[HealthFinding]:
     for row in as_it_is(connection, TRIGGERS):
         if row.internal:
             what, which = f"nothing holds {row.names}: the triggers behind on {row.of} are disabled", "all"
         else:
             what, which = f"trigger {row.names} on {row.of} is disabled", row.names
-        yield Ailment("disabled trigger", what, f"alter table {row.of} enable trigger {which};")
+        yield HealthFinding("disabled trigger", what, f"alter table {row.of} enable trigger {which};")
 
 
-def _sequences(connection: Connection) -> Iterator[Ailment]:
+def _sequences(connection: Connection) -> Iterator[HealthFinding]:
     questions = [
         COUNTED.format(
             name=literal(row.name), of=literal(row.of), column=literal(row.column_name), step=row.step,
@@ -137,7 +137,7 @@ def _sequences(connection: Connection) -> Iterator[Ailment]:
     for row in connection.exec_driver_sql(" union all ".join(questions).replace("%", "%%")):
         if row.highest is not None and row.next <= row.highest:
             name, column, table = quoted(row.name), quoted(row.column_name), quoted(row.of)
-            yield Ailment(
+            yield HealthFinding(
                 "sequence behind",
                 f"sequence {row.name} would give {row.next}, but {row.of}.{row.column_name} has {row.highest} already:"
                 " the next rows cannot be added",
@@ -145,19 +145,19 @@ def _sequences(connection: Connection) -> Iterator[Ailment]:
             )
 
 
-def _rights(connection: Connection) -> Iterator[Ailment]:
+def _rights(connection: Connection) -> Iterator[HealthFinding]:
     """A role that works with the database and was forgotten when tables were made, or kept from them on purpose."""
     for lacking in privileges.lacking(connection):
-        yield Ailment("missing rights", str(lacking), f"{lacking.statement} Where that is meant, leave it.")
+        yield HealthFinding("missing rights", str(lacking), f"{lacking.statement} Where that is meant, leave it.")
 
 
-def _set_aside(connection: Connection) -> Iterator[Ailment]:
+def _set_aside(connection: Connection) -> Iterator[HealthFinding]:
     """What an earlier adopt moved out of sight without its foreign keys."""
     for says, statement in set_aside_schema.foreign_keys(connection):
-        yield Ailment("foreign key of what is set aside", says, statement)
+        yield HealthFinding("foreign key of what is set aside", says, statement)
 
 
-def _retired(connection: Connection) -> Iterator[Ailment]:
+def _retired(connection: Connection) -> Iterator[HealthFinding]:
     """What holds rows, and what is somebody's own; of the rest nobody has to decide anything."""
     for each in retired_items.found(connection):
         if (each.holds_rows and each.readable) or each.of_others:
@@ -166,4 +166,4 @@ def _retired(connection: Connection) -> Iterator[Ailment]:
                 if each.for_good
                 else f"It may stay; {program()} purge deletes what nobody will want back."
             )
-            yield Ailment("retired", f"{each}, waits in {each.readable}" if each.readable else str(each), remedy)
+            yield HealthFinding("retired", f"{each}, waits in {each.readable}" if each.readable else str(each), remedy)

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from surefoot.catalogue.model import Catalogue, Grant
-from surefoot.catalogue.reader import take
+from surefoot.catalogue.reader import read_catalogue
 from tests.support import typed
 from tests.support.databases import Database
 
@@ -49,7 +49,7 @@ def state_of(database: Database) -> State:
         ).fetchall()
         sums = {".".join(table): _sum(connection, *table) for table in tables}
     with database.engine().connect() as connection:
-        catalogues = {schema: take(connection, schema, ignore=frozenset()) for schema, _ in tables}
+        catalogues = {schema: read_catalogue(connection, schema, ignore=frozenset()) for schema, _ in tables}
     return State(
         sums,
         catalogues,

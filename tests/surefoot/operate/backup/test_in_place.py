@@ -9,7 +9,7 @@ from psycopg import sql
 
 from ourschool.project import PROJECT
 from surefoot.errors import FailedError, RefusedError
-from surefoot.operate.backup import Backup, How, backup, backups, clear_database, restore, verify
+from surefoot.operate.backup import Backup, RestoreOptions, backup, backups, clear_database, restore, verify
 from surefoot.settings import Settings
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server, programs, running
@@ -73,7 +73,7 @@ def test_what_it_had_comes_back(tenant: Database, project: Path) -> None:
     assert state_of(tenant) == before
     assert databases_like(tenant) == [tenant.url.database]
     with pytest.raises(RefusedError, match="may not create the database"):
-        restore(settings, tenant.url, made, How(into="another"))
+        restore(settings, tenant.url, made, RestoreOptions(into="another"))
 
 
 @pytest.mark.promise("A6")
@@ -96,7 +96,7 @@ def test_nothing_is_changed_where_it_fails(tenant: Database, project: Path) -> N
 def test_a_superuser_may_ask_for_it_too(school: Database, settings: Settings, made: Backup) -> None:
     before = state_of(school)
     harm(school)
-    restore(settings, school.url, made, How(inside=True))
+    restore(settings, school.url, made, RestoreOptions(inside=True))
     assert state_of(school) == before
 
 
@@ -104,7 +104,7 @@ def test_large_objects_come_back(school: Database, settings: Settings) -> None:
     school.execute("select lo_from_bytea(70000, 'abc')", "select lo_from_bytea(70001, '')")
     made = backup(settings, school.url)
     school.execute("select lo_unlink(70000)", "select lo_from_bytea(70002, 'rubbish')")
-    restore(settings, school.url, made, How(inside=True))
+    restore(settings, school.url, made, RestoreOptions(inside=True))
     assert school.rows("select oid::integer, lo_get(oid) from pg_largeobject_metadata order by 1") == [
         (70000, b"abc"),
         (70001, b""),

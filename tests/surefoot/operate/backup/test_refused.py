@@ -12,7 +12,7 @@ import pytest
 from surefoot.errors import AttentionError, CheckFailed, FailedError, RefusedError, UsageError
 from surefoot.operate.backup import (
     Backup,
-    How,
+    RestoreOptions,
     backup,
     drop_old,
     find,
@@ -72,7 +72,7 @@ def test_a_damaged_dump(settings: Settings, school: Database, made: Backup, dama
         lambda: restore(settings, school.url, made),
         lambda: verify(school.url, made),
         lambda: verify_files(made),
-        lambda: restore(settings, school.url, made, How(inside=True)),
+        lambda: restore(settings, school.url, made, RestoreOptions(inside=True)),
     ):
         with pytest.raises(RefusedError, match=f"The backup {made.name} is damaged"):
             use()
@@ -126,7 +126,7 @@ def test_a_manifest_that_lies(settings: Settings, school: Database, made: Backup
         assert databases_like(school) == before
         path.write_text(whole)
     with pytest.raises(AttentionError, match="another fingerprint"):
-        restore(settings, school.url, lying, How(into=f"{school.url.database}_look"))
+        restore(settings, school.url, lying, RestoreOptions(into=f"{school.url.database}_look"))
     assert f"{school.url.database}_look" in databases_like(school)
 
 
@@ -145,8 +145,8 @@ def test_from_a_newer_server(settings: Settings, made: Backup) -> None:
         there.execute("create table kept (id integer)")
         for use in (
             lambda: restore(settings, there.url, made),
-            lambda: restore(settings, there.url, made, How(inside=True)),
-            lambda: restore(settings, there.url, made, How(into="elsewhere")),
+            lambda: restore(settings, there.url, made, RestoreOptions(inside=True)),
+            lambda: restore(settings, there.url, made, RestoreOptions(into="elsewhere")),
             lambda: verify(there.url, made),
         ):
             with pytest.raises(RefusedError, match="from PostgreSQL 18, and this server is 16"):
@@ -174,11 +174,11 @@ def test_somebody_is_connected(settings: Settings, school: Database, made: Backu
             restore(settings, school.url, made)
         assert "--disconnect" in refused.value.remedy
         with pytest.raises(RefusedError, match="application canteen"):
-            restore(settings, school.url, made, How(inside=True))
+            restore(settings, school.url, made, RestoreOptions(inside=True))
     assert databases_like(school) == before
     school.execute("delete from attendance_records")
     with pytest.raises(Exception, match="terminating connection"), holding(school, "select 1", name="canteen") as other:  # noqa: PT012
-        done = restore(settings, school.url, made, How(disconnect=True))
+        done = restore(settings, school.url, made, RestoreOptions(disconnect=True))
         other.execute("select 1")
     assert done.kept is not None
     assert school.value("select count(*) from attendance_records")
@@ -204,7 +204,7 @@ def test_who_connects_again_and_again_cannot_stand_against_it(
         thread.start()
     try:
         until(lambda: len(came) > 8 or None, "clients")
-        done = restore(settings, school.url, made, How(disconnect=True))
+        done = restore(settings, school.url, made, RestoreOptions(disconnect=True))
         assert done.kept is not None
         assert len(came) > 16
     finally:
@@ -221,7 +221,7 @@ def test_a_prepared_transaction_stands_against_the_swap_and_the_work_is_not_lost
         restore(settings, school.url, made)
         school.execute("begin; update users set first_name = 'Y'; prepare transaction 'forgotten'")
         with pytest.raises(RefusedError, match="prepared transaction") as refused:
-            restore(settings, school.url, made, How(disconnect=True))
+            restore(settings, school.url, made, RestoreOptions(disconnect=True))
         ready = refused.value.remedy.partition("--swap-in ")[2].split(",")[0]
         assert ready in databases_like(school)
         school.execute("rollback prepared 'forgotten'")

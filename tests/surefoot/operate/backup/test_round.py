@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from surefoot.errors import FailedError, UsageError
-from surefoot.operate.backup import Backup, How, aside, backup, backups, drop_old, restore, swap_in, verify
+from surefoot.operate.backup import Backup, RestoreOptions, aside, backup, backups, drop_old, restore, swap_in, verify
 from surefoot.settings import Settings
 from tests.ourschool.history.schools import HEAD
 from tests.support.databases import Database, fresh
@@ -113,13 +113,13 @@ def _until_ended(writer: psycopg.Connection) -> None:
 def test_into_a_new_database(settings: Settings, school: Database, made: Backup) -> None:
     before = state_of(school)
     name = f"{school.url.database}_look"
-    done = restore(settings, school.url, made, How(into=name))
+    done = restore(settings, school.url, made, RestoreOptions(into=name))
     assert (done.database, done.kept) == (name, None)
     there = Database(school.server, school.url.set(database=name))
     assert state_of(there) == before
     assert there.value("show timezone") == "America/Chicago"
     with pytest.raises(UsageError, match="already"):
-        restore(settings, school.url, made, How(into=name))
+        restore(settings, school.url, made, RestoreOptions(into=name))
 
 
 def test_where_there_is_no_database_any_more(settings: Settings, school: Database, made: Backup) -> None:

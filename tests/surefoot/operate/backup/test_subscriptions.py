@@ -6,7 +6,7 @@ from psycopg import sql
 
 from ourschool.project import PROJECT
 from surefoot.operate.backup import backup, database_swap, find, restore, verify
-from surefoot.operate.backup.restore_run import How
+from surefoot.operate.backup.restore_run import RestoreOptions
 from surefoot.scratch_database import held, scratch_database
 from surefoot.settings import Settings
 from tests.support import typed
@@ -57,7 +57,7 @@ def test_it_is_backed_up_verified_restored_and_every_copy_is_dropped(database: D
         assert database.rows(f"{THERE} order by 1, 2") == stood
 
         into = f"{database.url.database}_look"
-        done = restore(settings, database.url, made, How(into=into))
+        done = restore(settings, database.url, made, RestoreOptions(into=into))
         assert any(each.startswith(note) for each in done.notes)
         assert database.rows(f"{THERE} order by 1, 2") == stood
         database.execute(f'drop database "{into}"')
@@ -82,7 +82,7 @@ def test_in_place_it_is_left_and_told(scratch: Database, tmp_path: Path) -> None
     try:
         made = backup(settings, scratch.url)
         scratch.execute("delete from lines")
-        done = restore(settings, scratch.url, find(settings.backup_folder, made.name), How(inside=True))
+        done = restore(settings, scratch.url, find(settings.backup_folder, made.name), RestoreOptions(inside=True))
         assert any(
             each.startswith('Left as it is: subscription a "quoted" one, news. It brings nothing')
             for each in done.notes

@@ -5,7 +5,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
 from surefoot.online.retire.retire_operations import RetireTableOp
-from surefoot.operate.status.health import Ailment, ailments
+from surefoot.operate.status.health import HealthFinding, ailments
 from tests.support.databases import Database
 
 TERM = (
@@ -36,7 +36,7 @@ WRONG = {
 }  # fmt: skip
 
 
-def found(database: Database) -> list[Ailment]:
+def found(database: Database) -> list[HealthFinding]:
     engine = database.engine()
     with engine.connect() as connection:
         return [each for each in ailments(connection) if each.kind != "retired" or "canteen" in each.what]

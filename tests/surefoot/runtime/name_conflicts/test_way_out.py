@@ -117,7 +117,7 @@ def test_set_aside_and_back(school: Database, tmp_path: Path) -> None:
     school.alembic("upgrade", "head")
     assert school.value("select count(*) from api_keys") == 0
     assert school.alembic("check").returncode == 0
-    doomed = change.doomed(school.url, dt.timedelta(0))
+    doomed = change.purgeable(school.url, dt.timedelta(0))
     assert {"api_keys", "fees", "marks", "keep_name", "tests", "my_keys"} <= {
         each.thing.table for each in doomed if each.thing is not None
     }
@@ -219,7 +219,7 @@ def test_purge_deletes_what_was_set_aside_of_every_kind(school: Database, tmp_pa
         database_url=school.url.render_as_string(False),
         environ={"OURSCHOOL_BACKUPS": str(tmp_path / "backups")},
     )
-    change.purge(mine, school.url, change.doomed(school.url, dt.timedelta(0)))
+    change.purge(mine, school.url, change.purgeable(school.url, dt.timedelta(0)))
     assert school.value("select to_regnamespace('retired') is null") is True
 
 
@@ -253,8 +253,8 @@ def test_what_an_earlier_adopt_moved_is_listed_with_its_foreign_keys_and_purged(
         database_url=school.url.render_as_string(False),
         environ={"OURSCHOOL_BACKUPS": str(tmp_path / "backups")},
     )
-    doomed = change.doomed(school.url, dt.timedelta(0))
+    doomed = change.purgeable(school.url, dt.timedelta(0))
     assert len(doomed) == 6
     change.purge(mine, school.url, doomed)
     assert school.value("select to_regnamespace('set_aside') is null") is True
-    assert change.doomed(school.url, dt.timedelta(days=400)) == []
+    assert change.purgeable(school.url, dt.timedelta(days=400)) == []

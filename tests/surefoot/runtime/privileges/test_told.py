@@ -12,7 +12,7 @@ from surefoot.operate.rehearse.copy_source import Asked
 from surefoot.operate.rehearse.data_checks import rights_lost
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_result import Rehearsal
-from surefoot.operate.status.health import Ailment, ailments
+from surefoot.operate.status.health import HealthFinding, ailments
 from surefoot.settings import Settings
 from tests.ourschool.history.schools import catalogue, upgrade
 from tests.support.databases import Database
@@ -22,7 +22,7 @@ from tests.surefoot.runtime.privileges.test_following import AFTER, GIVE_ALL, NE
 MOST = "grant select on users, terms, subjects, lessons, term_subjects, api_keys to {app}"
 
 
-def missing(database: Database) -> list[Ailment]:
+def missing(database: Database) -> list[HealthFinding]:
     engine = database.engine()
     with engine.connect() as connection:
         return [each for each in ailments(connection) if each.kind == "missing rights"]
