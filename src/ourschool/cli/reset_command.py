@@ -7,11 +7,11 @@ import typer
 from ourschool import reset as resets
 from ourschool import seed
 from surefoot.cli.context import project
-from surefoot.cli.formatting import many, paragraph
 from surefoot.cli.options import DatabaseUrl, Yes
 from surefoot.cli.progress import telling
 from surefoot.errors import RefusedError
 from surefoot.operate import backup as backups
+from surefoot.wording import many, paragraph
 
 SHOWN = 5
 """How many of the biggest tables are named."""

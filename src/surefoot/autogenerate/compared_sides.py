@@ -15,6 +15,7 @@ from surefoot.autogenerate.server_queries import Facts
 from surefoot.catalogue.model import Catalogue, EnumType
 from surefoot.catalogue.reader import RETIRED
 from surefoot.catalogue.relations import Column, Relation
+from surefoot.private_members import remove_column
 
 # With named parameters nothing doubles a percent sign.
 DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
@@ -140,7 +141,7 @@ def _writable(table: sa.Table, relation: Relation) -> sa.Table:
     written = table.to_metadata(sa.MetaData(naming_convention=table.metadata.naming_convention))
     for column in list(written.c):
         if column.name.startswith(RETIRED):
-            written._columns.remove(column)  # noqa: SLF001  # SQLAlchemy has no public way
+            remove_column(written, column)
             continue
         column.type = _plain(column.type)
         if column.autoincrement is False:  # of a column that was read it says what everybody knows

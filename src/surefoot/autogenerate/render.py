@@ -14,6 +14,7 @@ from alembic.operations.ops import CreateTableOp, MigrateOperation
 from sqlalchemy.sql.elements import ClauseElement
 
 from surefoot.autogenerate.directives import Ask, Changes, Filled, Remark, Sql, TakeBack, Unfinished, placeholder
+from surefoot.private_members import per_cent_signs_as_they_are
 
 WIDTH = 100
 """Characters of a literal in one line: what fits a line of 120 with its indentation and quotes."""
@@ -74,19 +75,17 @@ def _comment(text: str) -> list[str]:
 def _as_it_stands(context: AutogenContext) -> Iterator[None]:
     """Write SQL expressions so that they arrive as they are: stock Alembic doubles a percent, and a colon is lost."""
     impl = context.migration_context.impl
-    preparer: Any = context.dialect.identifier_preparer
-    doubles, stock = preparer._double_percents, impl.render_ddl_sql_expr  # noqa: SLF001  # there is no public way
+    stock = impl.render_ddl_sql_expr
 
     def escaped(expression: ClauseElement, **options: Any) -> str:
         text = stock(expression, **options)
         return text if options.get("is_index") else _PARAMETER.sub(r"\\:", text)
 
-    preparer._double_percents = False  # noqa: SLF001
     setattr(impl, "render_ddl_sql_expr", escaped)  # noqa: B010  # a method, for as long as the text is made
     try:
-        yield
+        with per_cent_signs_as_they_are(context.dialect):
+            yield
     finally:
-        preparer._double_percents = doubles  # noqa: SLF001
         delattr(impl, "render_ddl_sql_expr")
 
 

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from surefoot.cli.context import here, print_json, project
-from surefoot.cli.formatting import many, paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import RefusedError, UsageError
 from surefoot.operate.adopt.adopt_findings import Finding, Group
 from surefoot.operate.adopt.adoption import Adoption, adopt
 from surefoot.operate.adopt.give_back import GivenBack, give_back
 from surefoot.program import program
+from surefoot.wording import many, paragraph
 
 HEADINGS = {
     Group.HARMLESS: "Harmless, can be repaired now",

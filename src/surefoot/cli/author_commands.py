@@ -9,11 +9,11 @@ from surefoot.author import project_check as checks
 from surefoot.author import releases
 from surefoot.author import revision_test as proofs
 from surefoot.cli.context import print_json, project
-from surefoot.cli.formatting import paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.environment import alembic_api
 from surefoot.program import program
 from surefoot.revision_catalogues import build
+from surefoot.wording import paragraph
 
 
 def new(

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from surefoot.cli.context import here, print_json, project
-from surefoot.cli.formatting import paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.cli.progress import telling
 from surefoot.operate.backup import Backup, Rule, backup, find, prune, store, verify, verify_files
 from surefoot.operate.backup.server_facts import name_of
 from surefoot.operate.interrupted_notice import unfinished
 from surefoot.program import program
+from surefoot.wording import paragraph, size
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
 
@@ -148,16 +148,6 @@ def as_object(each: Backup) -> dict[str, Any]:
         "finished_at": made.finished_at.isoformat(),
         "age_seconds": int(each.age.total_seconds()),
     }
-
-
-def size(number: int) -> str:
-    """Bytes for a person."""
-    amount = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
 
 
 def _lines(backups: tuple[Backup, ...], folder: Path) -> list[str]:

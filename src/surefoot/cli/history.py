@@ -6,10 +6,10 @@ from dataclasses import asdict
 import typer
 
 from surefoot.cli.context import print_json, project
-from surefoot.cli.formatting import duration, moment, paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.operate.status.journal_report import Ran
 from surefoot.operate.status.revision_history import Chapter, history
+from surefoot.wording import duration, moment, paragraph
 
 
 def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:

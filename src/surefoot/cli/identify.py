@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import typer
 
 from surefoot.cli.context import here, print_json, project
-from surefoot.cli.formatting import many, paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
 from surefoot.program import program
 from surefoot.revision_catalogues.identify import Identity, identify
+from surefoot.wording import many, paragraph
 
 SHOWN = 20
 """How many deviations are printed; --json has all."""

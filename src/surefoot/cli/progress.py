@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from surefoot.cli.formatting import paragraph
+from surefoot.wording import paragraph
 
 
 @contextmanager

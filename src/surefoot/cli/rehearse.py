@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from surefoot.cli.context import print_json, project
-from surefoot.cli.formatting import WIDTH, duration, paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.cli.progress import telling
 from surefoot.errors import CheckFailed, FailedError
@@ -21,8 +20,9 @@ from surefoot.operate.rehearse.copy_source import Asked
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_report import as_object, markdown
 from surefoot.operate.rehearse.rehearsal_result import HeldLock, Rehearsal, WayBack
-from surefoot.operate.rehearse.summary import growth, held, seconds, verdict
+from surefoot.operate.rehearse.summary import growth, held, verdict
 from surefoot.settings import Settings
+from surefoot.wording import WIDTH, duration, measured, paragraph
 
 NOTICED = 0.1
 """Seconds from which a wait is listed by itself; the report has all."""
@@ -120,8 +120,8 @@ def _table(found: Rehearsal) -> Table:
     for ran in found.revisions:
         worst = ran.worst
         who = f"{_who(worst)} of {worst.table}" if worst else ""
-        wait = seconds(worst.seconds) if worst else ""
-        table.add_row(ran.revision, seconds(ran.seconds), f"{ran.rows:,}" if ran.rows else "", wait, who)
+        wait = measured(worst.seconds) if worst else ""
+        table.add_row(ran.revision, measured(ran.seconds), f"{ran.rows:,}" if ran.rows else "", wait, who)
     if found.failure is not None:
         table.add_row(found.failure.revision, "failed", "", "", "")
     return table
@@ -135,9 +135,9 @@ def _back(back: WayBack) -> str:
     if back.failure is not None:
         word = "refuses on purpose" if back.failure.meant else "failed"
         return f"The way down of {back.failure.revision} {word}: {back.failure.why}"
-    again = f"; up again {seconds(back.again)}" if back.again is not None else ""
+    again = f"; up again {measured(back.again)}" if back.again is not None else ""
     filled = f" {back.filled:,} values that were NULL keep what the upgrade filled in." if back.filled else ""
-    return f"Down in {seconds(back.seconds)}{again}.{filled}"
+    return f"Down in {measured(back.seconds)}{again}.{filled}"
 
 
 def _list(heading: str, lines: list[str]) -> None:

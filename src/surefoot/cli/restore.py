@@ -6,9 +6,8 @@ import typer
 from sqlalchemy.engine import URL
 
 from surefoot import database
-from surefoot.cli.backup import Jobs, size
+from surefoot.cli.backup import Jobs
 from surefoot.cli.context import ask, print_json, project
-from surefoot.cli.formatting import paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl, Yes
 from surefoot.cli.progress import telling
 from surefoot.errors import UsageError
@@ -26,6 +25,7 @@ from surefoot.operate.backup import (
 from surefoot.operate.backup.server_facts import name_of
 from surefoot.program import program
 from surefoot.settings import Settings
+from surefoot.wording import paragraph, size
 
 
 def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option

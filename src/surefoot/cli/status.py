@@ -10,13 +10,13 @@ from sqlalchemy.engine import URL
 from surefoot import database
 from surefoot.cli import history
 from surefoot.cli.context import print_json, project
-from surefoot.cli.formatting import duration, many, moment, paragraph
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
 from surefoot.operate.status.collect import State, Status, status
 from surefoot.operate.status.revision_history import history as chapters
 from surefoot.operate.status.revision_list import Pending
 from surefoot.program import program
+from surefoot.wording import duration, many, moment, paragraph
 
 INDENT = " " * 10
 SHOWN = 20

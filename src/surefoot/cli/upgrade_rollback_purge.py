@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from surefoot.cli.context import ask, project
-from surefoot.cli.formatting import many, paragraph
 from surefoot.cli.options import DatabaseUrl, Yes
 from surefoot.cli.progress import telling
 from surefoot.errors import RefusedError
 from surefoot.operate import change
 from surefoot.operate.change.guarded_upgrade import Done, Plan
+from surefoot.wording import many, paragraph
 
 DELETES = "A downgrade past their revisions makes their columns and tables again, empty."
 DELETED = "Deleted; only the backup that is made first will have them:"

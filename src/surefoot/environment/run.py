@@ -16,13 +16,13 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
-from surefoot import database
+from surefoot import database, private_members
 from surefoot.environment import revision_checks, revision_wrapper
 from surefoot.errors import UsageError
 from surefoot.program import program
 from surefoot.project import Project
 from surefoot.runtime import baseline, created_objects, error_translation, lock_retry, ownership, preconditions
-from surefoot.runtime.migration_plan import Plan, Step, Steps, version_table_later
+from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import Rights
 from surefoot.runtime.recorder import Record
@@ -72,10 +72,9 @@ def printing(context: MigrationContext, project: Project) -> None:
     What is printed stops, as ours does, where row security would hide rows from who runs it.
     """
     context.impl.static_output(f"SET {database.EVERY_ROW};")
-    command = context._migrations_fn  # noqa: SLF001  # the one place a command's steps pass
-    assert command is not None
+    command = private_members.steps_of_command(context)
     plan = Plan(command, prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan, project))
-    context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001  # as Run does
+    private_members.replace_steps(context, plan)
     context.opts["run"] = Printing(plan)
 
 
@@ -101,8 +100,7 @@ class Run:
             if passed is not None:
                 self.connection: Connection = passed
                 self.url: URL = passed.engine.url
-                pool = sa.NullPool(passed.engine.pool._creator)  # noqa: SLF001  # its pool may be full, or of one
-                self._beside = sa.create_engine(self.url, pool=pool)
+                self._beside = sa.create_engine(self.url, pool=private_members.pool_beside(passed.engine))
             else:
                 self.url = database.url_of(settings)
                 self._beside = database.engine_for(
@@ -116,8 +114,7 @@ class Run:
         """Run what the command asked for. `alembic` is `alembic.context`, configured."""
         context: MigrationContext = alembic.get_context()
         script: ScriptDirectory = alembic.script
-        command = context._migrations_fn  # noqa: SLF001  # the one place a command's steps pass
-        assert command is not None
+        command = private_members.steps_of_command(context)
 
         def known(heads: tuple[str, ...], context: MigrationContext) -> Iterable[Step]:
             preconditions.unknown_revision(script, heads)  # before Alembic says "Can't locate"
@@ -126,12 +123,12 @@ class Run:
         plan = self.plan = Plan(
             known,
             lambda heads, steps: self._check(context, script, heads, steps, upward=_upward(command, steps)),
-            version_table_later(context),
+            private_members.version_table_later(context),
             note="-x force=yes" if self._forced() else None,
             prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan, self.settings.project),
         )
         self._record = Record(plan, self._beside, self.url, self.settings.project.version)
-        context._migrations_fn = plan  # type: ignore[assignment]  # noqa: SLF001  # stamps' steps are steps too
+        private_members.replace_steps(context, plan)
         try:
             if self._writes(context):
                 self._write(alembic, context, plan, self._record)
@@ -180,7 +177,7 @@ class Run:
         with lock_retry.watching(beside, pid) as watch:
             self.watch = watch
             try:
-                if context._in_external_transaction:  # noqa: SLF001  # not ours to roll back and try again
+                if private_members.in_callers_transaction(context):  # not ours to roll back and try again
                     context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
                     once()
                 else:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from surefoot.wording import duration
+
 log = logging.getLogger("surefoot")
 
 INTERVAL = 60.0
@@ -59,11 +61,4 @@ class Progress:
             self._told = now
             log.info("%s: %s of about %s rows, %s/s, about %s left.",
                      self.what, f"{self.rows:,}", f"{self.total:,}", f"{rate:,.0f}",
-                     _duration((self.total - self.rows) / max(rate, 1e-6)))  # fmt: skip
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+                     duration((self.total - self.rows) / max(rate, 1e-6)))  # fmt: skip

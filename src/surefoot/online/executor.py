@@ -13,7 +13,7 @@ from psycopg import sql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Connection, Row
 
-from surefoot import database
+from surefoot import database, private_members
 from surefoot.errors import UsageError
 from surefoot.runtime import lock_retry
 
@@ -42,7 +42,7 @@ class Steps:
         self._block: Any = None
 
     def __enter__(self) -> "Steps":
-        if self.context._in_external_transaction:  # noqa: SLF001  # Alembic tells nobody else
+        if private_members.in_callers_transaction(self.context):
             raise UsageError(
                 "An online operation cannot run inside a transaction of the caller's.",
                 "Pass a connection that is not in a transaction, or run python -m alembic upgrade.",
@@ -161,7 +161,8 @@ class Steps:
         if isinstance(statement, str):
             statement = sa.text(statement if values else statement.replace(":", r"\:"))
         if self.offline:
-            self.context.impl._exec(statement.bindparams(**values) if values else statement)  # type: ignore[attr-defined]  # noqa: SLF001
+            printed = statement.bindparams(**values) if values else statement  # type: ignore[attr-defined]
+            private_members.print_statement(self.context, printed)
             return None
         return self.connection.execute(statement, values or {})
 

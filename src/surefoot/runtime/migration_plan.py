@@ -92,21 +92,3 @@ class Plan:
             note=note,
             towards=self.towards,
         )
-
-
-def version_table_later(context: MigrationContext) -> Callable[[], None]:
-    """Let `context` make alembic_version, or empty it for --purge, only when the returned function is called.
-
-    Alembic does so before it has any step; but what is refused has to leave the database as it was.
-    """
-    ensure, asked = context._ensure_version_table, list[bool]()  # noqa: SLF001  # Alembic has no word for it
-
-    def later(purge: bool = False) -> None:
-        asked.append(purge)
-
-    def now() -> None:
-        while asked:
-            ensure(purge=asked.pop())
-
-    context._ensure_version_table = later  # type: ignore[method-assign]  # noqa: SLF001
-    return now

@@ -11,7 +11,7 @@ from alembic.script.revision import RevisionError
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import Connection
 
-from surefoot import database
+from surefoot import database, private_members
 from surefoot.catalogue import packaged
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.reader import BOOKKEEPING, read, read_catalogue
@@ -87,8 +87,8 @@ def steps_to(script: ScriptDirectory, heads: tuple[str, ...], target: str, *, up
     unknown_revision(script, heads)
     try:
         if upward:
-            return list(script._upgrade_revs(target, heads))  # type: ignore[arg-type]  # noqa: SLF001  # as its command
-        return list(script._downgrade_revs(target, heads))  # type: ignore[arg-type]  # noqa: SLF001
+            return private_members.steps_up(script, target, heads)
+        return private_members.steps_down(script, target, heads)
     except CommandError as fault:
         raise error_translation.understood(fault, None) from fault
 

@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Engine
 
+from surefoot.private_members import in_callers_transaction
 from surefoot.runtime import created_objects, error_translation, journal
 from surefoot.runtime.committed_parts import CommittedParts
 from surefoot.runtime.migration_plan import Plan
@@ -92,7 +93,7 @@ class Record:
         parts, begun = self._parts is not None and self._parts.kept(step), self._begun()
         if begun is not None and (isinstance(fault, KeyboardInterrupt) or context.connection.invalidated):
             parts = True  # nobody knows what became of its last statement
-        alone = not context._in_external_transaction  # noqa: SLF001  # Alembic tells nobody else
+        alone = not in_callers_transaction(context)
         left = error_translation.Aftermath(None, {}, self._plan.before, self._plan.done, self._plan.total, parts, alone)
         try:
             with self._beside.connect() as connection, connection.begin():

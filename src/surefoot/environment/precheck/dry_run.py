@@ -14,6 +14,7 @@ from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionS
 from surefoot.environment.precheck.operation_checks import Ahead, Enough
 from surefoot.errors import RefusedError
 from surefoot.online.executor import Steps
+from surefoot.private_members import calls_go_to, in_callers_transaction
 from surefoot.runtime.migration_plan import Plan
 
 log = logging.getLogger("surefoot")
@@ -31,7 +32,7 @@ def asks_first(step: MigrationStep, context: MigrationContext, plan: Plan) -> No
 
     @wraps(run)
     def asked(**options: Any) -> None:
-        if not context.as_sql and not context._in_external_transaction:  # noqa: SLF001  # as Steps does
+        if not context.as_sql and not in_callers_transaction(context):
             plan.asking = True
             try:
                 _ask(run, context, options)
@@ -56,16 +57,13 @@ def _ask(run: Callable[..., None], context: MigrationContext, options: dict[str,
         asking: Any = inner  # whatever is called through it comes to one of these
         asking.invoke = Ahead(steps).invoke
         asking.get_bind = asking.get_context = asking.run_async = asking.batch_alter_table = _enough
-        inner._install_proxy()  # noqa: SLF001
+        stack.enter_context(calls_go_to(inner, outer))
         try:
             run(**options)
         except (RefusedError, sa.exc.DBAPIError):
             raise
         except (Enough, Exception) as fault:  # whatever it is, the run itself comes to it, and tells
             log.debug("Asked as far as %s", fault)
-        finally:
-            inner._remove_proxy()  # noqa: SLF001
-            outer._install_proxy()  # noqa: SLF001
 
 
 def _enough(*_: Any, **__: Any) -> NoReturn:

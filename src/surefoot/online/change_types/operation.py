@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
-from alembic.autogenerate import render, renderers
+from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy.dialects import postgresql
@@ -32,6 +32,7 @@ from surefoot.online.change_types.shadow_column import Expansion
 from surefoot.online.executor import Steps
 from surefoot.online.retire import kept_definitions
 from surefoot.online.target_table import Table
+from surefoot.private_members import type_as_python
 
 log = logging.getLogger("surefoot")
 
@@ -203,4 +204,4 @@ def _instance(type_: Any) -> Any:
 def _rendered(context: AutogenContext, type_: Any) -> str:
     if isinstance(type_, str):
         return repr(type_)
-    return render._repr_type(_instance(type_), context)  # noqa: SLF001  # the one that Alembic renders types with
+    return type_as_python(_instance(type_), context)

@@ -26,13 +26,13 @@ from surefoot.operate.rehearse.copy_source import Asked, chosen
 from surefoot.operate.rehearse.measurements import stand
 from surefoot.operate.rehearse.rehearsal_result import Cost, Failure, Ran, Rehearsal, WayBack
 from surefoot.operate.rehearse.rehearsal_run import Runner
-from surefoot.operate.rehearse.summary import seconds
 from surefoot.operate.status.revision_list import line
 from surefoot.program import program
 from surefoot.readonly import heads
 from surefoot.revision_catalogues import build
 from surefoot.runtime import interrupted_run, ownership, preconditions, privileges
 from surefoot.settings import Settings
+from surefoot.wording import measured
 
 
 @dataclass
@@ -191,7 +191,7 @@ class _Rehearsed:
 
     def _done(self, ran: Ran) -> None:
         self.ran.append(ran)
-        self._say(f"{len(self.ran)} of {len(self._pending)}: {ran.revision} took {seconds(ran.seconds)}")
+        self._say(f"{len(self.ran)} of {len(self._pending)}: {ran.revision} took {measured(ran.seconds)}")
 
     def _sum_up(self, size: int) -> None:
         sizes = [size, *(each.size for each in self.ran)]

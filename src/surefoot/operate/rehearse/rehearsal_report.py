@@ -6,8 +6,9 @@ from typing import Any
 
 from surefoot.operate.rehearse.lock_watch import RESOLUTION
 from surefoot.operate.rehearse.rehearsal_result import Ran, Rehearsal, WayBack
-from surefoot.operate.rehearse.summary import growth, seconds, size, verdict
+from surefoot.operate.rehearse.summary import growth, verdict
 from surefoot.operate.rehearse.value_hashes import Table
+from surefoot.wording import measured, size
 
 HOW = f"""\
 Times are those of this copy on this server, without users. A lock is counted from the beginning of the statement that
@@ -68,13 +69,13 @@ def _lines(found: Rehearsal) -> Iterator[str]:
 def _revision(ran: Ran) -> str:
     rows = ", ".join(f"{each.table} {each.rows:,}" for each in ran.changed) or "none"
     rewritten = ", ".join(f"{each.table} (about {each.rows:,} rows)" for each in ran.rewritten) or "none"
-    return _row(f"`{ran.revision}`", ran.message, seconds(ran.seconds), rows, rewritten, size(ran.wal), size(ran.size))
+    return _row(f"`{ran.revision}`", ran.message, measured(ran.seconds), rows, rewritten, size(ran.wal), size(ran.size))
 
 
 def _locks(ran: Ran) -> Iterator[str]:
     for lock in ran.locks:
         sampled = " (sampled)" if lock.sampled else ""
-        longest = f"{seconds(lock.seconds)}{sampled}"
+        longest = f"{measured(lock.seconds)}{sampled}"
         yield _row(f"`{ran.revision}`", lock.table, lock.mode, longest, str(lock.times), lock.stops)
 
 
@@ -105,10 +106,10 @@ def _way_back(back: WayBack) -> Iterator[str]:
     yield "\n## The way back\n"
     if back.failure is not None:
         word = "refuses on purpose" if back.failure.meant else "failed"
-        yield f"After {seconds(back.seconds)} revision `{back.failure.revision}` {word}: {_cell(back.failure.why)}"
+        yield f"After {measured(back.seconds)} revision `{back.failure.revision}` {word}: {_cell(back.failure.why)}"
         return
-    yield f"Down took {seconds(back.seconds)}" + (
-        f", up again {seconds(back.again)}." if back.again is not None else "."
+    yield f"Down took {measured(back.seconds)}" + (
+        f", up again {measured(back.again)}." if back.again is not None else "."
     )
     if back.again_failure is not None:
         yield f"\nUp again failed in `{back.again_failure.revision}`: {_cell(back.again_failure.why)}"

@@ -1,6 +1,7 @@
-"""The one sentence for the operator at two in the morning, and sizes and times in words."""
+"""The one sentence for the operator at two in the morning."""
 
 from surefoot.operate.rehearse.rehearsal_result import HeldLock, Rehearsal
+from surefoot.wording import measured, size
 
 
 def verdict(found: Rehearsal) -> str:
@@ -10,7 +11,7 @@ def verdict(found: Rehearsal) -> str:
             f"Do not upgrade yet: revision {found.failure.revision} failed on the copy, after "
             f"{len(found.revisions)} of {found.pending}. The real database was not touched."
         )
-    takes = f"The upgrade takes about {seconds(found.cost.seconds)}; {_waiting(found)}."
+    takes = f"The upgrade takes about {measured(found.cost.seconds)}; {_waiting(found)}."
     if found.problems:
         count = len(found.problems)
         return f"Do not upgrade yet: {count} thing{'s' if count > 1 else ''} to look at. {takes}"
@@ -20,26 +21,7 @@ def verdict(found: Rehearsal) -> str:
 def held(lock: HeldLock) -> str:
     """A lock in words: `SHARE on users, 12 ms`."""
     about = "about " if lock.sampled else ""
-    return f"{lock.mode} on {lock.table}, {about}{seconds(lock.seconds)}"
-
-
-def seconds(time: float) -> str:
-    """A time in the unit that fits."""
-    if time < 1:
-        return f"{time * 1000:.1f} ms" if time < 0.01 else f"{time * 1000:.0f} ms"
-    if time < 120:
-        return f"{time:.1f} s"
-    return f"{time / 60:.0f} min" if time < 7200 else f"{time / 3600:.1f} h"
-
-
-def size(number: int) -> str:
-    """Bytes for a person, with a sign where it is less than nothing."""
-    amount = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(amount) < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
+    return f"{lock.mode} on {lock.table}, {about}{measured(lock.seconds)}"
 
 
 def growth(found: Rehearsal) -> str:
@@ -58,7 +40,7 @@ def _waiting(found: Rehearsal) -> str:
         return "nobody waits"
     ran, lock = found.worst
     what = f"rows of {lock.table}" if lock.rows else f"{lock.mode} on {lock.table}"
-    return f"nobody waits longer than {seconds(lock.seconds)} ({what} in {ran.revision})"
+    return f"nobody waits longer than {measured(lock.seconds)} ({what} in {ran.revision})"
 
 
 def _way_back(found: Rehearsal) -> str:
@@ -68,5 +50,5 @@ def _way_back(found: Rehearsal) -> str:
     if back.failure is not None:
         return f"There is no way back past {back.failure.revision}, by its own word."
     if back.lost:
-        return f"The way back takes {seconds(back.seconds)} and does not bring everything back."
-    return f"The way back takes {seconds(back.seconds)} and brings every value back."
+        return f"The way back takes {measured(back.seconds)} and does not bring everything back."
+    return f"The way back takes {measured(back.seconds)} and brings every value back."

@@ -1,4 +1,4 @@
-"""Text that stands in 80 columns: paragraphs with a hanging indent, times and durations in words."""
+"""Words for a person: paragraphs that stand in 80 columns, durations, sizes and times."""
 
 import datetime as dt
 from textwrap import wrap
@@ -33,6 +33,25 @@ def duration(seconds: float) -> str:
     if seconds < 172_800:
         return f"{seconds / 3600:.1f} h"
     return f"{seconds / 86_400:.0f} days"
+
+
+def measured(seconds: float) -> str:
+    """A duration that was measured, where a thousandth of a second counts: 3.1 ms, 310 ms, 12.0 s, 4 min, 2.5 h."""
+    if seconds < 1:
+        return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def size(number: int) -> str:
+    """Bytes in the unit that fits, with a sign where it is less than nothing: 512 B, 3.2 MB."""
+    amount = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(amount) < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
 
 
 def moment(when: dt.datetime) -> str:
