@@ -16,7 +16,7 @@ from surefoot.catalogue.reader import BOOKKEEPING, RETIRED, read_catalogue
 from surefoot.catalogue.scratch_schema import built_from_models, catalogue_of
 
 
-def is_the_schools(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:  # noqa: ARG001
+def is_the_projects(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:  # noqa: ARG001
     """Alembic's `include_name`: autogenerate leaves alone bookkeeping and retired columns."""
     if kind == "column":
         return not (name or "").startswith(RETIRED)

@@ -241,7 +241,7 @@ def test_autogenerate_sees_nothing_of_it(scratch: Database) -> None:
     metadata = sa.MetaData()
     sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True))
     with scratch.engine().connect() as connection:
-        options = {"include_name": model_differences.is_the_schools, "target_metadata": metadata}
+        options = {"include_name": model_differences.is_the_projects, "target_metadata": metadata}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
         assert not model_differences.from_models(connection, metadata)
 
