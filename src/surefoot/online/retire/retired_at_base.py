@@ -1,4 +1,4 @@
-"""The baseline's way down judges all that is set aside as the project's own; what others made is kept out of its sight."""
+"""The baseline's way down takes all that is set aside for the project's own; what others made is out of its sight."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
