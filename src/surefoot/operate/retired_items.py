@@ -104,6 +104,8 @@ class KeptItem:
         when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
         if self.thing is None and self.of_others:
             return f"{self.kind} {self.name}{rows}, set aside by adopt, nobody knows when"
+        if self.thing is None and self.at is None and self.revision is not None:
+            return f"{self.kind} {self.name}{rows}, kept for {self.revision}, which has not run here yet"
         verb = "set aside" if self.thing else "kept"
         return f"{self.kind} {self.name}{rows}, {verb} {when} {self._by_whom()}"
 

@@ -6,6 +6,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
+from surefoot.operate import retired_items
 from tests.ourschool.history.conftest import Stop
 from tests.ourschool.history.schools import (
     BASELINE,
@@ -64,7 +65,7 @@ def school(at_revision: Stop) -> Database:
 
 
 def test_the_whole_way_up_down_and_up(school: Database, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "surefoot.runtime"):
+    with caplog.at_level(logging.INFO, "surefoot"):
         upgrade(school, HEAD)
     assert (active(school), exportable(school)) == (MEANT, {1: False, 2: False, 3: True})
     assert "users: 4 have NULL in is_active" in caplog.text, "said before anything is changed"
@@ -91,6 +92,9 @@ def test_each_stop_between_keeps_what_null_meant(at_revision: Stop) -> None:
     for stop in (AMENDED, CHAIN[CHAIN.index(AMENDED) + 1], BEFORE):
         upgrade(database, stop)
         assert active(database) == AS_17D4_LEFT_THEM
+    with database.engine().connect() as connection:
+        kept = [str(each) for each in retired_items.found(connection) if USERS in each.quoted]
+    assert kept == [f"table {USERS}, 4 rows, kept for {REVISION}, which has not run here yet"]
     upgrade(database, HEAD)
     assert active(database) == MEANT
 
@@ -127,7 +131,7 @@ def test_whom_somebody_has_chosen_since_stays_on_and_is_named(
         "insert into user_sessions (user_id, token_hash, expires_at) values (3, repeat('ab', 32), now() + '1 day')",
         "update users set is_active = false, updated_at = now() where id = 4",
     )
-    with caplog.at_level(logging.WARNING, "surefoot.runtime"):
+    with caplog.at_level(logging.WARNING, "surefoot"):
         upgrade(school, HEAD)
     assert active(school) == MEANT | {2: True, 3: True}
     assert "users: 2 whose is_active was NULL were edited or used since" in caplog.text
@@ -150,7 +154,7 @@ def test_who_went_through_before_it_was_kept_is_told(school: Database, caplog: p
     """As the package before this one left it: nothing kept, nothing noted."""
     upgrade(school, BEFORE)
     school.execute(f"drop table {USERS}", f"drop table {TEMPLATES}", "update migration_journal set note = null")
-    with caplog.at_level(logging.WARNING, "surefoot.runtime"):
+    with caplog.at_level(logging.WARNING, "surefoot"):
         upgrade(school, HEAD)
     assert active(school) == AS_17D4_LEFT_THEM
     assert "17d4b8e26fa9 ran here before it kept whose is_active was NULL" in caplog.text
@@ -174,7 +178,7 @@ def test_nothing_to_mend_leaves_nothing_and_says_nothing(
             " values ('a', 'a', '-', 'A', 'A', 'student')"
         )
     caplog.clear()
-    with caplog.at_level(logging.INFO, "surefoot.runtime"):
+    with caplog.at_level(logging.INFO, "surefoot"):
         upgrade(database, HEAD)
     assert "NULL" not in caplog.text
     assert database.rows(f"select from pg_tables where schemaname = 'retired' and tablename like '%{REVISION}'") == []

@@ -73,7 +73,7 @@ def person(
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(project)
-    levels = {name: logging.getLogger(name).level for name in ("ourschool", "surefoot.runtime", "alembic")}
+    levels = {name: logging.getLogger(name).level for name in ("ourschool", "surefoot", "alembic")}
     yield Typist(monkeypatch, capfd, caplog)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)

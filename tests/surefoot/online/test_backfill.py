@@ -60,7 +60,7 @@ def test_rows_that_never_stop_coming_do_not_keep_it(scratch: Database, caplog: p
         if "select exists" in statement:
             scratch.execute("insert into t (id, b) select min(id) - 1, 1 from t")
 
-    with operations(scratch) as op, caplog.at_level(logging.WARNING, "surefoot.runtime"):
+    with operations(scratch) as op, caplog.at_level(logging.WARNING, "surefoot"):
         sa.event.listen(op.get_bind(), "before_cursor_execute", insert)
         op.backfill("t", {"c": "b"}, "c is null")
     assert "Rows of t still come to match c is null" in caplog.text

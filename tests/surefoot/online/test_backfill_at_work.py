@@ -67,9 +67,9 @@ def test_a_line_now_and_then_in_a_log(
 ) -> None:
     monkeypatch.setattr(batch_progress, "INTERVAL", 0.0)
     table(scratch)
-    with caplog.at_level(logging.INFO, "surefoot.runtime"):
+    with caplog.at_level(logging.INFO, "surefoot"):
         run(scratch, lambda op: op.backfill("t", {"c": "b"}))
-    first, *_, last = [record.getMessage() for record in caplog.records if record.name == "surefoot.runtime"]
+    first, *_, last = [record.getMessage() for record in caplog.records if record.name == "surefoot"]
     assert first.startswith("Backfill of t (c): 500 of about 3,000 rows, ")
     assert first.endswith(" left.")
     assert last.startswith("Backfill of t (c): done, 3,000 rows looked at, 3,000 changed, ")
@@ -163,7 +163,7 @@ def test_it_pauses_while_a_replica_is_behind(caplog: pytest.LogCaptureFixture, m
             "begin perform pg_sleep(0.02); return null; end $$",
             "create trigger slowly after update on t for each statement execute function slowly()",
         )
-        with caplog.at_level(logging.INFO, "surefoot.runtime"):
+        with caplog.at_level(logging.INFO, "surefoot"):
             run(database, lambda op: op.backfill("t", {"c": "b"}))
         assert database.value("select count(*) from t where c = b") == 20_000
     assert "Pausing: replica delayed is" in caplog.text

@@ -138,7 +138,7 @@ def test_what_does_not_fit_any_more_stays_retired_and_is_told(
         "delete from pupils where id = 6",
         "alter table marks add check (points < 400) not valid",
     )
-    with caplog.at_level(logging.WARNING, "surefoot.runtime"):
+    with caplog.at_level(logging.WARNING, "surefoot"):
         back = restored(scratch, "marks")
     left = scratch.value("select count(*) from retired.marks_rows_unnamed")
     assert isinstance(left, int)

@@ -52,7 +52,7 @@ def test_an_application_of_its_own_works_after_the_upgrade_as_before(
         app.execute(before.format("n1"))
         for turn in range(2):
             caplog.clear()
-            with caplog.at_level(logging.INFO, "surefoot.runtime"):
+            with caplog.at_level(logging.INFO, "surefoot"):
                 upgrade(owner, HEAD)
             name = roles.app.replace("'", "''")
             assert database.value(EVERY_RIGHT.format(name)) == 0

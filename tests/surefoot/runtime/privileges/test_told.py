@@ -97,7 +97,7 @@ def test_the_upgrade_names_them_before_it_asks_and_when_it_ends(
     owner = as_role(school, roles.owner)
     plan = change.plan(settings, owner.url, NEXT)
     assert f"Role {roles.other} has rights on some tables and no one right on all of them" in plan.warnings[0]
-    with caplog.at_level(logging.WARNING, "surefoot.runtime"):
+    with caplog.at_level(logging.WARNING, "surefoot"):
         upgrade(owner, NEXT)
     assert f"grant select on school_classes to {quoted(roles.other)}".replace('"', "") in caplog.text.replace('"', "")
 
