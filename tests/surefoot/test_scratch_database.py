@@ -90,7 +90,7 @@ def test_what_a_killed_command_left_goes_with_the_next_and_nothing_else(
 ) -> None:
     code = """
 import sys, time
-from ourschool import database
+from surefoot import database
 from surefoot.scratch_database import scratch_database
 with scratch_database(database.parse(sys.argv[1])) as made:
     url = made.database"""

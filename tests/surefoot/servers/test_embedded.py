@@ -19,7 +19,7 @@ from tests.support.servers import Server
 START = """
 import sys
 from pathlib import Path
-from ourschool import embedded
+from surefoot.servers import embedded
 from surefoot.database import libpq_url
 print(libpq_url(embedded.start(Path(sys.argv[1]))), flush=True)
 sys.stdin.readline()

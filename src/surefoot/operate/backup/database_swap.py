@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ from surefoot.program import program
 LONGEST = 63
 """Bytes of a PostgreSQL name."""
 IN_USE = "55006"
+OURS = f"(application {scratch_database.APPLICATION}"
+"""A session of a scratch database, as `connected` has it in words."""
+GOING = 5
+"""Seconds that such a session has to be gone."""
 LOCKS = 0x6F757274
 """First half of the advisory key that one restore of a database holds; the second is the hash of its name."""
 
@@ -156,8 +161,16 @@ def alone(admin: Connection, database: str) -> Iterator[None]:
 
 
 def nobody_in(admin: Connection, database: str) -> None:
-    """Raise RefusedError, naming them, where somebody is connected to `database`."""
+    """Raise RefusedError, naming them, where somebody is connected to `database`.
+
+    A session of our own that was closed a moment ago, as that of the backup before, is given time to be gone.
+    """
     who = server_facts.connected(admin, database)
+    until = time.monotonic() + GOING
+    while who and all(OURS in each for each in who) and time.monotonic() < until:
+        time.sleep(0.05)
+        admin.execute(sa.text("select pg_stat_clear_snapshot()"))
+        who = server_facts.connected(admin, database)
     if who:
         raise RefusedError(
             f"{len(who)} session{'s are' if len(who) > 1 else ' is'} connected to {database}: "

@@ -1,15 +1,27 @@
 """A role that may not create databases restores inside the one it has: all of it, or nothing."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import sql
 
 from ourschool.project import PROJECT
+from surefoot import scratch_database
 from surefoot.errors import FailedError, RefusedError
-from surefoot.operate.backup import Backup, RestoreOptions, backup, backups, clear_database, restore, verify
+from surefoot.operate.backup import (
+    Backup,
+    RestoreOptions,
+    backup,
+    backups,
+    clear_database,
+    database_swap,
+    restore,
+    verify,
+)
 from surefoot.settings import Settings
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server, programs, running
@@ -271,3 +283,17 @@ def test_roles_that_are_not_there_are_told(school: Database, settings: Settings)
         "Privileges were not restored",
     ]
     assert state_of(school).sums == before.sums
+
+
+def test_a_session_of_our_own_that_is_going_stops_nobody(scratch: Database) -> None:
+    """That of the backup before, on a busy server."""
+    name = str(scratch.url.database)
+    going = psycopg.connect(scratch.dsn, application_name=scratch_database.APPLICATION)
+    ends = threading.Timer(0.5, going.close)
+    with scratch.engine().connect() as admin:
+        ends.start()
+        database_swap.nobody_in(admin, name)
+        ends.join()
+        admin.rollback()
+        with psycopg.connect(scratch.dsn, application_name="canteen"), pytest.raises(RefusedError, match="canteen"):
+            database_swap.nobody_in(admin, name)
