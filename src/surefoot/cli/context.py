@@ -2,15 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from sqlalchemy.engine import URL
 
-from surefoot import database, settings
+from surefoot import settings
 from surefoot.errors import RefusedError
 from surefoot.project import Project
 from surefoot.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 _given: list[Project] = []
 
@@ -25,8 +27,11 @@ def here(database_url: str | None = None) -> Settings:
     return settings.load(_given[-1].at(Path.cwd()), database_url=database_url)
 
 
-def project(database_url: str | None) -> tuple[Settings, URL]:
+def project(database_url: str | None) -> "tuple[Settings, URL]":
     """The settings of the folder that the command was typed in, and the database they name."""
+    # here, so that the list of commands and `ensure` wait for no SQLAlchemy
+    from surefoot import database  # noqa: PLC0415
+
     loaded = here(database_url)
     return loaded, database.url_of(loaded)
 
