@@ -20,6 +20,7 @@ TABLE = "migration_made"
 NONE, NOTED = "none", "noted"
 """In a connection's `info`: it has looked, and nothing was noted since; or the table of the notes is there."""
 THERE = sa.text(f"select 1 where to_regclass(format('%I.{TABLE}', current_schema())) is not null")
+# It has no key, and where a publication has all tables nothing could be deleted from it.
 SET_UP = sa.text(f"""
     create table if not exists {TABLE} (
         revision text not null,
@@ -27,7 +28,8 @@ SET_UP = sa.text(f"""
         kind text not null,
         relation regclass,
         name text not null
-    )
+    );
+    alter table {TABLE} replica identity full
 """)
 # What this transaction has written into the catalogue, and tables that it has altered, which are of no harm here. A
 # part with an EXCEPTION clause has a number of its own, asked for as long as numbers have not begun anew.

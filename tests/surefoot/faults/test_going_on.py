@@ -134,3 +134,14 @@ def test_a_file_that_is_not_python_is_named_by_every_command(
         done = ourschool(scratch, name, *(["base"] if name == "rollback" else []), status=2, cwd=project)
         assert f"two.py, {says}" in " ".join(done.stderr.split()), name
         assert "\n→ Mend that line" in done.stderr, name
+
+
+def test_a_publication_of_all_tables_stops_no_revision(scratch: Database, project: Path) -> None:
+    """It has the table of what an unfinished revision has made as well, in which nothing has a key."""
+    scratch.execute("set client_min_messages = error", "create publication everything for all tables")
+    write(empty(project), "one", None, "op.execute('create table pupils (id integer primary key, name text)')")
+    write(project, "two", "one", "op.add_column('pupils', sa.Column('age', sa.Integer), if_not_exists=True)\n"
+          "op.create_index_online('ix_pupils_age', 'pupils', ['age'])")  # fmt: skip
+    scratch.alembic("upgrade", "head", cwd=project)
+    assert scratch.value("select version_num from alembic_version") == "two"
+    assert scratch.value("select to_regclass('migration_made')") is None

@@ -27,6 +27,17 @@ REFUSED = {
         'op.change_types_online("marks", {"subject": ("text", "nullif(subject, \'Subject 7\')", "subject")})\n'
         'op.set_not_null_online("marks", "subject")'
     ),
+    "NOT NULL behind a column that is dropped": 'op.drop_column("marks", "name", if_exists=True)\n'
+    'op.set_not_null_online("marks", "note")',
+    "a check behind a table that is dropped": 'op.drop_table("notes", if_exists=True)\n'
+    'op.add_check_online("c", "marks", "points < 50")',
+    "a check behind a table that is renamed": 'op.rename_table("notes", "papers")\n'
+    'op.add_check_online("c", "marks", "points < 50")',
+    "an index of a table with a child": 'op.create_index_online("i", "kin", ["id"])',
+    "an index of a child that goes": 'op.drop_index_online("kin_pkey", "kin")',
+    "a constraint of a table with a child": 'op.drop_constraint_online("kin_check", "kin")',
+    "a backfill of a table with a child": 'op.backfill("kin", {"note": "\'x\'"}, "note is null")',
+    "NULL in a table with a child": 'op.drop_not_null_online("kin", "name")',
     "a column that a view needs": 'op.retire_column("marks", "points")',
     "a table that a view needs": 'op.retire_table("marks")',
     "a table that a view needs, after another": 'op.retire_table("notes")\nop.retire_table("marks")',
@@ -57,6 +68,12 @@ PUT_RIGHT = {
         "as 'select true'\")\n"
         'op.add_check_online("c", "marks", "fits(points)")'
     ),
+    "a rule of a column that goes": 'op.drop_column("marks", "name", if_exists=True)\n'
+    'op.add_column("marks", sa.Column("name", sa.Text), if_not_exists=True)\n'
+    'op.create_index_online("i", "marks", [sa.text("lower(name)")], unique=True)',
+    "a table that goes before another of its name": 'op.rename_table("marks", "old_marks")\n'
+    'op.create_table("marks", sa.Column("points", sa.Integer), sa.PrimaryKeyConstraint("points", name="new_key"))\n'
+    'op.add_check_online("c", "marks", "points < 50")',
     "a new column": (
         'op.add_column("marks", sa.Column("extra", sa.Integer, server_default="1"), if_not_exists=True)\n'
         'op.set_not_null_online("marks", "extra")\nop.add_check_online("c", "marks", "extra = 1")'
@@ -67,6 +84,8 @@ PREPARED = (
     "alter table marks add column points_id integer, add column name text default 'A'",
     "update marks set points_id = id, name = case when id = 7 then 'a' else id::text end where id <> 9",
     "create view seen as select points from marks where id > 3",
+    "create table kin (id integer primary key, note text, name text not null, constraint kin_check check (id > 0))",
+    "create table kid (extra text) inherits (kin)",
     "create table notes (id integer primary key)",
     "insert into notes values (1)",
     "create policy of_pupils on notes using (exists (select from pupils where pupils.id = notes.id))",

@@ -13,6 +13,7 @@ from alembic.operations.ops import MigrateOperation
 from surefoot.environment.precheck.future_rows import CannotTell, Coming
 from surefoot.environment.precheck.row_preserving_sql import about_dependents, leaves_rows
 from surefoot.errors import RefusedError, UsageError
+from surefoot.online import target_table
 from surefoot.online.backfill.operation import BackfillOp
 from surefoot.online.change_types import column_dependents, dependents_rebuild, unconvertible_rows
 from surefoot.online.change_types.conversion import Conversion
@@ -65,6 +66,7 @@ class Ahead:
         self._retired: set[str] = set()
         self._changed = False
         """The first operation that changes something asks for itself, before it does."""
+        self._table_dropped = False
         self._dependents = self._definitions = False
         """Whether what hangs on tables changes; whether anything is defined anew that a thing may need to come back."""
 
@@ -84,7 +86,7 @@ class Ahead:
         raise Enough(type(op).__name__)
 
     def _of(self, table: str) -> Coming:
-        return self._tables.setdefault(table, Coming(table))
+        return self._tables.setdefault(table, Coming(table, rules_go=self._table_dropped))
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -126,6 +128,8 @@ class Ahead:
     def _(self, op: CreateIndexOnlineOp) -> None:
         if op.unique:
             self._unique(op)
+        else:
+            self._alone(op.table_name)
 
     def _unique(self, op: CreateIndexOnlineOp) -> None:
         if self._changed and not self._dependents:
@@ -141,8 +145,15 @@ class Ahead:
                 table = self._of(op.table_name).table(self.steps)
                 not_null_methods.refuse_nulls(self.steps, table, op.column_name)
 
+    def _alone(self, table: str | None) -> None:
+        """Every operation refuses a table whose rows are another's too."""
+        if self._changed and table is not None and not self._of(table).rows_change:
+            with self._asking():
+                target_table.find(self.steps, table)
+
     @_see.register
     def _(self, op: DropConstraintOnlineOp) -> None:
+        self._alone(op.table_name)
         self._of(op.table_name).rules_go = True
 
     @_see.register
@@ -151,11 +162,18 @@ class Ahead:
 
     @_see.register
     def _(self, op: DropIndexOnlineOp | ops.DropIndexOp) -> None:
+        if isinstance(op, DropIndexOnlineOp):
+            self._alone(op.table_name)
         for each in [self._of(op.table_name)] if op.table_name else self._tables.values():
             each.rules_go = True
 
     @_see.register
-    def _(self, _: DropNotNullOnlineOp | CreateEnumOp | RetireEnumOp | PLAIN) -> None:
+    def _(self, op: DropNotNullOnlineOp) -> None:
+        self._alone(op.table_name)
+        self._definitions = True
+
+    @_see.register
+    def _(self, _: CreateEnumOp | RetireEnumOp | PLAIN) -> None:
         self._definitions = True
 
     # Columns and their values.
@@ -193,6 +211,7 @@ class Ahead:
 
     @_see.register
     def _(self, op: BackfillOp) -> None:
+        self._alone(op.table_name)
         self._of(op.table_name).unknown(*op.values)
 
     @_see.register
@@ -214,6 +233,12 @@ class Ahead:
     @_see.register
     def _(self, op: ops.AddColumnOp) -> None:
         self._of(op.table_name).unknown(op.column.name)
+
+    @_see.register
+    def _(self, op: ops.DropColumnOp) -> None:
+        coming = self._of(op.table_name)
+        coming.unknown(op.column_name)
+        coming.rules_go = True  # those of the column go with it
 
     @_see.register
     def _(self, op: ops.AlterColumnOp) -> None:
@@ -246,6 +271,17 @@ class Ahead:
     def _(self, op: ops.CreateTableOp) -> sa.Table:
         self._of(op.table_name).rows_change = True
         return op.to_table()
+
+    @_see.register
+    def _(self, op: ops.DropTableOp) -> None:
+        self._of(op.table_name).rows_change = True
+        self._table_dropped = True
+        for each in self._tables.values():
+            each.rules_go = True  # keys that point to it go before or with it
+
+    @_see.register
+    def _(self, op: ops.RenameTableOp) -> None:
+        self._of(op.table_name).rows_change = self._of(op.new_table_name).rows_change = True
 
     @_see.register
     def _(self, _: RetireRowsOp | RestoreRowsOp) -> None:

@@ -11,6 +11,7 @@ MANY = 100
 """Entries that are sent together: a far server is asked seldom, and the locks of one transaction stay few."""
 MAY_NOT = frozenset({"42501", "58P01"})
 """Insufficient privilege; a library that the server does not have."""
+NO_OBJECT = "42704"
 THERE_ALREADY = frozenset({"42710", "42P07", "42723", "42P06"})
 NOT_ITS_FAULT = ("08", "53", "55006", "55P03", "57", "58030")
 """How the codes of faults begin that say nothing of the dump: connection, room, locks, an operator, the system."""
@@ -86,11 +87,22 @@ def _sort(fault: psycopg.Error, entry: Entry, built: Built, *, over: bool) -> No
     there = fault.sqlstate in THERE_ALREADY or (fault.sqlstate == "23505" and fault.diag.schema_name == "pg_catalog")
     if over and there:
         kept = built.there.append
-    elif fault.sqlstate in MAY_NOT or entry.kind == "EXTENSION" or entry.needs & built.skipped:
+    elif (
+        fault.sqlstate in MAY_NOT
+        or entry.kind == "EXTENSION"
+        or entry.needs & built.skipped
+        or (entry.kind == "USER MAPPING" and fault.sqlstate == NO_OBJECT and _server_skipped(entry, built))
+    ):
         kept = built.refused.append
     else:
         kept = built.broken.append
     kept(found)
+
+
+def _server_skipped(mapping: Entry, built: Built) -> bool:
+    """Whether the server of a user mapping was not built; pg_dump does not say that the one needs the other."""
+    skipped = (fault.entry for fault in (*built.refused, *built.there, *built.broken))
+    return any(each.kind == "SERVER" and mapping.name.endswith(f" SERVER {each.name}") for each in skipped)
 
 
 def said(fault: psycopg.Error) -> str:

@@ -176,6 +176,7 @@ def test_what_only_a_superuser_may_make_is_no_fault_of_the_dump(here: Settings) 
             "create foreign data wrapper files",
             "create server far foreign data wrapper files",
             "grant usage on foreign server far to school",
+            "create user mapping for school server far",
             "create function watch() returns event_trigger language plpgsql as 'begin end'",
             "create event trigger watched on ddl_command_end execute function watch()",
         )
