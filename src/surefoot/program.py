@@ -4,13 +4,19 @@ A sentence is put together deep inside the engine, where nothing is known of a p
 it. So the words stand here, once for the process, and decide nothing else.
 """
 
+import logging
+
 from surefoot.project import Project
 
 _spoken = {"program": "surefoot", "prefix": "SUREFOOT_", "versions": "alembic/versions", "guide": ""}
 
 
 def speak_for(project: Project) -> None:
-    """Let the sentences from here on name the program, the variables, the folder and the guide of `project`."""
+    """Let the sentences from here on name the program, the variables, the folder and the guide of `project`.
+
+    What the engine logs goes through the project's logger: an application that listens to `ourschool` hears it.
+    """
+    logging.getLogger("surefoot").parent = logging.getLogger(project.name)
     _spoken.update(
         program=project.name, prefix=project.prefix, versions=f"{project.scripts}/versions", guide=project.guide
     )

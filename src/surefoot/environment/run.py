@@ -216,10 +216,12 @@ class Run:
             return
         assert self.plan is not None
         self.plan.towards = _towards(context, steps)
-        adopted = self.settings.project.baseline
-        stamps = any(step.info.is_stamp and adopted in step.info.destination_revision_ids for step in steps)
-        if adopted and stamps and self.config.attributes.get("proved") != adopted:
-            baseline.refuse_another(context.connection, script, adopted, forced=self._forced())
+        for target in _stamped(steps):
+            if self.config.attributes.get("proved") == target:
+                continue
+            is_baseline = target == self.settings.project.baseline
+            refuse = baseline.refuse_another if is_baseline else baseline.refuse_unlike
+            refuse(context.connection, script, target, forced=self._forced())
         if not all(step.info.is_stamp for step in steps):
             tables = _tables(context)
             ownership.refuse_others(context.connection, tables)
@@ -235,6 +237,11 @@ def _tables(context: MigrationContext) -> set[str]:
     """The names of the project's tables, as the models have them."""
     metadata = context.opts.get("target_metadata")
     return set(metadata.tables) if isinstance(metadata, sa.MetaData) else set()
+
+
+def _stamped(steps: list[Step]) -> list[str]:
+    """The revisions that a stamp will write down."""
+    return sorted({one for step in steps if step.info.is_stamp for one in step.info.destination_revision_ids})
 
 
 def _towards(context: MigrationContext, steps: list[Step]) -> str | None:

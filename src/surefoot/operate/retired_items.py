@@ -74,6 +74,8 @@ class KeptItem:
     rows: int | None
     """None where they could not be counted; 0 also for what has none, as a type."""
     thing: RetiredItem | None
+    awaited: bool = False
+    """Whether its revision has not run here yet, and will need it."""
 
     @property
     def holds_rows(self) -> bool:
@@ -104,7 +106,7 @@ class KeptItem:
         when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
         if self.thing is None and self.of_others:
             return f"{self.kind} {self.name}{rows}, set aside by adopt, nobody knows when"
-        if self.thing is None and self.at is None and self.revision is not None:
+        if self.awaited:
             return f"{self.kind} {self.name}{rows}, kept for {self.revision}, which has not run here yet"
         verb = "set aside" if self.thing else "kept"
         return f"{self.kind} {self.name}{rows}, {verb} {when} {self._by_whom()}"
@@ -136,9 +138,9 @@ def found(connection: Connection) -> list[KeptItem]:
         revision = _revision(row.name, journal)
         count = _count(connection, row.quoted) if row.holds else 0
         at = journal.get(revision or "")
-        there.append(
-            KeptItem(row.kind, row.quoted, row.quoted if row.holds else None, row.quoted, revision, at, count, None)
-        )
+        shown = row.quoted if row.holds else None
+        awaited = bool(journal) and revision is not None and at is None
+        there.append(KeptItem(row.kind, row.quoted, shown, row.quoted, revision, at, count, None, awaited))
     return sorted(there, key=lambda each: (each.at is None, each.at))
 
 

@@ -1,13 +1,15 @@
-"""The baseline that an existing database is stamped with, and whether a database is it."""
+"""Whether a database is what it is stamped with: the baseline, or a released revision."""
 
 import inspect
 import logging
+from pathlib import Path
 
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
+from surefoot.catalogue import packaged, reader
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import read_catalogue
@@ -17,6 +19,9 @@ from surefoot.program import program
 from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 
 log = logging.getLogger("surefoot")
+
+SHOWN = 20
+"""How many deviations are named."""
 
 
 def in_parts(script: ScriptDirectory, revision: str) -> bool:
@@ -61,4 +66,29 @@ def refuse_another(connection: Connection, script: ScriptDirectory, revision: st
         f"This database is not the baseline {revision}, so it was not stamped:\n  {lines}",
         "Mend what is listed and stamp again. -x force=yes before the command stamps all the same "
         f"(python -m alembic -x force=yes stamp {revision}); later revisions may then fail.",
+    )
+
+
+def refuse_unlike(connection: Connection, script: ScriptDirectory, revision: str, *, forced: bool) -> None:
+    """Refuse to stamp a database with a released revision that it lacks something of; one that is `forced` not.
+
+    A stamp says to every application that starts that the tables are there. Of what is not released nobody knows
+    without building it, what it makes: `adopt` does.
+    """
+    history = list(script.walk_revisions("base", "heads"))[::-1]
+    text = packaged.read(Path(script.dir), history).get(revision)
+    if text is None:
+        return
+    lacking = compare(reader.read(text), read_catalogue(connection)).lacking
+    if not lacking:
+        return
+    lines = "\n  ".join(str(deviation) for deviation in lacking[:SHOWN])
+    lines += f"\n  and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+    if forced:
+        log.warning("Stamped all the same (-x force=yes), although it is not %s:\n  %s", revision, lines)
+        return
+    raise RefusedError(
+        f"This database is not what revision {revision} makes, so it was not stamped:\n  {lines}",
+        f"python -m {program()} identify tells which revision it equals, and what to do then. -x force=yes before the "
+        f"command stamps all the same (python -m alembic -x force=yes stamp {revision}).",
     )

@@ -1,5 +1,6 @@
 """9ad05485e457: what NULL in a flag meant is kept around 17d4b8e26fa9, holds again, and comes back."""
 
+import datetime as dt
 import logging
 
 import pytest
@@ -7,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 
 from surefoot.operate import retired_items
+from surefoot.operate.change import purgeable
 from tests.ourschool.history.conftest import Stop
 from tests.ourschool.history.schools import (
     BASELINE,
@@ -95,6 +97,7 @@ def test_each_stop_between_keeps_what_null_meant(at_revision: Stop) -> None:
     with database.engine().connect() as connection:
         kept = [str(each) for each in retired_items.found(connection) if USERS in each.quoted]
     assert kept == [f"table {USERS}, 4 rows, kept for {REVISION}, which has not run here yet"]
+    assert [each for each in purgeable(database.url, dt.timedelta()) if USERS in each.quoted] == [], "it is needed"
     upgrade(database, HEAD)
     assert active(database) == MEANT
 

@@ -132,3 +132,20 @@ def test_the_check_works_on_every_server(database: Database) -> None:
     database.alembic("stamp", BASELINE)
     database.execute("drop table alembic_version", "drop index ix_users_email")
     database.alembic("stamp", BASELINE, status=3)
+
+
+@pytest.mark.parametrize("revision", ["head", "17d4b8e26fa9"])
+def test_what_is_not_a_released_revision_is_not_stamped_with_it(existing: Database, revision: str) -> None:
+    """An application that starts believes alembic_version: the tables would be missing, and nobody would know."""
+    said = existing.alembic("stamp", revision, status=3).stderr
+    assert "is not what revision" in said
+    assert "more\n" in said
+    assert unversioned(existing)
+    existing.alembic("-x", "force=yes", "stamp", revision)
+    assert existing.rows(JOURNAL)[-1][3] == "-x force=yes"
+
+
+def test_what_is_a_released_revision_is_stamped_with_it(at_head: Database) -> None:
+    at_head.execute("drop table alembic_version")
+    at_head.alembic("stamp", "head")
+    at_head.alembic("check")

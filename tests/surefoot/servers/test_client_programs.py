@@ -29,8 +29,8 @@ PASSWORD = "p% @:/#?ü&=+'\"\\$x{y}"
 BARE = """
 import sys
 from pathlib import Path
-from ourschool import clients
-clients.PACKAGED = Path("/nonexistent")
+from surefoot import client_programs
+client_programs.PACKAGED = Path("/nonexistent")
 from ourschool.cli import main
 sys.exit(main())
 """

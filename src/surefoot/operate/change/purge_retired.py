@@ -63,13 +63,16 @@ $tidy$
 
 
 def purgeable(url: URL, older_than: dt.timedelta) -> list[KeptItem]:
-    """What a purge would delete; nothing is changed. What nobody knows the age of, only where any age will do."""
+    """What a purge would delete; nothing is changed. What nobody knows the age of, only where any age will do.
+
+    What was kept for a revision that has not run here yet is needed by it, and stays.
+    """
     before = dt.datetime.now(dt.UTC) - older_than
     with look(url, f"{program()} purge") as connection:
         chosen = [
             each
             for each in retired_items.found(connection)
-            if (each.at < before if each.at else older_than == dt.timedelta())
+            if not each.awaited and (each.at < before if each.at else older_than == dt.timedelta())
         ]
     if chosen:
         backup_access.ready(url)  # nobody is asked for what no backup can precede

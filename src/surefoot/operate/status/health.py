@@ -162,7 +162,9 @@ def _retired(connection: Connection) -> Iterator[HealthFinding]:
     for each in retired_items.found(connection):
         if (each.holds_rows and each.readable) or each.of_others:
             remedy = (
-                f"{NOT_BACK}; {program()} purge deletes it."
+                f"Leave it: {each.revision} needs it."
+                if each.awaited
+                else f"{NOT_BACK}; {program()} purge deletes it."
                 if each.for_good
                 else f"It may stay; {program()} purge deletes what nobody will want back."
             )

@@ -50,7 +50,7 @@ def test_a_reader_rehearses_and_is_told(school: Database, reader: Role, project:
     write(project, "good", upgrade=GOOD)
     before = schools.state_of(school)
     said = rehearse(reader.here, project)
-    assert f"The role {reader.name} {UNABLE}: of the school's tables" in said
+    assert f"The role {reader.name} {UNABLE}: of the tables" in said
     assert "belong to postgres (api_keys," in said
     assert "and only who owns them may change them." in said
     assert "in an embedded server of its own" in said
@@ -89,7 +89,7 @@ def test_an_owner_of_all_tables_but_one(school: Database, owner: Role, project: 
     write(project, "good", upgrade=GOOD)
     school.execute("alter table terms owner to postgres", f"grant select on terms to {owner.name}")
     said = rehearse(owner.here, project)
-    assert f"The role {owner.name} {UNABLE}: of the school's tables 1 belong to postgres (terms)" in said
+    assert f"The role {owner.name} {UNABLE}: of the tables 1 belong to postgres (terms)" in said
 
 
 def test_an_owner_is_told_nothing(owner: Role, project: Path) -> None:
