@@ -1,7 +1,11 @@
 """A scratch database is empty, or a copy, beside the configured one; it goes away whatever happens."""
 
+import gc
+import shutil
 import subprocess
 import sys
+import tempfile
+import warnings
 from pathlib import Path
 
 import psutil
@@ -11,6 +15,7 @@ import sqlalchemy as sa
 from surefoot import database as ours
 from surefoot.errors import ConnectFailed
 from surefoot.scratch_database import scratch_database
+from surefoot.servers import temporary_server
 from tests.support.databases import Database
 from tests.surefoot.faults.runs import until
 
@@ -134,3 +139,30 @@ print(*(path.name for path in pathlib.Path(sys.argv[1]).glob("surefoot-*")))"""
     assert own != left.name
     until(lambda: not psutil.pid_exists(pid), "the server ends")
     assert list(tmp_path.glob("surefoot-*")) == []
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from surefoot.servers import temporary_server
+lock = temporary_server._lock(Path(sys.argv[1]))
+lock.acquire()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_look_at_what_others_hold_leaves_no_file_open() -> None:
+    folder = Path(tempfile.mkdtemp(prefix=temporary_server.PREFIX)).resolve()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", ResourceWarning)
+            assert folder not in temporary_server._left()
+            gc.collect()
+        other.communicate()
+    shutil.rmtree(folder)
+    assert [str(each.message) for each in told if str(folder) in str(each.message)] == []

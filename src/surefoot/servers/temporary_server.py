@@ -63,6 +63,7 @@ def _left() -> Iterator[Path]:
         lock = _lock(folder)
         try:
             if not lock.acquire(blocking=False):
+                lock.lockfile.close()  # the library leaves it open
                 continue
         except OSError:  # another user's
             continue
