@@ -16,7 +16,7 @@ from surefoot.online.change_types import preflight
 from surefoot.online.change_types.conversion import Conversion
 from surefoot.online.change_types.preflight import Wanted
 from surefoot.online.executor import Steps
-from surefoot.online.retire import column_retirement as retire_columns
+from surefoot.online.retire import column_retirement
 from surefoot.online.target_table import Table
 
 
@@ -78,9 +78,9 @@ class Coming:
 
     def comes_back(self, steps: Steps, column: str) -> bool:
         """Note that a retired column comes back; whether the operation will say so."""
-        thing = retire_columns.retired(steps, self.name, column, back=True)
+        thing = column_retirement.retired(steps, self.name, column, back=True)
         if thing is None:
-            return retire_columns.is_there(steps, self.name, column)
+            return column_retirement.is_there(steps, self.name, column)
         value: sql.Composable = sql.Identifier(self.name, thing.stands_as)
         default = thing.definitions["default"]
         if default is not None and thing.definitions["not_null"]:

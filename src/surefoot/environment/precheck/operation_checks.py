@@ -29,9 +29,7 @@ from surefoot.online.enums.enum_operations import ChangeEnumOp, CreateEnumOp, Re
 from surefoot.online.executor import Steps
 from surefoot.online.indexes import index_builder
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
-from surefoot.online.retire import column_restoration
-from surefoot.online.retire import column_retirement as retire_columns
-from surefoot.online.retire import table_retirement as retire_tables
+from surefoot.online.retire import column_restoration, column_retirement, table_retirement
 from surefoot.online.retire.retire_operations import (
     RestoreColumnOp,
     RestoreRowsOp,
@@ -218,13 +216,13 @@ class Ahead:
     def _(self, op: RetireColumnOp) -> None:
         if self._changed and not self._dependents and op.column_name not in self._of(op.table_name).columns:
             with self._asking(), scratch(self.steps):
-                retire_columns.check(self.steps, op.table_name, op.column_name)
+                column_retirement.check(self.steps, op.table_name, op.column_name)
         self._of(op.table_name).unknown(op.column_name)
 
     @_see.register
     def _(self, op: RestoreColumnOp) -> bool:
         coming = self._of(op.table_name)
-        thing = retire_columns.retired(self.steps, op.table_name, op.column_name, back=True)
+        thing = column_retirement.retired(self.steps, op.table_name, op.column_name, back=True)
         if thing is not None and self._changed and not self._any_touched() and not thing.coming_back:
             with self._asking():
                 column_restoration.refuse(self.steps, thing)
@@ -251,19 +249,19 @@ class Ahead:
 
     @_see.register
     def _(self, op: RestoreTableOp) -> bool:
-        thing = retire_tables.retired(self.steps, op.table_name, back=True)
+        thing = table_retirement.retired(self.steps, op.table_name, back=True)
         if thing is not None and self._changed and not self._any_touched() and not thing.coming_back:
             with self._asking():
-                retire_tables.refuse(self.steps, thing)
+                table_retirement.refuse(self.steps, thing)
         self._of(op.table_name).rows_change = True
-        return thing is not None or retire_tables.is_there(self.steps, op.table_name)
+        return thing is not None or table_retirement.is_there(self.steps, op.table_name)
 
     @_see.register
     def _(self, op: RetireTableOp) -> None:
         rules_go = any(each.rules_go for each in self._tables.values())
         if self._changed and not self._dependents and not rules_go and not self._of(op.table_name).rows_change:
             with self._asking(), scratch(self.steps):
-                retire_tables.check(self.steps, op.table_name, self._retired)
+                table_retirement.check(self.steps, op.table_name, self._retired)
         self._of(op.table_name).rows_change = True
         self._retired.add(op.table_name)
 

@@ -12,8 +12,7 @@ from surefoot.online.change_types.column_dependents import Dependents
 from surefoot.online.change_types.conversion import Conversion, lock
 from surefoot.online.change_types.shadow_column import Expansion
 from surefoot.online.executor import Steps
-from surefoot.online.retire import column_retirement as retire_columns
-from surefoot.online.retire import kept_definitions
+from surefoot.online.retire import column_retirement, kept_definitions
 
 ENABLED = {"D": "disable trigger", "R": "enable replica trigger", "A": "enable always trigger"}
 INDEX_COLUMNS = """
@@ -55,10 +54,10 @@ class Swap:
             self._each(self.expansion.end())
             self._each(self._let_go())
             for change in self.conversion.changes:
-                retire_columns.set_aside(steps, change.table.name, change.column, rows=self.rows)
+                column_retirement.set_aside(steps, change.table.name, change.column, rows=self.rows)
                 kept_definitions.note(steps, "column")
                 if change.thing is not None:
-                    retire_columns.take_back(steps, change.thing)
+                    column_retirement.take_back(steps, change.thing)
                 else:
                     steps.execute(
                         sql.SQL("alter table {} rename column {} to {}").format(

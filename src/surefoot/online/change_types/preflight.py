@@ -9,7 +9,7 @@ from psycopg import sql
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online.change_types.conversion import Change, Conversion, given, temporary
 from surefoot.online.executor import Steps
-from surefoot.online.retire import column_retirement as retire_columns
+from surefoot.online.retire import column_retirement
 from surefoot.online.retired_registry import within
 from surefoot.online.target_table import Table, asked_right
 
@@ -113,7 +113,7 @@ def changes(steps: Steps, table: Table, wanted: Mapping[str, Wanted]) -> Convers
     found = []
     for column in left:
         row, (type_, collation), asked = rows[column], types[column], wanted[column]
-        thing = retire_columns.retired(steps, table.name, column, back=True)
+        thing = column_retirement.retired(steps, table.name, column, back=True)
         if thing is not None:
             there = steps.look(COLUMNS, table=_literal(table), names=[thing.stands_as])
             if (there[0].type, there[0].collation) != (type_, collation):

@@ -6,8 +6,13 @@ from alembic.operations import MigrateOperation, Operations
 
 from surefoot.online.executor import Steps
 from surefoot.online.rendering import call
-from surefoot.online.retire import column_restoration, kept_definitions, row_restoration, table_retirement
-from surefoot.online.retire import column_retirement as retire_columns
+from surefoot.online.retire import (
+    column_restoration,
+    column_retirement,
+    kept_definitions,
+    row_restoration,
+    table_retirement,
+)
 from surefoot.online.retire import row_retirement as retire_rows
 
 
@@ -145,7 +150,7 @@ class RestoreRowsOp(MigrateOperation):
 @Operations.implementation_for(RetireColumnOp)
 def _retire_column(operations: Operations, op: RetireColumnOp) -> None:
     with Steps(operations) as steps:
-        retire_columns.retire(steps, op.table_name, op.column_name)
+        column_retirement.retire(steps, op.table_name, op.column_name)
 
 
 @Operations.implementation_for(RestoreColumnOp)

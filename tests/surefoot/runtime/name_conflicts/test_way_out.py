@@ -14,7 +14,7 @@ from surefoot.errors import RefusedError
 from surefoot.operate import change, ensure
 from surefoot.operate.adopt.adoption import adopt
 from surefoot.operate.rehearse import copy_source
-from surefoot.operate.rehearse import rehearsal as rehearsing
+from surefoot.operate.rehearse import rehearsal as full_rehearsal
 from surefoot.operate.status import health
 from surefoot.revision_catalogues.identify import identify
 from surefoot.settings import Settings
@@ -82,7 +82,7 @@ def test_every_command_that_would_run_the_revisions_refuses(school: Database, tm
         change.plan(project(school), school.url)
     refuses(str(upgrade.value))
     with pytest.raises(RefusedError) as rehearsal:
-        rehearsing.rehearse(project(school), school.url, copy_source.Asked(), say=lambda _: None)
+        full_rehearsal.rehearse(project(school), school.url, copy_source.Asked(), say=lambda _: None)
     refuses(str(rehearsal.value))
     with pytest.raises(RefusedError) as starting:
         ensure.ensure_current(school.engine(), PROJECT)
