@@ -138,9 +138,12 @@ class Steps:
         return done[-1]
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """One transaction, as SQL says it: Alembic's own is closed inside an online operation."""
-        self._execute("begin")
+    def transaction(self, setting: str = "") -> Iterator[None]:
+        """Open a transaction as SQL says it: Alembic's own is closed inside an online operation.
+
+        `setting` is a `set local …` that goes to the server with `begin`, in one round trip.
+        """
+        self._execute(f"begin; {setting}" if setting else "begin")
         try:
             yield
         except BaseException:

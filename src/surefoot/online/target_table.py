@@ -63,6 +63,8 @@ INHERITS = (
     "Nothing was changed.",
 )
 """Why a table is refused, and what to do; said by `alone` and, where SQL is only printed, by `ALONE`."""
+ANY_SHARES_ROWS = "select exists (select from pg_inherits) or exists (select from pg_partitioned_table)"
+"""Whether `alone` can refuse any table of this database at all."""
 KIND = """
 select c.relname::text as name,
        c.relkind,

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -44,12 +45,22 @@ class CommittedParts:
         """Whether something that `step` did is committed, its end aside."""
         return self._step is step and self._kept
 
-    def before_the_first(self, step: object) -> bool:
-        """What `step` did so far is about to be committed: take note of it; true for the first time."""
+    def wrote(self) -> bool:
+        """Return whether the transaction that is open on the connection has written anything; asks the server."""
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        if driver.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+            return False
+        return driver.execute(WROTE).fetchone() == (True,)
+
+    def before_the_first(self, step: object, *, wrote: bool) -> bool:
+        """Note that the open transaction of `step` is about to be committed; return whether it is its first one.
+
+        `wrote` says whether that transaction has written anything; see the method of that name.
+        """
         if self._step is not step:
-            self._step, self._begun, self._kept = step, None, False
-        if not self._kept:
-            self._kept = bool(self._connection.exec_driver_sql(WROTE).scalar_one())
+            self._step, self._begun, self._kept, self._inside = step, None, False, False
+        self._kept |= wrote
         return self._begun is None
 
     def begin(self, row: int) -> None:
@@ -57,10 +68,10 @@ class CommittedParts:
         self._begun = row
 
     def _before(self, _: Any, __: Any, statement: str, *___: Any) -> None:
-        word = statement.strip().lower()
-        if not self._outside():
+        if self._kept or not self._outside():
             return
-        if word == "begin":
+        word = statement.strip().lower()
+        if word.startswith("begin"):
             self._inside, self._wrote = True, False
         elif word == "rollback":
             self._inside = False
@@ -71,7 +82,7 @@ class CommittedParts:
             self._kept = True
 
     def _after(self, _: Any, __: Any, statement: str, *___: Any) -> None:
-        if not self._outside() or statement.strip().lower() in {"begin", "commit", "rollback"}:
+        if self._kept or not self._outside() or statement.strip().lower().startswith(("begin", "commit", "rollback")):
             return
         if not READING.match(statement):
             if self._inside:

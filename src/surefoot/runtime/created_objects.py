@@ -7,7 +7,6 @@ again, and must not take it for a stranger's, nor a stranger's for its own: a na
 import logging
 from dataclasses import dataclass
 
-import psycopg
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy.engine import Connection
@@ -99,15 +98,12 @@ def marks(connection: Connection) -> frozenset[Mark]:
 
 
 def note(context: MigrationContext, step: RevisionStep) -> None:
-    """Write down what the open transaction of `context` has made, to be committed with it."""
+    """Write down what the open transaction of `context` has made, to be committed with it.
+
+    Call it only where that transaction has written something; see `CommittedParts.wrote`.
+    """
     connection = context.connection
     assert connection is not None
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    if driver.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
-        return
-    if driver.execute("select pg_current_xact_id_if_assigned() is null").fetchone() == (True,):
-        return
     found = connection.execute(MINE, {"own": TABLE}).all()
     if found:
         if connection.info.get(TABLE) != NOTED:

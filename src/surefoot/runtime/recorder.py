@@ -50,8 +50,10 @@ class Record:
         self._for_others(connection)
         entry = self._plan.entry()
         assert entry is not None
-        self._ensure_journal(connection, entry)
-        journal.write(connection, entry, self._package_version, self._begun())
+        begun = self._begun()
+        if begun is None:  # else the journal is there: it has a committed row of this step
+            self._ensure_journal(connection, entry)
+        journal.write(connection, entry, self._package_version, begun)
         created_objects.forget(connection, entry.revision)
         log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
 
@@ -69,9 +71,10 @@ class Record:
             step, entry = self._plan.current, self._plan.entry()
             if connection.in_transaction() and connection.get_isolation_level() != "AUTOCOMMIT":
                 self._for_others(connection)
-            if isinstance(step, RevisionStep):
+            wrote = parts.wrote()
+            if wrote and isinstance(step, RevisionStep):
                 created_objects.note(context, step)
-            first = parts.before_the_first(step)
+            first = parts.before_the_first(step, wrote=wrote)
             # while it is only asked nothing has begun, unless what goes on around it has changed something
             if entry is not None and first and (parts.kept(step) or not self._plan.asking):
                 self._ensure_journal(connection, entry)

@@ -55,7 +55,8 @@ def _ask(run: Callable[..., None], context: MigrationContext, options: dict[str,
             return opened[0]
 
         asking: Any = inner  # whatever is called through it comes to one of these
-        asking.invoke = Ahead(steps).invoke
+        assert context.connection is not None
+        asking.invoke = Ahead(steps, context.connection).invoke
         asking.get_bind = asking.get_context = asking.run_async = asking.batch_alter_table = _enough
         stack.enter_context(calls_go_to(inner, outer))
         try:

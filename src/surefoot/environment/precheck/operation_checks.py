@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import singledispatchmethod
+from functools import cached_property, singledispatchmethod
 from typing import Any
 
 import sqlalchemy as sa
 from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
+from sqlalchemy.engine import Connection
 
 from surefoot.environment.precheck.future_rows import CannotTell, Coming
 from surefoot.environment.precheck.row_preserving_sql import about_dependents, leaves_rows
@@ -58,8 +59,9 @@ class Enough(BaseException):
 class Ahead:
     """The operations of one run of a revision, in their order. Raises RefusedError where one would be refused."""
 
-    def __init__(self, steps: Callable[[], Steps]) -> None:
+    def __init__(self, steps: Callable[[], Steps], connection: Connection) -> None:
         self._steps = steps
+        self._connection = connection
         self._tables: dict[str, Coming] = {}
         self._retired: set[str] = set()
         self._changed = False
@@ -145,9 +147,14 @@ class Ahead:
 
     def _alone(self, table: str | None) -> None:
         """Every operation refuses a table whose rows are another's too."""
-        if self._changed and table is not None and not self._of(table).rows_change:
+        if self._changed and table is not None and not self._of(table).rows_change and self._tables_share_rows:
             with self._asking():
                 target_table.find(self.steps, table)
+
+    @cached_property
+    def _tables_share_rows(self) -> bool:
+        """Whether the database has any table with inheritance or partitions; asked without the cost of `steps`."""
+        return bool(self._connection.exec_driver_sql(target_table.ANY_SHARES_ROWS).scalar_one())
 
     @_see.register
     def _(self, op: DropConstraintOnlineOp) -> None:

@@ -71,8 +71,7 @@ class Walk:
         """Do the next rows behind `after`; returns the last one's place, None at the end of the table."""
         size, started = self.size, time.monotonic()
         try:
-            with self.steps.transaction():
-                self.steps.execute(BY_INDEX)
+            with self.steps.transaction(BY_INDEX):
                 upto = self._end(after, size)
                 changed = self.work(self.key.between(after, upto))
         except sa.exc.DBAPIError as fault:
