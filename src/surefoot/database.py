@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from surefoot.errors import AttentionError, ConnectFailed, FailedError, SurefootError, UsageError
 from surefoot.program import program
-from surefoot.servers import libpq, permission_denied
+from surefoot.servers import libpq, permission_denied, pooler
 from surefoot.servers.libpq import environment as libpq_environment
 from surefoot.servers.libpq import url as libpq_url
 from surefoot.settings import Settings
@@ -99,7 +99,7 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
     """
     chosen = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
     wanted = f"{chosen} {url.query.get('options', '')}".strip()
-    if wanted:  # a pooler may refuse any, so it is not sent for this alone; sent, it outlives a RESET ALL
+    if wanted:  # not sent for this alone; sent, it outlives a RESET ALL
         wanted += f" -c {EVERY_ROW.replace(' ', '')}"
     arguments: dict[str, str | int] = {"options": wanted}
     if "application_name" not in url.query:
@@ -107,15 +107,9 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = 10
     engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
-    sa.event.listen(engine, "connect", _show_every_row)
+    name, value = EVERY_ROW.split(" = ")
+    sa.event.listen(engine, "do_connect", pooler.Connector({name: value}))
     return engine
-
-
-def _show_every_row(driver: psycopg.Connection[Any], _: object) -> None:
-    """Said, not only asked for in `options`: a pooler may drop those."""
-    driver.autocommit = True
-    driver.execute(f"set {EVERY_ROW}")
-    driver.autocommit = False
 
 
 def as_it_is(connection: Connection, statement: str | sql.Composable) -> sa.CursorResult[Any]:
@@ -131,6 +125,8 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
     where = f"{url.database or '?'} at {_server(url)}"
     if isinstance(fault.orig, psycopg.OperationalError) and state is None:
         return _connect_failed(text, url)
+    if state == "08P01" and pooler.NO_TRANSACTIONS in text:
+        return pooler.shared(_server(url), "statement")
     if state == "25006":
         return read_only(url)
     if state == "42501":

@@ -26,7 +26,7 @@ from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import Rights
 from surefoot.runtime.recorder import Record
-from surefoot.runtime.session import EVERY_ROW, backend_pid, renew, server_settings, worker
+from surefoot.runtime.session import EVERY_ROW, backend_pid, refuse_shared, renew, server_settings, worker
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
@@ -157,6 +157,8 @@ class Run:
     def _write(self, alembic: ModuleType, context: MigrationContext, plan: Plan, record: Record) -> None:
         stack = self._stack
         beside = stack.enter_context(self._beside.connect()).execution_options(isolation_level="AUTOCOMMIT")
+        if self._wanted:
+            refuse_shared(beside, self._beside)
         stack.enter_context(only_migrator(beside, self.settings.migrator_deadline, backend_pid(self.connection)))
         pid = stack.enter_context(worker(self.connection, self._wanted))
         driver, in_transaction = self.connection.connection.driver_connection, self.connection.in_transaction()

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import IsolationLevel
 
 from surefoot.errors import FailedError
 from surefoot.runtime.migrator_lock import SPACE, WORKER
+from surefoot.servers import pooler
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
@@ -31,10 +33,33 @@ def server_settings(settings: Settings) -> dict[str, str]:
 
 
 def backend_pid(connection: Connection) -> int:
-    """The server process of `connection`, without asking it."""
+    """Return the pid of the server process of `connection`, which is the server's own also behind a pooler."""
+    return pooler.server_pid(_driver(connection))
+
+
+def refuse_shared(connection: Connection, engine: sa.Engine) -> None:
+    """Raise RefusedError where a pooler gives the session of `connection`, in AUTOCOMMIT, to others.
+
+    `engine` connects as `connection` did. For an application's own engine: ours look at each connection they make.
+    """
+    driver = _driver(connection)
+    if not pooler.is_pooled(driver):
+        return
+
+    def second() -> psycopg.Connection:
+        other = engine.raw_connection()
+        opened = other.driver_connection
+        assert isinstance(opened, psycopg.Connection)
+        other.detach()  # whoever asked for it closes it
+        return opened
+
+    pooler.refuse_shared(driver, second, f"{driver.info.host}:{driver.info.port}")
+
+
+def _driver(connection: Connection) -> psycopg.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    return driver.info.backend_pid
+    return driver
 
 
 @contextmanager

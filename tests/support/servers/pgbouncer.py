@@ -18,7 +18,7 @@ from tests.support.servers import Server
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 needs_pgbouncer = pytest.mark.skipif(PROGRAM is None, reason="no pgbouncer here (Debian's package of that name)")
-PASSWORD = "o'nlyFor a test"
+PASSWORD = "o'nly@for/a:test"
 """Of every role that connects through the pooler."""
 
 
@@ -37,7 +37,7 @@ class Pgbouncer:
         """Run a command of its console, such as `SHOW SERVERS`; a row is a mapping by the column's name."""
         dsn = f"host=127.0.0.1 port={self.port} user=postgres password='{PASSWORD.replace(chr(39), chr(92) + chr(39))}'"
         with psycopg.connect(f"{dsn} dbname=pgbouncer", autocommit=True, cursor_factory=psycopg.ClientCursor) as admin:
-            found = admin.execute(command)  # type: ignore[arg-type]
+            found = admin.execute(command)
             names = [column.name for column in found.description or ()]
             return [dict(zip(names, row, strict=True)) for row in found] if names else []
 

@@ -1,0 +1,195 @@
+"""A connection that may come through a pooler: what is asked for in it is had, or there is no connection.
+
+A pooler refuses or drops start-up parameters that it does not know, and in transaction or statement mode it hands the
+server's session to somebody else as soon as a transaction ends: no lock and no setting of ours would hold there, and
+what was set would be left to others. In session mode a session is its client's until that one goes.
+"""
+
+import re
+import select
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import pq, sql
+
+from surefoot.errors import ConnectFailed, RefusedError
+from surefoot.program import program
+
+REFUSED_PARAMETER = "unsupported startup parameter"
+"""What pgbouncer says of `options`; since 1.20 only where one of them is not its own to track."""
+NO_TRANSACTIONS = "transaction blocks not allowed in statement pooling mode"
+OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=((?:\\.|\S)*)")
+"""One setting in libpq's `options`, where a backslash stands before a space that is part of the value."""
+SECOND_SESSION = 10.0
+"""Seconds that a pooler has for a second session, before it counts as having none left."""
+OWN = "select pg_backend_pid()"
+
+
+class Connector:
+    """Makes the psycopg connections of one engine: `do_connect` of SQLAlchemy's dialect events.
+
+    Each of `settings`, by name, is set in every connection and holds in it. What `options` says is a start-up parameter
+    of the server's, and is set afterwards where a pooler refuses or drops it.
+    """
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self._settings = dict(settings)
+        self._exclusive = False
+        """Whether this engine's pooler was found to leave a session to its client; asked once, for it costs a trip."""
+
+    def __call__(self, _: object, __: object, arguments: list[Any], parameters: dict[str, Any]) -> psycopg.Connection:
+        """Connect, and return the connection with its settings made. `parameters` are those of psycopg.connect.
+
+        Raises RefusedError where a pooler shares the session, ConnectFailed where it has none left or where a setting
+        does not stay.
+        """
+        driver = _connect(arguments, parameters)
+        try:
+            driver.autocommit = True
+            if not _set_directly(driver, self._settings):
+                self._through_a_pooler(driver, arguments, parameters)
+            driver.autocommit = False
+        except BaseException:
+            driver.close()
+            raise
+        return driver
+
+    def _through_a_pooler(self, driver: psycopg.Connection, arguments: list[Any], parameters: dict[str, Any]) -> None:
+        where = f"{driver.info.host}:{driver.info.port}"
+        if not self._exclusive:
+            refuse_shared(driver, lambda: _connect(arguments, parameters), where)
+            self._exclusive = True
+        wanted = _set(driver, {**_options(str(parameters.get("options") or "")), **self._settings})
+        for name, value in wanted.items():
+            if _current(driver, name) != value:
+                raise ConnectFailed(
+                    f"What is set in a session does not stay at {where}: {name} is {_current(driver, name)!r}, and not "
+                    f"{value!r}.",
+                    "Connect to the server itself, or through a pooler in session mode.",
+                )
+
+
+def is_pooled(driver: psycopg.Connection) -> bool:
+    """Return whether something stands between us and the server: it told another pid than the server's own process."""
+    return driver.info.backend_pid != server_pid(driver)
+
+
+def server_pid(driver: psycopg.Connection) -> int:
+    """Return the pid of the server process that works for `driver`: a pooler tells the driver an invented one.
+
+    A transaction that the question would begin is ended again.
+    """
+    idle = driver.info.transaction_status == pq.TransactionStatus.IDLE
+    row = driver.execute(OWN, prepare=False).fetchone()
+    if idle and not driver.autocommit:
+        driver.rollback()
+    assert row is not None
+    return int(row[0])
+
+
+def refuse_shared(driver: psycopg.Connection, second: Callable[[], psycopg.Connection], where: str) -> None:
+    """Raise RefusedError where the pooler at `where` gives the session of `driver`, in autocommit, to others.
+
+    `second` opens another connection through the same pooler. A server process that answers inside a transaction of
+    one while it was the other's a moment ago, or that is another one after it, is nobody's own. ConnectFailed where
+    the pooler has no second session within SECOND_SESSION.
+    """
+    own = server_pid(driver)
+    try:
+        other = second()
+    except psycopg.OperationalError as fault:
+        raise ConnectFailed(
+            f"The pooler at {where} gives no second connection: {str(fault).strip().splitlines()[0]}.",
+            f"{program()} needs two at the least, and four for a backup: raise the pooler's limit, or connect to the "
+            "server itself.",
+        ) from fault
+    try:
+        other.autocommit = True
+        theirs = _pid_in_a_transaction(other, where)
+        if theirs is None:
+            raise shared(where, "statement")
+        if theirs == own or server_pid(driver) != own:
+            raise shared(where, "transaction")
+        other.execute("rollback")
+    finally:
+        other.close()
+
+
+def shared(where: str, mode: str) -> RefusedError:
+    """Return the error for a pooler at `where` in `mode` ("transaction", "statement")."""
+    return RefusedError(
+        f"At {where} is a pooler in {mode} mode: it gives this session to others after each {mode}, so that neither a "
+        "lock nor a setting would hold.",
+        "Set DATABASE_URL to the server itself, or to a pool in session mode (pgbouncer: pool_mode=session in the "
+        "line of the database; Supabase and others: the port for sessions).",
+    )
+
+
+def _connect(arguments: list[Any], parameters: dict[str, Any]) -> psycopg.Connection:
+    try:
+        return psycopg.connect(*arguments, **parameters)
+    except psycopg.OperationalError as fault:
+        if REFUSED_PARAMETER not in str(fault) or not parameters.get("options"):
+            raise
+    return psycopg.connect(*arguments, **{name: value for name, value in parameters.items() if name != "options"})
+
+
+def _options(text: str) -> dict[str, str]:
+    return {name.replace("-", "_"): re.sub(r"\\(.)", r"\1", value) for name, value in OPTION.findall(text)}
+
+
+def _set_directly(driver: psycopg.Connection, settings: Mapping[str, str]) -> bool:
+    """Make the settings, in one round trip, where the server itself answers; else nothing, and return False."""
+    calls = sql.SQL(", ").join(
+        sql.SQL("case when pg_backend_pid() = {} then set_config({}, {}, false) end").format(
+            driver.info.backend_pid, name, value
+        )
+        for name, value in settings.items()
+    )
+    row = driver.execute(sql.SQL("select pg_backend_pid(), {}").format(calls)).fetchone()
+    return row is not None and row[0] == driver.info.backend_pid
+
+
+def _set(driver: psycopg.Connection, settings: Mapping[str, str]) -> dict[str, str]:
+    """Make the settings; return them as the server writes them."""
+    calls = sql.SQL(", ").join(
+        sql.SQL("set_config({}, {}, false)").format(name, value) for name, value in settings.items()
+    )
+    row = driver.execute(sql.SQL("select {}").format(calls)).fetchone() or ()
+    return dict(zip(settings, row, strict=True))
+
+
+def _current(driver: psycopg.Connection, name: str) -> str:
+    row = driver.execute("select current_setting(%s)", (name,), prepare=False).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _pid_in_a_transaction(driver: psycopg.Connection, where: str) -> int | None:
+    """Begin a transaction and return the pid of the process that has it; None where the pooler allows none.
+
+    Beneath psycopg, which has no limit for an answer, and a pooler without a free session gives none for two minutes.
+    """
+    connection = driver.pgconn
+    connection.send_query(b"begin; " + OWN.encode())
+    until = time.monotonic() + SECOND_SESSION
+    pid: int | None = None
+    while True:
+        while connection.is_busy():
+            left = until - time.monotonic()
+            if left <= 0 or not select.select([connection.socket], [], [], left)[0]:
+                raise ConnectFailed(
+                    f"The pooler at {where} gave no second session within {SECOND_SESSION:.0f} s.",
+                    f"{program()} needs two at the least, and four for a backup: raise its pool_size, or connect to "
+                    "the server itself.",
+                )
+            try:
+                connection.consume_input()
+            except psycopg.OperationalError:  # the pooler ends the connection of who wants a transaction
+                return None
+        result = connection.get_result()
+        if result is None:
+            return pid
+        if result.status == pq.ExecStatus.TUPLES_OK:
+            pid = int(result.get_value(0, 0) or b"0")
