@@ -6,8 +6,6 @@ what was set would be left to others. In session mode a session is its client's 
 """
 
 import re
-import select
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +14,7 @@ from psycopg import pq, sql
 
 from surefoot.errors import ConnectFailed, RefusedError
 from surefoot.program import program
+from surefoot.servers import timed_query
 
 REFUSED_PARAMETER = "unsupported startup parameter"
 """What pgbouncer says of `options`; since 1.20 only where one of them is not its own to track."""
@@ -169,27 +168,16 @@ def _current(driver: psycopg.Connection, name: str) -> str:
 def _pid_in_a_transaction(driver: psycopg.Connection, where: str) -> int | None:
     """Begin a transaction and return the pid of the process that has it; None where the pooler allows none.
 
-    Beneath psycopg, which has no limit for an answer, and a pooler without a free session gives none for two minutes.
+    A pooler without a free session would let the question wait, for two minutes as pgbouncer comes.
     """
-    connection = driver.pgconn
-    connection.send_query(b"begin; " + OWN.encode())
-    until = time.monotonic() + SECOND_SESSION
-    pid: int | None = None
-    while True:
-        while connection.is_busy():
-            left = until - time.monotonic()
-            if left <= 0 or not select.select([connection.socket], [], [], left)[0]:
-                raise ConnectFailed(
-                    f"The pooler at {where} gave no second session within {SECOND_SESSION:.0f} s.",
-                    f"{program()} needs two at the least, and four for a backup: raise its pool_size, or connect to "
-                    "the server itself.",
-                )
-            try:
-                connection.consume_input()
-            except psycopg.OperationalError:  # the pooler ends the connection of who wants a transaction
-                return None
-        result = connection.get_result()
-        if result is None:
-            return pid
-        if result.status == pq.ExecStatus.TUPLES_OK:
-            pid = int(result.get_value(0, 0) or b"0")
+    try:
+        ((pid,),) = timed_query.fetch(driver, f"begin; {OWN}", SECOND_SESSION)
+    except timed_query.NoAnswer:
+        raise ConnectFailed(
+            f"The pooler at {where} gave no second session within {SECOND_SESSION:.0f} s.",
+            f"{program()} needs two at the least, and four for a backup: raise its pool_size, or connect to the server "
+            "itself.",
+        ) from None
+    except psycopg.Error:
+        return None
+    return int(pid or 0)
