@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from surefoot.errors import AttentionError, ConnectFailed, FailedError, SurefootError, UsageError
 from surefoot.program import program
-from surefoot.servers import libpq, permission_denied, pooler
+from surefoot.servers import hosts, libpq, permission_denied, pooler
 from surefoot.servers.libpq import environment as libpq_environment
 from surefoot.servers.libpq import url as libpq_url
 from surefoot.settings import Settings
@@ -22,6 +22,13 @@ SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 DRIVER = "postgresql+psycopg"
 EVERY_ROW = "row_security = off"
 """An error instead of a part of the rows, for a role to which row security applies."""
+RELIED_ON = {
+    **dict([EVERY_ROW.split(" = ")]),
+    "client_encoding": "UTF8",
+    "datestyle": "ISO",  # the order of day and month stays what the database says: it decides what a text means
+    "intervalstyle": "postgres",
+}
+"""What each session of ours asks for, whatever database or role say: the driver, SQLAlchemy or we read by it."""
 ONE_AT = re.compile(r"([^@:/?]*(:[^@]*)?@)?[^@?]*(\?([^@=]*=.*)?)?", flags=re.DOTALL)
 """What follows `://`: a second @ outside the query is the password's, and would cut it in two."""
 
@@ -42,7 +49,19 @@ def url_of(settings: Settings) -> URL:
 
         _, _, place = text.partition(":")
         return embedded.start(Path(place).expanduser() if place else settings.project.workplace / ".postgres")
-    return parse(text)
+    return _one_server(parse(text))
+
+
+def _one_server(url: URL) -> URL:
+    if not hosts.several(url):
+        return url
+    try:
+        with engine_for(url, application_name=program()).connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            return hosts.pinned(url, driver)
+    except sa.exc.DBAPIError as fault:
+        raise explain(fault, url) from fault
 
 
 def parse(text: str) -> URL:
@@ -56,10 +75,13 @@ def parse(text: str) -> URL:
             f"DATABASE_URL begins with {scheme}://, but {program()} runs on PostgreSQL only, through psycopg 3.",
             "Use postgresql://user:password@host:5432/database.",
         )
-    try:
-        url = make_url(text) if separator and ONE_AT.fullmatch(rest) else None
-    except (sa.exc.ArgumentError, ValueError):
-        url = None
+    url = None
+    if not separator or ONE_AT.fullmatch(rest):
+        try:
+            url = hosts.read(text, DRIVER) if hosts.needs_libpq(text) else None
+            url = url or (make_url(text) if separator else None)
+        except (sa.exc.ArgumentError, ValueError):
+            url = None
     if url is None:
         raise UsageError(
             f"DATABASE_URL is not a URL: {hide_password(text)!r}.",
@@ -100,15 +122,14 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
     chosen = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
     wanted = f"{chosen} {url.query.get('options', '')}".strip()
     if wanted:  # not sent for this alone; sent, it outlives a RESET ALL
-        wanted += f" -c {EVERY_ROW.replace(' ', '')}"
-    arguments: dict[str, str | int] = {"options": wanted}
+        wanted += "".join(f" -c {name}={value}" for name, value in RELIED_ON.items() if name != "client_encoding")
+    arguments: dict[str, str | int] = {"options": wanted, "client_encoding": RELIED_ON["client_encoding"]}
     if "application_name" not in url.query:
         arguments["application_name"] = application_name
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = 10
     engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
-    name, value = EVERY_ROW.split(" = ")
-    sa.event.listen(engine, "do_connect", pooler.Connector({name: value}))
+    sa.event.listen(engine, "do_connect", pooler.Connector(RELIED_ON))
     return engine
 
 

@@ -69,7 +69,6 @@ def test_what_is_typed_without_encoding_works_where_it_is_clear(text: str, passw
         f"postgresql:/u:{SECRET}@h/db",
         f"postgresql//u:{SECRET}@h/db",
         f"u:{SECRET}@h/db",
-        f"host=h user=u password={SECRET} dbname=db",
         f"mysql://u:{SECRET}@h/db",
         f"sqlite:///x?password={SECRET}",
         f"postgresql://u:{SECRET}@h",

@@ -26,7 +26,7 @@ from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import Rights
 from surefoot.runtime.recorder import Record
-from surefoot.runtime.session import EVERY_ROW, backend_pid, refuse_shared, renew, server_settings, worker
+from surefoot.runtime.session import backend_pid, refuse_shared, renew, server_settings, worker
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
@@ -95,7 +95,7 @@ class Run:
         while passed is not None and not isinstance(passed, Connection):
             # an engine, as Alembic's cookbook passes it, or what pytest-alembic wraps around one
             passed = stack.enter_context(passed.connect())
-        self._wanted = {**server_settings(settings), **EVERY_ROW} if passed is not None else {}
+        self._wanted = {**server_settings(settings), **database.RELIED_ON} if passed is not None else {}
         try:
             if passed is not None:
                 self.connection: Connection = passed

@@ -60,6 +60,7 @@ def at_head(settings: Settings) -> str | None:
         with psycopg.connect(
             SCHEME.sub("postgresql://", url, count=1),
             autocommit=True, application_name=f"{program()} ensure", connect_timeout=10,
+            client_encoding="utf8",
         ) as connection:  # fmt: skip
             found = wholly_at(lambda query: connection.execute(query.encode()).fetchall())
     except psycopg.Error:

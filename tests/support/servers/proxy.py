@@ -71,7 +71,7 @@ class Proxy:
             data = b""
         if not data:
             for end in (source, target):
-                with_no_fault(lambda end=end: waiting.unregister(end))  # type: ignore[misc]
+                with_no_fault(lambda end=end: waiting.unregister(end))
                 if source not in self._swallowed:
                     end.close()
 

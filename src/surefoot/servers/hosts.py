@@ -1,0 +1,71 @@
+"""URLs and connection strings in every form that psql takes, and one server among several for a whole command."""
+
+import re
+from collections.abc import Mapping
+
+import psycopg
+from sqlalchemy.engine import URL
+
+SCHEME = re.compile(r"postgres(ql)?(\+psycopg)?://")
+SEVERAL = re.compile(r"[^/?@]*@?[^/?@]*,[^/?]*([/?]|$)|.*[?&](host|hostaddr|port)=", flags=re.DOTALL)
+"""What follows `://` where the driver and SQLAlchemy read hosts and ports differently, or not at all."""
+WITH_PORTS = re.compile(r"[?&]host=[^&/:]*:\d+(&|$)")
+"""SQLAlchemy's own form for several hosts, host=h1:1&host=h2:2, which libpq does not know."""
+PAIRS = re.compile(r"\s*\w+\s*=")
+"""How libpq's other form begins: host=… dbname=…"""
+
+
+def needs_libpq(text: str) -> bool:
+    """Return whether libpq alone reads `text` rightly: several hosts, hosts in the query, or key=value pairs."""
+    scheme = SCHEME.match(text)
+    if WITH_PORTS.search(text):
+        return False
+    return bool(SEVERAL.match(text[scheme.end() :]) if scheme else PAIRS.match(text))
+
+
+def read(text: str, driver: str) -> URL | None:
+    """Return what libpq reads from a URL or from key=value pairs, as a URL for `driver`; None where it cannot."""
+    try:
+        known = psycopg.conninfo.conninfo_to_dict(SCHEME.sub("postgresql://", text, count=1))
+    except psycopg.ProgrammingError:
+        return None
+    return url_of({name: str(value) for name, value in known.items() if value is not None}, driver)
+
+
+def url_of(known: Mapping[str, str], driver: str) -> URL:
+    """Return a URL for `driver` with libpq's parameters, by keyword: in a URL's own places, else in its query."""
+    rest = dict(known)
+    user, password, database = (rest.pop(name, None) for name in ("user", "password", "dbname"))
+    host, port = rest.get("host"), rest.get("port")
+    plain = host is not None and re.fullmatch(r"[\w.-]+", host) and (port is None or port.isdigit())
+    if plain:
+        rest.pop("host")
+        rest.pop("port", None)
+    return URL.create(
+        driver,
+        user,
+        password,
+        host if plain else None,
+        int(port) if plain and port is not None else None,
+        database,
+        rest,
+    )
+
+
+def several(url: URL) -> bool:
+    """Return whether a connection to `url` may reach one of several servers."""
+    return any("," in str(url.query.get(name, "")) for name in ("host", "hostaddr", "port"))
+
+
+def pinned(url: URL, connection: psycopg.Connection) -> URL:
+    """Return `url` with the one server that `connection`, made to it, has reached.
+
+    Later connections would choose anew, by chance where load_balance_hosts says so, or after the first server has gone:
+    half of a command's work would be done somewhere else.
+    """
+    info = connection.info
+    rest = {name: value for name, value in url.query.items() if name not in {"host", "hostaddr", "port"}}
+    rest.pop("load_balance_hosts", None)
+    address = {"hostaddr": info.hostaddr} if "hostaddr" in url.query else {}
+    place = {"host": info.host} if info.host.startswith("/") else {}
+    return url.set(host=None if place else info.host, port=info.port, query={**rest, **place, **address})
