@@ -10,8 +10,8 @@ from psycopg import sql
 
 from benchmarks.measure import Comparison, in_turn, show
 from ourschool.project import PROJECT
-from surefoot import database as ours
 from surefoot.operate.backup import Backup, RestoreOptions, backup, restore
+from surefoot.servers import libpq
 from surefoot.settings import Settings
 from tests.ourschool.existing.rows import Size
 from tests.ourschool.history.schools import make_existing
@@ -104,4 +104,4 @@ def _forget(database: Database) -> None:
 
 
 def _run(database: Database, program: str, *arguments: str) -> None:
-    subprocess.run([database.server.bin / program, *arguments], env=ours.libpq_environment(database.url), check=True)
+    subprocess.run([database.server.bin / program, *arguments], env=libpq.process_environment(database.url), check=True)

@@ -20,7 +20,7 @@ from psycopg import sql
 from rich.console import Console
 
 from benchmarks.measure import Comparison, show
-from surefoot.database import libpq_environment
+from surefoot.servers import libpq
 from tests.support.databases import ROOT, Database
 from tests.support.servers import Server, running
 
@@ -70,7 +70,7 @@ def _psql(database: Database, file: Path) -> float:
     started = time.perf_counter()
     subprocess.run(
         [str(database.server.bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(file)],
-        env=libpq_environment(database.url),
+        env=libpq.process_environment(database.url),
         check=True,
         capture_output=True,
     )

@@ -11,11 +11,11 @@ from sqlalchemy.engine import URL
 from ourschool import seed
 from surefoot import database
 from surefoot.catalogue.reader import BOOKKEEPING
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError
 from surefoot.operate import retired_items
-from surefoot.readonly import look
+from surefoot.readonly import read_connection
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.session import backend_pid, server_settings
 from surefoot.settings import Settings
@@ -108,10 +108,10 @@ def former(settings: Settings, url: URL) -> Former:
     """
     _refuse_unmarked(settings, url)
     asked = {"schemas": ["public", *retired_items.SCHEMAS], "bookkeeping": list(BOOKKEEPING)}
-    with look(url, "ourschool reset") as connection:
+    with read_connection(url, "ourschool reset") as connection:
         name = str(connection.execute(sa.text("select current_database()")).scalar_one())
         counted = {
-            table.name: int(as_it_is(connection, f"select count(*) from {table.quoted}").scalar_one())  # noqa: S608
+            table.name: int(execute_verbatim(connection, f"select count(*) from {table.quoted}").scalar_one())  # noqa: S608
             for table in connection.execute(TABLES, asked).all()
         }
     rows = {name: many for name, many in sorted(counted.items(), key=lambda one: (-one[1], one[0])) if many}
@@ -144,7 +144,7 @@ def _empty(settings: Settings, url: URL) -> None:
             with only_migrator(beside, settings.migrator_deadline, backend_pid(connection)):
                 connection.rollback()
                 with connection.begin():
-                    as_it_is(connection, EMPTY)
+                    execute_verbatim(connection, EMPTY)
     except sa.exc.DBAPIError as fault:
         if getattr(fault.orig, "sqlstate", None) == IN_USE:
             raise RefusedError(

@@ -21,11 +21,11 @@ from surefoot.servers import embedded, libpq
 
 log = logging.getLogger("surefoot")
 
-PACKAGED = Path("/usr/lib/postgresql")
+DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
 """Where Debian and Ubuntu keep the programs of each version beside each other."""
-DEMANDING = frozenset({"require", "verify-ca", "verify-full"})
+REQUIRE_TLS = frozenset({"require", "verify-ca", "verify-full"})
 """The values of sslmode that a program without TLS refuses."""
-NOWHERE = "sslmode=require host=/nonexistent dbname=postgres"
+UNREACHABLE = "sslmode=require host=/nonexistent dbname=postgres"
 """A connection that fails at once; a program without TLS complains of the first word before it looks for the socket."""
 
 
@@ -36,10 +36,10 @@ def for_server(name: str, url: URL) -> Path:
     """
     engine = database.engine_for(url, application_name=this_program())
     with engine.connect() as connection:
-        return connecting(name, _server_major(connection), connection, url)
+        return for_connection(name, _server_major(connection), connection, url)
 
 
-def connecting(name: str, at_least: int, connection: Connection, url: URL) -> Path:
+def for_connection(name: str, at_least: int, connection: Connection, url: URL) -> Path:
     """The `name` of that version or newer that can connect to `url` as `connection` does: over TLS where that does.
 
     Where no program here has TLS, and neither the URL, the environment nor the server asks for it, one without will do.
@@ -50,15 +50,15 @@ def connecting(name: str, at_least: int, connection: Connection, url: URL) -> Pa
     try:
         return program(name, at_least, tls=True)
     except UsageError:
-        older = [each for each in _candidates(name, at_least) if speaks_tls(each)] if name == "psql" else []
+        older = [each for each in _candidates(name, at_least) if supports_tls(each)] if name == "psql" else []
         if older:  # it knows less of what is new in the server, and speaks to it all the same
             return max(older, key=major)
-        if libpq.setting(url, "sslmode") in DEMANDING or not _lets_in_without(url):
+        if libpq.effective_setting(url, "sslmode") in REQUIRE_TLS or not _lets_in_without(url):
             raise
         found = program(name, at_least)
     log.warning(
         "%s is without TLS: what it reads from %s goes over the network unencrypted. Install PostgreSQL's own client "
-        "programs, or forbid it with sslmode=require in DATABASE_URL.", found, database.described(url),
+        "programs, or forbid it with sslmode=require in DATABASE_URL.", found, database.describe(url),
     )  # fmt: skip
     return found
 
@@ -73,7 +73,7 @@ def program(name: str, at_least: int, *, tls: bool = False) -> Path:
     fitting: list[tuple[int, Path]] = []
     for candidate in _candidates(name, at_least):
         version = major(candidate)
-        bare = version >= at_least and tls and not speaks_tls(candidate)
+        bare = version >= at_least and tls and not supports_tls(candidate)
         if version >= at_least and not bare:
             if version == at_least:
                 return candidate
@@ -96,14 +96,14 @@ def program(name: str, at_least: int, *, tls: bool = False) -> Path:
 
 
 @lru_cache(maxsize=64)
-def speaks_tls(binary: Path) -> bool:
+def supports_tls(binary: Path) -> bool:
     """Whether the program was built with TLS, by what it says of a connection that asks for it."""
     if binary.stem == "pg_restore":  # it connects only once it has read a dump; those beside it are built as it is
         return any(
-            speaks_tls(each) for each in (binary.with_name("psql"), binary.with_name("pg_dump")) if each.exists()
+            supports_tls(each) for each in (binary.with_name("psql"), binary.with_name("pg_dump")) if each.exists()
         )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
-    command = [str(binary), NOWHERE]
+    command = [str(binary), UNREACHABLE]
     try:
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30
@@ -120,7 +120,7 @@ def _over_tls(connection: Connection, url: URL) -> bool:
     if driver.pgconn.ssl_in_use:
         return True
     # over a socket there is no TLS, and libpq asks for none; but a program built without it refuses the very word
-    return libpq.setting(url, "sslmode") in DEMANDING
+    return libpq.effective_setting(url, "sslmode") in REQUIRE_TLS
 
 
 def _lets_in_without(url: URL) -> bool:
@@ -142,7 +142,7 @@ def _candidates(name: str, wanted: int) -> Iterator[Path]:
     in_path = shutil.which(name)
     if in_path:
         yield Path(in_path)
-    packaged = sorted(PACKAGED.glob(f"*/bin/{name}"), key=lambda path: path.parts[-3], reverse=True)
+    packaged = sorted(DEBIAN_PROGRAMS.glob(f"*/bin/{name}"), key=lambda path: path.parts[-3], reverse=True)
     yield from packaged
     for major in (wanted, embedded.NEWEST):
         try:

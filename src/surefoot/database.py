@@ -11,11 +11,9 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import NullPool
 
-from surefoot.errors import AttentionError, ConnectFailed, FailedError, SurefootError, UsageError
+from surefoot.errors import ConnectFailed, FailedError, SurefootError, UsageError
 from surefoot.program import program
 from surefoot.servers import hosts, libpq, permission_denied, pooler
-from surefoot.servers.libpq import environment as libpq_environment
-from surefoot.servers.libpq import url as libpq_url
 from surefoot.settings import Settings
 
 SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
@@ -89,7 +87,7 @@ def parse(text: str) -> URL:
             "# as %23, ? as %3F, % as %25.",
         )
     if "service" in url.query or os.environ.get("PGSERVICE"):
-        url = libpq.with_service(url)
+        url = libpq.resolve_service(url)
     if not url.database and "dbname" not in url.query:
         raise UsageError(
             f"DATABASE_URL names no database: {hide_password(text)!r}.",
@@ -133,7 +131,7 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
     return engine
 
 
-def as_it_is(connection: Connection, statement: str | sql.Composable) -> sa.CursorResult[Any]:
+def execute_verbatim(connection: Connection, statement: str | sql.Composable) -> sa.CursorResult[Any]:
     """Run a statement without parameters: a per cent sign or a colon in it, as in somebody's quoted name, is itself."""
     text = statement if isinstance(statement, str) else statement.as_string()
     return connection.exec_driver_sql(text, execution_options={"no_parameters": True})
@@ -151,7 +149,9 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
     if state == "25006":
         return read_only(url)
     if state == "42501":
-        return permission_denied.denied(fault, url.username, where, lambda query, name: _looked_up(url, query, name))
+        return permission_denied.explain_denied(
+            fault, url.username, where, lambda query, name: _looked_up(url, query, name)
+        )
     if state in {"57P01", "57P02", "57P03", "08006", "08003", "25P03"}:
         return FailedError(
             f"The server ended the connection to {where}: {_first_line(fault)}.",
@@ -177,7 +177,7 @@ def _looked_up(url: URL, query: str, name: str | None) -> sa.Row[Any] | None:
 def read_only(url: URL) -> FailedError:
     """The error for a server that takes no writes."""
     return FailedError(
-        f"The server of {described(url)} is read-only (a standby, or default_transaction_read_only is on).",
+        f"The server of {describe(url)} is read-only (a standby, or default_transaction_read_only is on).",
         "Point DATABASE_URL at the primary; target_session_attrs=read-write in the URL finds it among several.",
     )
 
@@ -211,7 +211,7 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
     return ConnectFailed(f"Cannot connect to {server}: {text[:300]}.", "Correct DATABASE_URL, or what the server says.")
 
 
-def described(url: URL) -> str:
+def describe(url: URL) -> str:
     """Database and server in words, for a person: never the password."""
     return f"{url.database or '?'} at {_server(url)}"
 
@@ -228,15 +228,3 @@ def _first_line(fault: sa.exc.DBAPIError) -> str:
 
 def _quoted(name: str | None) -> str:
     return psycopg.sql.Identifier(name or "?").as_string()
-
-
-__all__ = [
-    "AttentionError",
-    "engine_for",
-    "explain",
-    "hide_password",
-    "libpq_environment",
-    "libpq_url",
-    "parse",
-    "url_of",
-]

@@ -46,7 +46,7 @@ def steps_down(script: ScriptDirectory, target: str, heads: tuple[str, ...]) -> 
     return list(script._downgrade_revs(target, heads))  # type: ignore[arg-type]
 
 
-def version_table_later(context: MigrationContext) -> Callable[[], None]:
+def defer_version_table(context: MigrationContext) -> Callable[[], None]:
     """Let `context` make alembic_version, or empty it for --purge, only when the returned function is called.
 
     Alembic does so before it has any step; but what is refused has to leave the database as it was.
@@ -65,7 +65,7 @@ def version_table_later(context: MigrationContext) -> Callable[[], None]:
 
 
 @contextmanager
-def calls_go_to(inner: Operations, outer: Operations) -> Iterator[None]:
+def redirect_op(inner: Operations, outer: Operations) -> Iterator[None]:
     """Let `op.…` of a revision file reach `inner` inside the block, and `outer` again after it."""
     inner._install_proxy()
     try:
@@ -86,7 +86,7 @@ def type_as_python(type_: Any, context: AutogenContext) -> str:
 
 
 @contextmanager
-def per_cent_signs_as_they_are(dialect: Any) -> Iterator[None]:
+def single_percent_signs(dialect: Any) -> Iterator[None]:
     """Let SQL that is written into a revision have one per cent sign where it has one."""
     preparer = dialect.identifier_preparer
     doubles, preparer._double_percents = preparer._double_percents, False
@@ -101,11 +101,11 @@ def remove_column(table: sa.Table, column: sa.Column[Any]) -> None:
     table._columns.remove(column)
 
 
-def copied(column: sa.Column[Any]) -> sa.Column[Any]:
+def copy_column(column: sa.Column[Any]) -> sa.Column[Any]:
     """A column of its own that says the same, as Alembic itself copies one."""
     return column._copy()
 
 
-def pool_beside(engine: sa.Engine) -> sa.NullPool:
+def separate_pool(engine: sa.Engine) -> sa.NullPool:
     """A pool that connects as the engine does and keeps nothing: the engine's own may be full, or of one."""
     return sa.NullPool(engine.pool._creator)

@@ -11,7 +11,7 @@ from surefoot.project import Project
 _spoken = {"program": "surefoot", "prefix": "SUREFOOT_", "versions": "alembic/versions", "guide": ""}
 
 
-def speak_for(project: Project) -> None:
+def set_project(project: Project) -> None:
     """Let the sentences from here on name the program, the variables, the folder and the guide of `project`.
 
     What the engine logs goes through the project's logger: an application that listens to `ourschool` hears it.

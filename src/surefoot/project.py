@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
-NAMED = re.compile(r"(?P<time>\d{4}_\d\d_\d\d_\d{4})-(?P<revision>[^_]+)_.*\.py")
+REVISION_FILE = re.compile(r"(?P<time>\d{4}_\d\d_\d\d_\d{4})-(?P<revision>[^_]+)_.*\.py")
 """A revision's file: YYYY_MM_DD_HHMM-<revision>_<slug>.py."""
 
 
@@ -80,7 +80,7 @@ class Project:
 
     def head(self) -> str | None:
         """The revision whose file has the latest name, as `newest` finds it."""
-        return newest(self.script_folder / "versions")
+        return newest_revision(self.script_folder / "versions")
 
     def _copied_to(self, folder: Path) -> bool:
         try:
@@ -90,7 +90,7 @@ class Project:
         return f"{self.name}.project" in text and (folder / "alembic.ini").exists()
 
 
-def newest(versions: Path) -> str | None:
+def newest_revision(versions: Path) -> str | None:
     """The revision whose file has the latest name; None where that file is not named by our pattern.
 
     Names sort in the order of history (env.py warns where they do not), so this is the head, had without Alembic and
@@ -102,5 +102,5 @@ def newest(versions: Path) -> str | None:
 @lru_cache(maxsize=4)
 def _newest(versions: Path, _changed_at: int) -> str | None:
     names = os.listdir(versions)  # noqa: PTH208  # a Path for each of 1,000 would take longer than the question
-    match = NAMED.fullmatch(max((name for name in names if name.endswith(".py")), default=""))
+    match = REVISION_FILE.fullmatch(max((name for name in names if name.endswith(".py")), default=""))
     return match["revision"] if match else None

@@ -14,7 +14,7 @@ PATIENCE = 5000
 
 
 @contextmanager
-def look(url: URL, application_name: str, patience: int = PATIENCE) -> Iterator[Connection]:
+def read_connection(url: URL, application_name: str, patience: int = PATIENCE) -> Iterator[Connection]:
     """A connection whose faults are told in our words. Raises ConnectFailed and what `database.explain` makes."""
     try:
         engine = database.engine_for(url, application_name=application_name, options={"lock_timeout": str(patience)})

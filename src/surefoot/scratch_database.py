@@ -28,7 +28,7 @@ SUBSCRIPTIONS = sa.text("""
 NO_OPTIONS = sql.SQL("")
 MARK = "scratch of ourschool: goes with the command that made it"
 """Comment of every such database. One without it is somebody's own, whatever its name."""
-NOBODYS = sa.text("""
+ABANDONED = sa.text("""
     select made.datname
       from pg_database as made
      where shobj_description(made.oid, 'pg_database') = :mark
@@ -53,26 +53,28 @@ def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None
     server = _maintenance(url) if template is None else url.set(database="postgres")
     with ExitStack() as stack:
         try:
-            scratch = stack.enter_context(held(server, name, template or "template0"))
+            scratch = stack.enter_context(temporary_database(server, name, template or "template0"))
         except sa.exc.DBAPIError as fault:
             if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
                 raise database.explain(fault, server) from fault
-            scratch = stack.enter_context(held(_elsewhere(server), name, template or "template0"))
+            scratch = stack.enter_context(temporary_database(_elsewhere(server), name, template or "template0"))
         yield scratch
 
 
 @contextmanager
-def beside(url: URL, *, purpose: str, options: sql.Composable = NO_OPTIONS) -> Iterator[URL]:
+def empty_database(url: URL, *, purpose: str, options: sql.Composable = NO_OPTIONS) -> Iterator[URL]:
     """An empty database on the server of `url` itself, dropped at the end; `options` are those of `create database`.
 
     Raises what SQLAlchemy does: 42501 where the role may not create one.
     """
-    with held(_maintenance(url), f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}", "template0", options=options) as made:
+    with temporary_database(
+        _maintenance(url), f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}", "template0", options=options
+    ) as made:
         yield made
 
 
 @contextmanager
-def held(
+def temporary_database(
     server: URL, name: str, template: str, strategy: str = "wal_log", options: sql.Composable = NO_OPTIONS
 ) -> Iterator[URL]:
     """Database `name`, a copy of `template`, dropped at the end whoever is in it.
@@ -87,18 +89,20 @@ def held(
         keeper.exec_driver_sql("set idle_session_timeout = 0")
         _drop_nobodys(keeper)
         create = sql.SQL("create database {} template {} strategy = {} {}")
-        database.as_it_is(
+        database.execute_verbatim(
             keeper,
             create.format(sql.Identifier(name), sql.Identifier(template), sql.Literal(strategy), options),
         )
         try:
-            database.as_it_is(keeper, sql.SQL("comment on database {} is {}").format(sql.Identifier(name), MARK))
+            database.execute_verbatim(
+                keeper, sql.SQL("comment on database {} is {}").format(sql.Identifier(name), MARK)
+            )
             yield server.set(database=name)
         finally:
-            drop(partial(_run, server), server, name)
+            drop_database(partial(_run, server), server, name)
 
 
-def drop(run: Callable[[sql.Composable], object], server: URL, name: str) -> None:
+def drop_database(run: Callable[[sql.Composable], object], server: URL, name: str) -> None:
     """Drop the database `name` by `run`, which runs a statement outside of a transaction, and end who is in it.
 
     It is a copy: a subscription that it has is dropped with it, and the publisher, whose slot is the real one's, is not
@@ -126,20 +130,20 @@ def _unsubscribed(server: URL, name: str) -> bool:
         for each in names:
             for what in ("alter subscription {} disable", "alter subscription {} set (slot_name = none)",
                          "drop subscription {}"):  # fmt: skip
-                database.as_it_is(connection, sql.SQL(what).format(sql.Identifier(each)))
+                database.execute_verbatim(connection, sql.SQL(what).format(sql.Identifier(each)))
     return bool(names)
 
 
 def _drop_nobodys(keeper: Connection) -> None:
-    for name in keeper.execute(NOBODYS, {"mark": MARK, "application": APPLICATION}).scalars().all():
+    for name in keeper.execute(ABANDONED, {"mark": MARK, "application": APPLICATION}).scalars().all():
         statement = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
         try:  # without force: who is in it may be what a pooler keeps open of one who works
             try:
-                database.as_it_is(keeper, statement)
+                database.execute_verbatim(keeper, statement)
             except sa.exc.DBAPIError as fault:
                 if getattr(fault.orig, "sqlstate", None) != IN_USE or not _unsubscribed(keeper.engine.url, name):
                     raise
-                database.as_it_is(keeper, statement)
+                database.execute_verbatim(keeper, statement)
         except sa.exc.DBAPIError as fault:
             log.debug("%s was left by a command that was killed, and stays: %s", name, fault.orig)
         else:
@@ -165,7 +169,7 @@ def _maintenance(url: URL) -> URL:
 def _run(url: URL, statement: sql.Composable) -> None:
     engine = database.engine_for(url, application_name=APPLICATION)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        database.as_it_is(connection, statement)
+        database.execute_verbatim(connection, statement)
 
 
 def _elsewhere(url: URL) -> URL:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from surefoot.errors import UsageError
-from surefoot.program import speak_for, variable
+from surefoot.program import set_project, variable
 from surefoot.project import Project
 
 PRIVILEGES = frozenset({"select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"})
@@ -54,7 +54,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Whoever has settings works for their project, and speaks of it by its name."""
-        speak_for(self.project)
+        set_project(self.project)
 
     @property
     def backup_folder(self) -> Path:
@@ -70,7 +70,7 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
     Raises UsageError for a number that is none, and for privileges that there are not.
     """
     process = os.environ if environ is None else environ
-    speak_for(project)
+    set_project(project)
     file = dotenv_values(project.workplace / ".env", interpolate=False, encoding="utf-8")
     known = {name: value for name, value in file.items() if value is not None} | dict(process)
     return Settings(

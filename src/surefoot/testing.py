@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from surefoot import database
 from surefoot.operate.ensure import ensure_current
 from surefoot.project import Project
-from surefoot.scratch_database import held
+from surefoot.scratch_database import temporary_database
 from surefoot.servers.temporary_server import temporary_server
 from surefoot.settings import Settings
 
@@ -96,5 +96,5 @@ def _database(project: Project, server: URL, *, template: URL | None = None) -> 
     name = f"{project.name}_test_{uuid.uuid4().hex[:12]}"
     made_of = (template.database or "") if template else "template0"
     # a session connects to `postgres`: the template must have nobody in it
-    with held(server.set(database="postgres"), name, made_of, strategy="file_copy") as url:
+    with temporary_database(server.set(database="postgres"), name, made_of, strategy="file_copy") as url:
         yield url

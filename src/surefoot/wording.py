@@ -17,7 +17,7 @@ def paragraph(text: str, first: str = "", then: str = "") -> str:
     return "\n".join(lines) or first.rstrip()
 
 
-def many(count: int, thing: str) -> str:
+def counted(count: int, thing: str) -> str:
     """`count` of the thing: 1 row, 2 rows."""
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
@@ -54,6 +54,6 @@ def size(number: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def moment(when: dt.datetime) -> str:
+def utc_time(when: dt.datetime) -> str:
     """A time in UTC."""
     return when.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Engine
 
-from surefoot import database as ours
+from surefoot.servers import libpq
 from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ class Database:
 
     @property
     def dsn(self) -> str:
-        return ours.libpq_url(self.url)
+        return libpq.connection_uri(self.url)
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
         return psycopg.connect(self.dsn, autocommit=autocommit)
@@ -56,7 +56,7 @@ class Database:
         """psql of the server's own version, stopping at the first error."""
         command = [str(self.server.bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments]
         done = subprocess.run(
-            command, input=stdin, env=ours.libpq_environment(self.url), capture_output=True, text=True, check=False
+            command, input=stdin, env=libpq.process_environment(self.url), capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         return done

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 
 from surefoot import database as ours
 from surefoot.errors import UsageError
+from surefoot.servers import libpq
 from tests.support.databases import Database
 
 PATIENT = hypothesis.settings(deadline=None)
@@ -115,7 +116,7 @@ def test_what_is_no_secret_is_shown() -> None:
 @given(user=ANY, password=ANY, name=ANY, options=ANY)
 def test_libpq_reads_its_url_as_it_was_meant(user: str, password: str, name: str, options: str) -> None:
     url = URL.create("postgresql+psycopg", user, password, "h", 5433, name, query={"options": options})
-    assert psycopg.conninfo.conninfo_to_dict(ours.libpq_url(url)) == {
+    assert psycopg.conninfo.conninfo_to_dict(libpq.connection_uri(url)) == {
         "user": user, "password": password, "host": "h", "port": "5433", "dbname": name, "options": options,
     }  # fmt: skip
 
@@ -132,16 +133,16 @@ def test_libpq_reads_its_url_as_it_was_meant(user: str, password: str, name: str
     ],
 )
 def test_query_parameters_pass_through(text: str, expected: str) -> None:
-    assert ours.libpq_url(ours.parse(text)) == expected
+    assert libpq.connection_uri(ours.parse(text)) == expected
 
 
 @pytest.mark.promise("O9")
 def test_pg_dump_takes_the_url_and_the_environment(at_password: URL, scratch: Database) -> None:
     scratch.execute("create table kept (id integer)", "grant select on kept to public")
     dump = [str(scratch.server.bin / "pg_dump"), "--schema-only"]
-    by_url = subprocess.run([*dump, ours.libpq_url(at_password)], capture_output=True, text=True, check=True)
+    by_url = subprocess.run([*dump, libpq.connection_uri(at_password)], capture_output=True, text=True, check=True)
     by_environment = subprocess.run(
-        dump, env=ours.libpq_environment(at_password), capture_output=True, text=True, check=True
+        dump, env=libpq.process_environment(at_password), capture_output=True, text=True, check=True
     )
     assert "CREATE TABLE public.kept" in by_url.stdout
     assert "CREATE TABLE public.kept" in by_environment.stdout
@@ -177,7 +178,7 @@ def test_the_environment_holds_nothing_of_another_database(
     monkeypatch.setenv("PGSERVICEFILE", str(services))
     monkeypatch.setenv("PGSERVICE", "elsewhere")
     monkeypatch.setenv("PGOPTIONS", "-c search_path=elsewhere")
-    environment = ours.libpq_environment(at_password)
+    environment = libpq.process_environment(at_password)
     assert environment["PGDATABASE"] == at_password.database
     assert environment["PGPASSWORD"] == at_password.password
     assert environment["PGUSER"] == at_password.username
@@ -194,7 +195,7 @@ def test_what_a_service_sets_stays_whatever_the_environment_has(
     monkeypatch.setenv("PGSERVICE", "elsewhere")
     monkeypatch.setenv("PGOPTIONS", "-c search_path=elsewhere")
     monkeypatch.setenv("PGAPPNAME", "of the environment")
-    environment = ours.libpq_environment(at_password)
+    environment = libpq.process_environment(at_password)
     assert (environment["PGOPTIONS"], environment["PGAPPNAME"]) == ("-c work_mem=5MB", "of a service")
 
 

@@ -106,7 +106,7 @@ def test_the_version_table_is_made_when_it_is_said(config: Config, scratch: Data
     there: list[object] = []
 
     def look(context: MigrationContext) -> None:
-        make, steps = private_members.version_table_later(context), private_members.steps_of_command(context)
+        make, steps = private_members.defer_version_table(context), private_members.steps_of_command(context)
 
         def first(heads: Any, context: Any) -> Any:
             there.append(context.connection.scalar(sa.text("select to_regclass('alembic_version')")))
@@ -125,7 +125,7 @@ def test_calls_of_op_go_where_they_are_sent() -> None:
     outer, inner = (Operations(context) for context in contexts)
     with Operations.context(contexts[0]):
         outer = vars(op).get("_proxy", outer)
-        with private_members.calls_go_to(inner, outer):
+        with private_members.redirect_op(inner, outer):
             assert op.get_context() is contexts[1]
         assert op.get_context() is contexts[0]
 
@@ -144,14 +144,14 @@ def test_a_type_and_a_per_cent_sign_as_autogenerate_writes_them() -> None:
     )
     assert private_members.type_as_python(sa.String(50), context) == "sa.String(length=50)"
     dialect: Any = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
-    with private_members.per_cent_signs_as_they_are(dialect):
+    with private_members.single_percent_signs(dialect):
         assert "'100%'" in str(sa.text("'100%'").compile(dialect=dialect))
     assert "'100%%'" in str(sa.text("'100%'").compile(dialect=dialect))
 
 
 def test_a_column_goes_and_is_copied() -> None:
     table = sa.Table("pupils", sa.MetaData(), sa.Column("id", sa.Integer), sa.Column("name", sa.Text, comment="said"))
-    copy = private_members.copied(table.c.name)
+    copy = private_members.copy_column(table.c.name)
     assert (copy.name, copy.comment) == ("name", "said")
     assert copy.table is None
     private_members.remove_column(table, table.c.name)
@@ -160,7 +160,7 @@ def test_a_column_goes_and_is_copied() -> None:
 
 def test_a_pool_beside_connects_where_the_engine_does(scratch: Database) -> None:
     engine = sa.create_engine(scratch.url, pool_size=1, max_overflow=0)
-    beside = sa.create_engine(scratch.url, pool=private_members.pool_beside(engine))
+    beside = sa.create_engine(scratch.url, pool=private_members.separate_pool(engine))
     with engine.connect() as one, beside.connect() as other:
         ask = sa.text("select current_database(), pg_backend_pid()")
         (first, pid), (second, another) = one.execute(ask).one(), other.execute(ask).one()

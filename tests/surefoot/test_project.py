@@ -7,7 +7,7 @@ import pytest
 
 from ourschool.project import PROJECT
 from surefoot import program
-from surefoot.project import Project, newest
+from surefoot.project import Project, newest_revision
 from tests.support.databases import ROOT
 
 STOCK = "from alembic import context\ncontext.configure()\n"
@@ -63,19 +63,19 @@ def test_a_copy_is_known_by_the_folder_of_its_scripts(tmp_path: Path) -> None:
     ours = ROOT / "tests" / "bakery"
     assert bakery.at(ours).script_folder == ours / "migrations"
     assert bakery.at(ROOT).home == tmp_path
-    assert bakery.at(ours).head() == newest(ours / "migrations" / "versions") == "e7b3905d2c18"
+    assert bakery.at(ours).head() == newest_revision(ours / "migrations" / "versions") == "e7b3905d2c18"
 
 
 def test_sentences_name_the_project_that_is_spoken_for() -> None:
     said = (program.program(), program.variable("BACKUPS"), program.versions(), program.guide("Roles"))
     try:
-        program.speak_for(Project("bakery", ROOT, PROJECT.load_metadata, scripts="migrations"))
+        program.set_project(Project("bakery", ROOT, PROJECT.load_metadata, scripts="migrations"))
         assert program.program() == "bakery"
         assert program.variable("BACKUPS") == "BAKERY_BACKUPS"
         assert program.versions() == "migrations/versions"
         assert program.guide("Roles") == ""
         assert program.extra("author") == "'bakery[author]'"
     finally:
-        program.speak_for(PROJECT)
+        program.set_project(PROJECT)
     assert program.guide("Roles") == " MIGRATIONS.md, 'Roles'."
     assert said[2] == "alembic/versions"

@@ -11,7 +11,7 @@ from surefoot.cli.options import DatabaseUrl, Yes
 from surefoot.cli.progress import telling
 from surefoot.errors import RefusedError
 from surefoot.operate import backup as backups
-from surefoot.wording import many, paragraph
+from surefoot.wording import counted, paragraph
 
 SHOWN = 5
 """How many of the biggest tables are named."""
@@ -46,7 +46,7 @@ def reset(  # noqa: PLR0913, PLR0917  # as many as there are options
 
 
 def _show(former: resets.Former) -> None:
-    what = f"{former.total:,} row{'' if former.total == 1 else 's'} in {many(len(former.rows), 'table')}"
+    what = f"{former.total:,} row{'' if former.total == 1 else 's'} in {counted(len(former.rows), 'table')}"
     typer.echo(paragraph(f"Database {former.database} at {former.server} holds {what}:", "", "  "))
     biggest = list(former.rows.items())[:SHOWN]
     width = max(len(name) for name, _ in biggest)

@@ -15,7 +15,7 @@ from surefoot.catalogue.relations import Column, Relation
 from surefoot.online.backfill.operation import BackfillOp
 from surefoot.online.constraints.not_null import DropNotNullOnlineOp, SetNotNullOnlineOp
 from surefoot.online.retire.retire_operations import RestoreColumnOp, RetireColumnOp
-from surefoot.private_members import copied
+from surefoot.private_members import copy_column
 
 
 def columns(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
@@ -45,7 +45,7 @@ def _added(way: Way, table: str, column: Column) -> Iterator[Change]:
     if known is None:
         yield Change(Phase.ASK, Unfinished(f"column {table}.{column.name} has to be added: {column.summary}"))
         return
-    written = copied(known)
+    written = copy_column(known)
     if late and must_fill:
         written.nullable = True
     if late and column.default:

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ClauseElement
 
 from surefoot.autogenerate.server_queries import Facts
 from surefoot.catalogue.model import Catalogue, EnumType
-from surefoot.catalogue.reader import RETIRED
+from surefoot.catalogue.reader import RETIRED_PREFIX
 from surefoot.catalogue.relations import Column, Relation
 from surefoot.private_members import remove_column
 
@@ -140,7 +140,7 @@ def text(value: str) -> str:
 def _writable(table: sa.Table, relation: Relation) -> sa.Table:
     written = table.to_metadata(sa.MetaData(naming_convention=table.metadata.naming_convention))
     for column in list(written.c):
-        if column.name.startswith(RETIRED):
+        if column.name.startswith(RETIRED_PREFIX):
             remove_column(written, column)
             continue
         column.type = _plain(column.type)

@@ -12,14 +12,14 @@ from sqlalchemy.engine import Connection
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Difference
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import BOOKKEEPING, RETIRED, read_catalogue
-from surefoot.catalogue.scratch_schema import built_from_models, catalogue_of
+from surefoot.catalogue.reader import BOOKKEEPING, RETIRED_PREFIX, read_catalogue
+from surefoot.catalogue.scratch_schema import built_from_models, catalogue_built_by
 
 
 def is_the_projects(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:  # noqa: ARG001
     """Alembic's `include_name`: autogenerate leaves alone bookkeeping and retired columns."""
     if kind == "column":
-        return not (name or "").startswith(RETIRED)
+        return not (name or "").startswith(RETIRED_PREFIX)
     return not (kind == "table" and name in BOOKKEEPING)
 
 
@@ -41,7 +41,7 @@ def of(context: MigrationContext) -> Compared:
     known = context.opts.get("compared")
     if known is None:
         assert context.connection is not None
-        expected = catalogue_of(context.connection, built_from_models(context.opts["target_metadata"]))
+        expected = catalogue_built_by(context.connection, built_from_models(context.opts["target_metadata"]))
         known = context.opts["compared"] = Compared(expected, read_catalogue(context.connection))
     assert isinstance(known, Compared)
     return known
@@ -49,4 +49,4 @@ def of(context: MigrationContext) -> Compared:
 
 def from_models(connection: Connection, metadata: sa.MetaData) -> Difference:
     """What sets the database of `connection` apart from the models."""
-    return compare(catalogue_of(connection, built_from_models(metadata)), read_catalogue(connection))
+    return compare(catalogue_built_by(connection, built_from_models(metadata)), read_catalogue(connection))

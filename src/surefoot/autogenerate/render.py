@@ -14,7 +14,7 @@ from alembic.operations.ops import CreateTableOp, MigrateOperation
 from sqlalchemy.sql.elements import ClauseElement
 
 from surefoot.autogenerate.directives import Ask, Changes, Filled, Remark, Sql, TakeBack, Unfinished, placeholder
-from surefoot.private_members import per_cent_signs_as_they_are
+from surefoot.private_members import single_percent_signs
 
 WIDTH = 100
 """Characters of a literal in one line: what fits a line of 120 with its indentation and quotes."""
@@ -83,7 +83,7 @@ def _as_it_stands(context: AutogenContext) -> Iterator[None]:
 
     setattr(impl, "render_ddl_sql_expr", escaped)  # noqa: B010  # a method, for as long as the text is made
     try:
-        with per_cent_signs_as_they_are(context.dialect):
+        with single_percent_signs(context.dialect):
             yield
     finally:
         delattr(impl, "render_ddl_sql_expr")

@@ -13,7 +13,7 @@ _Row = dict[str, Any]  # as PostgreSQL made it: the keys are the dataclass's fie
 _T = TypeVar("_T")
 
 
-def catalogue_of(parts: Mapping[str, list[_Row] | None]) -> Catalogue:
+def build_catalogue(parts: Mapping[str, list[_Row] | None]) -> Catalogue:
     """The catalogue from the rows of each of `queries.PARTS`; a part without rows is None."""
     rows = {part: found or [] for part, found in parts.items()}
     columns = _by_relation(rows["columns"], lambda row: Column(**row))

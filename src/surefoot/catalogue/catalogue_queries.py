@@ -177,7 +177,7 @@ PARTS = {
 }
 
 # `space` is the schema, `relation` and `type` what stands in it, without what an extension brought.
-KEPT = """
+SCOPE = """
 with space as materialized (
     select oid, nspowner, nspacl
     from pg_namespace
@@ -210,5 +210,5 @@ type as materialized (
 """
 
 _LISTS = ", ".join(f"'{part}', (select json_agg(row) from ({query}) row)" for part, query in PARTS.items())  # noqa: S608
-CATALOGUE = f"{KEPT} select cast(json_build_object({_LISTS}) as text)"  # the constants above, nothing else
+CATALOGUE = f"{SCOPE} select cast(json_build_object({_LISTS}) as text)"  # the constants above, nothing else
 """One row of one text: a JSON object of PARTS, each a list of rows or null. Parameters: schema, ignore."""

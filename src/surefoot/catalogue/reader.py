@@ -7,15 +7,15 @@ from contextlib import contextmanager
 import psycopg
 import sqlalchemy as sa
 
-from surefoot.catalogue.builders import catalogue_of
+from surefoot.catalogue.builders import build_catalogue
 from surefoot.catalogue.catalogue_queries import CATALOGUE
 from surefoot.catalogue.model import Catalogue
 
-DEFINITIONS = "migration_definitions"
+KEPT_DEFINITIONS = "migration_definitions"
 """What revisions took away while it was empty: `migrate.online.retire.definitions`."""
-BOOKKEEPING = frozenset({"alembic_version", "migration_journal", "migration_made", DEFINITIONS})
+BOOKKEEPING = frozenset({"alembic_version", "migration_journal", "migration_made", KEPT_DEFINITIONS})
 """The tables of the migrations themselves: no part of what is compared."""
-RETIRED = "__retired_"
+RETIRED_PREFIX = "__retired_"
 """How the name of a column begins that was set aside in its table: neither it nor its sequence is compared.
 
 The queries have it as a constant; nothing else may hang on such a column.
@@ -47,19 +47,19 @@ def read_catalogue(
     as they were. Waits while somebody holds a table exclusively, no longer than the caller's lock_timeout.
     Raises sqlalchemy.exc.DBAPIError.
     """
-    return read(text(connection, schema, ignore))
+    return catalogue_from_text(read_text(connection, schema, ignore))
 
 
-def text(connection: sa.Connection, schema: str = "public", ignore: frozenset[str] = BOOKKEEPING) -> str:
+def read_text(connection: sa.Connection, schema: str = "public", ignore: frozenset[str] = BOOKKEEPING) -> str:
     """What `take` has from the server, as JSON that can be kept; `read` makes the catalogue of it."""
     with _traceless(connection):
         connection.execute(_SETTINGS, {"schema": schema})
         return str(connection.execute(_CATALOGUE, {"schema": schema, "ignore": sorted(ignore)}).scalar_one())
 
 
-def read(kept: str) -> Catalogue:
+def catalogue_from_text(kept: str) -> Catalogue:
     """The catalogue of what `text` returned."""
-    return catalogue_of(json.loads(kept))
+    return build_catalogue(json.loads(kept))
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from surefoot.catalogue.relations import Relation
 
 FILE = "names.jsonl"
 """Beside the folder of the revisions: a line for each, under the SHA-256 of its file."""
-HANGING = frozenset({"column", "constraint", "trigger"})
+TABLE_SCOPED = frozenset({"column", "constraint", "trigger"})
 """Kinds whose names are those of one table; all others are the schema's."""
-ALIKE = frozenset({"function", "procedure", "index", "constraint", "trigger"})
+REPLACEABLE = frozenset({"function", "procedure", "index", "constraint", "trigger"})
 """Kinds of which one that says the same may stand there already: nothing is lost where it is made again."""
 
 
@@ -33,7 +33,7 @@ class Name:
     def __str__(self) -> str:
         if self.kind == "column":
             return f"column {self.on}.{self.name}"
-        return f"{self.kind} {self.name}" + (f" of {self.on}" if self.kind in HANGING else "")
+        return f"{self.kind} {self.name}" + (f" of {self.on}" if self.kind in TABLE_SCOPED else "")
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Names:
     """What one revision makes that was not there before it, and what is not there any more after it."""
 
     made: frozenset[Name]
-    gone: frozenset[Name]
+    removed: frozenset[Name]
 
 
-def of(catalogue: Catalogue) -> Iterator[Name]:
+def names_in(catalogue: Catalogue) -> Iterator[Name]:
     """Every name in the catalogue."""
     for relation in catalogue.relations:
         yield from _of_relation(relation)
@@ -58,21 +58,21 @@ def of(catalogue: Catalogue) -> Iterator[Name]:
         yield Name(function.kind, "", function.name, digest(function.definition))
 
 
-def step(before: Iterable[Name], within: Iterable[Name], after: Iterable[Name]) -> Names:
+def names_of_step(before: Iterable[Name], within: Iterable[Name], after: Iterable[Name]) -> Names:
     """What a revision makes and removes, from the names before it, those seen while it ran, and those after it."""
     there, now = frozenset(before), frozenset(after)
     tables = {name.name for name in there if name.kind.endswith("table")}
     passing = frozenset(within) - there - now
-    made = {name for name in (now - there) | passing if name.kind not in HANGING or name.on in tables}
+    made = {name for name in (now - there) | passing if name.kind not in TABLE_SCOPED or name.on in tables}
     return Names(frozenset(made), (there - now) | passing)
 
 
-def present(steps: Iterable[Names]) -> frozenset[Name]:
+def names_after(steps: Iterable[Names]) -> frozenset[Name]:
     """The names that are there after `steps`, oldest first."""
     there: set[Name] = set()
     for each in steps:
         there |= each.made
-        there -= each.gone
+        there -= each.removed
     return frozenset(there)
 
 
@@ -83,7 +83,7 @@ def write(folder: Path, history: Sequence[Script], steps: Mapping[str, Names]) -
             "revision": each.revision,
             "file": _sum(each),
             "made": [[*_key(name), name.digest] for name in sorted(steps[each.revision].made)],
-            "gone": [_key(name) for name in sorted(steps[each.revision].gone)],
+            "gone": [_key(name) for name in sorted(steps[each.revision].removed)],
         }, ensure_ascii=False)
         for each in history
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import read_catalogue
 
 
-def catalogue_of(connection: Connection, build: Callable[[Connection], None]) -> Catalogue:
+def catalogue_built_by(connection: Connection, build: Callable[[Connection], None]) -> Catalogue:
     """The catalogue of what `build` makes with unqualified names; no lock on, and no trace in, the real schema.
 
     Needs the right to create a schema. Works inside the caller's transaction too, through a savepoint.

@@ -14,7 +14,7 @@ from surefoot.operate.adopt.adopt_findings import Finding, Group
 from surefoot.operate.adopt.adoption import Adoption, adopt
 from surefoot.operate.adopt.give_back import GivenBack, give_back
 from surefoot.program import program
-from surefoot.wording import many, paragraph
+from surefoot.wording import counted, paragraph
 
 HEADINGS = {
     Group.HARMLESS: "Harmless, can be repaired now",
@@ -106,7 +106,7 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
             f"This is not the database of revision {outcome.revision}: most of its tables are missing or others.",
             f"Look whether DATABASE_URL names the right database; python -m {program()} identify tells what it is.",
         )
-    says = f"The database deviates from revision {outcome.revision} in {many(len(outcome.findings), 'place')}, "
+    says = f"The database deviates from revision {outcome.revision} in {counted(len(outcome.findings), 'place')}, "
     if outcome.repair is not None:
         file = shlex.quote(str(outcome.repair))
         then = "python -m alembic upgrade head" if outcome.only_names else again
@@ -121,8 +121,8 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
         remedy += f" Which revision it is nearest to: python -m {program()} identify."
     if outcome.only_names:
         return RefusedError(
-            f"The database is at {outcome.revision}, and {many(len(outcome.strangers), 'name')} that later revisions "
-            "make are taken.",
+            f"The database is at {outcome.revision}, and {counted(len(outcome.strangers), 'name')} that later "
+            "revisions make are taken.",
             f"{remedy} What is in nobody's way stays.",
         )
     return RefusedError(says + "so it was not stamped.", remedy)

@@ -9,7 +9,7 @@ from surefoot.cli.context import print_json, project
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.operate.status.journal_report import Ran
 from surefoot.operate.status.revision_history import Chapter, history
-from surefoot.wording import duration, moment, paragraph
+from surefoot.wording import duration, paragraph, utc_time
 
 
 def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
@@ -38,7 +38,7 @@ def lines(chapter: Chapter) -> Iterator[str]:
 def _run(run: Ran) -> Iterator[str]:
     who = f"{run.client_user}@{run.client_host} as {run.database_user}"
     yield paragraph(
-        f"{moment(run.started_at)}  {run.direction:<9} {run.outcome:<6} {duration(run.seconds):>7}  {who}",
+        f"{utc_time(run.started_at)}  {run.direction:<9} {run.outcome:<6} {duration(run.seconds):>7}  {who}",
         "    ", "        ",
     )  # fmt: skip
     for word, text in (("note", run.note), ("error", run.error), ("statement", run.statement)):

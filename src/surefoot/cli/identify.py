@@ -9,7 +9,7 @@ from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
 from surefoot.program import program
 from surefoot.revision_catalogues.identify import Identity, identify
-from surefoot.wording import many, paragraph
+from surefoot.wording import counted, paragraph
 
 SHOWN = 20
 """How many deviations are printed; --json has all."""
@@ -40,7 +40,7 @@ def _text(found: Identity) -> Iterator[str]:
     if found.empty:
         yield "Equals   nothing: the database has no tables"
     if found.nearest:
-        count = many(len(found.difference.deviations), "deviation")
+        count = counted(len(found.difference.deviations), "deviation")
         yield paragraph(f"{found.nearest}  {found.messages[found.nearest]}: {count}", "Nearest  ", "         ")
         for line in found.difference.lines()[:SHOWN]:
             yield paragraph(line, "  ", "    ")

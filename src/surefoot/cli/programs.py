@@ -9,6 +9,7 @@ import typer
 from surefoot import client_programs, database
 from surefoot.cli.context import here, project
 from surefoot.cli.options import DatabaseUrl
+from surefoot.servers import libpq
 
 
 def psql(context: typer.Context, database_url: DatabaseUrl = None) -> None:
@@ -42,5 +43,5 @@ def _run(program: str, arguments: list[str], database_url: str | None) -> None:
         binary = client_programs.for_server(program, url)
     except sa.exc.DBAPIError as fault:
         raise database.explain(fault, url) from fault
-    done = subprocess.run([str(binary), *arguments], env=database.libpq_environment(url), check=False)
+    done = subprocess.run([str(binary), *arguments], env=libpq.process_environment(url), check=False)
     raise typer.Exit(done.returncode)

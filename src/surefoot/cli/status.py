@@ -16,7 +16,7 @@ from surefoot.operate.status.collect import State, Status, status
 from surefoot.operate.status.revision_history import history as chapters
 from surefoot.operate.status.revision_list import Pending
 from surefoot.program import program
-from surefoot.wording import duration, many, moment, paragraph
+from surefoot.wording import counted, duration, paragraph, utc_time
 
 INDENT = " " * 10
 SHOWN = 20
@@ -65,14 +65,14 @@ def show_status(
 
 
 def _text(found: Status, url: URL) -> Iterator[str]:
-    yield _row("Database", f"{database.described(url)}, PostgreSQL {found.server}")
+    yield _row("Database", f"{database.describe(url)}, PostgreSQL {found.server}")
     messages = found.line.messages
     for one in found.revision or ("none",):
         yield _row("Revision", f"{one}  {messages.get(one, 'no file has it' if found.revision else '')}".rstrip())
     for one in found.line.heads:
         yield _row("Head", f"{one}  {messages[one]}")
     if found.state is not State.UNKNOWN:
-        yield _row("Pending", many(len(found.pending), "revision") if found.pending else "nothing")
+        yield _row("Pending", counted(len(found.pending), "revision") if found.pending else "nothing")
         for each in found.pending:
             yield from _pending(each)
     if found.rehearsal is not None:
@@ -81,7 +81,7 @@ def _text(found: Status, url: URL) -> Iterator[str]:
         yield _row("Half done", found.cut_off.sentence)
     yield from _drift(found)
     yield _row("Migrating", found.migrating or "nobody")
-    yield _row("Health", f"{many(len(found.health), 'thing')} to look at" if found.health else "nothing found")
+    yield _row("Health", f"{counted(len(found.health), 'thing')} to look at" if found.health else "nothing found")
     for ailment in found.health:
         yield paragraph(ailment.what, "  ", "    ")
         yield paragraph(f"→ {ailment.remedy}", "    ", "      ")
@@ -90,7 +90,7 @@ def _text(found: Status, url: URL) -> Iterator[str]:
     else:
         at = f", at {found.backup.revision}" if found.backup.revision else ""
         age = duration(found.backup.age)
-        yield _row("Backup", f"{moment(found.backup.finished_at)} UTC, {age} old{at}, in {found.backup.path}")
+        yield _row("Backup", f"{utc_time(found.backup.finished_at)} UTC, {age} old{at}, in {found.backup.path}")
         if found.backup.not_proven:
             yield paragraph(f"not proven: {found.backup.not_proven}", INDENT, INDENT)
 
@@ -115,7 +115,7 @@ def _drift(found: Status) -> Iterator[str]:
     if found.drift.unseen:
         yield _row("Drift", f"could not be looked at: {found.drift.unseen}")
     elif deviations:
-        yield _row("Drift", f"{many(len(deviations), 'deviation')} from revision {found.revision[0]}")
+        yield _row("Drift", f"{counted(len(deviations), 'deviation')} from revision {found.revision[0]}")
         for deviation in deviations[:SHOWN]:
             yield paragraph(str(deviation), "  ", "    ")
         if len(deviations) > SHOWN:
@@ -167,7 +167,7 @@ def _fault(found: Status) -> CheckFailed:
 
 def _json(found: Status, url: URL) -> dict[str, object]:
     return {
-        "database": database.described(url),
+        "database": database.describe(url),
         "server": found.server,
         "state": found.state.value,
         "revision": found.revision,

@@ -13,7 +13,7 @@ from surefoot.cli.progress import telling
 from surefoot.errors import RefusedError
 from surefoot.operate import change
 from surefoot.operate.change.guarded_upgrade import Done, Plan
-from surefoot.wording import many, paragraph
+from surefoot.wording import counted, paragraph
 
 DELETES = "A downgrade past their revisions makes their columns and tables again, empty."
 DELETED = "Deleted; only the backup that is made first will have them:"
@@ -38,7 +38,7 @@ def upgrade(
         typer.echo(f"Nothing to do: {plan.database} is at {' and '.join(plan.at)}.")
         return
     _show(plan)
-    apply = f"Apply {many(len(plan.pending), 'revision')} to {plan.database}"
+    apply = f"Apply {counted(len(plan.pending), 'revision')} to {plan.database}"
     if plan.rehearsal:
         typer.echo(paragraph(f"! {plan.rehearsal}", "  ", "    "), err=yes)
         apply = f"The last rehearsal failed. {apply} all the same"

@@ -9,7 +9,7 @@ from typing import Any
 import surefoot.online  # noqa: F401  # registers op.create_index_online and the rest
 from surefoot import autogenerate, settings
 from surefoot.environment import revision_checks, run
-from surefoot.program import speak_for
+from surefoot.program import set_project
 from surefoot.project import Project
 
 
@@ -22,7 +22,7 @@ def main(project: Project, alembic: ModuleType) -> None:
     config = alembic.config
     folder = Path(config.config_file_name).parent if config.config_file_name else project.home
     project = project if folder == project.home else project.at(folder)
-    speak_for(project)
+    set_project(project)
     with run.reporting(config):
         if alembic.is_offline_mode():
             _printed(project, alembic)

@@ -7,12 +7,12 @@ from typing import Any
 from alembic import op
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 
-from surefoot.catalogue.reader import DEFINITIONS
+from surefoot.catalogue.reader import KEPT_DEFINITIONS
 from surefoot.online.retire import kept_definitions
 from surefoot.project import Companion
 
 NOTHING = Companion()
-AT_BASE = (f"drop table if exists {DEFINITIONS}",)
+AT_BASE = (f"drop table if exists {KEPT_DEFINITIONS}",)
 """There is nothing below that a way up could take back."""
 
 

@@ -15,7 +15,7 @@ from surefoot.autogenerate.directives import Changes
 from surefoot.catalogue.differences import Difference
 from surefoot.errors import CheckFailed
 from surefoot.program import guide
-from surefoot.project import newest
+from surefoot.project import newest_revision
 from surefoot.runtime import preconditions
 
 log = logging.getLogger("surefoot")
@@ -38,7 +38,7 @@ def fitting_ids(script: ScriptDirectory) -> None:
 
 def names_in_order(script: ScriptDirectory) -> None:
     """Warn where the head's file is not the last by name: `ensure_current` takes the last one for the head."""
-    heads, last = script.get_heads(), newest(Path(script.versions))
+    heads, last = script.get_heads(), newest_revision(Path(script.versions))
     if last is not None and len(heads) == 1 and heads[0] != last:
         log.warning(
             "The file of %s, the head, has an earlier time in its name than that of %s. Rename it to a later one: "

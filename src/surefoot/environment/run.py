@@ -100,7 +100,7 @@ class Run:
             if passed is not None:
                 self.connection: Connection = passed
                 self.url: URL = passed.engine.url
-                self._beside = sa.create_engine(self.url, pool=private_members.pool_beside(passed.engine))
+                self._beside = sa.create_engine(self.url, pool=private_members.separate_pool(passed.engine))
             else:
                 self.url = database.url_of(settings)
                 self._beside = database.engine_for(
@@ -123,7 +123,7 @@ class Run:
         plan = self.plan = Plan(
             known,
             lambda heads, steps: self._check(context, script, heads, steps, upward=_upward(command, steps)),
-            private_members.version_table_later(context),
+            private_members.defer_version_table(context),
             note="-x force=yes" if self._forced() else None,
             prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan, self.settings.project),
         )

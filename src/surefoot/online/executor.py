@@ -160,7 +160,7 @@ class Steps:
         if isinstance(statement, sql.Composable):
             statement = statement.as_string()
         if isinstance(statement, str) and not values and not self.offline:
-            return database.as_it_is(self.connection, statement)
+            return database.execute_verbatim(self.connection, statement)
         if isinstance(statement, str):
             statement = sa.text(statement if values else statement.replace(":", r"\:"))
         if self.offline:

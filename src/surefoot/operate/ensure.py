@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from surefoot import database
 from surefoot.operate.head_check import VERSIONS, state, wholly_at
-from surefoot.program import speak_for
+from surefoot.program import set_project
 from surefoot.project import Project
 
 WhenBehind = Literal["upgrade", "refuse"]
@@ -45,7 +45,7 @@ def ensure_current(target: Engine | Connection, project: Project, *, when_behind
     that is refused; FailedError where a revision failed or the server cannot be reached. The application must not start
     then.
     """
-    speak_for(project)
+    set_project(project)
     log = logging.getLogger(project.name)
     started = time.perf_counter()
     log.info("Checking the database.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.online import retired_registry
 from surefoot.online.retire import retired_at_base
 from surefoot.online.retired_registry import RetiredItem
@@ -163,7 +163,7 @@ def _thing(connection: Connection, thing: RetiredItem) -> KeptItem:
 def _count(connection: Connection, quoted: str) -> int | None:
     try:
         with connection.begin_nested():
-            return int(as_it_is(connection, f"select count(*) from {quoted}").scalar_one())  # noqa: S608  # by format()
+            return int(execute_verbatim(connection, f"select count(*) from {quoted}").scalar_one())  # noqa: S608  # by format()
     except sa.exc.DBAPIError as fault:
         if getattr(fault.orig, "sqlstate", None) in {"42P01", "42501"}:
             return None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.operate.adopt.adopt_findings import quoted
 
 SCHEMA = "set_aside"
@@ -51,4 +51,4 @@ def let_go(connection: Connection, name: str) -> None:
     `name` is its quoted name. What was moved there is not the application's, so nothing of it relies on it.
     """
     for tie in connection.execute(TIES, {"name": name}).all():
-        as_it_is(connection, f"alter table {tie.table} drop constraint {tie.name}")
+        execute_verbatim(connection, f"alter table {tie.table} drop constraint {tie.name}")

@@ -43,7 +43,7 @@ def catalogues(settings: Settings, url: URL, *, keep: bool = True) -> Mapping[st
     and kept in the user's cache folder; without `keep` all are built. Raises what a migration raises, and UsageError
     where there is no room for a scratch database.
     """
-    return {revision: reader.read(text) for revision, text in _texts(settings, url, keep=keep).items()}
+    return {revision: reader.catalogue_from_text(text) for revision, text in _texts(settings, url, keep=keep).items()}
 
 
 def catalogue(settings: Settings, url: URL, revision: str, revisions: Sequence[Script] | None = None) -> Catalogue:
@@ -51,7 +51,7 @@ def catalogue(settings: Settings, url: URL, revision: str, revisions: Sequence[S
     revisions = revisions or history(alembic_api.script(settings))
     kept = CatalogueCache(revisions, settings.project.name)
     known = packaged.read(_folder(settings), revisions).get(revision) or kept.read(revision)
-    return reader.read(known if known is not None else _texts(settings, url)[revision])
+    return reader.catalogue_from_text(known if known is not None else _texts(settings, url)[revision])
 
 
 def ship(settings: Settings, url: URL) -> None:
@@ -76,8 +76,8 @@ def _steps(texts: Mapping[str, str], passing: Mapping[str, set[Name]]) -> dict[s
     found: dict[str, Names] = {}
     before: set[Name] = set()
     for revision, text in texts.items():
-        after = set(revision_names.of(reader.read(text)))
-        found[revision] = revision_names.step(before, passing.get(revision, ()), after)
+        after = set(revision_names.names_in(reader.catalogue_from_text(text)))
+        found[revision] = revision_names.names_of_step(before, passing.get(revision, ()), after)
         before = after
     return found
 
@@ -110,7 +110,7 @@ def _build(settings: Settings, url: URL, passing: dict[str, set[Name]] | None = 
     watch = _Watch()
 
     def look(connection: Connection, revision: str) -> None:
-        seen[revision] = reader.text(connection)
+        seen[revision] = reader.read_text(connection)
         if passing is not None:
             # what carries the revision's own id is nobody else's
             passing[revision] = {name for name in watch.seen if revision not in name.name}
@@ -141,7 +141,7 @@ class _Watch:
         if not self._looking and CREATES.search(statement):
             self._looking = True
             try:
-                self.seen.update(revision_names.of(reader.read_catalogue(connection)))
+                self.seen.update(revision_names.names_in(reader.read_catalogue(connection)))
             finally:
                 self._looking = False
 

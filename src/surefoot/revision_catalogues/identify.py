@@ -12,7 +12,7 @@ from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError
 from surefoot.program import program
-from surefoot.readonly import heads, look
+from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import between_revisions, build
 from surefoot.runtime import interrupted_run, preconditions
 from surefoot.runtime.interrupted_run import CutOff
@@ -58,7 +58,7 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
     """
     script = alembic_api.script(settings)
     messages = {each.revision: each.doc or "" for each in build.history(script)}
-    with look(url, f"{program()} identify") as connection:
+    with read_connection(url, f"{program()} identify") as connection:
         says, found = heads(connection), read_catalogue(connection)
         begun, hidden = interrupted_run.find(connection, script, says), preconditions.hides(connection)
     unknown = tuple(head for head in says if head not in messages)

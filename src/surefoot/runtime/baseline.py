@@ -13,7 +13,7 @@ from surefoot.catalogue import packaged, reader
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import read_catalogue
-from surefoot.catalogue.scratch_schema import catalogue_of
+from surefoot.catalogue.scratch_schema import catalogue_built_by
 from surefoot.errors import RefusedError
 from surefoot.program import program
 from surefoot.runtime.error_translation import COMMITS_IN_PARTS
@@ -37,7 +37,7 @@ def catalogue(connection: Connection, script: ScriptDirectory, revision: str) ->
         with Operations.context(MigrationContext.configure(scratch)):
             module.upgrade()
 
-    return catalogue_of(connection, build)
+    return catalogue_built_by(connection, build)
 
 
 def refuse_another(connection: Connection, script: ScriptDirectory, revision: str, *, forced: bool) -> None:
@@ -79,7 +79,7 @@ def refuse_unlike(connection: Connection, script: ScriptDirectory, revision: str
     text = packaged.read(Path(script.dir), history).get(revision)
     if text is None:
         return
-    lacking = compare(reader.read(text), read_catalogue(connection)).lacking
+    lacking = compare(reader.catalogue_from_text(text), read_catalogue(connection)).lacking
     if not lacking:
         return
     lines = "\n  ".join(str(deviation) for deviation in lacking[:SHOWN])

@@ -10,7 +10,7 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from surefoot.catalogue import revision_names
-from surefoot.catalogue.revision_names import HANGING, Name, Names
+from surefoot.catalogue.revision_names import TABLE_SCOPED, Name, Names
 from surefoot.errors import RefusedError
 from surefoot.program import program
 from surefoot.runtime.migration_plan import Step
@@ -71,7 +71,7 @@ def find(
     behind = list(script.iterate_revisions(tuple(heads), "base", inclusive=True))[::-1] if heads else []
     if known is None:
         known = revision_names.read(folder(script), [*behind, *pending])
-    ours = revision_names.present(known[each.revision] for each in behind if each.revision in known)
+    ours = revision_names.names_after(known[each.revision] for each in behind if each.revision in known)
     wanted = _wanted(pending, known, ours)
     found = list(taken(connection, wanted))
     if not found:
@@ -131,7 +131,7 @@ def _wanted(pending: Sequence[Script], known: Mapping[str, Names], ours: frozens
     tables = {name.name for name in ours if name.kind.endswith("table")}
     for each in pending:
         for name in known[each.revision].made if each.revision in known else ():
-            if name not in ours and (name.kind not in HANGING or name.on in tables):
+            if name not in ours and (name.kind not in TABLE_SCOPED or name.on in tables):
                 wanted.setdefault(name, each.revision)
     return wanted
 

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from surefoot.catalogue import revision_names
 from surefoot.catalogue.reader import read_catalogue
-from surefoot.catalogue.revision_names import ALIKE, Name
+from surefoot.catalogue.revision_names import REPLACEABLE, Name
 from surefoot.runtime import created_objects, journal
 from surefoot.runtime.taken_names import Found
 
@@ -34,14 +34,14 @@ class Judge:
         self._connection = connection
         self._marks = created_objects.marks(connection)
         schema = connection.execute(sa.text("select current_schema()")).scalar_one()
-        self._there = {name: name.digest for name in revision_names.of(read_catalogue(connection, schema))}
+        self._there = {name: name.digest for name in revision_names.names_in(read_catalogue(connection, schema))}
 
     def ours(self, row: Found, revision: str, name: Name) -> bool:
         """Whether the revision has made it already, or it says the same as what the revision makes."""
         if name.kind == "index" and row.unfinished_on == name.on:
             return True  # left of a build that was cut off: it is of no use to anybody, and the revision clears it
         same = name.digest != "" and self._there.get(name) == name.digest
-        if same and (name.kind in ALIKE or cut_off(self._connection, revision)):
+        if same and (name.kind in REPLACEABLE or cut_off(self._connection, revision)):
             return True
         noted = {(mark.kind, mark.name, mark.relation) for mark in self._marks
                  if mark.revision == revision and mark.direction == "upgrade"}  # fmt: skip
@@ -56,7 +56,7 @@ def left_behind(connection: Connection, revision: Script, table: str, column: st
     if wanted not in made_by_it or not cut_off(connection, revision.revision):
         return False
     schema = connection.execute(sa.text("select current_schema()")).scalar_one()
-    there = {name: name.digest for name in revision_names.of(read_catalogue(connection, schema))}
+    there = {name: name.digest for name in revision_names.names_in(read_catalogue(connection, schema))}
     return there.get(wanted) == made_by_it[wanted]
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from surefoot import database, private_members
 from surefoot.catalogue import packaged
 from surefoot.catalogue.compare import compare
-from surefoot.catalogue.reader import BOOKKEEPING, read, read_catalogue
+from surefoot.catalogue.reader import BOOKKEEPING, catalogue_from_text, read_catalogue
 from surefoot.errors import RefusedError, UsageError
 from surefoot.program import guide, program
 from surefoot.runtime import error_translation, interrupted_run, journal, name_conflicts
@@ -114,7 +114,9 @@ def half_way_down(connection: Connection, script: ScriptDirectory, heads: tuple[
         expected = packaged.read(Path(script.dir), history).get(head)
         if expected is None and last.outcome == journal.FAILED and not journal.kept(last.note):
             continue
-        found = compare(read(expected), read_catalogue(connection)).lines() if expected is not None else ()
+        found = (
+            compare(catalogue_from_text(expected), read_catalogue(connection)).lines() if expected is not None else ()
+        )
         if expected is not None and not found:
             continue
         begun = interrupted_run.Chain(script, heads).cut_off(head, "downgrade", error=last.error)
@@ -206,13 +208,13 @@ def hides(connection: Connection) -> RefusedError | None:
 
 def hidden_rows(connection: Connection, where: str = OURS) -> None:
     """Refuse to work as a role from which row security hides rows: it would end half-way, at the first such table."""
-    tables = connection.execute(sa.text(f"{permission_denied.HIDDEN} and {where} order by 1")).all()
+    tables = connection.execute(sa.text(f"{permission_denied.TABLES_HIDING_ROWS} and {where} order by 1")).all()
     if tables:
         shown = ", ".join(table.name for table in tables)
         raise RefusedError(
             f"Row security hides rows of {shown} from the role {tables[0].role!r}, and what cannot see every row must "
             "not go on. Nothing was changed.",
-            permission_denied.remedy(tables, tables[0].role),
+            permission_denied.hidden_rows_remedy(tables, tables[0].role),
         )
 
 

@@ -10,7 +10,7 @@ from psycopg import sql
 from sqlalchemy.engine import Connection, Row
 
 from surefoot.catalogue.reader import BOOKKEEPING
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.errors import UsageError
 from surefoot.program import variable
 from surefoot.runtime import privilege_queries as ask
@@ -208,7 +208,7 @@ def _lacks(connection: Connection, right: Right, row: Row[Any]) -> bool:
 
 
 def _grant(connection: Connection, what: str, on: str, to: sql.Composable) -> None:
-    as_it_is(connection, sql.SQL("grant {} on {} to {}").format(sql.SQL(what), sql.SQL(on), to))
+    execute_verbatim(connection, sql.SQL("grant {} on {} to {}").format(sql.SQL(what), sql.SQL(on), to))
 
 
 def _at_the_door(connection: Connection, right: Right) -> None:

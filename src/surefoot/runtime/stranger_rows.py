@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 
 SIZE = sql.SQL("""
     select pg_relation_size(oid) as bytes, reltuples::bigint as estimate from pg_class where oid = {}::regclass
@@ -24,11 +24,11 @@ def amount(connection: Connection, table: str, column: str | None = None) -> str
     word = "rows" if column is None else "values"
     try:
         with nullcontext() if _autocommit(connection) else connection.begin_nested():
-            size = as_it_is(connection, SIZE.format(relation.as_string())).one()
+            size = execute_verbatim(connection, SIZE.format(relation.as_string())).one()
             if size.bytes > COUNTED:
                 return f"about {size.estimate:,} {word}"
             what = sql.SQL("*") if column is None else sql.Identifier(column)
-            count = as_it_is(connection, COUNT.format(what, relation)).scalar_one()
+            count = execute_verbatim(connection, COUNT.format(what, relation)).scalar_one()
     except sa.exc.DBAPIError:
         return f"{word} not counted"
     return f"{count:,} {word if count != 1 else word.removesuffix('s')}"

@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 
 from surefoot.errors import UsageError
 
-OURS = frozenset({"PGOPTIONS", "PGCLIENTENCODING", "PGAPPNAME"})
+NEVER_INHERITED = frozenset({"PGOPTIONS", "PGCLIENTENCODING", "PGAPPNAME"})
 """Variables that only a URL may set: our own connections say these themselves, whatever the environment has."""
 
 
@@ -20,7 +20,7 @@ def parameters(url: URL) -> dict[str, str]:
     return {name: str(value) for name, value in given.items()}
 
 
-def url(url: URL) -> str:
+def connection_uri(url: URL) -> str:
     """The URL, password included, as psql, pg_dump and every other libpq program take it.
 
     SQLAlchemy's own spelling leaves spaces as they are and writes those of the query as +: libpq takes neither.
@@ -35,30 +35,30 @@ def url(url: URL) -> str:
     return f"postgresql://{login}{'@' if login else ''}{place}/{database}{'?' if query else ''}{query}"
 
 
-def environment(of: URL) -> dict[str, str]:
+def process_environment(of: URL) -> dict[str, str]:
     """The process environment for a program that is to connect as we do: nothing stands in an argument list.
 
     What the URL says stands in PGHOST, PGPASSWORD and so on; what it leaves open is what libpq's variables say, as it
     is for our own connections. A service is read here, for in a program it would win over those variables.
     """
     if "service" in of.query or os.environ.get("PGSERVICE"):
-        of = with_service(of)
+        of = resolve_service(of)
     variables = {
         option.keyword.decode(): option.envvar.decode()
         for option in psycopg.pq.Conninfo.get_defaults()
         if option.envvar
     }
-    kept = set(variables.values()) - OURS - {"PGSERVICE", "PGSERVICEFILE"}
+    kept = set(variables.values()) - NEVER_INHERITED - {"PGSERVICE", "PGSERVICEFILE"}
     chosen = {name: value for name, value in os.environ.items() if not name.startswith("PG") or name in kept}
-    for keyword, value in psycopg.conninfo.conninfo_to_dict(url(of)).items():
+    for keyword, value in psycopg.conninfo.conninfo_to_dict(connection_uri(of)).items():
         if keyword in variables and value is not None:
             chosen[variables[keyword]] = str(value)
     return chosen
 
 
-def setting(of: URL, keyword: str) -> str:
+def effective_setting(of: URL, keyword: str) -> str:
     """What a connection to the URL has for that keyword of libpq: by the URL, else by the environment; or nothing."""
-    given = psycopg.conninfo.conninfo_to_dict(url(of)).get(keyword)
+    given = psycopg.conninfo.conninfo_to_dict(connection_uri(of)).get(keyword)
     if given:
         return str(given)
     defaults = {option.keyword.decode(): option for option in psycopg.pq.Conninfo.get_defaults()}
@@ -66,13 +66,13 @@ def setting(of: URL, keyword: str) -> str:
     return found.val.decode() if found is not None and found.val else ""
 
 
-def with_service(of: URL) -> URL:
+def resolve_service(of: URL) -> URL:
     """The URL with all that its service, or that of PGSERVICE, says beside it.
 
     libpq reads the service itself, at the beginning of a connection that goes no further. Raises UsageError where there
     is no such service.
     """
-    begun = psycopg.pq.PGconn.connect_start(url(of).encode())
+    begun = psycopg.pq.PGconn.connect_start(connection_uri(of).encode())
     try:
         known = {
             each.keyword.decode(): each.val.decode()
@@ -109,4 +109,4 @@ def with_service(of: URL) -> URL:
 def _of_the_environment(option: psycopg.pq.misc.ConninfoOption) -> bool:
     """Whether a value is what a variable says that only a URL, or a service, may set; libpq does not tell the two."""
     name = option.envvar.decode() if option.envvar else ""
-    return name in OURS and option.val is not None and os.environ.get(name) == option.val.decode()
+    return name in NEVER_INHERITED and option.val is not None and os.environ.get(name) == option.val.decode()

@@ -15,9 +15,9 @@ from psycopg import sql
 from surefoot.errors import FailedError
 from surefoot.program import program
 
-HIDES_ROWS = frozenset({"check_enable_rls", "ExecWithCheckOptions"})
+ROW_SECURITY_FUNCTIONS = frozenset({"check_enable_rls", "ExecWithCheckOptions"})
 """Functions of the server that refuse because of row security, whatever the language of their message."""
-HIDDEN = """
+TABLES_HIDING_ROWS = """
     select c.oid::regclass::text as name,
            pg_get_userbyid(c.relowner)::text as owner,
            pg_has_role(c.relowner, 'USAGE') as own,
@@ -30,8 +30,8 @@ HIDDEN = """
        and row_security_active(c.oid)
 """
 """Tables of which this role would not see every row; a superuser, BYPASSRLS or the owner of one not forced does."""
-NAMED = f"{HIDDEN} and c.relname = :name order by pg_table_is_visible(c.oid) desc limit 1"
-OWNER = """
+TABLE_HIDING_ROWS = f"{TABLES_HIDING_ROWS} and c.relname = :name order by pg_table_is_visible(c.oid) desc limit 1"
+OWNER_BY_NAME = """
     select pg_get_userbyid(thing.owner)::text as owner
       from (
           select relowner, relname, pg_table_is_visible(oid) from pg_class
@@ -46,14 +46,14 @@ OWNER = """
      order by visible desc
      limit 1
 """
-THING = re.compile(r'(?:permission denied for|must be owner of) ([a-z ]+?) "?([^"]+)"?$')
-QUOTED = re.compile(r'["“”„«»「]\s*([^"“”„«»「」]+?)\s*["“”«»」]')
+ENGLISH_OBJECT = re.compile(r'(?:permission denied for|must be owner of) ([a-z ]+?) "?([^"]+)"?$')
+QUOTED_NAME = re.compile(r'["“”„«»「]\s*([^"“”„«»「」]+?)\s*["“”«»」]')
 _KINDS = r"(unlogged |temporary |materialized |or replace )?(table|view|sequence|type|domain|function|procedure|schema)"
-OF_OWNERS = re.compile(
+OWNER_STATEMENT = re.compile(
     rf"\s*((alter|drop|comment on) {_KINDS}|create (unique )?index|create (trigger|policy|rule)|reindex)\b",
     re.IGNORECASE,
 )
-OF_A_PLACE = re.compile(rf"\s*create {_KINDS}\b", re.IGNORECASE)
+CREATE_STATEMENT = re.compile(rf"\s*create {_KINDS}\b", re.IGNORECASE)
 MAKES = re.compile(r"\s*(create|alter)\b", re.IGNORECASE)
 READS = re.compile(r"\s*(select|copy|lock|table|declare)\b", re.IGNORECASE)
 RIGHTS = {
@@ -66,24 +66,26 @@ RIGHTS = {
     "tablespace": "create on tablespace",
 }
 
-Ask = Callable[[str, str | None], "sa.Row[Any] | None"]
+AskServer = Callable[[str, str | None], "sa.Row[Any] | None"]
 """Answers a query about the thing `:name` with a row, or None: the fault is told all the same."""
 
 
-def denied(fault: sa.exc.DBAPIError, role: str | None, where: str, ask: Ask) -> FailedError:
+def explain_denied(fault: sa.exc.DBAPIError, role: str | None, where: str, ask: AskServer) -> FailedError:
     """What the refusal of `fault` means to `role`, and who can help; `where` is the database in words."""
     diagnosis = getattr(fault.orig, "diag", None)
     said = (getattr(diagnosis, "message_primary", None) or str(fault.orig).partition("\n")[0]).rstrip(".")
-    if getattr(diagnosis, "source_function", None) in HIDES_ROWS:
+    if getattr(diagnosis, "source_function", None) in ROW_SECURITY_FUNCTIONS:
         return _hidden(said, role, where, ask)
     if getattr(diagnosis, "message_detail", None):
         said = f"{said} ({diagnosis.message_detail.rstrip('.')})"  # type: ignore[union-attr]  # what was just asked
-    found = THING.search(said)
+    found = ENGLISH_OBJECT.search(said)
     kind, name = (found[1], found[2]) if found else (None, None)
-    return _Denied(role, where, said, fault.statement or "", getattr(ask(OWNER, name), "owner", None)).of(kind, name)
+    return _Denied(role, where, said, fault.statement or "", getattr(ask(OWNER_BY_NAME, name), "owner", None)).of(
+        kind, name
+    )
 
 
-def remedy(tables: Sequence[Any], role: str | None) -> str:
+def hidden_rows_remedy(tables: Sequence[Any], role: str | None) -> str:
     """How a migration comes to see every row of `tables`, which are rows of `HIDDEN`."""
     bypass = f"let a superuser run: alter role {_quoted(role)} bypassrls;"
     if not all(table.own for table in tables):
@@ -114,7 +116,7 @@ class _Denied:
     def of(self, kind: str | None, name: str | None) -> FailedError:
         """The refusal of something of that kind and name; None where the sentence could not be read."""
         makes = MAKES.match(self.statement)
-        if self.said.startswith("must be owner") or (kind is None and OF_OWNERS.match(self.statement)):
+        if self.said.startswith("must be owner") or (kind is None and OWNER_STATEMENT.match(self.statement)):
             return FailedError(
                 f"Only the owner may do this in {self.where}, and the role {self.role!r} is not: {self.said}.",
                 f"Connect as {f'the owner, {self.owner}' if self.owner else 'the owner of what it names'}.",
@@ -122,7 +124,7 @@ class _Denied:
         if (
             kind == "database"
             or (kind == "schema" and not READS.match(self.statement))
-            or (kind is None and OF_A_PLACE.match(self.statement))
+            or (kind is None and CREATE_STATEMENT.match(self.statement))
         ):
             place = f"{kind or 'schema'} {name or 'public'}"
             return FailedError(
@@ -151,12 +153,12 @@ class _Denied:
         )
 
 
-def _hidden(said: str, role: str | None, where: str, ask: Ask) -> FailedError:
-    quoted = QUOTED.search(said)
+def _hidden(said: str, role: str | None, where: str, ask: AskServer) -> FailedError:
+    quoted = QUOTED_NAME.search(said)
     name = quoted[1] if quoted else None
-    row = ask(NAMED, name)
+    row = ask(TABLE_HIDING_ROWS, name)
     if row is not None:
-        name, whom, way = row.name, f"the role {row.role!r}", remedy([row], row.role)
+        name, whom, way = row.name, f"the role {row.role!r}", hidden_rows_remedy([row], row.role)
     else:
         whom = f"the role {role!r}, or from the owner of a view or function that reads it here"
         way = (

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from surefoot import database as ours
 from surefoot.catalogue.compare import compare
+from surefoot.servers import libpq
 from tests.ourschool.existing.rows import Size, checksums
 from tests.ourschool.history.arrivals import TWELVE, Arrivals
 from tests.ourschool.history.schools import (
@@ -144,7 +144,7 @@ def test_a_dump_restores_to_an_equal_database(database: Database, revision: str)
     with fresh(database.server) as copy:
         # `pg_dump "$DATABASE_URL" | psql "$DATABASE_URL"`, with a URL that libpq understands
         dump = subprocess.run(
-            [str(database.server.bin / "pg_dump"), ours.libpq_url(database.url)], capture_output=True, check=True,
+            [str(database.server.bin / "pg_dump"), libpq.connection_uri(database.url)], capture_output=True, check=True,
             env={name: value for name, value in os.environ.items() if not name.startswith("PG")},
         )  # fmt: skip
         copy.psql(stdin=dump.stdout.decode())

@@ -18,7 +18,7 @@ from surefoot.author.lint.linted_history import lint
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import read_catalogue
-from surefoot.catalogue.scratch_schema import built_from_models, catalogue_of
+from surefoot.catalogue.scratch_schema import built_from_models, catalogue_built_by
 from tests.ourschool.existing.catalogue import BOOKKEEPING
 from tests.support.databases import ROOT, Database
 from tests.surefoot.autogenerate.cases import DDL, Case, add
@@ -151,7 +151,7 @@ class Author:
         with self.database.engine().connect() as connection:
             if stage not in self._expected:
                 models = changed(self.case, stage)
-                self._expected[stage] = catalogue_of(connection, built_from_models(models))
+                self._expected[stage] = catalogue_built_by(connection, built_from_models(models))
             return compare(self._expected[stage], read_catalogue(connection)).lines()
 
     def lint(self) -> tuple[str, ...]:

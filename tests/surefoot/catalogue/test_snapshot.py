@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Grant, Owner
 from surefoot.catalogue.reader import read_catalogue
-from surefoot.database import libpq_environment
+from surefoot.servers import libpq
 from tests.support.databases import Database, fresh
 from tests.surefoot.catalogue.school import AWKWARD, SCHOOL, build, run
 
@@ -50,7 +50,7 @@ def test_a_database_restored_from_its_dump_is_equal(database: Database, script: 
         build(connection, "public", script)
     dump = subprocess.run(
         [database.server.bin / "pg_dump"],
-        env=libpq_environment(database.url),
+        env=libpq.process_environment(database.url),
         capture_output=True,
         text=True,
         check=True,

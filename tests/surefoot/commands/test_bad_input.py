@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from surefoot.database import libpq_url
+from surefoot.servers import libpq
 from tests.support.databases import Database, fresh
 from tests.support.servers import running
 from tests.surefoot.commands.catalogues import leftovers
@@ -106,7 +106,7 @@ def test_a_server_that_has_no_connection_free() -> None:
         database.execute(f"create role pupil login password '{SECRET}'", "grant create on schema public to pupil")
         url = small.over_tcp("pupil", SECRET, str(database.url.database))
         env = {"DATABASE_URL": url.render_as_string(hide_password=False)}
-        taken = [psycopg.connect(libpq_url(url)) for _ in range(5)]
+        taken = [psycopg.connect(libpq.connection_uri(url)) for _ in range(5)]
         expected = (
             f"127.0.0.1:{small.port} has no connection free.\n"
             "→ Try again when others have left, or raise max_connections; a migration needs two connections."

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from surefoot import database as ours
+from surefoot.servers import libpq
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server, programs
 
@@ -60,6 +60,6 @@ def _program(database: Database, major: int, name: str, *arguments: str) -> None
     assert folder is not None
     done = subprocess.run(
         [str(folder / name), *arguments],
-        env=ours.libpq_environment(database.url), capture_output=True, text=True, check=False,
+        env=libpq.process_environment(database.url), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{name} {major}: {done.stderr}"

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from surefoot.errors import SurefootError
-from surefoot.readonly import look
-from surefoot.servers.permission_denied import denied
+from surefoot.readonly import read_connection
+from surefoot.servers.permission_denied import explain_denied
 from tests.support.databases import Database
 from tests.support.typed import ourschool
 from tests.surefoot.commands.complaints import complaint
@@ -54,7 +54,7 @@ def nobody(scratch: Database) -> Iterator[Role]:
 def test_each_refusal_has_its_remedy(nobody: Role, statement: str, said: str, remedy: str) -> None:
     with (
         pytest.raises(SurefootError) as refused,
-        look(nobody.here.url, "test") as connection,
+        read_connection(nobody.here.url, "test") as connection,
     ):
         connection.exec_driver_sql(statement)
     assert said in refused.value.message
@@ -83,7 +83,7 @@ GERMAN = {
 @pytest.mark.parametrize(("statement", "said", "remedy"), GERMAN.values(), ids=GERMAN)
 def test_a_server_that_speaks_another_language(statement: str, said: str, remedy: str) -> None:
     orig = psycopg.errors.InsufficientPrivilege("keine Berechtigung für Tabelle marks")
-    explained = denied(sa.exc.DBAPIError(statement, None, orig), "school", "school at db:5432", lambda *_: None)
+    explained = explain_denied(sa.exc.DBAPIError(statement, None, orig), "school", "school at db:5432", lambda *_: None)
     assert said in explained.message
     assert "keine Berechtigung" in explained.message
     assert remedy in explained.remedy

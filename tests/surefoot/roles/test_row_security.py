@@ -12,7 +12,7 @@ from psycopg import sql
 
 from surefoot import database as ours
 from surefoot.errors import FailedError, RefusedError
-from surefoot.readonly import look
+from surefoot.readonly import read_connection
 from surefoot.runtime import preconditions
 from tests.ourschool.history.schools import make_existing
 from tests.support.databases import Database
@@ -152,7 +152,10 @@ def test_from_whom_nothing_is_hidden_is_not_refused(
 ) -> None:
     assert pupils.value("select count(*) from pupils") == ROWS
     hide(scratch, "pupils", SEEN, HIDE)
-    with role(scratch, attributes.format(owner=owner.name)) as other, look(other.here.url, "test") as connection:
+    with (
+        role(scratch, attributes.format(owner=owner.name)) as other,
+        read_connection(other.here.url, "test") as connection,
+    ):
         preconditions.hidden_rows(connection)
 
 

@@ -89,10 +89,10 @@ def test_a_program_tells_whether_it_has_tls() -> None:
     for name in ("psql", "pg_dump", "pg_restore"):
         carried = programs(18)
         assert carried is not None
-        assert not client_programs.speaks_tls(carried / name)
+        assert not client_programs.supports_tls(carried / name)
         for found in PACKAGED.glob(f"*/bin/{name}"):
-            assert client_programs.speaks_tls(found)
-    assert not client_programs.speaks_tls(Path("/nonexistent/psql"))
+            assert client_programs.supports_tls(found)
+    assert not client_programs.supports_tls(Path("/nonexistent/psql"))
 
 
 @needs_tls
@@ -204,10 +204,10 @@ def test_the_certificate_is_verified_as_the_environment_says(tls: Tls, tmp_path:
     env = dict(os.environ)
     try:
         os.environ.update(right)
-        given = libpq.environment(tls.url())
+        given = libpq.process_environment(tls.url())
         assert {name: given[name] for name in right} == right
         os.environ["PGSSLROOTCERT"] = str(tls.authority.with_name("server.crt"))
-        wrong = libpq.environment(tls.url())
+        wrong = libpq.process_environment(tls.url())
     finally:
         os.environ.clear()
         os.environ.update(env)

@@ -20,8 +20,8 @@ START = """
 import sys
 from pathlib import Path
 from surefoot.servers import embedded
-from surefoot.database import libpq_url
-print(libpq_url(embedded.start(Path(sys.argv[1]))), flush=True)
+from surefoot.servers import libpq
+print(libpq.connection_uri(embedded.start(Path(sys.argv[1]))), flush=True)
 sys.stdin.readline()
 """
 """Starts or joins the server, says where it is, and stays until its standard input ends."""

@@ -135,7 +135,7 @@ class Scratch:
         with self._engine.connect() as connection:
             tables = connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING)}).scalars().all()
             counts = {
-                table: database.as_it_is(connection, f"select count(*) from {table}").scalar_one()  # noqa: S608  # quoted by format()
+                table: database.execute_verbatim(connection, f"select count(*) from {table}").scalar_one()  # noqa: S608  # quoted by format()
                 for table in tables
             }
             return Outcome(read_catalogue(connection), counts)

@@ -161,7 +161,7 @@ def elsewhere(url: URL) -> None:
     """Give a database of a proof another time zone than UTC: a conversion that trusts the session's would show."""
     with connected(url) as connection:
         zone = sql.SQL("alter database {} set timezone = {}").format(sql.Identifier(str(url.database)), ZONE)
-        database.as_it_is(connection, zone)
+        database.execute_verbatim(connection, zone)
         connection.commit()
 
 

@@ -181,4 +181,4 @@ class _Row:
 def count(connection: Connection, table: str) -> int:
     """How many rows the table has."""
     query = sql.SQL("select count(*) from {}").format(sql.Identifier(table))
-    return int(database.as_it_is(connection, query).scalar_one())
+    return int(database.execute_verbatim(connection, query).scalar_one())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from surefoot.catalogue.reader import BOOKKEEPING, RETIRED
+from surefoot.catalogue.reader import BOOKKEEPING, RETIRED_PREFIX
 
 TABLES = sa.text("""
 select c.relname::text as table,
@@ -136,7 +136,7 @@ class Shape:
 def read(connection: Connection) -> dict[str, Shape]:
     """The tables of the current schema, those first that others point to."""
     columns: dict[str, list[Column]] = {}
-    for row in connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING), "retired": RETIRED}):
+    for row in connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING), "retired": RETIRED_PREFIX}):
         columns.setdefault(row.table, []).append(
             Column(
                 row.column, row.type, row.printed, row.array, row.not_null, row.made, row.default,

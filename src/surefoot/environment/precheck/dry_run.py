@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionS
 from surefoot.environment.precheck.operation_checks import Ahead, Enough
 from surefoot.errors import RefusedError
 from surefoot.online.executor import Steps
-from surefoot.private_members import calls_go_to, in_callers_transaction
+from surefoot.private_members import in_callers_transaction, redirect_op
 from surefoot.runtime.migration_plan import Plan
 
 log = logging.getLogger("surefoot")
@@ -58,7 +58,7 @@ def _ask(run: Callable[..., None], context: MigrationContext, options: dict[str,
         assert context.connection is not None
         asking.invoke = Ahead(steps, context.connection).invoke
         asking.get_bind = asking.get_context = asking.run_async = asking.batch_alter_table = _enough
-        stack.enter_context(calls_go_to(inner, outer))
+        stack.enter_context(redirect_op(inner, outer))
         try:
             run(**options)
         except (RefusedError, sa.exc.DBAPIError):

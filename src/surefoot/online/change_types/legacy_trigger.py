@@ -42,8 +42,8 @@ def restate(connection: Connection) -> None:
     """
     for left in reversed(range(TRIES)):
         try:
-            database.as_it_is(connection, "set local lock_timeout = '200ms'")
-            database.as_it_is(connection, RESTATED)
+            database.execute_verbatim(connection, "set local lock_timeout = '200ms'")
+            database.execute_verbatim(connection, RESTATED)
             connection.commit()
             return
         except sa.exc.DBAPIError as fault:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from surefoot.catalogue.reader import RETIRED
+from surefoot.catalogue.reader import RETIRED_PREFIX
 from surefoot.online import retired_registry
 from surefoot.online.executor import Steps
 from surefoot.online.retire import kept_definitions
@@ -13,7 +13,7 @@ from surefoot.online.retire.retire_sql_parts import CONSTRAINT, INDEX, LOCK, TRI
 from surefoot.online.retired_registry import SCHEMA, RetiredItem
 from surefoot.online.target_table import ALONE
 
-PREFIX = RETIRED
+PREFIX = RETIRED_PREFIX
 """Of every retired column's name; `schema.snapshot` and autogenerate leave out what begins like this."""
 
 

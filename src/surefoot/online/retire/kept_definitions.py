@@ -10,7 +10,7 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext
 from psycopg import sql
 
-from surefoot.catalogue.reader import DEFINITIONS
+from surefoot.catalogue.reader import KEPT_DEFINITIONS
 from surefoot.errors import RefusedError
 from surefoot.online import retired_registry
 from surefoot.online.executor import Steps
@@ -21,7 +21,7 @@ NOTED = "set_aside"
 """Key of the context's options: what kinds of things the revision that runs has set aside."""
 FOUND = f"""
     select id, retired_at
-      from {DEFINITIONS}
+      from {KEPT_DEFINITIONS}
      where what = :what
        and table_name = :table
        and column_name is not distinct from :column
@@ -30,7 +30,7 @@ FOUND = f"""
      order by id desc
      limit 1
 """  # noqa: S608  # a constant of ours
-THERE = f"select 1 where to_regclass('{DEFINITIONS}') is not null"
+THERE = f"select 1 where to_regclass('{KEPT_DEFINITIONS}') is not null"
 
 
 def note(steps: Steps, what: str) -> None:
@@ -119,7 +119,7 @@ def forget(steps: Steps, what: str, table: str, column: str | None = None) -> No
         which = _which(steps, what, table, column, direction)
         steps.run(
             retired_registry.block(
-                sql.SQL(kept_definitions_sql.FORGET).format(registry=sql.SQL(DEFINITIONS), which=which)
+                sql.SQL(kept_definitions_sql.FORGET).format(registry=sql.SQL(KEPT_DEFINITIONS), which=which)
             )
         )
 
@@ -153,7 +153,7 @@ def _keep(what: str, which: sql.Composable, *, empty: bool) -> str:
     }
     return retired_registry.block(
         sql.SQL(kept_definitions_sql.KEEP).format(
-            registry=sql.SQL(DEFINITIONS),
+            registry=sql.SQL(KEPT_DEFINITIONS),
             what=what,
             which=which,
             empty=empty,
@@ -169,7 +169,7 @@ def _make(steps: Steps, what: str, table: str, column: str | None) -> str:
     which = _which(steps, what, table, column, retired_registry.other_direction(steps))
     return retired_registry.block(
         sql.SQL(kept_definitions_sql.MAKE).format(
-            registry=sql.SQL(DEFINITIONS),
+            registry=sql.SQL(KEPT_DEFINITIONS),
             which=f" where {which.as_string()}",
             set_up=sql.SQL("".join(f"{statement};\n" for statement in retired_registry.SET_UP)),
             refused=retired_registry.REFUSED,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.online import retired_registry
 
 BEFORE_BASE = " before base"
@@ -45,7 +45,7 @@ def left_to_others(context: MigrationContext) -> Iterator[None]:
         yield
         return
     for statement in HIDE:
-        as_it_is(connection, statement)
+        execute_verbatim(connection, statement)
     yield
     for statement in SHOW:
-        as_it_is(connection, statement)
+        execute_verbatim(connection, statement)

@@ -21,7 +21,7 @@ from surefoot.operate.adopt import repair_companions, repair_file, repair_obstac
 from surefoot.operate.adopt.adopt_findings import Finding, Group
 from surefoot.operate.adopt.classify import judge
 from surefoot.program import program
-from surefoot.readonly import heads, look
+from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
 from surefoot.runtime import baseline, error_translation, interrupted_run, name_conflicts, preconditions
 from surefoot.runtime.name_conflicts import Stranger
@@ -75,7 +75,7 @@ def adopt(
     config = Config(str(settings.project.ini))
     script = ScriptDirectory.from_config(config)
     target = _revision(script, revision or _baseline(settings)).revision
-    with look(url, f"{program()} adopt") as connection:
+    with read_connection(url, f"{program()} adopt") as connection:
         before = heads(connection)
         found = read_catalogue(connection)
         _something(before, revision, found)

@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 from surefoot.catalogue import revision_names
-from surefoot.catalogue.revision_names import HANGING
+from surefoot.catalogue.revision_names import TABLE_SCOPED
 from surefoot.environment import alembic_api
 from surefoot.online import retired_registry
 from surefoot.online.executor import Steps
@@ -67,7 +67,7 @@ def _made(script: ScriptDirectory, at: tuple[str, ...]) -> set[tuple[str, str]]:
     """The names that the revisions up to `at` make, of a column with its table."""
     behind = list(script.iterate_revisions(at, "base", inclusive=True)) if at else []
     known = revision_names.read(Path(script.dir), behind)
-    return {(each.on if each.kind in HANGING else "", each.name) for one in known.values() for each in one.made}
+    return {(each.on if each.kind in TABLE_SCOPED else "", each.name) for one in known.values() for each in one.made}
 
 
 def _name(thing: RetiredItem) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.operate.adopt.adopt_findings import literal, quoted
 
 
@@ -75,7 +75,7 @@ class Rows:
     def _count(self, query: str) -> int | None:
         try:
             with self._connection.begin_nested():
-                return int(as_it_is(self._connection, query).scalar_one())
+                return int(execute_verbatim(self._connection, query).scalar_one())
         except sa.exc.DBAPIError as fault:
             if getattr(fault.orig, "sqlstate", None) == "42501":
                 raise  # it may not be asked; that is no count that is too hard

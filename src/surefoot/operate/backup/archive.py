@@ -108,7 +108,7 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
 def _program(connection: Connection, url: URL, at_least: int) -> tuple[Path, bool]:
     """pg_restore, and whether it can connect to `url` itself; else it writes what is run over our connection."""
     try:
-        return client_programs.connecting("pg_restore", at_least, connection, url), True
+        return client_programs.for_connection("pg_restore", at_least, connection, url), True
     except UsageError:
         return dump_programs.program("pg_restore", at_least), False
 

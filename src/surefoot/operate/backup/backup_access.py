@@ -46,7 +46,7 @@ def ready(url: URL) -> None:
 
 def programs(connection: Connection, url: URL) -> Path:
     """The pg_dump for the server of `connection`, when there is a pg_restore that reads what it writes as well."""
-    found = client_programs.connecting("pg_dump", server_facts.rights(connection).major, connection, url)
+    found = client_programs.for_connection("pg_dump", server_facts.rights(connection).major, connection, url)
     client_programs.program("pg_restore", client_programs.major(found))
     return found
 

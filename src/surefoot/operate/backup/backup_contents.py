@@ -118,7 +118,7 @@ def contents_of(url: URL, jobs: int, *, expected: Mapping[str, int] | None = Non
             unlimited(connection)
             unknown = [row.name for row in tables if row.unknown] if expected is not None else []
             if unknown:
-                database.as_it_is(connection, f"analyze {', '.join(unknown)}")
+                database.execute_verbatim(connection, f"analyze {', '.join(unknown)}")
             return {
                 row.name: row.came if expected and expected.get(row.name) == row.came else _count(connection, row.name)
                 for row in tables
@@ -136,7 +136,7 @@ def contents_of(url: URL, jobs: int, *, expected: Mapping[str, int] | None = Non
 
 
 def _count(connection: Connection, table: str) -> int:
-    return int(database.as_it_is(connection, f"select count(*) from {table}").scalar_one())  # noqa: S608  # quoted by %I
+    return int(database.execute_verbatim(connection, f"select count(*) from {table}").scalar_one())  # noqa: S608  # quoted by %I
 
 
 def revision(connection: Connection) -> str | None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 
 # Whatever can be dropped by itself. What an extension brought, and the inside of another thing, is not listed.
 OBJECTS = sa.text("""
@@ -109,10 +109,10 @@ def clear(connection: Connection, found: list[DatabaseObject]) -> None:
     """
     statements = [statement for each in found if each.mine for statement in _dropping(each)]
     if statements:
-        as_it_is(connection, "; ".join(statements))
+        execute_verbatim(connection, "; ".join(statements))
     for each in found:
         if each.mine and each.kind == "schema":
-            as_it_is(connection, sql.SQL(DROP_EMPTY).format(sql.Literal(each.name)))
+            execute_verbatim(connection, sql.SQL(DROP_EMPTY).format(sql.Literal(each.name)))
 
 
 DROP_EMPTY = """

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.operate.backup import server_facts
 
 # Columns that came or went with a version are read through JSON, which leaves out what is not there.
@@ -116,7 +116,7 @@ def create(connection: Connection, name: str, wanted: Properties) -> list[str]:
     lost: list[str] = []
     for kept in tries:
         try:
-            as_it_is(connection, sql.SQL("").join([plain, *(statement for statement, _ in kept)]))
+            execute_verbatim(connection, sql.SQL("").join([plain, *(statement for statement, _ in kept)]))
         except sa.exc.DBAPIError as fault:
             if getattr(fault.orig, "sqlstate", None) not in REFUSED or not kept:
                 raise

@@ -15,7 +15,7 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import scratch_database
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.errors import FailedError, RefusedError, UsageError
 from surefoot.operate.backup import database_settings, server_facts
 from surefoot.operate.backup.store import TIME
@@ -146,7 +146,7 @@ def _pulls_nothing(admin: Connection, name: str) -> None:
 
 def drop(admin: Connection, name: str) -> None:
     """Drop a database, and end who is in it."""
-    scratch_database.drop(lambda statement: as_it_is(admin, statement), admin.engine.url, name)
+    scratch_database.drop_database(lambda statement: execute_verbatim(admin, statement), admin.engine.url, name)
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from typing import IO
 import psycopg
 from sqlalchemy.engine import URL
 
-from surefoot import client_programs, database
+from surefoot import client_programs
 from surefoot.errors import FailedError, SurefootError
 from surefoot.operate.backup import backup_access
 from surefoot.operate.backup.server_facts import name_of
 from surefoot.program import program as this_program
 from surefoot.runtime.error_translation import without_password
+from surefoot.servers import libpq
 
 DENIED = re.compile(r"permission denied for (?:table|relation|sequence|schema) (\S+)")
 HIDDEN = re.compile(r"affected by row-level security policy for table (\S+)")
@@ -50,7 +51,7 @@ def start(
 
 def environment(url: URL) -> dict[str, str]:
     """What reaches the program: where and as whom to connect, nothing of it in an argument list."""
-    return database.libpq_environment(url) | {"PGAPPNAME": f"{this_program()} backup", "LC_ALL": "C"}
+    return libpq.process_environment(url) | {"PGAPPNAME": f"{this_program()} backup", "LC_ALL": "C"}
 
 
 def connection_string(url: URL) -> str:

@@ -18,7 +18,7 @@ from surefoot.operate.backup import database_settings, server_facts, table_of_co
 from surefoot.operate.backup.database_settings import Properties
 from surefoot.operate.backup.schema_build import Built, build, said
 from surefoot.program import program
-from surefoot.scratch_database import beside
+from surefoot.scratch_database import empty_database
 
 log = logging.getLogger("surefoot")
 
@@ -46,7 +46,7 @@ class Trial:
     def __init__(self, url: URL, like: Properties) -> None:
         self._stack = ExitStack()
         self._thread = ThreadPoolExecutor(max_workers=1)
-        database = beside(url, purpose="proof", options=database_settings.locale(like))
+        database = empty_database(url, purpose="proof", options=database_settings.locale(like))
         self._making: Future[URL] = self._thread.submit(self._stack.enter_context, database)
 
     def url(self) -> URL:

@@ -167,7 +167,7 @@ def run_together(admin: Connection, statements: list[sql.Composed]) -> None:
     admin.exec_driver_sql("begin")
     try:
         for statement in statements:
-            database.as_it_is(admin, statement)
+            database.execute_verbatim(admin, statement)
         admin.exec_driver_sql("commit")
     except BaseException:
         if not admin.invalidated:

@@ -9,7 +9,7 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import read_catalogue
 from surefoot.errors import SurefootError
 from surefoot.program import program
-from surefoot.readonly import heads, look
+from surefoot.readonly import heads, read_connection
 from surefoot.runtime import interrupted_run, journal
 
 PARTS = sa.text("""
@@ -41,7 +41,7 @@ def stand(connection: Connection) -> DatabaseState:
 def changed(url: URL, before: DatabaseState) -> bool:
     """Whether the database of `url` is another than it was; what cannot be looked at may be."""
     try:
-        with look(url, f"{program()} change") as connection:
+        with read_connection(url, f"{program()} change") as connection:
             return stand(connection) != before
     except SurefootError:
         return True

@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL, Connection
 from surefoot.errors import RefusedError
 from surefoot.operate.backup import backup_access
 from surefoot.program import program, variable
-from surefoot.readonly import look
+from surefoot.readonly import read_connection
 from surefoot.runtime import migrator_lock, preconditions
 from surefoot.settings import Settings
 
@@ -36,7 +36,7 @@ def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
     Raises what would stop the change: RefusedError where row security hides rows or the disk has no room for the
     backup, UsageError where no program can make it, FailedError where rows may not be read.
     """
-    with look(url, f"{program()} preflight") as connection:
+    with read_connection(url, f"{program()} preflight") as connection:
         preconditions.hidden_rows(connection, preconditions.EVERYWHERE if with_backup else preconditions.OURS)
         if with_backup:
             backup_access.programs(connection, url)

@@ -18,7 +18,7 @@ from surefoot.operate.backup import backup, backup_access
 from surefoot.operate.change import change_detection, row_counts
 from surefoot.operate.change.guarded_upgrade import Done, Say
 from surefoot.program import program
-from surefoot.readonly import heads, look
+from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
 from surefoot.runtime import error_translation, preconditions
 from surefoot.settings import Settings
@@ -50,7 +50,7 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
     RefusedError where row security hides rows.
     """
     script = alembic_api.script(settings)
-    with look(url, f"{program()} rollback") as connection:
+    with read_connection(url, f"{program()} rollback") as connection:
         at = heads(connection)
         if len(at) != 1:
             raise UsageError(
@@ -75,7 +75,7 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
 
 def roll_back(settings: Settings, url: URL, chosen: Cost, *, say: Say = lambda _: None) -> Done:
     """Back up, then go down to the target. Raises what the backup and a migration raise, with the way to restore."""
-    with look(url, f"{program()} rollback") as connection:
+    with read_connection(url, f"{program()} rollback") as connection:
         before, stood = row_counts.count(connection), change_detection.stand(connection)
     made = backup(settings, url, say=say)
     started = time.perf_counter()
@@ -88,7 +88,7 @@ def roll_back(settings: Settings, url: URL, chosen: Cost, *, say: Say = lambda _
             fault.remedy = f"{fault.remedy} To go back to where it was: python -m {program()} restore {made.name}"
         raise
     seconds = time.perf_counter() - started
-    with look(url, f"{program()} rollback") as connection:
+    with read_connection(url, f"{program()} rollback") as connection:
         after = row_counts.count(connection)
     return Done(chosen.target, seconds, made, before, after)
 

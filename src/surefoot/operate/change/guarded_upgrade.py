@@ -23,7 +23,7 @@ from surefoot.operate.rehearse import saved_reports
 from surefoot.operate.status import journal_report
 from surefoot.operate.status.revision_list import Pending, line, pending
 from surefoot.program import program
-from surefoot.readonly import heads, look
+from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
 from surefoot.runtime import error_translation, interrupted_run, ownership, preconditions, privileges
 from surefoot.runtime.interrupted_run import CutOff
@@ -66,7 +66,7 @@ def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: boo
     """
     script = alembic_api.script(settings)
     revision, wanted = reach(script, target)
-    with look(url, f"{program()} upgrade") as connection:
+    with read_connection(url, f"{program()} upgrade") as connection:
         at, took = heads(connection), journal_report.took(connection)
         steps = preconditions.steps_to(script, at, target, upward=True)
         preconditions.before_a_run(preconditions.Asked(connection, script, at, steps, upward=True))
@@ -119,7 +119,7 @@ def upgrade(settings: Settings, url: URL, chosen: Plan, *, with_backup: bool = T
     Raises what the backup raises (nothing was changed then), what a migration raises, with the way to restore in its
     remedy, and AttentionError where the upgrade ran but the database is not what it should be.
     """
-    with look(url, f"{program()} upgrade") as connection:
+    with read_connection(url, f"{program()} upgrade") as connection:
         before, drifted = row_counts.count(connection), set(_drift(settings, url, chosen.at))
         if with_backup:
             legacy_trigger.restate(connection)  # of what was cut off before no backup could be restored
@@ -137,7 +137,7 @@ def upgrade(settings: Settings, url: URL, chosen: Plan, *, with_backup: bool = T
         raise
     seconds = time.perf_counter() - started
     say("Verifying")
-    with look(url, f"{program()} upgrade") as connection:
+    with read_connection(url, f"{program()} upgrade") as connection:
         after = row_counts.count(connection)
     wrong = [*(each for each in _drift(settings, url, (chosen.target,)) if each not in drifted)]
     wrong += row_counts.missing(before, after)
@@ -155,5 +155,5 @@ def _drift(settings: Settings, url: URL, at: tuple[str, ...]) -> list[str]:
     if len(at) != 1:
         return []
     expected = build.catalogue(settings, url, at[0])
-    with look(url, f"{program()} upgrade") as connection:
+    with read_connection(url, f"{program()} upgrade") as connection:
         return [str(each) for each in compare(expected, read_catalogue(connection)).deviations]

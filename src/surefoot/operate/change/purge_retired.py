@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.online import retired_registry
 from surefoot.online.retire import kept_definitions
 from surefoot.operate import retired_items, set_aside_schema
@@ -15,7 +15,7 @@ from surefoot.operate.backup import Backup, backup, backup_access
 from surefoot.operate.change.guarded_upgrade import Say
 from surefoot.operate.retired_items import KeptItem
 from surefoot.program import program
-from surefoot.readonly import look
+from surefoot.readonly import read_connection
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.session import backend_pid, server_settings
 from surefoot.settings import Settings
@@ -68,7 +68,7 @@ def purgeable(url: URL, older_than: dt.timedelta) -> list[KeptItem]:
     What was kept for a revision that has not run here yet is needed by it, and stays.
     """
     before = dt.datetime.now(dt.UTC) - older_than
-    with look(url, f"{program()} purge") as connection:
+    with read_connection(url, f"{program()} purge") as connection:
         chosen = [
             each
             for each in retired_items.found(connection)
@@ -105,7 +105,7 @@ def purge(
                 else:
                     again = []
                 with connection.begin():
-                    as_it_is(connection, TIDY)
+                    execute_verbatim(connection, TIDY)
     except sa.exc.DBAPIError as fault:
         raise database.explain(fault, url) from fault
     return made, again
@@ -129,16 +129,16 @@ def _delete(connection: Connection, each: KeptItem) -> None:
     thing = each.thing
     if thing is None:
         set_aside_schema.let_go(connection, each.quoted)
-        as_it_is(connection, f"drop {each.kind} if exists {each.quoted}")
+        execute_verbatim(connection, f"drop {each.kind} if exists {each.quoted}")
         return
     there = sa.text("select 1 from retired.things where id = :id for update")
     if connection.execute(there, {"id": thing.id}).first() is None:
         return
     if thing.what == "rows":
-        as_it_is(connection, f"drop table if exists {each.quoted}")
+        execute_verbatim(connection, f"drop table if exists {each.quoted}")
     elif thing.what == "object":
-        as_it_is(connection, f"drop {each.kind} if exists {each.quoted}")
+        execute_verbatim(connection, f"drop {each.kind} if exists {each.quoted}")
     else:
-        as_it_is(connection, kept_definitions.purged(thing.what, thing.id))
+        execute_verbatim(connection, kept_definitions.purged(thing.what, thing.id))
     if connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is not None:
         connection.execute(sa.text("delete from retired.things where id = :id"), {"id": thing.id})

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from surefoot.catalogue.reader import BOOKKEEPING
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 
 TABLES = sa.text("""
     select relname::text as name, format('%I.%I', relnamespace::regnamespace, relname) as quoted
@@ -58,4 +58,4 @@ def missing(before: Rows, after: Rows) -> list[str]:
 
 
 def _count(connection: Connection, quoted: str) -> int:
-    return int(as_it_is(connection, f"select count(*) from {quoted}").scalar_one())  # noqa: S608  # by format()
+    return int(execute_verbatim(connection, f"select count(*) from {quoted}").scalar_one())  # noqa: S608  # by format()

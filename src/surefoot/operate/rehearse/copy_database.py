@@ -16,8 +16,8 @@ from surefoot.operate.backup.backup_contents import contents_of
 from surefoot.operate.backup.backup_dump import Say, default_jobs
 from surefoot.operate.backup.manifest_comparison import unequal
 from surefoot.program import program
-from surefoot.readonly import look
-from surefoot.scratch_database import drop, scratch_database
+from surefoot.readonly import read_connection
+from surefoot.scratch_database import drop_database, scratch_database
 
 SPACE = 0x6F757268
 """First half of the advisory key that the one rehearsal of a database holds."""
@@ -41,7 +41,7 @@ def alone(url: URL, say: Say) -> Iterator[Connection]:
     So what is found of earlier ones was left by a killed one, and holds every pupil's record: it is dropped first.
     Raises RefusedError where another rehearsal runs.
     """
-    with look(url, f"{program()} rehearse") as first:
+    with read_connection(url, f"{program()} rehearse") as first:
         connection = first.execution_options(isolation_level="AUTOCOMMIT")
         if not connection.execute(ALONE, {"space": SPACE}).one()[0]:
             raise RefusedError(
@@ -50,7 +50,7 @@ def alone(url: URL, say: Say) -> Iterator[Connection]:
             )
         for name in connection.execute(LEFT, {"pattern": f"^ourschool_{_purpose(url)}_[0-9a-f]{{12}}$"}).scalars():
             say(f"Dropping {name}, left by a rehearsal that was killed")
-            drop(partial(database.as_it_is, connection), server_facts.at(url, name), name)
+            drop_database(partial(database.execute_verbatim, connection), server_facts.at(url, name), name)
         yield connection
 
 

@@ -31,6 +31,7 @@ from surefoot.program import program
 from surefoot.readonly import heads
 from surefoot.revision_catalogues import build
 from surefoot.runtime import interrupted_run, ownership, preconditions, privileges
+from surefoot.servers import libpq
 from surefoot.settings import Settings
 from surefoot.wording import measured
 
@@ -118,7 +119,9 @@ def _opened(settings: Settings, copy: URL, script: ScriptDirectory, say: Say) ->
     engine = database.engine_for(copy, application_name=f"{program()} rehearse", options=value_hashes.SETTINGS)
     with (
         engine.connect().execution_options(isolation_level="AUTOCOMMIT") as beside,
-        psycopg.connect(database.libpq_url(copy), autocommit=True, application_name=f"{program()} rehearse") as sampler,
+        psycopg.connect(
+            libpq.connection_uri(copy), autocommit=True, application_name=f"{program()} rehearse"
+        ) as sampler,
         alembic_api.configured(settings, copy, application_name=f"{program()} rehearsal") as config,
     ):
         say("Remembering every value")

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from surefoot.catalogue.reader import BOOKKEEPING, RETIRED
-from surefoot.database import as_it_is
+from surefoot.catalogue.reader import BOOKKEEPING, RETIRED_PREFIX
+from surefoot.database import execute_verbatim
 from surefoot.online.change_types.conversion import PREFIX
 
 SCHEMA = "ourschool_rehearsal"
@@ -167,7 +167,7 @@ def sums(connection: Connection) -> dict[str, str]:
 def _columns(connection: Connection) -> dict[str, _Columns]:
     tables: defaultdict[str, dict[str, _Typed]] = defaultdict(dict)
     for row in connection.execute(
-        COLUMNS, {"bookkeeping": list(BOOKKEEPING), "retired": RETIRED, "unfinished": PREFIX}
+        COLUMNS, {"bookkeeping": list(BOOKKEEPING), "retired": RETIRED_PREFIX, "unfinished": PREFIX}
     ):
         tables[row.table][row.column] = _Typed(row.type, row.base, row.key)
     return dict(tables)
@@ -209,4 +209,4 @@ def _compared(connection: Connection, kept: Kept, table: str, now: _Columns | No
 
 
 def _run(connection: Connection, query: sql.Composed) -> "sa.CursorResult[Any]":
-    return as_it_is(connection, query)
+    return execute_verbatim(connection, query)

@@ -20,7 +20,7 @@ from surefoot.operate.status import journal_report, recorded_backups
 from surefoot.operate.status.health import UNFINISHED, HealthFinding, ailments
 from surefoot.operate.status.revision_list import Line, Pending, line, pending
 from surefoot.program import program
-from surefoot.readonly import heads, look
+from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import between_revisions, build
 from surefoot.runtime import interrupted_run, migrator_lock, preconditions
 from surefoot.runtime.interrupted_run import CutOff
@@ -86,7 +86,7 @@ def status(settings: Settings, url: URL) -> Status:
     """
     script = alembic_api.script(settings)
     history = build.history(script)
-    with look(url, f"{program()} status", PATIENCE) as connection:
+    with read_connection(url, f"{program()} status", PATIENCE) as connection:
         server = str(connection.exec_driver_sql("show server_version").scalar_one()).partition(" ")[0]
         migrating = migrator_lock.holder(connection) or migrator_lock.holder(connection, migrator_lock.WORKER)
         at = heads(connection)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from surefoot.database import as_it_is, explain
+from surefoot.database import execute_verbatim, explain
 from surefoot.operate import retired_items, set_aside_schema
 from surefoot.operate.adopt.adopt_findings import literal, quoted
 from surefoot.program import program
@@ -97,7 +97,7 @@ def ailments(connection: Connection) -> list[HealthFinding]:
 
 
 def _indexes(connection: Connection) -> Iterator[HealthFinding]:
-    for row in as_it_is(connection, INDEXES):
+    for row in execute_verbatim(connection, INDEXES):
         yield HealthFinding(
             "invalid index",
             f"index {row.name} on {row.of} is INVALID: it slows down every write and no query uses it",
@@ -106,7 +106,7 @@ def _indexes(connection: Connection) -> Iterator[HealthFinding]:
 
 
 def _constraints(connection: Connection) -> Iterator[HealthFinding]:
-    for row in as_it_is(connection, CONSTRAINTS):
+    for row in execute_verbatim(connection, CONSTRAINTS):
         yield HealthFinding(
             "unproven constraint",
             f"constraint {row.name} on {row.of} is NOT VALID: older rows may break it",
@@ -115,7 +115,7 @@ def _constraints(connection: Connection) -> Iterator[HealthFinding]:
 
 
 def _triggers(connection: Connection) -> Iterator[HealthFinding]:
-    for row in as_it_is(connection, TRIGGERS):
+    for row in execute_verbatim(connection, TRIGGERS):
         if row.internal:
             what, which = f"nothing holds {row.names}: the triggers behind on {row.of} are disabled", "all"
         else:

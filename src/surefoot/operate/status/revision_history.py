@@ -9,7 +9,7 @@ from surefoot.operate.status import journal_report
 from surefoot.operate.status.journal_report import Ran
 from surefoot.operate.status.revision_list import line
 from surefoot.program import program
-from surefoot.readonly import heads, look
+from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
 from surefoot.settings import Settings
 
@@ -29,7 +29,7 @@ def history(settings: Settings, url: URL) -> list[Chapter]:
     """The newest revision first, then what the journal has beside the files'. Raises as `status` does."""
     script = alembic_api.script(settings)
     revisions = build.history(script)
-    with look(url, f"{program()} history") as connection:
+    with read_connection(url, f"{program()} history") as connection:
         at = heads(connection)
         rows = journal_report.rows(connection)
     known = line(script, revisions, at)

@@ -7,7 +7,7 @@ from psycopg import sql
 from ourschool.project import PROJECT
 from surefoot.operate.backup import backup, database_swap, find, restore, verify
 from surefoot.operate.backup.restore_run import RestoreOptions
-from surefoot.scratch_database import held, scratch_database
+from surefoot.scratch_database import scratch_database, temporary_database
 from surefoot.settings import Settings
 from tests.support import typed
 from tests.support.databases import Database
@@ -98,7 +98,7 @@ def test_a_scratch_database_that_subscribes_is_dropped_all_the_same(scratch: Dat
     with scratch_database(scratch.url) as made:
         subscribe(Database(scratch.server, made))
     assert scratch.value(COPIES) == 0
-    with held(scratch.url, "ourschool_left_1", "template0") as left, scratch.server.connect() as admin:
+    with temporary_database(scratch.url, "ourschool_left_1", "template0") as left, scratch.server.connect() as admin:
         subscribe(Database(scratch.server, left))
         pid = admin.execute(
             "select pid from pg_stat_activity where application_name like 'ourschool scratch ourschool_left_1'"

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.catalogue import revision_names
-from surefoot.catalogue.revision_names import HANGING, Name
+from surefoot.catalogue.revision_names import TABLE_SCOPED, Name
 from surefoot.revision_catalogues import build
 from surefoot.runtime import name_conflicts
 from tests.support.databases import ROOT, Database, fresh
@@ -25,7 +25,7 @@ PENDING = [each for each in SCRIPT.walk_revisions() if each.revision != BASELINE
 MADE = revision_names.read(ROOT / "alembic", SCRIPT.walk_revisions())
 OLD = {name.name for name in MADE[BASELINE].made if name.kind == "table"}
 WANTED = sorted({
-    name for each in PENDING for name in MADE[each.revision].made if name.kind not in HANGING or name.on in OLD
+    name for each in PENDING for name in MADE[each.revision].made if name.kind not in TABLE_SCOPED or name.on in OLD
 })  # fmt: skip
 """All that the revisions after the baseline make, but for what hangs on their own tables."""
 
