@@ -161,7 +161,7 @@ def test_a_look_at_what_others_hold_leaves_no_file_open() -> None:
         assert other.stdout.readline() == "held\n"
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always", ResourceWarning)
-            assert folder not in temporary_server._left()
+            assert folder not in temporary_server._abandoned_folders()
             gc.collect()
         other.communicate()
     shutil.rmtree(folder)

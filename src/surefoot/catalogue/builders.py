@@ -1,4 +1,4 @@
-"""From the rows of `queries.CATALOGUE` to values: hung on their relations, in order of name, in one printed form."""
+"""Builds a catalogue from the rows of `catalogue_queries.CATALOGUE`: parts sorted by name, expressions normalised."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -9,13 +9,13 @@ from surefoot.catalogue.model import Catalogue, Domain, EnumType, Function, Gran
 from surefoot.catalogue.normalise import expression, single_view
 from surefoot.catalogue.relations import Column, Constraint, Index, Policy, Relation, Trigger
 
-_Row = dict[str, Any]  # as PostgreSQL made it: the keys are the dataclass's fields, and "relation" what it hangs on
+_Row = dict[str, Any]  # the keys are the fields of the dataclass; "relation" is the table that the part belongs to
 _T = TypeVar("_T")
 
 
 def build_catalogue(parts: Mapping[str, list[_Row] | None]) -> Catalogue:
-    """The catalogue from the rows of each of `queries.PARTS`; a part without rows is None."""
-    rows = {part: found or [] for part, found in parts.items()}
+    """Return the catalogue from the rows of each of `catalogue_queries.PARTS`; a part without rows is None."""
+    rows = {part: listed or [] for part, listed in parts.items()}
     columns = _by_relation(rows["columns"], lambda row: Column(**row))
     constraints = _by_relation(rows["constraints"], _constraint)
     indexes = _by_relation(rows["indexes"], lambda row: Index(**row))
@@ -43,34 +43,34 @@ def build_catalogue(parts: Mapping[str, list[_Row] | None]) -> Catalogue:
 
 
 def _by_relation(rows: Iterable[_Row], build: Callable[[_Row], _T]) -> Mapping[str, tuple[_T, ...]]:
-    """The values of each relation, by its name; nothing for a relation without any."""
+    """Group the parts by the name of their relation; a relation without any has an empty tuple."""
     grouped: dict[str, list[_T]] = defaultdict(list)
     for row in rows:
-        grouped[row.pop("relation")].append(build(_settled(row)))
+        grouped[row.pop("relation")].append(build(_normalised(row)))
     return defaultdict(tuple, {relation: _in_order(values) for relation, values in grouped.items()})
 
 
 def _in_order(values: Iterable[_T]) -> tuple[_T, ...]:
-    """Sorted here and not by the server, whose collations differ."""
+    """Sort by name: here and not on the server, because collations differ between servers."""
     return tuple(sorted(values, key=attrgetter("name")))
 
 
-def _settled(row: _Row) -> _Row:
-    """The row with each expression in the form that survives a dump and restore."""
+def _normalised(row: _Row) -> _Row:
+    """Return the row with each expression in the form that survives a dump and restore."""
     printed = {"definition", "default", "generated"} & row.keys()
     return row | {name: expression(row[name]) for name in printed if row[name] is not None}
 
 
 def _relation(row: _Row) -> _Row:
-    """The fields of a relation of its own, without those that hang on it."""
-    settled = _settled(row)
-    if settled.pop("verbose"):
-        settled["definition"] = single_view(settled["definition"])
-    return settled | {"inherits": tuple(row["inherits"]), "options": tuple(row["options"])}
+    """Return the fields of the relation itself, without its columns, constraints and so on."""
+    fields = _normalised(row)
+    if fields.pop("verbose"):
+        fields["definition"] = single_view(fields["definition"])
+    return fields | {"inherits": tuple(row["inherits"]), "options": tuple(row["options"])}
 
 
 def _constraint(row: _Row) -> Constraint:
-    """`valid` says it already; the definition must not say it a second time."""
+    """Build a constraint without NOT VALID in its definition: the field `valid` has that."""
     return Constraint(**(row | {"definition": row["definition"].removesuffix(" NOT VALID")}))
 
 
@@ -79,7 +79,7 @@ def _enum(row: _Row) -> EnumType:
 
 
 def _domain(row: _Row) -> Domain:
-    return Domain(**(_settled(row) | {"checks": tuple(map(expression, row["checks"]))}))
+    return Domain(**(_normalised(row) | {"checks": tuple(map(expression, row["checks"]))}))
 
 
 def _sequence(row: _Row) -> Sequence:

@@ -1,4 +1,4 @@
-"""What is asked of pg_catalog about a schema: one statement, so that all of it is seen at one moment."""
+"""The query of a schema's catalogue: one statement on pg_catalog, so that everything is read in one snapshot."""
 
 from surefoot.catalogue import relation_queries
 
@@ -81,7 +81,7 @@ and not exists (
 )
 """
 
-# The first full stop of pg_get_functiondef() stands behind the function's own schema. It refuses aggregates.
+# The output of pg_get_functiondef() first names the schema of the function itself. It refuses aggregates.
 FUNCTIONS = """
 select
     quote_ident(f.proname) || '(' || oidvectortypes(f.proargtypes) || ')' as name,
@@ -176,7 +176,7 @@ PARTS = {
     "grants": GRANTS,
 }
 
-# `space` is the schema, `relation` and `type` what stands in it, without what an extension brought.
+# `space` is the schema; `relation` and `type` are the ones in it that no extension owns.
 SCOPE = """
 with space as materialized (
     select oid, nspowner, nspacl
@@ -210,5 +210,5 @@ type as materialized (
 """
 
 _LISTS = ", ".join(f"'{part}', (select json_agg(row) from ({query}) row)" for part, query in PARTS.items())  # noqa: S608
-CATALOGUE = f"{SCOPE} select cast(json_build_object({_LISTS}) as text)"  # the constants above, nothing else
-"""One row of one text: a JSON object of PARTS, each a list of rows or null. Parameters: schema, ignore."""
+CATALOGUE = f"{SCOPE} select cast(json_build_object({_LISTS}) as text)"  # only the constants above
+"""Returns one text: a JSON object with the keys of PARTS, each a list of rows or null. Parameters: schema, ignore."""

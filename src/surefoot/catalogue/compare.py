@@ -1,4 +1,4 @@
-"""`compare` lists how a catalogue deviates from the expected one: each cause once, without its consequences."""
+"""Compares two catalogues: `compare` lists each deviation once, without the deviations that follow from it."""
 
 import dataclasses
 import re
@@ -14,7 +14,7 @@ _SIMPLE = re.compile(r"[a-z_][a-z0-9_$]*")
 
 
 class _Part(Protocol):
-    """What every value of a catalogue has."""
+    """An object of a catalogue: a dataclass with a name and a summary."""
 
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
@@ -30,10 +30,10 @@ _Shaped = TypeVar("_Shaped", Constraint, Index)
 
 
 def compare(expected: Catalogue, found: Catalogue) -> Difference:
-    """Every deviation of `found` from `expected`; none exactly when the two are equal.
+    """Return every deviation of `found` from `expected`. There is none exactly when the two are equal.
 
-    What is missing or unexpected is one deviation together with all that hangs on it: a table with its columns, a
-    constraint with its index, an identity column with its sequence. A constraint or index renamed is one, too.
+    An object that is missing or unexpected is one deviation together with what belongs to it: a table with its columns,
+    a constraint with its index, an identity column with its sequence. A renamed constraint or index is one deviation.
     """
     relations = (_relation(*pair) for pair in _pairs(expected.relations, found.relations))
     return Difference(
@@ -48,7 +48,7 @@ def compare(expected: Catalogue, found: Catalogue) -> Difference:
 
 
 def _relation(expected: Relation | None, found: Relation | None) -> Iterator[Deviation]:
-    if expected == found:  # nearly always, and far quicker than to look at each part
+    if expected == found:  # true of nearly all, and much faster than comparing each part
         return
     if expected is None or found is None:
         yield from _compared(expected, found, _relation_label)
@@ -59,11 +59,11 @@ def _relation(expected: Relation | None, found: Relation | None) -> Iterator[Dev
         return
     yield from _compared(expected, found, _relation_label, skip=_PARTS)
     table = _quoted(expected.name)
-    if expected.definition == found.definition:  # of a view: its columns follow from its query
+    if expected.definition == found.definition:  # the columns of a view follow from its query
         yield from _each(
             expected.columns, found.columns, lambda column: f"column {table}.{_quoted(column.name)}", expected.name
         )
-    constraints, renamed = _named_alike(expected.constraints, found.constraints)
+    constraints, renamed = _match_renamed(expected.constraints, found.constraints)
     yield from (_rename("constraint", expected.name, *pair) for pair in renamed)
     yield from _each(expected.constraints, constraints, _on("constraint", table), expected.name)
     yield from _indexes(table, expected, found)
@@ -72,28 +72,28 @@ def _relation(expected: Relation | None, found: Relation | None) -> Iterator[Dev
 
 
 def _indexes(table: str, expected: Relation, found: Relation) -> Iterator[Deviation]:
-    """The indexes, without those behind a constraint that deviates itself."""
-    said, says = ({k.name: k.definition for k in relation.constraints} for relation in (expected, found))
-    blamed = {name for name in said.keys() | says.keys() if said.get(name) != says.get(name)}
-    told = {index.name for index in (*expected.indexes, *found.indexes) if index.constraint in blamed}
-    ours, theirs = ([i for i in relation.indexes if i.name not in told] for relation in (expected, found))
-    indexes, renamed = _named_alike(ours, theirs)
+    """Compare the indexes, except those that back a constraint which deviates itself."""
+    definitions = [{(each.name, each.definition) for each in side.constraints} for side in (expected, found)]
+    deviating = {name for name, _ in definitions[0] ^ definitions[1]}
+    reported = {index.name for index in (*expected.indexes, *found.indexes) if index.constraint in deviating}
+    ours, theirs = ([i for i in relation.indexes if i.name not in reported] for relation in (expected, found))
+    indexes, renamed = _match_renamed(ours, theirs)
     yield from (_rename("index", expected.name, *pair) for pair in renamed)
     yield from _each(ours, indexes, _on("index", table), expected.name)
 
 
 def _sequences(expected: Catalogue, found: Catalogue) -> Iterator[Deviation]:
-    """The sequences, without those that came or went with their column or with its identity."""
+    """Compare the sequences, except those whose owning column, or its identity, is reported already."""
     ours, theirs = _columns(expected), _columns(found)
 
-    def told(sequence: Sequence | None) -> bool:
+    def reported(sequence: Sequence | None) -> bool:
         if sequence is None or sequence.owner is None:
             return False
         one, other = ours.get(sequence.owner), theirs.get(sequence.owner)
         return one is None or other is None or one.identity != other.identity
 
     for pair in _pairs(expected.sequences, found.sequences):
-        if all(pair) or not any(map(told, pair)):
+        if all(pair) or not any(map(reported, pair)):
             yield from _compared(*pair, lambda sequence: f"sequence {_quoted(sequence.name)}")
 
 
@@ -103,21 +103,21 @@ def _columns(catalogue: Catalogue) -> dict[Owner, Column]:
     }
 
 
-def _named_alike(
+def _match_renamed(
     expected: Collection[_Shaped], found: Collection[_Shaped]
 ) -> tuple[list[_Shaped], list[tuple[_Shaped, _Shaped]]]:
-    """`found` with the expected names where only the name differs, and these pairs: expected, found."""
-    wanted, there = {one.name for one in expected}, {other.name for other in found}
-    lost = {one.shape: one for one in expected if one.name not in there}
-    alike, renamed = [], []
+    """Return `found` with the expected name where only the name differs, and the renamed pairs (expected, found)."""
+    expected_names, found_names = {one.name for one in expected}, {other.name for other in found}
+    missing = {one.shape: one for one in expected if one.name not in found_names}
+    matched, renamed = [], []
     for other in found:
-        one = None if other.name in wanted else lost.pop(other.shape, None)
+        one = None if other.name in expected_names else missing.pop(other.shape, None)
         if one is None:
-            alike.append(other)
+            matched.append(other)
         else:
-            alike.append(dataclasses.replace(other, name=one.name, definition=one.definition))
+            matched.append(dataclasses.replace(other, name=one.name, definition=one.definition))
             renamed.append((one, other))
-    return alike, renamed
+    return matched, renamed
 
 
 def _rename(what: str, table: str, one: _Shaped, other: _Shaped) -> Deviation:
@@ -150,7 +150,7 @@ def _compared(
     skip: Collection[str] = (),
     table: str | None = None,
 ) -> Iterator[Deviation]:
-    """One deviation for a thing that one side lacks, else one for each attribute that differs."""
+    """Yield one deviation for an object that one side lacks, else one for each attribute that differs."""
     sides = Sides(expected, found, table)
     if expected is None or found is None:
         if expected is not None:
@@ -179,5 +179,5 @@ def _relation_label(relation: Relation) -> str:
 
 
 def _quoted(name: str) -> str:
-    """`name` as SQL writes it, so that an awkward one can be told from the words around it."""
+    """Quote `name` as SQL does where it is not a plain identifier."""
     return name if _SIMPLE.fullmatch(name) else '"' + name.replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""One way in which a database differs from what was expected, as a line for a person and as data for a program."""
+"""The deviations of a database from an expected catalogue, as lines for a person and as JSON for a program."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from enum import StrEnum
 from itertools import takewhile
 
 LONGEST = 160
-"""Characters of a value that still fit a line; of a longer one the part that differs is shown."""
+"""Characters of a value that a line shows. Of a longer value the line shows the part that differs."""
 
-# Attributes whose values say by themselves what they are of.
-_PLAIN = frozenset({"definition", "nullability", "valid", "cycle"})
+# The values of these attributes need no label: "expected not null" says enough.
+_UNLABELLED = frozenset({"definition", "nullability", "valid", "cycle"})
 
 
 class Kind(StrEnum):
-    """How something deviates."""
+    """Whether an expected object is missing or different, or an object is there that was not expected."""
 
     MISSING = "missing"
     DIFFERENT = "different"
@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Sides:
-    """The thing itself as each side has it, None where that side lacks it, and the table that it hangs on."""
+    """The object as each side has it (None where that side lacks it), and the name of the table that it belongs to."""
 
     expected: object | None
     found: object | None
@@ -31,7 +31,12 @@ class Sides:
 
 @dataclass(frozen=True)
 class Deviation:
-    """One deviation. `attribute` is set where the thing is there and one of its attributes differs."""
+    """One deviation of one object.
+
+    `what` is the object's label, as in `column users.email`. `attribute` is set only where both sides have the object
+    and one attribute differs. `expected` and `found` are the values as text; for a missing or unexpected object its
+    summary.
+    """
 
     kind: Kind
     what: str
@@ -39,13 +44,13 @@ class Deviation:
     expected: str | None
     found: str | None
     sides: Sides = field(default=Sides(None, None), compare=False, repr=False)
-    """For who wants to repair it; no part of what it says."""
+    """The objects themselves, for code that writes a repair. They are neither compared nor printed."""
 
     def __str__(self) -> str:
         return " ".join(self._text().split())
 
     def as_json(self) -> dict[str, str | None]:
-        """The deviation with its values in full."""
+        """Return the deviation as a JSON object, with its values uncut."""
         return {
             "kind": self.kind.value,
             "what": self.what,
@@ -59,14 +64,14 @@ class Deviation:
             return f"{self.what}: missing (expected {_cut(self.expected or '')})"
         if self.kind is Kind.UNEXPECTED:
             return f"{self.what}: unexpected (found {_cut(self.found or '')})"
-        label = "" if self.attribute in _PLAIN else f"{self.attribute} "
-        where, expected, found = _apart(self.expected or "none", self.found or "none")
+        label = "" if self.attribute in _UNLABELLED else f"{self.attribute} "
+        where, expected, found = _first_difference(self.expected or "none", self.found or "none")
         return f"{self.what}: {where}expected {label}{expected}, found {found}"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """All deviations of one catalogue from another; true when there is any."""
+    """All deviations of one catalogue from another. It is true when there is at least one."""
 
     deviations: tuple[Deviation, ...]
 
@@ -75,42 +80,42 @@ class Difference:
 
     @property
     def lacking(self) -> tuple[Deviation, ...]:
-        """What was expected and is missing or different."""
+        """Return what was expected and is missing or different."""
         return tuple(deviation for deviation in self.deviations if deviation.kind is not Kind.UNEXPECTED)
 
     @property
     def beyond(self) -> tuple[Deviation, ...]:
-        """What is there although nothing expected it, such as an index that somebody added."""
+        """Return what is there and was not expected, such as an index that an administrator added."""
         return tuple(deviation for deviation in self.deviations if deviation.kind is Kind.UNEXPECTED)
 
     def lines(self) -> tuple[str, ...]:
-        """Each deviation as one line."""
+        """Return each deviation as one line of text."""
         return tuple(map(str, self.deviations))
 
     def as_json(self) -> list[dict[str, str | None]]:
-        """Each deviation as an object that json can write."""
+        """Return each deviation as a JSON object."""
         return [deviation.as_json() for deviation in self.deviations]
 
 
 def _cut(text: str, start: int = 0) -> str:
-    """`text` from a little before `start`, no longer than a line holds."""
+    """Return at most LONGEST characters of `text`, beginning a little before `start`."""
     start = max(0, min(start - LONGEST // 4, len(text) - LONGEST))
     end = start + LONGEST
     return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
 
 
-def _apart(expected: str, found: str) -> tuple[str, str, str]:
-    """Where two values part, and what each says there: the first line that differs of a text of several lines."""
+def _first_difference(expected: str, found: str) -> tuple[str, str, str]:
+    """Return where two values begin to differ (`line 3: `, or nothing), and the part of each that differs."""
     where = ""
     if "\n" in expected and "\n" in found:
         lines = (expected.splitlines(), found.splitlines())
-        number = _alike(*lines)
+        number = _common_length(*lines)
         where = f"line {number + 1}: "
         expected, found = (line[number].strip() if number < len(line) else "no more" for line in lines)
-    start = _alike(expected, found)
+    start = _common_length(expected, found)
     return where, _cut(expected, start), _cut(found, start)
 
 
-def _alike(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many members two texts, or two lists of lines, share before they part."""
+def _common_length(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return the length of the common beginning of two texts or lists of lines."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

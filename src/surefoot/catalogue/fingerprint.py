@@ -1,4 +1,4 @@
-"""One short text for all that a database holds beside its rows: equal for equal databases, on every server version."""
+"""Fingerprints of a whole database without its rows: equal for equal databases, on every server version."""
 
 import hashlib
 from collections.abc import Mapping
@@ -24,15 +24,16 @@ SCHEMAS = sa.text("""
 
 
 def fingerprints(connection: Connection) -> dict[str, str]:
-    """The fingerprint of each schema of a person's, Alembic's own tables included; in the caller's transaction.
+    """Return the fingerprint (SHA-256, hex) of each user schema, by name, read in the caller's transaction.
 
-    Grants are no part of it, as they are no part of what makes catalogues equal. Raises sqlalchemy.exc.DBAPIError.
+    The bookkeeping tables are included. Grants are not: catalogues are compared without them. Schemas of PostgreSQL and
+    of extensions are left out. Raises sqlalchemy.exc.DBAPIError.
     """
     names = connection.execute(SCHEMAS).scalars().all()
     return {name: read_catalogue(connection, name, ignore=frozenset()).fingerprint for name in names}
 
 
 def fingerprint(of_schemas: Mapping[str, str]) -> str:
-    """One SHA-256 for the whole database, from what `fingerprints` gave."""
+    """Return one SHA-256 (hex) for the whole database, from what `fingerprints` returned."""
     lines = "".join(f"{name}\t{of_schemas[name]}\n" for name in sorted(of_schemas))
     return hashlib.sha256(lines.encode()).hexdigest()

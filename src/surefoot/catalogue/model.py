@@ -1,4 +1,4 @@
-"""The catalogue of one PostgreSQL schema as a frozen value. Two schemas are equal when their catalogues are (`==`)."""
+"""The catalogue of one PostgreSQL schema as a frozen value: two schemas are equal when their catalogues are `==`."""
 
 import dataclasses
 import hashlib
@@ -10,7 +10,7 @@ from surefoot.catalogue.relations import Relation
 
 @dataclass(frozen=True)
 class EnumType:
-    """An enum type with its labels in order."""
+    """An enum type and its labels in sort order."""
 
     name: str
     labels: tuple[str, ...]
@@ -18,13 +18,13 @@ class EnumType:
 
     @property
     def summary(self) -> str:
-        """The labels."""
+        """Return the labels, separated by commas."""
         return ", ".join(self.labels)
 
 
 @dataclass(frozen=True)
 class Domain:
-    """A domain with its constraints."""
+    """A domain with its CHECK constraints, each printed as `name CHECK (…)`."""
 
     name: str
     type: str
@@ -36,13 +36,13 @@ class Domain:
 
     @property
     def summary(self) -> str:
-        """The domain in a few words."""
+        """Return the base type, the nullability and the checks."""
         return " ".join((self.type, self.nullability, *self.checks))
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The column that a sequence belongs to."""
+    """The column that owns a sequence (`alter sequence … owned by`)."""
 
     table: str
     column: str
@@ -53,7 +53,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class Sequence:
-    """A sequence, one behind an identity column included; where it has counted to is left out."""
+    """A sequence, including the one behind an identity column. Its current value is not part of the catalogue."""
 
     name: str
     type: str
@@ -69,14 +69,14 @@ class Sequence:
 
     @property
     def summary(self) -> str:
-        """The sequence in a few words."""
+        """Return the type, the start, the increment and the owning column."""
         owned = f", owned by {self.owner}" if self.owner else ""
         return f"{self.type} from {self.start} by {self.increment}{owned}"
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function, procedure or aggregate; `name` carries the argument types, which tell overloads apart."""
+    """A function, procedure or aggregate. `name` includes the argument types, which distinguish overloads."""
 
     name: str
     kind: str
@@ -85,13 +85,13 @@ class Function:
 
     @property
     def summary(self) -> str:
-        """The first line of the definition."""
+        """Return the first line of the definition."""
         return self.definition.partition("\n")[0]
 
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """A privilege that somebody beside the owner holds."""
+    """A privilege that a role other than the owner holds; `on` names the object, as in `table users`."""
 
     on: str
     grantee: str
@@ -101,7 +101,10 @@ class Grant:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything that one schema holds, each part in order of name. Grants are reported, never compared."""
+    """Everything that one schema holds, each part sorted by name.
+
+    Grants are reported but not compared: two databases are equal whatever their roles may do.
+    """
 
     relations: tuple[Relation, ...]
     enums: tuple[EnumType, ...]
@@ -112,12 +115,15 @@ class Catalogue:
 
     @property
     def tables(self) -> tuple[Relation, ...]:
-        """The tables, without views and composite types."""
+        """Return the ordinary, partitioned and foreign tables."""
         return tuple(relation for relation in self.relations if relation.kind.endswith("table"))
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that is compared: the same for equal catalogues, on every server version."""
+        """Return the SHA-256 (hex) of everything that is compared.
+
+        It is the same for equal catalogues on every server.
+        """
         compared = dataclasses.replace(self, grants=())
         text = json.dumps(compared, default=vars, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""One form for expressions that PostgreSQL prints in two: after a dump and restore, or in an older version."""
+"""Normalises expressions that PostgreSQL prints in two forms: after a dump and restore, or in an older version."""
 
 import re
 
@@ -9,26 +9,27 @@ _SOURCE = re.compile(rf"^ +FROM (?:ONLY )?(?:{_NAME}\.)?(?P<relation>{_NAME})(?:
 
 
 def expression(text: str) -> str:
-    """`text` with the cast of a list to text[] moved to each of its members.
+    """Return `text` with the cast of an array to text[] moved to each of its elements.
 
-    That is what `status in ('a', 'b')` on a varchar column turns into when its own printed form is read again.
+    PostgreSQL prints `status in ('a', 'b')` on a varchar column with one cast; once that output was read again, as a
+    restore does, it prints one cast for each element.
     """
-    return _LITERALS.sub(lambda found: f"ARRAY[{_LITERAL.sub(_cast_to_text, found[1])}]", text)
+    return _LITERALS.sub(lambda match: f"ARRAY[{_LITERAL.sub(_cast_to_text, match[1])}]", text)
 
 
 def single_view(text: str) -> str:
-    """The query of a view on one relation as PostgreSQL 16 and later print it, from PostgreSQL 15's form.
+    """Return the query of a view on one relation as PostgreSQL 16 and later print it, from the output of PostgreSQL 15.
 
-    Columns lose the relation's name in front of them; literals, quoted names and `relation.*` stay. Not for views with
-    subqueries, inside which every version qualifies: those differ between 15 and 16.
+    PostgreSQL 15 qualifies each column with the name of the relation. Literals, quoted names and `relation.*` stay.
+    This is not for views with subqueries, in which every version qualifies columns: those still differ.
     """
     source = _SOURCE.search(text)
     if source is None:
         return text
     name = re.escape(source["alias"] or source["relation"])
     token = re.compile(rf"""(?P<literal>'(?:[^']|'')*')|(?<![\w$."]){name}\.(?!\*)|(?P<quoted>"(?:[^"]|"")*")""")
-    return token.sub(lambda found: found["literal"] or found["quoted"] or "", text)
+    return token.sub(lambda match: match["literal"] or match["quoted"] or "", text)
 
 
-def _cast_to_text(found: re.Match[str]) -> str:
-    return f"{found[0]}::text"
+def _cast_to_text(literal: re.Match[str]) -> str:
+    return f"{literal[0]}::text"

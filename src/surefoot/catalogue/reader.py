@@ -1,4 +1,4 @@
-"""`take` reads a schema's catalogue in one statement, inside whatever transaction there is, and leaves no trace."""
+"""Reads the catalogue of a schema in one statement, inside any transaction, and leaves no trace there."""
 
 import json
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ from surefoot.catalogue.catalogue_queries import CATALOGUE
 from surefoot.catalogue.model import Catalogue
 
 KEPT_DEFINITIONS = "migration_definitions"
-"""What revisions took away while it was empty: `migrate.online.retire.definitions`."""
+"""The table of definitions of retired objects that had no rows: `surefoot.online.retire.kept_definitions`."""
 BOOKKEEPING = frozenset({"alembic_version", "migration_journal", "migration_made", KEPT_DEFINITIONS})
-"""The tables of the migrations themselves: no part of what is compared."""
+"""The tables that migrations keep for themselves. They are not compared."""
 RETIRED_PREFIX = "__retired_"
-"""How the name of a column begins that was set aside in its table: neither it nor its sequence is compared.
+"""The beginning of the name of a column that was retired within its table. It is not compared, nor is its sequence.
 
-The queries have it as a constant; nothing else may hang on such a column.
+The catalogue queries repeat it as a literal. No index or constraint may depend on such a column.
 """
 
-# What PostgreSQL prints depends on these. In search_path pg_temp comes last: a temporary table of the caller's must not
-# hide the real one of its name. jit is off because compiling the statement takes longer than running it.
+# What PostgreSQL prints depends on these settings. In search_path pg_temp comes last, so that a temporary table of the
+# caller does not hide the real one of its name. jit is off: compiling the statement takes longer than running it.
 _SETTINGS = sa.text("""
 select
     set_config('search_path', 'pg_catalog, ' || quote_ident(:schema) || ', pg_temp', true),
@@ -41,43 +41,43 @@ _CATALOGUE = sa.text(CATALOGUE)
 def read_catalogue(
     connection: sa.Connection, schema: str = "public", ignore: frozenset[str] = BOOKKEEPING
 ) -> Catalogue:
-    """The catalogue of `schema` as `connection` sees it, without the tables named in `ignore` and all that is theirs.
+    """Return the catalogue of `schema` as `connection` sees it, without the tables in `ignore` and their parts.
 
-    A schema that does not exist has an empty catalogue. Only reads, and leaves the caller's settings and transaction
-    as they were. Waits while somebody holds a table exclusively, no longer than the caller's lock_timeout.
+    A schema that does not exist has an empty catalogue. The caller's settings and transaction stay as they were. The
+    statement waits while another session holds ACCESS EXCLUSIVE on a table, at most for the caller's lock_timeout.
     Raises sqlalchemy.exc.DBAPIError.
     """
     return catalogue_from_text(read_text(connection, schema, ignore))
 
 
 def read_text(connection: sa.Connection, schema: str = "public", ignore: frozenset[str] = BOOKKEEPING) -> str:
-    """What `take` has from the server, as JSON that can be kept; `read` makes the catalogue of it."""
-    with _traceless(connection):
+    """Return the same as `read_catalogue`, as JSON text that can be stored; `catalogue_from_text` parses it."""
+    with _rolled_back(connection):
         connection.execute(_SETTINGS, {"schema": schema})
         return str(connection.execute(_CATALOGUE, {"schema": schema, "ignore": sorted(ignore)}).scalar_one())
 
 
-def catalogue_from_text(kept: str) -> Catalogue:
-    """The catalogue of what `text` returned."""
-    return build_catalogue(json.loads(kept))
+def catalogue_from_text(text: str) -> Catalogue:
+    """Return the catalogue that `read_text` returned as `text`."""
+    return build_catalogue(json.loads(text))
 
 
 @contextmanager
-def _traceless(connection: sa.Connection) -> Iterator[None]:
-    """A block within the caller's transaction, or within one of its own, that is rolled back at the end."""
+def _rolled_back(connection: sa.Connection) -> Iterator[None]:
+    """Run the block in a savepoint of the caller's transaction, or in a transaction of its own, and roll that back."""
     driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # the only driver there is; tells mypy what it is
+    assert isinstance(driver, psycopg.Connection)
     idle = driver.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-    held = connection.in_transaction() or not idle
-    alone = driver.autocommit and idle
-    connection.exec_driver_sql("begin read only" if alone else "savepoint ourschool_snapshot")
+    callers = connection.in_transaction() or not idle
+    own_transaction = driver.autocommit and idle
+    connection.exec_driver_sql("begin read only" if own_transaction else "savepoint ourschool_snapshot")
     try:
         yield
     finally:
-        if alone:
+        if own_transaction:
             connection.exec_driver_sql("rollback")
         else:
             connection.exec_driver_sql("rollback to savepoint ourschool_snapshot")
             connection.exec_driver_sql("release savepoint ourschool_snapshot")
-        if not held:
+        if not callers:
             connection.rollback()

@@ -1,11 +1,11 @@
-"""What is asked of pg_catalog about relations and what hangs on them; column names are those of the dataclasses.
+"""The catalogue queries about relations and their parts. Output columns are the fields of the dataclasses.
 
-Every query reads `relation`, the rows of pg_class that `queries.CATALOGUE` keeps. Definitions are asked for in their
-pretty form: it leaves out the schema of what the search_path finds, and the parentheses that a dump and restore move.
+Every query reads `relation`, the rows of pg_class that `catalogue_queries.SCOPE` selects. Definitions are printed in
+PostgreSQL's pretty form: it omits the schema of what search_path finds, and parentheses that a dump and restore move.
 """
 
-# `verbose` marks the views of one relation on PostgreSQL 15, which keeps two entries more, OLD and NEW, in their range
-# table, takes them for joins and therefore qualifies each of their columns.
+# `verbose` marks views of one relation on PostgreSQL 15. It keeps OLD and NEW in the range table of a view, takes the
+# view for a join and therefore qualifies each column.
 RELATIONS = """
 select
     c.relname as name,
@@ -52,7 +52,7 @@ left join pg_description d
     and d.objsubid = 0
 """
 
-# Without those that were set aside in their table: `snapshot.RETIRED`.
+# Retired columns are left out: `reader.RETIRED_PREFIX`.
 COLUMNS = """
 select
     c.relname as relation,
@@ -92,7 +92,7 @@ left join pg_description d
     and d.objsubid = a.attnum
 """
 
-# The clones of a foreign key that point at single partitions are PostgreSQL's own, and their names its version's.
+# The clones of a foreign key that reference single partitions are left out: PostgreSQL creates and names them itself.
 CONSTRAINTS = """
 select
     c.relname as relation,

@@ -1,6 +1,6 @@
-"""Tables, views and what hangs on them, as frozen values: the larger half of a catalogue.
+"""Tables, views and their columns, constraints, indexes, triggers and policies, as frozen values.
 
-Texts are PostgreSQL's own (`format_type`, `pg_get_*def`), printed without the name of the schema they stand in.
+Texts are PostgreSQL's own (`format_type`, `pg_get_*def`), without the name of the schema that is read.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Column:
-    """A column. Its physical position is left out: it differs between databases that are equal."""
+    """A column. Its position (attnum) is left out, because equal databases may differ in it."""
 
     name: str
     type: str
@@ -21,18 +21,29 @@ class Column:
 
     @property
     def nullable(self) -> bool:
-        """Whether the column accepts NULL."""
+        """Return whether the column accepts NULL."""
         return self.nullability == "null"
 
     @property
     def summary(self) -> str:
-        """The column in a few words."""
+        """Return the type and the nullability."""
         return f"{self.type} {self.nullability}"
 
 
+class _Defined:
+    """A part of a relation that messages show as its definition."""
+
+    definition: str
+
+    @property
+    def summary(self) -> str:
+        """Return the definition."""
+        return self.definition
+
+
 @dataclass(frozen=True)
-class Constraint:
-    """A primary key, unique, foreign key, check or exclusion constraint; NOT NULL stands with the column."""
+class Constraint(_Defined):
+    """A primary key, unique, foreign key, check or exclusion constraint. NOT NULL is a field of the column."""
 
     name: str
     kind: str  # as in pg_constraint.contype: p, u, f, c or x
@@ -42,69 +53,49 @@ class Constraint:
 
     @property
     def shape(self) -> str:
-        """What the constraint says, whatever its name."""
-        return self.definition
-
-    @property
-    def summary(self) -> str:
-        """The constraint as its definition."""
+        """Return the definition, which does not contain the name: two constraints of one shape differ in name only."""
         return self.definition
 
 
 @dataclass(frozen=True)
-class Index:
-    """An index; method, columns and predicate are all in the definition."""
+class Index(_Defined):
+    """An index. The definition contains its method, columns and predicate."""
 
     name: str
     definition: str
-    valid: bool  # usable by queries and kept up by writes: an interrupted concurrent build leaves it neither
-    constraint: str | None  # the constraint that it backs
+    valid: bool  # indisvalid and indisready; an interrupted CREATE INDEX CONCURRENTLY leaves an invalid index
+    constraint: str | None  # the constraint that the index backs
     comment: str | None
 
     @property
     def shape(self) -> str:
-        """The definition without the index's own name."""
+        """Return the definition without the name of the index."""
         before, _, after = self.definition.partition(self.name.replace('"', '""'))
         return before.removesuffix('"') + after.removeprefix('"')
 
-    @property
-    def summary(self) -> str:
-        """The index as its definition."""
-        return self.definition
-
 
 @dataclass(frozen=True)
-class Trigger:
-    """A trigger that a person made; those behind foreign keys are left out."""
+class Trigger(_Defined):
+    """A trigger that was created by CREATE TRIGGER, not an internal one of a foreign key."""
 
     name: str
     definition: str
     enabled: str  # "on", "off", "on replicas only" or "always"
     comment: str | None
 
-    @property
-    def summary(self) -> str:
-        """The trigger as its definition."""
-        return self.definition
-
 
 @dataclass(frozen=True)
-class Policy:
+class Policy(_Defined):
     """A row security policy."""
 
     name: str
     definition: str
     comment: str | None
 
-    @property
-    def summary(self) -> str:
-        """The policy as its definition."""
-        return self.definition
-
 
 @dataclass(frozen=True)
 class Relation:
-    """A table of any kind, a view, materialized view or composite type, with all that hangs on it."""
+    """A table of any kind, a view, materialized view or composite type, with its columns and other parts."""
 
     name: str
     kind: str
@@ -124,5 +115,5 @@ class Relation:
 
     @property
     def summary(self) -> str:
-        """The relation in a few words."""
+        """Return the number of columns, in words."""
         return f"{len(self.columns)} column{'' if len(self.columns) == 1 else 's'}"

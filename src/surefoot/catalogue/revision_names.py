@@ -1,4 +1,7 @@
-"""Names that each revision makes and removes, kept with the released revisions: what has to be free before they run."""
+"""The names of the objects that each revision creates and removes, stored in `names.jsonl` with the released revisions.
+
+A name that a pending revision creates has to be free before it runs.
+"""
 
 import hashlib
 import json
@@ -13,22 +16,22 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.relations import Relation
 
 FILE = "names.jsonl"
-"""Beside the folder of the revisions: a line for each, under the SHA-256 of its file."""
+"""The file in the script folder: one JSON object a line for each revision, with the SHA-256 of its file."""
 TABLE_SCOPED = frozenset({"column", "constraint", "trigger"})
-"""Kinds whose names are those of one table; all others are the schema's."""
+"""Kinds whose names are unique within a table; the names of all others are unique within the schema."""
 REPLACEABLE = frozenset({"function", "procedure", "index", "constraint", "trigger"})
-"""Kinds of which one that says the same may stand there already: nothing is lost where it is made again."""
+"""Kinds of which an object with the same definition may exist already: creating it again loses nothing."""
 
 
 @dataclass(frozen=True, order=True)
 class Name:
-    """The name of something that a revision makes; `on` is the table of what hangs on one, else empty."""
+    """The name of an object that a revision creates. `on` is the table of a table's part, else empty."""
 
     kind: str
     on: str
     name: str
     digest: str = field(default="", compare=False)
-    """Of its definition; of the columns of a table; of the type of a column."""
+    """A hash of the definition, of the columns of a table, or of the type of a column; empty for other kinds."""
 
     def __str__(self) -> str:
         if self.kind == "column":
@@ -38,14 +41,14 @@ class Name:
 
 @dataclass(frozen=True)
 class Names:
-    """What one revision makes that was not there before it, and what is not there any more after it."""
+    """The names that one revision creates, and those that it removes."""
 
     made: frozenset[Name]
     removed: frozenset[Name]
 
 
 def names_in(catalogue: Catalogue) -> Iterator[Name]:
-    """Every name in the catalogue."""
+    """Yield the name of every object in the catalogue."""
     for relation in catalogue.relations:
         yield from _of_relation(relation)
     for enum in catalogue.enums:
@@ -59,29 +62,33 @@ def names_in(catalogue: Catalogue) -> Iterator[Name]:
 
 
 def names_of_step(before: Iterable[Name], within: Iterable[Name], after: Iterable[Name]) -> Names:
-    """What a revision makes and removes, from the names before it, those seen while it ran, and those after it."""
-    there, now = frozenset(before), frozenset(after)
-    tables = {name.name for name in there if name.kind.endswith("table")}
-    passing = frozenset(within) - there - now
-    made = {name for name in (now - there) | passing if name.kind not in TABLE_SCOPED or name.on in tables}
-    return Names(frozenset(made), (there - now) | passing)
+    """Return what a revision creates and removes, from the names before it, during it and after it.
+
+    A name that exists only while the revision runs is both created and removed. Of the parts of a table that the
+    revision creates, none is listed: the table's own name stands for them.
+    """
+    old, new = frozenset(before), frozenset(after)
+    tables = {name.name for name in old if name.kind.endswith("table")}
+    temporary = frozenset(within) - old - new
+    made = {name for name in (new - old) | temporary if name.kind not in TABLE_SCOPED or name.on in tables}
+    return Names(frozenset(made), (old - new) | temporary)
 
 
 def names_after(steps: Iterable[Names]) -> frozenset[Name]:
-    """The names that are there after `steps`, oldest first."""
-    there: set[Name] = set()
+    """Return the names that exist after `steps`, which are in the order of history."""
+    existing: set[Name] = set()
     for each in steps:
-        there |= each.made
-        there -= each.removed
-    return frozenset(there)
+        existing |= each.made
+        existing -= each.removed
+    return frozenset(existing)
 
 
 def write(folder: Path, history: Sequence[Script], steps: Mapping[str, Names]) -> None:
-    """Write the names of every revision of `history`."""
+    """Write the names of every revision of `history` to FILE in `folder`."""
     lines = [
         json.dumps({
             "revision": each.revision,
-            "file": _sum(each),
+            "file": _file_checksum(each),
             "made": [[*_key(name), name.digest] for name in sorted(steps[each.revision].made)],
             "gone": [_key(name) for name in sorted(steps[each.revision].removed)],
         }, ensure_ascii=False)
@@ -91,12 +98,12 @@ def write(folder: Path, history: Sequence[Script], steps: Mapping[str, Names]) -
 
 
 def read(folder: Path, revisions: Iterable[Script]) -> dict[str, Names]:
-    """The names of those of `revisions` whose files are as they were when they were released."""
-    held = _held(folder / FILE)
+    """Return the names by revision, for those of `revisions` whose files are as they were when FILE was written."""
+    stored = _stored(folder / FILE)
     found = {}
     for each in revisions:
-        line = held.get(each.revision)
-        if line is not None and line["file"] == _sum(each):
+        line = stored.get(each.revision)
+        if line is not None and line["file"] == _file_checksum(each):
             found[each.revision] = Names(
                 frozenset(Name(*name) for name in line["made"]), frozenset(Name(*name) for name in line["gone"])
             )
@@ -104,7 +111,7 @@ def read(folder: Path, revisions: Iterable[Script]) -> dict[str, Names]:
 
 
 def digest(text: str) -> str:
-    """A short mark of `text`."""
+    """Return the first 16 hex digits of the SHA-256 of `text`."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -114,8 +121,7 @@ def _of_relation(relation: Relation) -> Iterator[Name]:
     yield from (Name("column", relation.name, each.name, digest(each.type)) for each in relation.columns)
     yield from (Name("index", relation.name, each.name, digest(each.definition)) for each in relation.indexes)
     for constraint in relation.constraints:
-        says = constraint.definition.removesuffix(" NOT VALID")
-        yield Name("constraint", relation.name, constraint.name, digest(says))
+        yield Name("constraint", relation.name, constraint.name, digest(constraint.definition))
     yield from (Name("trigger", relation.name, each.name, digest(each.definition)) for each in relation.triggers)
 
 
@@ -123,21 +129,21 @@ def _key(name: Name) -> list[str]:
     return [name.kind, name.on, name.name]
 
 
-def _sum(script: Script) -> str:
+def _file_checksum(script: Script) -> str:
     return hashlib.sha256(Path(script.path).read_bytes()).hexdigest()
 
 
-def _held(file: Path) -> dict[str, dict[str, str]]:
+def _stored(file: Path) -> dict[str, dict[str, str]]:
     try:
-        changed = file.stat().st_mtime_ns
+        changed_at = file.stat().st_mtime_ns
     except OSError:
         return {}
-    return _parsed(file, changed)
+    return _parsed(file, changed_at)
 
 
 @cache
-def _parsed(file: Path, changed: int) -> dict[str, dict[str, str]]:
-    del changed  # the file as it was at that time
+def _parsed(file: Path, _changed_at: int) -> dict[str, dict[str, str]]:
+    """Parse the file once for each time at which it was changed."""
     try:
         lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
         return {line["revision"]: line for line in lines}

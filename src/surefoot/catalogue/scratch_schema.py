@@ -1,4 +1,4 @@
-"""What would a database look like that was built this way? Built in a schema that is rolled back, nothing stays."""
+"""Builds a catalogue in a scratch schema that is rolled back, to compare a database with what it should be."""
 
 import uuid
 from collections.abc import Callable
@@ -11,9 +11,10 @@ from surefoot.catalogue.reader import read_catalogue
 
 
 def catalogue_built_by(connection: Connection, build: Callable[[Connection], None]) -> Catalogue:
-    """The catalogue of what `build` makes with unqualified names; no lock on, and no trace in, the real schema.
+    """Return the catalogue of what `build` creates under unqualified names.
 
-    Needs the right to create a schema. Works inside the caller's transaction too, through a savepoint.
+    The real schema is neither locked nor changed. Uses a savepoint where the caller has a transaction. The role needs
+    CREATE on the database; without it, as for every refusal of the server, this raises sqlalchemy.exc.DBAPIError.
     """
     schema = f"ourschool_scratch_{uuid.uuid4().hex[:8]}"
     outer = connection.begin_nested() if connection.in_transaction() else connection.begin()
@@ -27,5 +28,8 @@ def catalogue_built_by(connection: Connection, build: Callable[[Connection], Non
 
 
 def built_from_models(metadata: sa.MetaData) -> Callable[[Connection], None]:
-    """A builder for `catalogue_of`. The one place of the product that says create_all, and it is rolled back."""
+    """Return a `build` function for `catalogue_built_by` that creates the tables of `metadata`.
+
+    This is the only place in the package that calls create_all, and what it creates is rolled back.
+    """
     return lambda connection: metadata.create_all(connection, checkfirst=False)

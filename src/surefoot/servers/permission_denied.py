@@ -1,7 +1,7 @@
-"""What SQLSTATE 42501 is about: rows that row security hides, a thing that may not be used, a place to make none in.
+"""Explains SQLSTATE 42501: rows hidden by row security, an object without a privilege, a missing right to create.
 
-Servers speak other languages, so a fault is told apart by the server function that raised it and by what was asked
-for; only the name of the thing is read from an English sentence, and left out where there is none.
+The server's message may be in any language, so the cases are distinguished by the server function that raised the error
+and by the statement. Only the name of the object is read from an English message, and left out of another.
 """
 
 import re
@@ -16,7 +16,7 @@ from surefoot.errors import FailedError
 from surefoot.program import program
 
 ROW_SECURITY_FUNCTIONS = frozenset({"check_enable_rls", "ExecWithCheckOptions"})
-"""Functions of the server that refuse because of row security, whatever the language of their message."""
+"""Functions of the server that raise 42501 because of row security."""
 TABLES_HIDING_ROWS = """
     select c.oid::regclass::text as name,
            pg_get_userbyid(c.relowner)::text as owner,
@@ -29,10 +29,13 @@ TABLES_HIDING_ROWS = """
        and c.relrowsecurity
        and row_security_active(c.oid)
 """
-"""Tables of which this role would not see every row; a superuser, BYPASSRLS or the owner of one not forced does."""
+"""Tables of which the current role does not see every row.
+
+A superuser and a role with BYPASSRLS see all rows, and so does the owner where row security is not forced.
+"""
 TABLE_HIDING_ROWS = f"{TABLES_HIDING_ROWS} and c.relname = :name order by pg_table_is_visible(c.oid) desc limit 1"
 OWNER_BY_NAME = """
-    select pg_get_userbyid(thing.owner)::text as owner
+    select pg_get_userbyid(object.owner)::text as owner
       from (
           select relowner, relname, pg_table_is_visible(oid) from pg_class
           union all
@@ -41,8 +44,8 @@ OWNER_BY_NAME = """
           select proowner, proname, pg_function_is_visible(oid) from pg_proc
           union all
           select nspowner, nspname, true from pg_namespace
-      ) as thing (owner, name, visible)
-     where thing.name = :name
+      ) as object (owner, name, visible)
+     where object.name = :name
      order by visible desc
      limit 1
 """
@@ -54,9 +57,9 @@ OWNER_STATEMENT = re.compile(
     re.IGNORECASE,
 )
 CREATE_STATEMENT = re.compile(rf"\s*create {_KINDS}\b", re.IGNORECASE)
-MAKES = re.compile(r"\s*(create|alter)\b", re.IGNORECASE)
-READS = re.compile(r"\s*(select|copy|lock|table|declare)\b", re.IGNORECASE)
-RIGHTS = {
+CREATE_OR_ALTER = re.compile(r"\s*(create|alter)\b", re.IGNORECASE)
+READING_STATEMENT = re.compile(r"\s*(select|copy|lock|table|declare)\b", re.IGNORECASE)
+PRIVILEGES = {
     "sequence": "usage, select on sequence",
     "function": "execute on function",
     "procedure": "execute on procedure",
@@ -67,26 +70,28 @@ RIGHTS = {
 }
 
 AskServer = Callable[[str, str | None], "sa.Row[Any] | None"]
-"""Answers a query about the thing `:name` with a row, or None: the fault is told all the same."""
+"""Runs a query about the object `:name` and returns a row, or None where the server does not answer."""
 
 
 def explain_denied(fault: sa.exc.DBAPIError, role: str | None, where: str, ask: AskServer) -> FailedError:
-    """What the refusal of `fault` means to `role`, and who can help; `where` is the database in words."""
+    """Return the error for a `fault` with SQLSTATE 42501: what `role` lacks, and who can grant it.
+
+    `where` describes the database, as in `school at localhost:5432`; `ask` looks up the owner of the object.
+    """
     diagnosis = getattr(fault.orig, "diag", None)
-    said = (getattr(diagnosis, "message_primary", None) or str(fault.orig).partition("\n")[0]).rstrip(".")
+    reported = (getattr(diagnosis, "message_primary", None) or str(fault.orig).partition("\n")[0]).rstrip(".")
     if getattr(diagnosis, "source_function", None) in ROW_SECURITY_FUNCTIONS:
-        return _hidden(said, role, where, ask)
+        return _hidden_rows(reported, role, where, ask)
     if getattr(diagnosis, "message_detail", None):
-        said = f"{said} ({diagnosis.message_detail.rstrip('.')})"  # type: ignore[union-attr]  # what was just asked
-    found = ENGLISH_OBJECT.search(said)
-    kind, name = (found[1], found[2]) if found else (None, None)
-    return _Denied(role, where, said, fault.statement or "", getattr(ask(OWNER_BY_NAME, name), "owner", None)).of(
-        kind, name
-    )
+        reported = f"{reported} ({diagnosis.message_detail.rstrip('.')})"  # type: ignore[union-attr]  # it has one
+    match = ENGLISH_OBJECT.search(reported)
+    kind, name = (match[1], match[2]) if match else (None, None)
+    owner = getattr(ask(OWNER_BY_NAME, name), "owner", None)
+    return _Denied(role, where, reported, fault.statement or "", owner).explain(kind, name)
 
 
 def hidden_rows_remedy(tables: Sequence[Any], role: str | None) -> str:
-    """How a migration comes to see every row of `tables`, which are rows of `HIDDEN`."""
+    """Return the remedy that lets `role` see every row of `tables`, which are rows of TABLES_HIDING_ROWS."""
     bypass = f"let a superuser run: alter role {_quoted(role)} bypassrls;"
     if not all(table.own for table in tables):
         owners = sorted({table.owner for table in tables})
@@ -107,54 +112,54 @@ def hidden_rows_remedy(tables: Sequence[Any], role: str | None) -> str:
 class _Denied:
     role: str | None
     where: str
-    said: str
-    """The server's own sentence, in whatever language it speaks."""
+    reported: str
+    """The server's own message, in any language."""
     statement: str
     owner: str | None
-    """Of what it names, where that is known."""
+    """The owner of the object, where the message could be read."""
 
-    def of(self, kind: str | None, name: str | None) -> FailedError:
-        """The refusal of something of that kind and name; None where the sentence could not be read."""
-        makes = MAKES.match(self.statement)
-        if self.said.startswith("must be owner") or (kind is None and OWNER_STATEMENT.match(self.statement)):
+    def explain(self, kind: str | None, name: str | None) -> FailedError:
+        """Return the error for an object of that kind and name; both are None where the message could not be read."""
+        if self.reported.startswith("must be owner") or (kind is None and OWNER_STATEMENT.match(self.statement)):
             return FailedError(
-                f"Only the owner may do this in {self.where}, and the role {self.role!r} is not: {self.said}.",
+                f"Only the owner may do this in {self.where}, and the role {self.role!r} is not: {self.reported}.",
                 f"Connect as {f'the owner, {self.owner}' if self.owner else 'the owner of what it names'}.",
             )
         if (
             kind == "database"
-            or (kind == "schema" and not READS.match(self.statement))
+            or (kind == "schema" and not READING_STATEMENT.match(self.statement))
             or (kind is None and CREATE_STATEMENT.match(self.statement))
         ):
             place = f"{kind or 'schema'} {name or 'public'}"
             return FailedError(
-                f"The role {self.role!r} may make nothing in {place}, in {self.where}: {self.said}.",
+                f"The role {self.role!r} may make nothing in {place}, in {self.where}: {self.reported}.",
                 self._grant(f"create on {kind or 'schema'}", name or "public"),
             )
         if kind is None or name is None:
             return FailedError(
-                f"The role {self.role!r} may not do this in {self.where}: {self.said}.",
+                f"The role {self.role!r} may not do this in {self.where}: {self.reported}.",
                 "Connect as the owner of the tables, or let a superuser grant what the sentence names.",
             )
-        of_table = (
-            "references" if makes else "select" if READS.match(self.statement) else "select, insert, update, delete"
-        )
+        if CREATE_OR_ALTER.match(self.statement):
+            of_table = "references"
+        else:
+            of_table = "select" if READING_STATEMENT.match(self.statement) else "select, insert, update, delete"
         return FailedError(
-            f"The role {self.role!r} may not use {kind} {name} in {self.where}: {self.said}.",
-            self._grant(RIGHTS.get(kind, f"{of_table} on"), name),
+            f"The role {self.role!r} may not use {kind} {name} in {self.where}: {self.reported}.",
+            self._grant(PRIVILEGES.get(kind, f"{of_table} on"), name),
         )
 
-    def _grant(self, right: str, name: str) -> str:
+    def _grant(self, privilege: str, name: str) -> str:
         owner = f", {self.owner}" if self.owner else ""
         shown = name if name == "public" else _quoted(name)
         return (
-            f"Connect as the owner of the tables{owner}, or let the owner run: grant {right} {shown} to "
+            f"Connect as the owner of the tables{owner}, or let the owner run: grant {privilege} {shown} to "
             f"{_quoted(self.role)};"
         )
 
 
-def _hidden(said: str, role: str | None, where: str, ask: AskServer) -> FailedError:
-    quoted = QUOTED_NAME.search(said)
+def _hidden_rows(reported: str, role: str | None, where: str, ask: AskServer) -> FailedError:
+    quoted = QUOTED_NAME.search(reported)
     name = quoted[1] if quoted else None
     row = ask(TABLE_HIDING_ROWS, name)
     if row is not None:
@@ -167,7 +172,7 @@ def _hidden(said: str, role: str | None, where: str, ask: AskServer) -> FailedEr
         )
     return FailedError(
         f"Row security on {f'table {name}' if name else 'a table'} in {where} hides rows from {whom}, and what cannot "
-        f"see every row must not go on: {said}.",
+        f"see every row must not go on: {reported}.",
         way,
     )
 

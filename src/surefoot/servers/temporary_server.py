@@ -1,7 +1,7 @@
-"""An embedded server for as long as this process lives; its folder is gone afterwards, that of a killed process later.
+"""An embedded server that lives as long as this process, in a temporary folder that is removed with it.
 
-Whoever starts one first clears what killed processes left: a server that still runs, and perhaps a copy of every
-pupil's record.
+A killed process leaves its folder, perhaps with a server that still runs and a copy of real data. The next process that
+starts a temporary server stops that server and removes the folder.
 """
 
 import atexit
@@ -19,33 +19,34 @@ from surefoot.servers import embedded
 
 PREFIX = "surefoot-scratch-"
 LOCK = "lock"
-"""Held by the process whose folder it is; the kernel frees the lock of one that was killed."""
+"""The file that the process of the folder keeps locked. The kernel releases the lock of a killed process."""
 
 
 @lru_cache(maxsize=4)
 def temporary_server(major: int = embedded.NEWEST) -> URL:
-    """The URL of database postgres on a server of that major version, or of the newest where the extra lacks it.
+    """Start a server once for this process and return the URL of its database postgres.
 
-    Raises EmbeddedMissing without the extra `embedded`.
+    The server has major version `major`, or the newest that the extra `embedded` contains. Raises EmbeddedMissing
+    without that extra, FailedError where the server does not start.
     """
     try:
         embedded.programs(major)
     except KeyError:
         major = embedded.NEWEST
-    for left in _left():
-        embedded.stop(left / "data")
-        shutil.rmtree(left, ignore_errors=True)
-    return embedded.start(_folder() / "data", major=major)
+    for abandoned in _abandoned_folders():
+        embedded.stop(abandoned / "data")
+        shutil.rmtree(abandoned, ignore_errors=True)
+    return embedded.start(_make_folder() / "data", major=major)
 
 
-def _folder() -> Path:
-    """A folder that is this process's own from the first moment that others can see it under its name."""
+def _make_folder() -> Path:
+    """Make a folder and lock it, and only then give it the name by which other processes look for folders."""
     made = Path(tempfile.mkdtemp(prefix="surefoot-starting-")).resolve()
     made.chmod(0o755)
     lock = _lock(made)
     lock.acquire()
     folder = made.rename(made.with_name(made.name.replace("starting", "scratch")))
-    # runs after the wheel has stopped the server, for that registers later
+    # exit handlers run in reverse order: the wheel registers later, so its server has stopped by then
     atexit.register(_remove, folder, lock)
     return folder
 
@@ -55,17 +56,17 @@ def _remove(folder: Path, lock: Any) -> None:
     lock.release()
 
 
-def _left() -> Iterator[Path]:
-    """The folders that nobody holds; each is held while the caller looks at it."""
+def _abandoned_folders() -> Iterator[Path]:
+    """Yield the folders that no process has locked. Each is locked while the caller works on it."""
     for folder in Path(tempfile.gettempdir()).resolve().glob(f"{PREFIX}*"):
         if not (folder / LOCK).exists():
             continue
         lock = _lock(folder)
         try:
             if not lock.acquire(blocking=False):
-                lock.lockfile.close()  # the library leaves it open
+                lock.lockfile.close()  # fasteners leaves the file open
                 continue
-        except OSError:  # another user's
+        except OSError:  # the folder belongs to another user
             continue
         try:
             yield folder

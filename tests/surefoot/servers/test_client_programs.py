@@ -30,7 +30,7 @@ BARE = """
 import sys
 from pathlib import Path
 from surefoot import client_programs
-client_programs.PACKAGED = Path("/nonexistent")
+client_programs.DEBIAN_PROGRAMS = Path("/nonexistent")
 from ourschool.cli import main
 sys.exit(main())
 """
@@ -73,7 +73,7 @@ def tls(server: tuple[Server, Path]) -> Iterator[Tls]:
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No programs but the wheel's, which are built without TLS."""
-    monkeypatch.setattr(client_programs, "PACKAGED", tmp_path)
+    monkeypatch.setattr(client_programs, "DEBIAN_PROGRAMS", tmp_path)
     monkeypatch.setenv("PATH", BARE_PATH)
 
 
@@ -167,7 +167,7 @@ def test_a_restore_without_such_a_program_goes_over_our_own_connection(
     tls: Tls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = backup(Settings(PROJECT.at(tmp_path)), tls.url())
-    monkeypatch.setattr(client_programs, "PACKAGED", tmp_path)
+    monkeypatch.setattr(client_programs, "DEBIAN_PROGRAMS", tmp_path)
     monkeypatch.setenv("PATH", BARE_PATH)
     tls.school.execute("delete from marks")
     restore(Settings(PROJECT.at(tmp_path)), tls.url(sslmode="require"), made)
