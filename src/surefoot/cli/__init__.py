@@ -58,7 +58,7 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
         # a revision file that Python cannot run comes up wherever the revisions are first needed
         from surefoot.runtime import error_translation  # noqa: PLC0415  # `ensure` must not load it for nothing
 
-        foreseen = error_translation.foreseen(fault, None)
+        foreseen = error_translation.translate_known(fault, None)
         if foreseen is None:
             raise
         _end(project, foreseen)

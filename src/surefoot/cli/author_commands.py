@@ -67,7 +67,7 @@ def check(
     if any(outcome.problems for outcome in outcomes):
         raise typer.Exit(1)
     if release:
-        build.ship(settings, url)
+        build.write_packaged(settings, url)
         new_ones = releases.add(settings, alembic_api.script(settings))
         typer.echo(f"Released: {', '.join(new_ones) or 'nothing that was not before'}.", err=as_json)
 

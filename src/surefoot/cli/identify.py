@@ -28,7 +28,7 @@ def identify_database(as_json: AsJson = False, database_url: DatabaseUrl = None)
         print_json(_json(found))
     else:
         typer.echo("\n".join(_text(found)))
-    if not found.in_step:
+    if not found.consistent:
         raise _fault(found)
 
 
@@ -46,14 +46,14 @@ def _text(found: Identity) -> Iterator[str]:
             yield paragraph(line, "  ", "    ")
         if len(found.difference.deviations) > SHOWN:
             yield f"  and {len(found.difference.deviations) - SHOWN} more: --json has all"
-    says = " and ".join(f"{one} (unknown to these files)" if one in found.unknown else one for one in found.says)
+    says = " and ".join(f"{one} (unknown to these files)" if one in found.unknown else one for one in found.recorded)
     yield f"Says     {says or 'nothing: no revision is recorded'}"
 
 
 def _fault(found: Identity) -> CheckFailed:
     if found.cut_off is not None:
         return CheckFailed(found.cut_off.message, found.cut_off.remedy)
-    says = " and ".join(found.says)
+    says = " and ".join(found.recorded)
     if found.empty:
         return CheckFailed(
             f"The database says it is at {says}, and has no tables.",
@@ -62,7 +62,7 @@ def _fault(found: Identity) -> CheckFailed:
         )
     if found.equals:
         revision = found.equals[-1]
-        argument = "" if revision == here().project.baseline and not found.says else f" {revision}"
+        argument = "" if revision == here().project.baseline and not found.recorded else f" {revision}"
         stands = f"says it is at {says}, but" if says else "has no recorded revision, and"
         several = ", of which only you know which rows were changed" if len(found.equals) > 1 else ""
         return CheckFailed(
@@ -86,11 +86,11 @@ def _fault(found: Identity) -> CheckFailed:
 
 def _json(found: Identity) -> dict[str, object]:
     return {
-        "says": found.says,
+        "says": found.recorded,
         "unknown": found.unknown,
         "equals": found.equals,
         "nearest": found.nearest,
         "deviations": found.difference.as_json(),
-        "in_step": found.in_step,
+        "in_step": found.consistent,
         "unfinished": found.cut_off.as_json() if found.cut_off else None,
     }

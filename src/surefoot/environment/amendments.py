@@ -12,7 +12,7 @@ Note = Callable[[str], None]
 """What takes the words for the journal's line of the step that runs."""
 
 
-def around(steps: Iterable[Any], script: ScriptDirectory, note: Note) -> None:
+def wrap_amended(steps: Iterable[Any], script: ScriptDirectory, note: Note) -> None:
     """Let each amended revision among `steps` run with what amends it, in the same transaction.
 
     The amending file says `amends = "<revision>"` and has `before_amended()`, which runs before that revision goes up

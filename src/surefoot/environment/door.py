@@ -23,7 +23,7 @@ def main(project: Project, alembic: ModuleType) -> None:
     folder = Path(config.config_file_name).parent if config.config_file_name else project.home
     project = project if folder == project.home else project.at(folder)
     set_project(project)
-    with run.reporting(config):
+    with run.translated_errors(config):
         if alembic.is_offline_mode():
             _printed(project, alembic)
         elif revision_checks.needs_no_database(config):
@@ -37,23 +37,23 @@ def _configure(project: Project, alembic: ModuleType, **where: Any) -> None:
         target_metadata=project.load_metadata(),
         transaction_per_migration=True,  # a failing revision leaves the one before it applied and recorded
         autogenerate_plugins=[autogenerate.PLUGIN],  # the whole catalogue, in the place of Alembic's own comparisons
-        process_revision_directives=revision_checks.process(alembic.config),
+        process_revision_directives=revision_checks.directives_hook(alembic.config),
         **where,
     )
 
 
 def _printed(project: Project, alembic: ModuleType) -> None:
     """Print SQL that psql runs to the same schema; no connection, no lock, no journal."""
-    revision_checks.fitting_ids(alembic.script)
+    revision_checks.refuse_long_ids(alembic.script)
     _configure(project, alembic, dialect_name="postgresql", literal_binds=True, dialect_opts={"paramstyle": "named"})
-    run.printing(alembic.get_context(), project)
+    run.prepare_offline(alembic.get_context(), project)
     with alembic.begin_transaction():
         alembic.run_migrations()
 
 
 def _without_a_database(project: Project, alembic: ModuleType) -> None:
     """Write an empty or a merging revision, or show the history, which needs to look at no database."""
-    revision_checks.before_a_file(alembic.config, alembic.script)
+    revision_checks.check_before_writing(alembic.config, alembic.script)
     _configure(project, alembic, dialect_name="postgresql", as_sql=True, output_buffer=io.StringIO())
     alembic.run_migrations()
 

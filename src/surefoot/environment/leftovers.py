@@ -16,7 +16,7 @@ AT_BASE = (f"drop table if exists {KEPT_DEFINITIONS}",)
 """There is nothing below that a way up could take back."""
 
 
-def look_after(
+def wrap_with_companions(
     steps: Iterable[RevisionStep | StampStep], context: MigrationContext, companions: Mapping[str, Companion]
 ) -> None:
     """Have each step do, in its own transaction, what has to be done beside the revision's own function."""

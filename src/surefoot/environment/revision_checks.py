@@ -31,12 +31,12 @@ def needs_no_database(config: Config) -> bool:
     return command == "merge" or (command == "revision" and not _autogenerates(config))
 
 
-def fitting_ids(script: ScriptDirectory) -> None:
+def refuse_long_ids(script: ScriptDirectory) -> None:
     """Refuse to print SQL for an id that `alembic_version` cannot hold: psql would find out when it is applied."""
-    preconditions.too_long(revision.revision for revision in script.walk_revisions())
+    preconditions.refuse_long_ids(revision.revision for revision in script.walk_revisions())
 
 
-def names_in_order(script: ScriptDirectory) -> None:
+def warn_of_unordered_names(script: ScriptDirectory) -> None:
     """Warn where the head's file is not the last by name: `ensure_current` takes the last one for the head."""
     heads, last = script.get_heads(), newest_revision(Path(script.versions))
     if last is not None and len(heads) == 1 and heads[0] != last:
@@ -46,7 +46,7 @@ def names_in_order(script: ScriptDirectory) -> None:
         )  # fmt: skip
 
 
-def before_a_file(config: Config, script: ScriptDirectory) -> None:
+def check_before_writing(config: Config, script: ScriptDirectory) -> None:
     """Read all revisions and refuse what could not be written: two heads, an id that `alembic_version` cannot hold.
 
     Alembic would find out after env.py has ended, when nobody can put it in words any more.
@@ -56,7 +56,7 @@ def before_a_file(config: Config, script: ScriptDirectory) -> None:
     script.get_heads()
     if chosen is None or command not in {"revision", "merge"}:
         return
-    preconditions.too_long([chosen.rev_id] if chosen.rev_id else [])
+    preconditions.refuse_long_ids([chosen.rev_id] if chosen.rev_id else [])
     if command == "revision":
         script.get_revisions(chosen.head or "head")
     else:
@@ -64,12 +64,12 @@ def before_a_file(config: Config, script: ScriptDirectory) -> None:
         _question(chosen.message)
 
 
-def process(config: Config) -> Hook:
+def directives_hook(config: Config) -> Hook:
     """Alembic's `process_revision_directives`: look at what is about to be written."""
 
     def look(context: MigrationContext, _: Any, directives: list[MigrationScript]) -> None:
         script = directives[0]
-        preconditions.too_long([script.rev_id] if script.rev_id else [])
+        preconditions.refuse_long_ids([script.rev_id] if script.rev_id else [])
         command = _command(config)
         if command != "check":
             _question(script.message)

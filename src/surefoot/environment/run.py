@@ -24,58 +24,58 @@ from surefoot.project import Project
 from surefoot.runtime import baseline, created_objects, error_translation, lock_retry, ownership, preconditions
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
-from surefoot.runtime.privileges import Rights
+from surefoot.runtime.privileges import NewObjectPrivileges
 from surefoot.runtime.recorder import Record
-from surefoot.runtime.session import backend_pid, refuse_shared, renew, server_settings, worker
+from surefoot.runtime.session import backend_pid, migrating_session, refuse_shared, reset_session, server_settings
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
 
 
-def typed(config: Config) -> bool:
+def is_command_line(config: Config) -> bool:
     """Whether a person typed an `alembic` command, as against a program that called its Python functions."""
     return config.cmd_opts is not None
 
 
 @contextmanager
-def reporting(config: Config) -> Iterator[None]:
+def translated_errors(config: Config) -> Iterator[None]:
     """Turn every fault inside into ours: for a person a sentence, a remedy and an exit status; else an exception.
 
     Sets up logging from alembic.ini only for a person: an application's handlers are its own.
     """
-    if typed(config) and config.config_file_name:
+    if is_command_line(config) and config.config_file_name:
         fileConfig(config.config_file_name, disable_existing_loggers=False, encoding="utf-8")
     try:
         yield
     except (Exception, KeyboardInterrupt) as fault:
-        if not typed(config) or getattr(config.cmd_opts, "raiseerr", False):
-            foreseen = error_translation.foreseen(fault, None)
+        if not is_command_line(config) or getattr(config.cmd_opts, "raiseerr", False):
+            foreseen = error_translation.translate_known(fault, None)
             if foreseen is None or foreseen is fault:
                 raise
             raise foreseen from fault
-        ours = error_translation.understood(fault, None)
+        ours = error_translation.translate(fault, None)
         sys.stdout.flush()
         sys.stderr.write(f"{program()}: {ours}\n")
         raise SystemExit(ours.status) from None
 
 
 @dataclass(frozen=True)
-class Printing:
+class OfflineRun:
     """What an online operation asks its run for when SQL is only printed: which revision it is in."""
 
     plan: Plan
 
 
-def printing(context: MigrationContext, project: Project) -> None:
+def prepare_offline(context: MigrationContext, project: Project) -> None:
     """Let online operations know of the revision in offline mode too: they name after it what they set aside.
 
     What is printed stops, as ours does, where row security would hide rows from who runs it.
     """
     context.impl.static_output(f"SET {database.EVERY_ROW};")
     command = private_members.steps_of_command(context)
-    plan = Plan(command, prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan, project))
+    plan = Plan(command, prepare=lambda steps, plan: revision_wrapper.wrap_steps(steps, context, plan, project))
     private_members.replace_steps(context, plan)
-    context.opts["run"] = Printing(plan)
+    context.opts["run"] = OfflineRun(plan)
 
 
 class Run:
@@ -117,7 +117,7 @@ class Run:
         command = private_members.steps_of_command(context)
 
         def known(heads: tuple[str, ...], context: MigrationContext) -> Iterable[Step]:
-            preconditions.unknown_revision(script, heads)  # before Alembic says "Can't locate"
+            preconditions.refuse_unknown_revision(script, heads)  # before Alembic says "Can't locate"
             return command(heads, context)
 
         plan = self.plan = Plan(
@@ -125,7 +125,7 @@ class Run:
             lambda heads, steps: self._check(context, script, heads, steps, upward=_upward(command, steps)),
             private_members.defer_version_table(context),
             note="-x force=yes" if self._forced() else None,
-            prepare=lambda steps, plan: revision_wrapper.each(steps, context, plan, self.settings.project),
+            prepare=lambda steps, plan: revision_wrapper.wrap_steps(steps, context, plan, self.settings.project),
         )
         self._record = Record(plan, self._beside, self.url, self.settings.project.version)
         private_members.replace_steps(context, plan)
@@ -160,23 +160,23 @@ class Run:
         if self._wanted:
             refuse_shared(beside, self._beside)
         stack.enter_context(only_migrator(beside, self.settings.migrator_deadline, backend_pid(self.connection)))
-        pid = stack.enter_context(worker(self.connection, self._wanted))
+        pid = stack.enter_context(migrating_session(self.connection, self._wanted))
         driver, in_transaction = self.connection.connection.driver_connection, self.connection.in_transaction()
         assert isinstance(driver, psycopg.Connection)
         record.role = stack.enter_context(
-            ownership.as_the_owner(driver, _tables(context), in_transaction=in_transaction)
+            ownership.as_table_owner(driver, _tables(context), in_transaction=in_transaction)
         )
-        preconditions.without_transactions(self.connection)
-        created_objects.begin(self.connection)
+        preconditions.refuse_autocommit(self.connection)
+        created_objects.forget_lookup(self.connection)
 
         def once() -> None:
             if plan.current is not None:
-                renew(self.connection, self.settings, self._wanted)
-                created_objects.begin(self.connection)
+                reset_session(self.connection, self.settings, self._wanted)
+                created_objects.forget_lookup(self.connection)
             with alembic.begin_transaction():
                 alembic.run_migrations()
 
-        with lock_retry.watching(beside, pid) as watch:
+        with lock_retry.monitor_blockers(beside, pid) as watch:
             self.watch = watch
             try:
                 if private_members.in_callers_transaction(context):  # not ours to roll back and try again
@@ -184,14 +184,14 @@ class Run:
                     once()
                 else:
                     record.before_each_commit(context, stack)
-                    lock_retry.patiently(once, lambda: plan.current, watch, self.settings.lock_deadline)
-                    created_objects.tidy(self.connection)
+                    lock_retry.retry_on_lock(once, lambda: plan.current, watch, self.settings.lock_deadline)
+                    created_objects.drop_if_empty(self.connection)
                     self.connection.commit()
             except (Exception, KeyboardInterrupt) as fault:
                 record.failed(fault, context, alembic.script, self.settings.lock_timeout)
                 raise
         if record.rights is not None:
-            record.rights.tell_who_has_none()
+            record.rights.warn_without_privileges()
 
     def _check(
         self,
@@ -203,12 +203,12 @@ class Run:
         upward: bool,
     ) -> None:
         if not self._writes(context):
-            preconditions.too_long(revision for step in steps for revision in step.to_revisions_no_deps)
+            preconditions.refuse_long_ids(revision for step in steps for revision in step.to_revisions_no_deps)
             return
-        revision_checks.names_in_order(script)
+        revision_checks.warn_of_unordered_names(script)
         assert context.connection is not None
-        preconditions.before_a_run(
-            preconditions.Asked(
+        preconditions.refuse_run(
+            preconditions.RequestedRun(
                 context.connection, script, heads, steps, upward, forced=self._forced(),
                 proved="proved" in self.config.attributes, alone=True,
             )
@@ -222,13 +222,13 @@ class Run:
             if self.config.attributes.get("proved") == target:
                 continue
             is_baseline = target == self.settings.project.baseline
-            refuse = baseline.refuse_another if is_baseline else baseline.refuse_unlike
+            refuse = baseline.refuse_unless_baseline if is_baseline else baseline.refuse_unless_released
             refuse(context.connection, script, target, forced=self._forced())
         if not all(step.info.is_stamp for step in steps):
             tables = _tables(context)
-            ownership.refuse_others(context.connection, tables)
+            ownership.refuse_other_owner(context.connection, tables)
             assert self._record is not None
-            self._record.rights = Rights(context.connection, tables, self.settings.application_role)
+            self._record.rights = NewObjectPrivileges(context.connection, tables, self.settings.application_role)
 
     def _forced(self) -> bool:
         given = getattr(self.config.cmd_opts, "x", None) or []

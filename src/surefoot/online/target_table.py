@@ -218,6 +218,6 @@ def asked_right(what: str) -> Iterator[None]:
         if state in NOT_OURS or not (state[:2] in {"42", "0A", "2B", "22"} or state == "55000"):
             raise
         raise UsageError(
-            f"PostgreSQL does not take {what}: {error_translation.primary(fault)}.",
+            f"PostgreSQL does not take {what}: {error_translation.primary_message(fault)}.",
             "Correct it in the revision; nothing was changed.",
         ) from fault

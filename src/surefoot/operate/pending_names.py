@@ -20,7 +20,7 @@ def refuse_strangers(settings: Settings, url: URL, connection: Connection, pendi
     """
     script, at = alembic_api.script(settings), heads(connection)
     try:
-        known = build.made(settings, url, build.history(script))
+        known = build.created_names(settings, url, build.history(script))
     except SurefootError:
         known = None
     name_conflicts.refuse(name_conflicts.find(connection, script, at, pending, known), at)

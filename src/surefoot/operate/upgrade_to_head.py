@@ -21,7 +21,7 @@ def to_head(connection: Connection, project: Project, when_behind: WhenBehind) -
     config = Config(str(project.ini))
     script = ScriptDirectory.from_config(config)
     before = _heads(connection)
-    preconditions.unknown_revision(script, before)
+    preconditions.refuse_unknown_revision(script, before)
     pending = _pending(script, before)
     begun = _unfinished(connection, script, before)
     # of a way down that was cut off, Alembic's command knows whether anything is missing

@@ -13,20 +13,22 @@ Expected = Callable[[str], Catalogue]
 """The catalogue of a revision."""
 
 
-def seen(script: ScriptDirectory, heads: tuple[str, ...], found: Catalogue, expected: Expected) -> CutOff | None:
+def find_unfinished(
+    script: ScriptDirectory, heads: tuple[str, ...], found: Catalogue, expected: Expected
+) -> CutOff | None:
     """The revision that `found` is on the way to, or back from; `heads` is what alembic_version says."""
     chain = Chain(script, heads)
-    if len(heads) != 1 or not chain.may_be_at(heads[0], "downgrade"):
+    if len(heads) != 1 or not chain.can_be_unfinished(heads[0], "downgrade"):
         return None
     here = compare(expected(heads[0]), found).deviations
-    for each, direction in chain.on_the_way() if here else ():
+    for each, direction in chain.unfinished_candidates() if here else ():
         other = each.revision if direction == "upgrade" else each.down_revision
-        if isinstance(other, str) and on_the_way(here, compare(expected(other), found).deviations):
+        if isinstance(other, str) and is_between(here, compare(expected(other), found).deviations):
             return chain.cut_off(each.revision, direction)
     return None
 
 
-def on_the_way(here: tuple[Deviation, ...], there: tuple[Deviation, ...]) -> bool:
+def is_between(here: tuple[Deviation, ...], there: tuple[Deviation, ...]) -> bool:
     """Whether all that sets a database apart from where it is, is as where it is going to, and something still is not.
 
     A thing that is wholly there, or built but not proven yet, counts; a table or a column that only has its name in

@@ -33,7 +33,7 @@ def history(script: ScriptDirectory) -> list[Script]:
     try:
         return list(script.walk_revisions("base", "heads"))[::-1]
     except Exception as fault:
-        raise error_translation.understood(fault, None) from fault
+        raise error_translation.translate(fault, None) from fault
 
 
 def catalogues(settings: Settings, url: URL, *, keep: bool = True) -> Mapping[str, Catalogue]:
@@ -54,7 +54,7 @@ def catalogue(settings: Settings, url: URL, revision: str, revisions: Sequence[S
     return reader.catalogue_from_text(known if known is not None else _texts(settings, url)[revision])
 
 
-def ship(settings: Settings, url: URL) -> None:
+def write_packaged(settings: Settings, url: URL) -> None:
     """Build the catalogue of every revision, and the names it makes, and put both beside their files."""
     revisions = history(alembic_api.script(settings))
     passing: dict[str, set[Name]] = {}
@@ -63,7 +63,7 @@ def ship(settings: Settings, url: URL) -> None:
     revision_names.write(_folder(settings), revisions, _steps(texts, passing))
 
 
-def made(settings: Settings, url: URL, revisions: Sequence[Script]) -> Mapping[str, Names]:
+def created_names(settings: Settings, url: URL, revisions: Sequence[Script]) -> Mapping[str, Names]:
     """The names that each of `revisions`, the `history`, makes: those that come with the files, else built."""
     known = revision_names.read(_folder(settings), revisions)
     if len(known) == len(revisions):

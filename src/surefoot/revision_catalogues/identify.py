@@ -21,9 +21,9 @@ from surefoot.settings import Settings
 
 @dataclass(frozen=True)
 class Identity:
-    """What a database is: `says` is what `alembic_version` has, `unknown` what of it no file has."""
+    """What a database is: `recorded` is what `alembic_version` has, `unknown` what of it no file has."""
 
-    says: tuple[str, ...]
+    recorded: tuple[str, ...]
     unknown: tuple[str, ...]
     equals: tuple[str, ...]
     """The revisions whose catalogue it has, oldest first: several where a revision changes rows alone."""
@@ -39,9 +39,9 @@ class Identity:
     """What row security hides from this role; it is no part of any revision."""
 
     @property
-    def in_step(self) -> bool:
+    def consistent(self) -> bool:
         """Whether the database is what `alembic_version` says it is."""
-        equal = (len(self.says) == 1 and self.says[0] in self.equals) or (self.empty and not self.says)
+        equal = (len(self.recorded) == 1 and self.recorded[0] in self.equals) or (self.empty and not self.recorded)
         return equal and self.cut_off is None
 
     @property
@@ -60,13 +60,13 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
     messages = {each.revision: each.doc or "" for each in build.history(script)}
     with read_connection(url, f"{program()} identify") as connection:
         says, found = heads(connection), read_catalogue(connection)
-        begun, hidden = interrupted_run.find(connection, script, says), preconditions.hides(connection)
+        begun, hidden = interrupted_run.find(connection, script, says), preconditions.hidden_rows_error(connection)
     unknown = tuple(head for head in says if head not in messages)
     nothing = Difference(())
     if not (found.relations or found.enums or found.functions or found.sequences):
         return Identity(says, unknown, (), None, nothing, messages, begun)
     expected = build.catalogues(settings, url, keep=keep)
-    begun = begun or between_revisions.seen(script, says, found, expected.__getitem__)
+    begun = begun or between_revisions.find_unfinished(script, says, found, expected.__getitem__)
     equals = tuple(revision for revision in messages if expected[revision] == found)
     if equals:
         return Identity(says, unknown, equals, None, nothing, messages, begun)

@@ -24,12 +24,12 @@ SHOWN = 20
 """How many deviations are named."""
 
 
-def in_parts(script: ScriptDirectory, revision: str) -> bool:
+def commits_in_parts(script: ScriptDirectory, revision: str) -> bool:
     """Whether the baseline's upgrade commits on its way, as autogenerate writes it: then no scratch schema will do."""
     return bool(COMMITS_IN_PARTS.search(inspect.getsource(script.get_revision(revision).module.upgrade)))
 
 
-def catalogue(connection: Connection, script: ScriptDirectory, revision: str) -> Catalogue:
+def baseline_catalogue(connection: Connection, script: ScriptDirectory, revision: str) -> Catalogue:
     """The catalogue of the baseline, `revision`, built in a schema that is rolled back; the real one is not touched."""
 
     def build(scratch: Connection) -> None:
@@ -40,12 +40,12 @@ def catalogue(connection: Connection, script: ScriptDirectory, revision: str) ->
     return catalogue_built_by(connection, build)
 
 
-def refuse_another(connection: Connection, script: ScriptDirectory, revision: str, *, forced: bool) -> None:
+def refuse_unless_baseline(connection: Connection, script: ScriptDirectory, revision: str, *, forced: bool) -> None:
     """Refuse to stamp a database that lacks something of the baseline or has it differently; one that is `forced` not.
 
     What it has beyond the baseline is only told.
     """
-    if in_parts(script, revision):
+    if commits_in_parts(script, revision):
         if forced:
             log.warning("Stamped unseen (-x force=yes): the baseline works in parts.")
             return
@@ -53,7 +53,7 @@ def refuse_another(connection: Connection, script: ScriptDirectory, revision: st
             f"A stamp cannot prove this database equal to the baseline {revision}, which works in parts.",
             f"python -m {program()} adopt builds it in a database of its own, compares, and stamps.",
         )
-    difference = compare(catalogue(connection, script, revision), read_catalogue(connection))
+    difference = compare(baseline_catalogue(connection, script, revision), read_catalogue(connection))
     for line in difference.beyond:
         log.warning("Beyond the baseline: %s", line)
     if not difference.lacking:
@@ -69,7 +69,7 @@ def refuse_another(connection: Connection, script: ScriptDirectory, revision: st
     )
 
 
-def refuse_unlike(connection: Connection, script: ScriptDirectory, revision: str, *, forced: bool) -> None:
+def refuse_unless_released(connection: Connection, script: ScriptDirectory, revision: str, *, forced: bool) -> None:
     """Refuse to stamp a database with a released revision that it lacks something of; one that is `forced` not.
 
     A stamp says to every application that starts that the tables are there. Of what is not released nobody knows

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy.engine import Connection
 
-from surefoot.runtime.lock_retry import gave_way
+from surefoot.runtime.lock_retry import is_lock_failure
 
 log = logging.getLogger("surefoot")
 
 TABLE = "migration_made"
 NONE, NOTED = "none", "noted"
 """In a connection's `info`: it has looked, and nothing was noted since; or the table of the notes is there."""
-THERE = sa.text(f"select 1 where to_regclass(format('%I.{TABLE}', current_schema())) is not null")
+TABLE_EXISTS = sa.text(f"select 1 where to_regclass(format('%I.{TABLE}', current_schema())) is not null")
 # It has no key, and where a publication has all tables nothing could be deleted from it.
 SET_UP = sa.text(f"""
     create table if not exists {TABLE} (
@@ -80,7 +80,7 @@ ALL = sa.text(f"""
 
 
 @dataclass(frozen=True)
-class Mark:
+class CreatedObject:
     """One thing that a revision made and has not finished; `relation` is the oid of the table, or of a column's."""
 
     revision: str
@@ -90,14 +90,14 @@ class Mark:
     name: str
 
 
-def marks(connection: Connection) -> frozenset[Mark]:
+def read_created(connection: Connection) -> frozenset[CreatedObject]:
     """What unfinished revisions have made in this database; nothing where none is unfinished."""
-    if connection.execute(THERE).first() is None:
+    if connection.execute(TABLE_EXISTS).first() is None:
         return frozenset()
-    return frozenset(Mark(*row) for row in connection.execute(ALL))
+    return frozenset(CreatedObject(*row) for row in connection.execute(ALL))
 
 
-def note(context: MigrationContext, step: RevisionStep) -> None:
+def record_created(context: MigrationContext, step: RevisionStep) -> None:
     """Write down what the open transaction of `context` has made, to be committed with it.
 
     Call it only where that transaction has written something; see `CommittedParts.wrote`.
@@ -116,30 +116,30 @@ def note(context: MigrationContext, step: RevisionStep) -> None:
         connection.info[TABLE] = NOTED
 
 
-def begin(connection: Connection) -> None:
+def forget_lookup(connection: Connection) -> None:
     """Know no longer, on this connection, that there are no notes: a new command begins, or one is written."""
     connection.info.pop(TABLE, None)
 
 
-def forget(connection: Connection, revision: str) -> None:
+def delete_records(connection: Connection, revision: str) -> None:
     """The revision is done, as part of the transaction that says so: what it made is the application's now."""
     if connection.info.get(TABLE) == NONE:
         return  # a look for each revision would cost more than the rest
-    if connection.info.get(TABLE) == NOTED or connection.execute(THERE).first() is not None:
+    if connection.info.get(TABLE) == NOTED or connection.execute(TABLE_EXISTS).first() is not None:
         connection.execute(FORGET, {"revision": revision})
         connection.info[TABLE] = NOTED
     else:
         connection.info[TABLE] = NONE
 
 
-def tidy(connection: Connection) -> None:
+def drop_if_empty(connection: Connection) -> None:
     """Drop the notes once there are none; while somebody reads them, as a backup does, that is left to the next run."""
-    if connection.execute(THERE).first() is None or connection.execute(EMPTY).first() is None:
+    if connection.execute(TABLE_EXISTS).first() is None or connection.execute(EMPTY).first() is None:
         return
     try:
         with connection.begin_nested():
             connection.execute(DROP)
     except sa.exc.DBAPIError as fault:
-        if not gave_way(fault):
+        if not is_lock_failure(fault):
             raise
         log.debug("The notes are read by somebody and stay: %s", fault.orig)

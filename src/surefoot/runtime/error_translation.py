@@ -18,18 +18,18 @@ from surefoot.database import explain
 from surefoot.errors import AttentionError, CheckFailed, FailedError, SurefootError, UsageError
 from surefoot.program import program, variable, versions
 from surefoot.runtime.journal import Entry
-from surefoot.runtime.lock_retry import gave_way
+from surefoot.runtime.lock_retry import is_lock_failure
 
 COMMITS_IN_PARTS = re.compile(r"autocommit_block|_online\(|op\.(backfill|retire_|restore_)")
 """What a revision's file says where not all of it is one transaction."""
-NEEDED = "2BP01"
+DEPENDENT_OBJECTS = "2BP01"
 """The SQLSTATE of a thing that is to be dropped and that something else needs."""
-NOTHING = re.compile(r"(?:^|[.,;:]?\s+)(?:and\s+)?nothing was changed\b", re.IGNORECASE)
+NOTHING_CHANGED = re.compile(r"(?:^|[.,;:]?\s+)(?:and\s+)?nothing was changed\b", re.IGNORECASE)
 """What an operation, or a revision, says of itself; whether it is true of the whole run only the run knows."""
 
 
 @dataclass(frozen=True)
-class Aftermath:
+class StateAfterFailure:
     """How a run that failed in a revision leaves the database. `heads` is None where it could not be asked."""
 
     heads: tuple[str, ...] | None
@@ -58,7 +58,7 @@ class Aftermath:
             known = f"python -m {program()} status says which, once it answers"
             yield f"The database is at the last good revision; {known}."
         else:
-            at = " and ".join(self.named(head) for head in self.heads) or "no revision"
+            at = " and ".join(self.described(head) for head in self.heads) or "no revision"
             went = "applied" if entry.direction == "upgrade" else "taken back"
             count = f"; {self.done} of {self.total} revisions were {went} in this run" if self.total > 1 else ""
             word = "Nothing was changed: the" if self.unchanged else "The"
@@ -69,19 +69,19 @@ class Aftermath:
                 "same command again. The application can work meanwhile."
             )
 
-    def named(self, revision: str) -> str:
+    def described(self, revision: str) -> str:
         """A revision with what it is about."""
         title = self.titles.get(revision)
         return f'revision {revision} ("{title}")' if title else f"revision {revision}"
 
-    def truly(self, text: str) -> str:
+    def without_false_claim(self, text: str) -> str:
         """`text` without a "nothing was changed" that is not true of this run."""
-        return text if self.unchanged else NOTHING.sub("", text)
+        return text if self.unchanged else NOTHING_CHANGED.sub("", text)
 
 
-def understood(fault: BaseException, url: URL | None) -> SurefootError:
+def translate(fault: BaseException, url: URL | None) -> SurefootError:
     """What `fault` means where no revision was running; one that nobody foresaw is named as Python names it."""
-    ours = foreseen(fault, url)
+    ours = translate_known(fault, url)
     if ours is not None:
         return ours
     frames = traceback.extract_tb(fault.__traceback__)
@@ -92,7 +92,7 @@ def understood(fault: BaseException, url: URL | None) -> SurefootError:
     return FailedError(f"{type(fault).__name__}: {fault}{place}.", "Mend it and run the same command again.")
 
 
-def foreseen(fault: BaseException, url: URL | None) -> SurefootError | None:
+def translate_known(fault: BaseException, url: URL | None) -> SurefootError | None:
     """What `fault` means, or None: a program's own exception goes through us unchanged."""
     if isinstance(fault, SurefootError):
         return fault
@@ -171,20 +171,20 @@ def _several_heads(heads: list[str]) -> UsageError:
     )
 
 
-def in_revision(fault: BaseException, entry: Entry, left: Aftermath, url: URL) -> SurefootError:
+def translate_in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, url: URL) -> SurefootError:
     """What `fault` means while the revision of `entry` was running, and how that leaves the database."""
     ours = _in_revision(fault, entry, left, url)
-    texts = [without_password(left.truly(text), url) for text in (ours.message, ours.remedy)]
+    texts = [without_password(left.without_false_claim(text), url) for text in (ours.message, ours.remedy)]
     state = [*ours.state.splitlines(), *left.lines(entry)]
-    if left.unchanged and any(NOTHING.search(text) for text in texts):
+    if left.unchanged and any(NOTHING_CHANGED.search(text) for text in texts):
         state = []  # it says so itself
     (ours.message, ours.remedy), ours.state = texts, "\n".join(state)
     return ours
 
 
-def only_cut_off(fault: BaseException) -> bool:
+def is_interruption(fault: BaseException) -> bool:
     """Whether nothing is wrong with the revision: it has only to run again."""
-    if gave_way(fault) or isinstance(fault, KeyboardInterrupt):
+    if is_lock_failure(fault) or isinstance(fault, KeyboardInterrupt):
         return True
     lost = {"57P01", "57P02", "57P03", "08006", "08003", "25P03", None}
     orig = getattr(fault, "orig", None)
@@ -204,12 +204,12 @@ def without_password(text: str, url: URL) -> str:
     return text
 
 
-def _in_revision(fault: BaseException, entry: Entry, left: Aftermath, url: URL) -> SurefootError:
+def _in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, url: URL) -> SurefootError:
     what = f"{entry.direction} {entry.revision}"
     again = "run the same command again: it goes on from there."
     # what cannot go on by itself, and has done something, is looked after by somebody
     kind = AttentionError if left.parts else FailedError
-    if gave_way(fault):
+    if is_lock_failure(fault):
         return FailedError(
             f"Gave up on {what}: others held its table all the time.",
             f"Ask those named above to end their work, or raise {variable('LOCK_DEADLINE')}; then run the same command "
@@ -228,17 +228,19 @@ def _in_revision(fault: BaseException, entry: Entry, left: Aftermath, url: URL) 
         stay = " Do not downgrade: that would take back a good revision." if entry.direction == "upgrade" else ""
         hint, detail = _hint(fault), ""
         correct = "Correct the rows that it names, or the revision if it is your own"
-        if getattr(fault.orig, "sqlstate", None) == NEEDED:  # the HINT is CASCADE, the DETAIL names relations, no rows
+        if (
+            getattr(fault.orig, "sqlstate", None) == DEPENDENT_OBJECTS
+        ):  # the HINT is CASCADE, the DETAIL names relations, no rows
             hint, detail = "", f": {fault.orig.diag.message_detail}".replace("\n", "; ")  # type: ignore[union-attr]
             correct = "Drop that yourself where nobody needs it, or make it anew without what goes"
         return kind(
-            f"{what} failed: {primary(fault)}{detail}. Statement: {shortened(fault.statement)}",
+            f"{what} failed: {primary_message(fault)}{detail}. Statement: {shortened(fault.statement)}",
             f"{hint}{correct}, then {again}{stay}",
         )
-    return kind(f"{what} failed: {understood(fault, url).message}", f"Correct the revision, then {again}")
+    return kind(f"{what} failed: {translate(fault, url).message}", f"Correct the revision, then {again}")
 
 
-def primary(fault: BaseException) -> str:
+def primary_message(fault: BaseException) -> str:
     """The server's sentence alone: its DETAIL may show a pupil's data."""
     if isinstance(fault, sa.exc.DBAPIError):
         diagnosis = getattr(fault.orig, "diag", None)

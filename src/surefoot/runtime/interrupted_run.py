@@ -17,7 +17,7 @@ from surefoot.runtime.journal import CUT_OFF, STOPPED, TOWARDS
 
 OURS = re.compile(r"^(Usage|Refused|Failed|Attention)Error: ")
 """How the journal begins an error of our own."""
-THERE = sa.text("""
+TABLES_EXIST = sa.text("""
     select to_regclass('migration_journal') is not null as journal, to_regclass('retired.things') is not null as things
 """)
 JOURNALLED = sa.text("""
@@ -37,7 +37,7 @@ JOURNALLED = sa.text("""
               and later.id > begun.id)
      order by id desc
 """)
-MARKS = sa.text("""
+LEFTOVERS = sa.text("""
     select attname::text as name, relname::text as "on"
       from pg_attribute
       join pg_class on pg_class.oid = attrelid
@@ -138,23 +138,23 @@ def find(
     def running() -> str | None:
         return None if alone else _running(connection)
 
-    there = connection.execute(THERE).one()
+    there = connection.execute(TABLES_EXIST).one()
     rows = (
         connection.execute(JOURNALLED, {"cut_off": CUT_OFF, "stopped": STOPPED, "towards": f"{TOWARDS}(\\S+)$"})
         if there.journal
         else ()
     )
     for row in rows:
-        if chain.may_be_at(row.revision, row.direction):
+        if chain.can_be_unfinished(row.revision, row.direction):
             error = row.error if row.stopped else None
             return chain.cut_off(row.revision, row.direction, error=error, running=running(), towards=row.towards)
     if there.things:
         for row in connection.execute(COMING_BACK):
             direction = "downgrade" if row.direction == "upgrade" else "upgrade"
-            if chain.may_be_at(row.revision, direction):
+            if chain.can_be_unfinished(row.revision, direction):
                 return chain.cut_off(row.revision, direction, running=running())
-    for row in connection.execute(MARKS):
-        found = chain.marked(row.name, row.on)
+    for row in connection.execute(LEFTOVERS):
+        found = chain.revision_of_leftover(row.name, row.on)
         if found is not None:
             return chain.cut_off(*found, running=running())
     return None
@@ -181,11 +181,11 @@ class Chain:
         found = self._script.iterate_revisions(at, "base", inclusive=True) if at else ()
         return frozenset(each.revision for each in found)
 
-    def may_be_at(self, revision: str, direction: str) -> bool:
+    def can_be_unfinished(self, revision: str, direction: str) -> bool:
         """Whether that revision can be on its way: not applied on its way up, applied on its way down."""
         return revision in self._known and (revision in self._applied) == (direction == "downgrade")
 
-    def on_the_way(self) -> Iterator[tuple[Script, str]]:
+    def unfinished_candidates(self) -> Iterator[tuple[Script, str]]:
         """The revisions that can be half done and commit in parts: those that are next, and the heads."""
         for each in self._known.values():
             below = each.down_revision
@@ -196,9 +196,9 @@ class Chain:
             if head in self._known and _in_parts(self._known[head]):
                 yield self._known[head], "downgrade"
 
-    def marked(self, name: str, on: str | None) -> tuple[str, str] | None:
+    def revision_of_leftover(self, name: str, on: str | None) -> tuple[str, str] | None:
         """The revision and direction that leave something called so: it has its id, or its file names it."""
-        for script, direction in self.on_the_way():
+        for script, direction in self.unfinished_candidates():
             text = Path(script.path).read_text("utf-8")
             if name.startswith("__changing_"):
                 named = name.startswith(f"__changing_{script.revision}_")
@@ -225,7 +225,7 @@ class Chain:
         script = self._known[revision]
         below = script.down_revision
         if direction == "upgrade" and towards is not None:
-            target = towards if self.may_be_at(towards, direction) else revision
+            target = towards if self.can_be_unfinished(towards, direction) else revision
         elif direction == "upgrade":
             target = "head" if len(self._script.get_heads()) == 1 else "heads"
         else:

@@ -76,7 +76,7 @@ class Failure:
     note: str | None
 
 
-def kept(note: str | None) -> bool:
+def committed_in_part(note: str | None) -> bool:
     """Whether a failed step had committed a part of its work, as its `note` has it."""
     return (note or "").startswith((CUT_OFF, STOPPED))
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 log = logging.getLogger("surefoot")
 
-GAVE_WAY = frozenset({"55P03", "40P01"})
+LOCK_FAILURES = frozenset({"55P03", "40P01"})
 """lock_not_available (lock_timeout) and deadlock_detected: the transaction was rolled back, others have gone on."""
 
 BLOCKERS = sa.text("""
@@ -29,9 +29,9 @@ BLOCKERS = sa.text("""
 """)
 
 
-def gave_way(fault: BaseException) -> bool:
+def is_lock_failure(fault: BaseException) -> bool:
     """Whether `fault` is a lock that was not to be had in time."""
-    return isinstance(fault, sa.exc.DBAPIError) and getattr(fault.orig, "sqlstate", None) in GAVE_WAY
+    return isinstance(fault, sa.exc.DBAPIError) and getattr(fault.orig, "sqlstate", None) in LOCK_FAILURES
 
 
 @dataclass
@@ -51,7 +51,7 @@ class BlockerMonitor:
             except sa.exc.DBAPIError:
                 return
             if found:
-                self.seen = ", ".join(
+                self.blockers = ", ".join(
                     f"pid {row.pid} (application {row.application}, role {row.role}, {row.state or 'hidden'}"
                     f" since {row.seconds} s)"
                     for row in found
@@ -63,7 +63,7 @@ class BlockerMonitor:
 
 
 @contextmanager
-def watching(connection: Connection, pid: int) -> Iterator[BlockerMonitor]:
+def monitor_blockers(connection: Connection, pid: int) -> Iterator[BlockerMonitor]:
     """Watch server process `pid` from `connection` (AUTOCOMMIT, used by nobody else inside the block)."""
     watch = BlockerMonitor(connection, pid)
     thread = threading.Thread(target=watch.run, name="surefoot-blockers", daemon=True)
@@ -75,7 +75,7 @@ def watching(connection: Connection, pid: int) -> Iterator[BlockerMonitor]:
         thread.join()
 
 
-def patiently(work: Callable[[], None], step: Callable[[], object], watch: BlockerMonitor, deadline: float) -> None:
+def retry_on_lock(work: Callable[[], None], step: Callable[[], object], watch: BlockerMonitor, deadline: float) -> None:
     """Run `work` until it gets its locks, with growing, jittered pauses between the tries.
 
     `step` tells which revision it is at: the `deadline` (s) and the pauses begin anew with each. Raises the last fault
@@ -88,7 +88,7 @@ def patiently(work: Callable[[], None], step: Callable[[], object], watch: Block
             return work()
         except sa.exc.DBAPIError as fault:
             now = time.monotonic()
-            if not gave_way(fault):
+            if not is_lock_failure(fault):
                 raise
             if step() != stuck_at:
                 stuck_at, until, pause = step(), now + deadline, 0.25
@@ -97,7 +97,7 @@ def patiently(work: Callable[[], None], step: Callable[[], object], watch: Block
         wait = min(pause * random.uniform(0.5, 1.5), max(until - now, 0.05))  # noqa: S311  # jitter, not a secret
         log.info(
             "Gave way, a table is in use by %s. Trying again in %.1f s, for another %.0f s.",
-            watch.seen,
+            watch.blockers,
             wait,
             until - now,
         )

@@ -39,7 +39,7 @@ class Plan:
         self._prepare = prepare
         self._started = dt.datetime.now(dt.UTC)
         self.current: Step | None = None
-        self.asking = False
+        self.dry_run = False
         """Whether the step at hand is only asked what it would refuse, and changes nothing yet."""
         self.towards: str | None = None
         """Where an upgrade ends that does not go on to what is newest."""

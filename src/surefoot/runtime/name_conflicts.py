@@ -14,9 +14,9 @@ from surefoot.catalogue.revision_names import TABLE_SCOPED, Name, Names
 from surefoot.errors import RefusedError
 from surefoot.program import program
 from surefoot.runtime.migration_plan import Step
-from surefoot.runtime.name_owners import Judge
-from surefoot.runtime.stranger_rows import amount
-from surefoot.runtime.taken_names import Found, taken
+from surefoot.runtime.name_owners import OwnObjects
+from surefoot.runtime.stranger_rows import row_amount
+from surefoot.runtime.taken_names import TakenRow, find_taken
 
 log = logging.getLogger("surefoot")
 
@@ -29,7 +29,7 @@ ROWS = frozenset("rpmf")
 
 
 @dataclass(frozen=True)
-class Stranger:
+class NameConflict:
     """Something that has a name which a revision will make: `kind` is what it is, `wanted` what it stands in for."""
 
     kind: str
@@ -45,9 +45,9 @@ class Stranger:
     def __str__(self) -> str:
         what = f"column {self.on}.{self.name}" if self.kind == "column" else f"{self.kind} {self.name}"
         where = f" of {self.on}" if self.on and self.kind != "column" else ""
-        amount = f", {self.amount}" if self.amount else ""
+        row_amount = f", {self.amount}" if self.amount else ""
         article = "an" if self.wanted.kind[0] in "aeiou" else "a"
-        return f"{what}{where}{amount}: {self.revision} makes {article} {self.wanted.kind} of that name"
+        return f"{what}{where}{row_amount}: {self.revision} makes {article} {self.wanted.kind} of that name"
 
 
 def folder(script: ScriptDirectory) -> Path:
@@ -61,7 +61,7 @@ def find(
     heads: Collection[str],
     pending: Sequence[Script],
     known: Mapping[str, Names] | None = None,
-) -> list[Stranger]:
+) -> list[NameConflict]:
     """What has a name that one of `pending` will make, in a database that stands at `heads`; only reads.
 
     `known` are the names of revisions; those that come with the files where it is None. What the revision itself made
@@ -73,20 +73,20 @@ def find(
         known = revision_names.read(folder(script), [*behind, *pending])
     ours = revision_names.names_after(known[each.revision] for each in behind if each.revision in known)
     wanted = _wanted(pending, known, ours)
-    found = list(taken(connection, wanted))
+    found = list(find_taken(connection, wanted))
     if not found:
         return []
-    judge = Judge(connection)
+    judge = OwnObjects(connection)
     # what goes with a table, its sequence or index, is whose the table is
     wholes = {row.oid for row, _, _ in found if row.part == "relation"}
-    found = [(row, revision, name) for row, revision, name in found if not judge.ours(row, revision, name)]
+    found = [(row, revision, name) for row, revision, name in found if not judge.made_by(row, revision, name)]
     return sorted(
         (_stranger(connection, row, revision, name) for row, revision, name in found if row.whole not in wholes),
         key=lambda one: (one.kind not in {"table", "view"}, one.on, one.name),
     )
 
 
-def before_a_run(
+def refuse_run(
     connection: Connection, script: ScriptDirectory, heads: tuple[str, ...], steps: Sequence[Step], *, forced: bool
 ) -> None:
     """Refuse where a stranger has a name that the steps will make, or that what comes after a stamp will.
@@ -108,7 +108,7 @@ def before_a_run(
     refuse(found, stamped or heads)
 
 
-def refuse(strangers: Sequence[Stranger], heads: Collection[str]) -> None:
+def refuse(strangers: Sequence[NameConflict], heads: Collection[str]) -> None:
     """Raise RefusedError that names each stranger and the way out; nothing where there is none."""
     if not strangers:
         return
@@ -136,10 +136,10 @@ def _wanted(pending: Sequence[Script], known: Mapping[str, Names], ours: frozens
     return wanted
 
 
-def _stranger(connection: Connection, row: Found, revision: str, name: Name) -> Stranger:
+def _stranger(connection: Connection, row: TakenRow, revision: str, name: Name) -> NameConflict:
     held = ""
     if row.part == "column":
-        held = amount(connection, row.on, row.name)
+        held = row_amount(connection, row.on, row.name)
     elif row.part == "relation" and row.kind in ROWS:
-        held = amount(connection, row.name)
-    return Stranger(KINDS.get(row.kind, row.kind), row.on, row.name, held, revision, name, row.whole is not None)
+        held = row_amount(connection, row.name)
+    return NameConflict(KINDS.get(row.kind, row.kind), row.on, row.name, held, revision, name, row.whole is not None)

@@ -10,7 +10,7 @@ from surefoot.catalogue import revision_names
 from surefoot.catalogue.reader import read_catalogue
 from surefoot.catalogue.revision_names import REPLACEABLE, Name
 from surefoot.runtime import created_objects, journal
-from surefoot.runtime.taken_names import Found
+from surefoot.runtime.taken_names import TakenRow
 
 BEGUN = sa.text("""
     select 1
@@ -27,40 +27,40 @@ FAILED = sa.text(f"""
 """)  # noqa: S608  # a constant of ours
 
 
-class Judge:
+class OwnObjects:
     """Tells ours from a stranger's; reads what it needs once there is something to judge."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._marks = created_objects.marks(connection)
+        self._marks = created_objects.read_created(connection)
         schema = connection.execute(sa.text("select current_schema()")).scalar_one()
         self._there = {name: name.digest for name in revision_names.names_in(read_catalogue(connection, schema))}
 
-    def ours(self, row: Found, revision: str, name: Name) -> bool:
+    def made_by(self, row: TakenRow, revision: str, name: Name) -> bool:
         """Whether the revision has made it already, or it says the same as what the revision makes."""
         if name.kind == "index" and row.unfinished_on == name.on:
             return True  # left of a build that was cut off: it is of no use to anybody, and the revision clears it
         same = name.digest != "" and self._there.get(name) == name.digest
-        if same and (name.kind in REPLACEABLE or cut_off(self._connection, revision)):
+        if same and (name.kind in REPLACEABLE or was_cut_off(self._connection, revision)):
             return True
         noted = {(mark.kind, mark.name, mark.relation) for mark in self._marks
                  if mark.revision == revision and mark.direction == "upgrade"}  # fmt: skip
         return (row.part, row.name, row.oid) in noted
 
 
-def left_behind(connection: Connection, revision: Script, table: str, column: str | None = None) -> bool:
+def made_before_cut_off(connection: Connection, revision: Script, table: str, column: str | None = None) -> bool:
     """Whether a version that left no notes was cut off in the revision, after it had made this table or column."""
     known = revision_names.read(Path(revision.path).parents[1], [revision])
     wanted = Name("table", "", table) if column is None else Name("column", table, column)
     made_by_it = {name: name.digest for each in known.values() for name in each.made}
-    if wanted not in made_by_it or not cut_off(connection, revision.revision):
+    if wanted not in made_by_it or not was_cut_off(connection, revision.revision):
         return False
     schema = connection.execute(sa.text("select current_schema()")).scalar_one()
     there = {name: name.digest for name in revision_names.names_in(read_catalogue(connection, schema))}
     return there.get(wanted) == made_by_it[wanted]
 
 
-def cut_off(connection: Connection, revision: str) -> bool:
+def was_cut_off(connection: Connection, revision: str) -> bool:
     """Whether the revision has begun in this database and not ended, as far as former versions tell."""
     if connection.execute(BEGUN, {"revision": revision}).first() is not None:
         return True

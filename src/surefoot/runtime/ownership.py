@@ -64,7 +64,7 @@ select 'database ' || current_database()
 """What revisions make things in: the tables' schema, and the database for schema `retired`."""
 
 
-def refuse_others(connection: Connection, tables: Collection[str]) -> None:
+def refuse_other_owner(connection: Connection, tables: Collection[str]) -> None:
     """Refuse to change tables for one who does not own them: what such a role creates would be the wrong one's.
 
     `tables` names the tables that count; all of the schema where it has none of them. A superuser may.
@@ -79,7 +79,7 @@ def refuse_others(connection: Connection, tables: Collection[str]) -> None:
     )
 
 
-def lacking(connection: Connection, tables: Collection[str]) -> str | None:
+def missing_privilege(connection: Connection, tables: Collection[str]) -> str | None:
     """Which right the role of `connection` lacks to run an upgrade, in one sentence; None where it lacks none.
 
     For one who only asks, as `refuse_others` is for one who is about to do it.
@@ -98,7 +98,7 @@ def lacking(connection: Connection, tables: Collection[str]) -> str | None:
 
 
 @contextmanager
-def as_the_owner(driver: psycopg.Connection[Any], tables: Collection[str], *, in_transaction: bool) -> Iterator[str]:
+def as_table_owner(driver: psycopg.Connection[Any], tables: Collection[str], *, in_transaction: bool) -> Iterator[str]:
     """Let a superuser work as the owner of the tables inside the block: all that is made is the owner's then.
 
     Yields the role as which the work is done, whoever set it.

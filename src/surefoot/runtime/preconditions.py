@@ -44,7 +44,7 @@ LAST = sa.text("""
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedRun:
     """What a run is about to do with the database of `connection`, which is at `heads`."""
 
     connection: Connection
@@ -63,48 +63,48 @@ class Asked:
     """Whether the connection's run holds the migrators' lock: nobody else is at work then."""
 
 
-def before_a_run(asked: Asked) -> None:
+def refuse_run(asked: RequestedRun) -> None:
     """Raise whatever is refused before anything is changed: by every command, before it asks and before it backs up.
 
     Whoever knows of another reason to refuse a run adds it here. A revision that no file has is refused earlier, by
     `unknown_revision`: without it there are no steps.
     """
-    too_long(revision for step in asked.steps for revision in step.to_revisions_no_deps)
+    refuse_long_ids(revision for step in asked.steps for revision in step.to_revisions_no_deps)
     if asked.writes and asked.steps:
-        read_only(asked.connection)
-    unversioned_with_tables(asked)
+        refuse_read_only(asked.connection)
+    refuse_unversioned_tables(asked)
     if not all(step.info.is_stamp for step in asked.steps):
-        hidden_rows(asked.connection)
+        refuse_hidden_rows(asked.connection)
     if asked.upward:
-        half_way_down(asked.connection, asked.script, asked.heads)
+        refuse_unfinished_downgrade(asked.connection, asked.script, asked.heads)
     elif asked.steps and not asked.forced and not asked.proved:
-        over_what_is_half_done(asked)
-    name_conflicts.before_a_run(asked.connection, asked.script, asked.heads, asked.steps, forced=asked.forced)
+        refuse_over_unfinished(asked)
+    name_conflicts.refuse_run(asked.connection, asked.script, asked.heads, asked.steps, forced=asked.forced)
 
 
 def steps_to(script: ScriptDirectory, heads: tuple[str, ...], target: str, *, upward: bool) -> list[Step]:
     """The steps that Alembic takes from `heads` to `target`. Raises RefusedError and UsageError, as the run would."""
-    unknown_revision(script, heads)
+    refuse_unknown_revision(script, heads)
     try:
         if upward:
             return private_members.steps_up(script, target, heads)
         return private_members.steps_down(script, target, heads)
     except CommandError as fault:
-        raise error_translation.understood(fault, None) from fault
+        raise error_translation.translate(fault, None) from fault
 
 
-def read_only(connection: Connection) -> None:
+def refuse_read_only(connection: Connection) -> None:
     """Refuse a server that takes no writes."""
     if connection.exec_driver_sql("show transaction_read_only").scalar_one() == "on":
         raise database.read_only(connection.engine.url)
 
 
-def half_way_down(connection: Connection, script: ScriptDirectory, heads: tuple[str, ...]) -> None:
+def refuse_unfinished_downgrade(connection: Connection, script: ScriptDirectory, heads: tuple[str, ...]) -> None:
     """Refuse to go up over a revision whose way down was begun and did not come to its end, unless nothing is missing.
 
     What it should be is known of released revisions; of others, whether a part of the way down was committed.
     """
-    if not connection.execute(interrupted_run.THERE).one().journal:
+    if not connection.execute(interrupted_run.TABLES_EXIST).one().journal:
         return
     for head in heads:
         last = connection.execute(LAST, {"revision": head}).first()
@@ -112,7 +112,7 @@ def half_way_down(connection: Connection, script: ScriptDirectory, heads: tuple[
             continue
         history = list(script.walk_revisions("base", "heads"))[::-1]
         expected = packaged.read(Path(script.dir), history).get(head)
-        if expected is None and last.outcome == journal.FAILED and not journal.kept(last.note):
+        if expected is None and last.outcome == journal.FAILED and not journal.committed_in_part(last.note):
             continue
         found = (
             compare(catalogue_from_text(expected), read_catalogue(connection)).lines() if expected is not None else ()
@@ -131,7 +131,7 @@ def half_way_down(connection: Connection, script: ScriptDirectory, heads: tuple[
         )
 
 
-def over_what_is_half_done(asked: Asked) -> None:
+def refuse_over_unfinished(asked: RequestedRun) -> None:
     """Refuse to go down below a revision that is half there, and to stamp over one that is half there or half gone.
 
     Who goes down now means the half one, and would take back the whole one below it; a way down that was cut off is
@@ -160,7 +160,7 @@ OURS = "n.nspname in (current_schema(), 'retired')"
 EVERYWHERE = "n.nspname <> 'information_schema' and not starts_with(n.nspname, 'pg_')"
 
 
-def unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
+def refuse_unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
     """Refuse to work on a database whose revision these files do not know."""
     for head in heads:
         try:
@@ -180,7 +180,7 @@ def unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
             )
 
 
-def unversioned_with_tables(asked: Asked) -> None:
+def refuse_unversioned_tables(asked: RequestedRun) -> None:
     """Refuse to migrate over tables that Alembic knows nothing of; an empty database and a stamp may pass.
 
     So may a first revision that works in parts and was cut off: it goes on with the tables that it has made.
@@ -197,16 +197,16 @@ def unversioned_with_tables(asked: Asked) -> None:
         )
 
 
-def hides(connection: Connection) -> RefusedError | None:
+def hidden_rows_error(connection: Connection) -> RefusedError | None:
     """What `hidden_rows` refuses, for who only looks: a database that is like this is explained by it."""
     try:
-        hidden_rows(connection)
+        refuse_hidden_rows(connection)
     except RefusedError as fault:
         return RefusedError(NOTHING_WAS_CHANGED.sub("", fault.message), fault.remedy)
     return None
 
 
-def hidden_rows(connection: Connection, where: str = OURS) -> None:
+def refuse_hidden_rows(connection: Connection, where: str = OURS) -> None:
     """Refuse to work as a role from which row security hides rows: it would end half-way, at the first such table."""
     tables = connection.execute(sa.text(f"{permission_denied.TABLES_HIDING_ROWS} and {where} order by 1")).all()
     if tables:
@@ -218,7 +218,7 @@ def hidden_rows(connection: Connection, where: str = OURS) -> None:
         )
 
 
-def without_transactions(connection: Connection) -> None:
+def refuse_autocommit(connection: Connection) -> None:
     """Refuse a passed-in connection in AUTOCOMMIT: a revision that fails on it stays half done."""
     if connection.get_isolation_level() == "AUTOCOMMIT":
         raise UsageError(
@@ -228,7 +228,7 @@ def without_transactions(connection: Connection) -> None:
         )
 
 
-def too_long(revisions: Iterable[str]) -> None:
+def refuse_long_ids(revisions: Iterable[str]) -> None:
     """Refuse revision ids that `alembic_version` cannot hold: the step would run and then fail to be recorded."""
     for revision in revisions:
         if len(revision) > LONGEST_ID:

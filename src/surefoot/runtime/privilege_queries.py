@@ -15,7 +15,7 @@ select c.oid, c.relname::text as name, c.relowner
        )
 """
 # Whoever migrates needs nothing. The owner of a table, where it is another, has all without any grant.
-HELD = sa.text(f"""
+GRANTED = sa.text(f"""
 with tables as ({TABLES})
 select tables.oid, tables.name, coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_type as privilege,
        g.is_grantable as grantable
@@ -40,7 +40,7 @@ select distinct coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_ty
    and (g.grantee = 0 or r.oid is not null)
 """)  # noqa: S608
 # Identity columns draw from their sequences by themselves; a column whose default says nextval() asks for a right.
-KNOWN = sa.text("""
+EXISTING = sa.text("""
 with space as (select oid from pg_namespace where oid = current_schema()::regnamespace or nspname = 'retired')
 select oid from pg_class where relnamespace in (select oid from space)
 union all
@@ -49,7 +49,7 @@ union all
 select oid from pg_type where typnamespace in (select oid from space)
 """)
 """What comes back from where it was set aside has kept its own rights."""
-THINGS = sa.text("""
+OBJECTS = sa.text("""
 select 'table' as kind, c.oid, format('%I', c.relname) as name, c.relkind in ('v', 'm') as view
   from pg_class c
  where c.relnamespace = current_schema()::regnamespace
@@ -77,24 +77,24 @@ select 'type', t.oid, format('%I', t.typname), false
    and t.typtype in ('e', 'd')
  order by 1, 3
 """)
-MAY = {
+HAS_PRIVILEGE = {
     "function": sa.text("select has_function_privilege(:role, cast(:oid as oid), 'execute')"),
     "type": sa.text("select has_type_privilege(:role, cast(:oid as oid), 'usage')"),
 }
 SCRATCH = "scratch of ourschool"
 """How the comment of a database begins that goes with the command that made it."""
-EXISTS = sa.text("""
+ROLE_EXISTS = sa.text("""
 select to_regrole(quote_ident(:name)) is not null,
        coalesce(starts_with(shobj_description(oid, 'pg_database'), :scratch), false)
   from pg_database
  where datname = current_database()
 """)
-QUOTED = sa.text("""
+QUOTED_NAMES = sa.text("""
 select quote_ident(name)
   from unnest(cast(:names as text[])) with ordinality as given (name, nth)
  order by nth
 """)
-DOOR = sa.text("""
+SCHEMA_ACCESS = sa.text("""
 select quote_ident(current_schema()),
        has_schema_privilege(:role, current_schema(), 'usage'),
        has_table_privilege(:role, to_regclass('alembic_version'), 'select')

@@ -26,7 +26,7 @@ NEEDED = {"sequence": "usage", "function": "execute", "type": "usage"}
 
 
 @dataclass(frozen=True)
-class Right:
+class RolePrivileges:
     """What one role gets on each new table; those of `grantable` with the right to pass it on."""
 
     role: str
@@ -45,7 +45,7 @@ class Right:
 
 
 @dataclass(frozen=True)
-class Lacking:
+class RoleWithoutTables:
     """A role that works with the database and has no right at all on some tables."""
 
     role: str
@@ -69,7 +69,7 @@ class Lacking:
         return f"grant {listed(self.most) or 'select'} on {', '.join(self.tables)} to {self.identifier};"
 
 
-class Rights:
+class NewObjectPrivileges:
     """The rights of one run: read before its first step, given to what the steps make, in their own transactions.
 
     `names` names the tables that count as the application's; all of the schema where it is None or has none of them.
@@ -79,18 +79,18 @@ class Rights:
     def __init__(
         self, connection: Connection, names: Collection[str] | None = None, named: ApplicationRole | None = None
     ) -> None:
-        known = connection.execute(ask.KNOWN).scalars().all()
+        known = connection.execute(ask.EXISTING).scalars().all()
         self._known = set(known)
-        self.following = following(connection, names)
-        self._without = left_out(connection, names)
+        self.following = common_privileges(connection, names)
+        self._without = roles_without_common(connection, names)
         self._made: list[str] = []
         if named is not None and _exists(connection, named):
             of_others = tuple(each for each in self.following if each.role != named.name)
-            self.following = (*of_others, Right(named.name, frozenset(map(str.upper, named.privileges))))
+            self.following = (*of_others, RolePrivileges(named.name, frozenset(map(str.upper, named.privileges))))
             self._without = tuple(role for role in self._without if role != named.name)
         self._named = named
 
-    def follow(self, connection: Connection) -> list[str]:
+    def grant_on_new(self, connection: Connection) -> list[str]:
         """Give what is new what it should have; returns what was given, in words for the journal."""
         if not self.following and not self._without:
             return []
@@ -99,7 +99,7 @@ class Rights:
         self._made += [row.name for row in new if row.kind == "table" and not row.view]
         return [said for right in self.following for said in self._give(connection, right, new)] if new else []
 
-    def tell_who_has_none(self) -> None:
+    def warn_without_privileges(self) -> None:
         """At the end of the run: whose rights could not follow, because no one of them is on all tables."""
         for role in self._without if self._made else ():
             log.warning(
@@ -108,7 +108,7 @@ class Rights:
                 _called(role), ", ".join(self._made), ", ".join(self._made), _identifier(role).as_string(),
             )  # fmt: skip
 
-    def _give(self, connection: Connection, right: Right, new: Sequence[Row[Any]]) -> Iterator[str]:
+    def _give(self, connection: Connection, right: RolePrivileges, new: Sequence[Row[Any]]) -> Iterator[str]:
         if self._named is not None and right.role == self._named.name:
             _at_the_door(connection, right)
         views = [row.name for row in new if row.kind == "table" and row.view]
@@ -128,26 +128,26 @@ class Rights:
                 _grant(connection, what, f"{kind} {', '.join(names)}", right.identifier)
 
 
-def following(connection: Connection, names: Collection[str] | None = None) -> tuple[Right, ...]:
+def common_privileges(connection: Connection, names: Collection[str] | None = None) -> tuple[RolePrivileges, ...]:
     """What each other role has on every table, and what new ones would have by default."""
     tables, held = _held(connection, names)
     found = {
-        role: Right(role, _common(by_table, grantable=False), _common(by_table, grantable=True))
+        role: RolePrivileges(role, _common(by_table, grantable=False), _common(by_table, grantable=True))
         for role, by_table in held.items()
         if by_table.keys() == tables.keys()
     }
     for row in connection.execute(ask.DEFAULTS, {"bookkeeping": sorted(BOOKKEEPING)}):
-        right = found.get(row.role, Right(row.role, frozenset()))
+        right = found.get(row.role, RolePrivileges(row.role, frozenset()))
         passing = right.grantable | ({row.privilege} if row.grantable else set())
-        found[row.role] = Right(row.role, right.privileges | {row.privilege}, passing)
+        found[row.role] = RolePrivileges(row.role, right.privileges | {row.privilege}, passing)
     return tuple(sorted((each for each in found.values() if each.privileges), key=lambda each: each.role))
 
 
-def lacking(connection: Connection, names: Collection[str] | None = None) -> tuple[Lacking, ...]:
+def roles_without_tables(connection: Connection, names: Collection[str] | None = None) -> tuple[RoleWithoutTables, ...]:
     """The roles that have rights on a good part of the tables and none at all on others."""
     tables, held = _held(connection, names)
     return tuple(
-        Lacking(
+        RoleWithoutTables(
             role,
             len(by_table),
             _common(by_table, grantable=False),
@@ -159,9 +159,9 @@ def lacking(connection: Connection, names: Collection[str] | None = None) -> tup
     )
 
 
-def left_out(connection: Connection, names: Collection[str] | None = None) -> tuple[str, ...]:
+def roles_without_common(connection: Connection, names: Collection[str] | None = None) -> tuple[str, ...]:
     """The roles that have rights on a good part of the tables, and no one right on all of them."""
-    follow = {right.role for right in following(connection, names)}
+    follow = {right.role for right in common_privileges(connection, names)}
     tables, held = _held(connection, names)
     return tuple(
         role for role, by_table in sorted(held.items()) if role not in follow and len(by_table) * MUCH >= len(tables)
@@ -185,7 +185,7 @@ def _held(connection: Connection, names: Collection[str] | None) -> tuple[dict[s
     tables = {row.name: row.oid for row in every}
     tables = {name: oid for name, oid in tables.items() if name in (names or ())} or tables
     held: Held = {}
-    for row in connection.execute(ask.HELD, {"bookkeeping": sorted(BOOKKEEPING)}):
+    for row in connection.execute(ask.GRANTED, {"bookkeeping": sorted(BOOKKEEPING)}):
         if row.name in tables:
             held.setdefault(row.role, {}).setdefault(row.name, {})[row.privilege] = row.grantable
     return tables, held
@@ -197,23 +197,23 @@ def _common(by_table: dict[str, dict[str, bool]], *, grantable: bool) -> frozens
 
 
 def _things(connection: Connection) -> Sequence[Row[Any]]:
-    return connection.execute(ask.THINGS, {"bookkeeping": sorted(BOOKKEEPING)}).all()
+    return connection.execute(ask.OBJECTS, {"bookkeeping": sorted(BOOKKEEPING)}).all()
 
 
-def _lacks(connection: Connection, right: Right, row: Row[Any]) -> bool:
+def _lacks(connection: Connection, right: RolePrivileges, row: Row[Any]) -> bool:
     """A sequence is drawn from by whoever inserts; what everybody may use by default needs no grant."""
     if row.kind == "sequence":
         return "INSERT" in right.privileges
-    return not connection.execute(ask.MAY[row.kind], {"role": right.role, "oid": row.oid}).scalar_one()
+    return not connection.execute(ask.HAS_PRIVILEGE[row.kind], {"role": right.role, "oid": row.oid}).scalar_one()
 
 
 def _grant(connection: Connection, what: str, on: str, to: sql.Composable) -> None:
     execute_verbatim(connection, sql.SQL("grant {} on {} to {}").format(sql.SQL(what), sql.SQL(on), to))
 
 
-def _at_the_door(connection: Connection, right: Right) -> None:
+def _at_the_door(connection: Connection, right: RolePrivileges) -> None:
     """Whom a setting names may be new to the database: it needs the schema, and `ensure_current` reads the revision."""
-    schema, may_enter, may_read = connection.execute(ask.DOOR, {"role": right.role}).one()
+    schema, may_enter, may_read = connection.execute(ask.SCHEMA_ACCESS, {"role": right.role}).one()
     if not may_enter:
         _grant(connection, "usage", f"schema {schema}", right.identifier)
     if may_read is False:
@@ -221,7 +221,7 @@ def _at_the_door(connection: Connection, right: Right) -> None:
 
 
 def _quoted(connection: Connection, names: Sequence[str]) -> list[str]:
-    return [str(name) for name in connection.execute(ask.QUOTED, {"names": list(names)}).scalars()]
+    return [str(name) for name in connection.execute(ask.QUOTED_NAMES, {"names": list(names)}).scalars()]
 
 
 def _identifier(role: str) -> sql.Composable:
@@ -234,7 +234,7 @@ def _called(role: str) -> str:
 
 def _exists(connection: Connection, named: ApplicationRole) -> bool:
     """A scratch database may be on a server of its own, which knows nobody."""
-    there, scratch = connection.execute(ask.EXISTS, {"name": named.name, "scratch": ask.SCRATCH}).one()
+    there, scratch = connection.execute(ask.ROLE_EXISTS, {"name": named.name, "scratch": ask.SCRATCH}).one()
     if not there and not scratch:
         raise UsageError(
             f"{variable('APPLICATION_ROLE')} names {named.name!r}, a role that this server does not have.",

@@ -14,7 +14,7 @@ from surefoot.private_members import in_callers_transaction
 from surefoot.runtime import created_objects, error_translation, journal
 from surefoot.runtime.committed_parts import CommittedParts
 from surefoot.runtime.migration_plan import Plan
-from surefoot.runtime.privileges import Rights
+from surefoot.runtime.privileges import NewObjectPrivileges
 
 log = logging.getLogger("surefoot")
 
@@ -34,7 +34,7 @@ class Record:
     """
 
     def __init__(self, plan: Plan, beside: Engine, url: URL, package_version: str) -> None:
-        self.rights: Rights | None = None
+        self.rights: NewObjectPrivileges | None = None
         """The rights of other roles that follow to what is made; None where nothing is made."""
         self.role = ""
         """As which the run works; what it writes down beside its own connection is that role's as well."""
@@ -54,7 +54,7 @@ class Record:
         if begun is None:  # else the journal is there: it has a committed row of this step
             self._ensure_journal(connection, entry)
         journal.write(connection, entry, self._package_version, begun)
-        created_objects.forget(connection, entry.revision)
+        created_objects.delete_records(connection, entry.revision)
         log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
 
     def before_each_commit(self, context: MigrationContext, stack: ExitStack) -> None:
@@ -73,10 +73,10 @@ class Record:
                 self._for_others(connection)
             wrote = parts.wrote()
             if wrote and isinstance(step, RevisionStep):
-                created_objects.note(context, step)
+                created_objects.record_created(context, step)
             first = parts.before_the_first(step, wrote=wrote)
             # while it is only asked nothing has begun, unless what goes on around it has changed something
-            if entry is not None and first and (parts.kept(step) or not self._plan.asking):
+            if entry is not None and first and (parts.kept(step) or not self._plan.dry_run):
                 self._ensure_journal(connection, entry)
                 parts.begin(journal.begin(connection, entry, self._package_version))
             return block()
@@ -97,26 +97,28 @@ class Record:
         if begun is not None and (isinstance(fault, KeyboardInterrupt) or context.connection.invalidated):
             parts = True  # nobody knows what became of its last statement
         alone = not in_callers_transaction(context)
-        left = error_translation.Aftermath(None, {}, self._plan.before, self._plan.done, self._plan.total, parts, alone)
+        left = error_translation.StateAfterFailure(
+            None, {}, self._plan.before, self._plan.done, self._plan.total, parts, alone
+        )
         try:
             with self._beside.connect() as connection, connection.begin():
                 connection.execute(sa.text(f"set local lock_timeout = {timeout:d}"))
                 connection.execute(AS_THE_RUN, {"role": self.role})
                 heads = MigrationContext.configure(connection).get_current_heads()
                 left = replace(left, heads=heads, titles=_titles(script, heads))
-                created_objects.tidy(connection)
+                created_objects.drop_if_empty(connection)
                 journal.ensure(connection)
                 journal.write(connection, entry, self._package_version, begun, self._failure(fault, left))
         except sa.exc.DBAPIError as also:
-            log.warning("The failure could not be journalled: %s.", error_translation.primary(also))
-        meaning = error_translation.in_revision(fault, entry, left, self._url)
+            log.warning("The failure could not be journalled: %s.", error_translation.primary_message(also))
+        meaning = error_translation.translate_in_revision(fault, entry, left, self._url)
         if meaning is fault:
             raise fault  # not from itself: whoever follows the causes would never come to an end
         raise meaning from fault
 
     def _for_others(self, connection: Connection) -> None:
         if self.rights is not None:
-            for given in self.rights.follow(connection):
+            for given in self.rights.grant_on_new(connection):
                 self._plan.note(given)
 
     def _ensure_journal(self, connection: Connection, entry: journal.Entry) -> None:
@@ -127,11 +129,13 @@ class Record:
     def _begun(self) -> int | None:
         return self._parts.begun(self._plan.current) if self._parts else None
 
-    def _failure(self, fault: BaseException, left: error_translation.Aftermath) -> journal.Failure:
+    def _failure(self, fault: BaseException, left: error_translation.StateAfterFailure) -> journal.Failure:
         statement = fault.statement if isinstance(fault, sa.exc.DBAPIError) else None
-        kept = journal.CUT_OFF if error_translation.only_cut_off(fault) else journal.STOPPED
+        kept = journal.CUT_OFF if error_translation.is_interruption(fault) else journal.STOPPED
         return journal.Failure(
-            error_translation.without_password(left.truly(error_translation.primary(fault)), self._url),
+            error_translation.without_password(
+                left.without_false_claim(error_translation.primary_message(fault)), self._url
+            ),
             error_translation.without_password(statement, self._url) if statement else None,
             kept if left.parts else None,
         )

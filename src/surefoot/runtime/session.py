@@ -19,7 +19,7 @@ log = logging.getLogger("surefoot")
 
 EVERY_ROW = {"row_security": "off"}
 """PostgreSQL raises 42501 where a policy would hide rows from a revision, which would leave them as they were."""
-NOTICE = "client_connection_check_interval"
+CONNECTION_CHECK = "client_connection_check_interval"
 """The setting by which a server process notices that its client has gone."""
 
 
@@ -63,7 +63,7 @@ def _driver(connection: Connection) -> psycopg.Connection:
 
 
 @contextmanager
-def worker(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
+def migrating_session(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
     """Make `connection` the one that migrates inside the block; yields the pid of its server process.
 
     Runs beneath SQLAlchemy, so that no transaction has begun when Alembic takes the connection. In a transaction of the
@@ -74,7 +74,7 @@ def worker(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
     assert isinstance(driver, psycopg.Connection)
     in_transaction = connection.in_transaction()
     driver.add_notice_handler(_tell)
-    before = {name: _setting(driver, name) for name in (*wanted, *([NOTICE] if wanted else []))}
+    before = {name: _setting(driver, name) for name in (*wanted, *([CONNECTION_CHECK] if wanted else []))}
     connection.get_isolation_level = lambda: _isolation_level(connection)  # type: ignore[method-assign]
     try:
         lock = "pg_try_advisory_xact_lock" if in_transaction else "pg_try_advisory_lock"
@@ -105,7 +105,7 @@ def worker(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
                 driver.commit()
 
 
-def renew(connection: Connection, settings: Settings, wanted: Mapping[str, str]) -> None:
+def reset_session(connection: Connection, settings: Settings, wanted: Mapping[str, str]) -> None:
     """Before another try: what a revision had set for itself when it was cut off is as `worker` had it."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
@@ -133,7 +133,7 @@ def _notice_a_dead_client(driver: psycopg.Connection[Any]) -> None:
     """Ask the server to look every second whether we still live; servers on Windows cannot, and say so."""
     try:
         with driver.transaction():
-            driver.execute("select set_config(%s, '1s', false)", (NOTICE,))
+            driver.execute("select set_config(%s, '1s', false)", (CONNECTION_CHECK,))
     except psycopg.Error:
         log.debug("The server cannot notice a client that has gone.")
 

@@ -17,7 +17,7 @@ COUNTED = 64 * 1024 * 1024
 """Bytes of a table whose rows are counted; of a larger one the last estimate is told."""
 
 
-def amount(connection: Connection, table: str, column: str | None = None) -> str:
+def row_amount(connection: Connection, table: str, column: str | None = None) -> str:
     """The rows of a table, or the values of its column that are not NULL; counted where that is quick."""
     home = connection.execute(sa.text("select current_schema()")).scalar_one()
     relation = sql.Identifier(home, table)

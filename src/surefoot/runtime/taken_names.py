@@ -55,11 +55,11 @@ TAKEN = sa.text("""
       join pg_trigger on tgrelid = pg_class.oid and tgname = wanted.name and not tgisinternal
 """)
 
-Found = sa.Row[Any]
+TakenRow = sa.Row[Any]
 """A row of TAKEN."""
 
 
-def taken(connection: Connection, wanted: Mapping[Name, str]) -> Iterator[tuple[Found, str, Name]]:
+def find_taken(connection: Connection, wanted: Mapping[Name, str]) -> Iterator[tuple[TakenRow, str, Name]]:
     """What has one of the names in `wanted`, with the revision that makes it there; one for each name; only reads."""
     by_place = {place: (revision, name) for name, revision in wanted.items() for place in _places(name)}
 

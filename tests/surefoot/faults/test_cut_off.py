@@ -99,7 +99,7 @@ def says_the_same(database: Database, project: Path, direction: str) -> None:
     assert (found.cut_off.sentence, found.well) == (SENTENCE[direction], False)
     assert not [each for each in found.health if each.kind in {"invalid index", "unproven constraint"}]
     known = identify(Settings(PROJECT.at(project)), database.url)
-    assert (known.cut_off, known.in_step) == (found.cut_off, False)
+    assert (known.cut_off, known.consistent) == (found.cut_off, False)
 
 
 @pytest.mark.promise("O11", "A3")
@@ -117,7 +117,7 @@ def test_it_is_recognised(scratch: Database, project: Path, kind: str, direction
         runner.alembic(*COMMAND[direction], status=0)
     found = looked(scratch, project)
     assert (found.cut_off, bool(found.drift.difference)) == (None, False)
-    assert identify(Settings(PROJECT.at(project)), scratch.url).in_step
+    assert identify(Settings(PROJECT.at(project)), scratch.url).consistent
     assert scratch.value("select outcome from migration_journal order by id desc limit 1") == "done"
 
 

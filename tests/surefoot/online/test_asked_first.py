@@ -6,7 +6,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from surefoot.environment.precheck.row_preserving_sql import leaves_rows
+from surefoot.environment.precheck.row_preserving_sql import preserves_rows
 from surefoot.errors import RefusedError, SurefootError
 from tests.support.databases import Database
 from tests.surefoot.online.harness import MARKS, catalogue, empty, write
@@ -170,4 +170,4 @@ def test_what_a_cut_off_run_has_set_aside_is_not_asked_again(scratch: Database, 
     ],
 )  # fmt: skip
 def test_which_statements_leave_rows_as_they_are(text: str, harmless: bool) -> None:
-    assert leaves_rows(text) is harmless
+    assert preserves_rows(text) is harmless

@@ -156,7 +156,7 @@ def test_from_whom_nothing_is_hidden_is_not_refused(
         role(scratch, attributes.format(owner=owner.name)) as other,
         read_connection(other.here.url, "test") as connection,
     ):
-        preconditions.hidden_rows(connection)
+        preconditions.refuse_hidden_rows(connection)
 
 
 def test_a_view_whose_owner_sees_less(scratch: Database, owner: Role, pupils: Database, project: Path) -> None:

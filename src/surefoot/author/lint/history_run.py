@@ -174,4 +174,4 @@ def told(fault: BaseException) -> str:
     """The one sentence behind what a run raised."""
     while isinstance(fault, SurefootError) and fault.__cause__ is not None:
         fault = fault.__cause__
-    return fault.message.rstrip(".") if isinstance(fault, SurefootError) else error_translation.primary(fault)
+    return fault.message.rstrip(".") if isinstance(fault, SurefootError) else error_translation.primary_message(fault)

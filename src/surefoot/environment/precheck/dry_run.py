@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 
-from surefoot.environment.precheck.operation_checks import Ahead, Enough
+from surefoot.environment.precheck.operation_checks import OperationChecks, StopChecking
 from surefoot.errors import RefusedError
 from surefoot.online.executor import Steps
 from surefoot.private_members import in_callers_transaction, redirect_op
@@ -20,7 +20,7 @@ from surefoot.runtime.migration_plan import Plan
 log = logging.getLogger("surefoot")
 
 
-def asks_first(step: MigrationStep, context: MigrationContext, plan: Plan) -> None:
+def check_before_run(step: MigrationStep, context: MigrationContext, plan: Plan) -> None:
     """Let the revision of `step` ask all its operations before the first one changes anything.
 
     Nothing of its own SQL is run for that. Where it reads the database itself, or runs statements that may change rows,
@@ -33,11 +33,11 @@ def asks_first(step: MigrationStep, context: MigrationContext, plan: Plan) -> No
     @wraps(run)
     def asked(**options: Any) -> None:
         if not context.as_sql and not in_callers_transaction(context):
-            plan.asking = True
+            plan.dry_run = True
             try:
                 _ask(run, context, options)
             finally:
-                plan.asking = False
+                plan.dry_run = False
         run(**options)
 
     step.migration_fn = asked
@@ -56,16 +56,16 @@ def _ask(run: Callable[..., None], context: MigrationContext, options: dict[str,
 
         asking: Any = inner  # whatever is called through it comes to one of these
         assert context.connection is not None
-        asking.invoke = Ahead(steps, context.connection).invoke
+        asking.invoke = OperationChecks(steps, context.connection).invoke
         asking.get_bind = asking.get_context = asking.run_async = asking.batch_alter_table = _enough
         stack.enter_context(redirect_op(inner, outer))
         try:
             run(**options)
         except (RefusedError, sa.exc.DBAPIError):
             raise
-        except (Enough, Exception) as fault:  # whatever it is, the run itself comes to it, and tells
+        except (StopChecking, Exception) as fault:  # whatever it is, the run itself comes to it, and tells
             log.debug("Asked as far as %s", fault)
 
 
 def _enough(*_: Any, **__: Any) -> NoReturn:
-    raise Enough
+    raise StopChecking

@@ -20,12 +20,12 @@ from surefoot.online.retire import column_retirement
 from surefoot.online.target_table import Table
 
 
-class CannotTell(Exception):
+class RowsUnknown(Exception):
     """What a later operation will meet is not known yet: it asks for itself when its turn comes."""
 
 
 @dataclass
-class Coming:
+class FutureTable:
     """What the operations so far make of one table."""
 
     name: str
@@ -45,7 +45,7 @@ class Coming:
     def table(self, steps: Steps) -> Table:
         """The table with its rows as they will be. Raises CannotTell, and UsageError where there is none yet."""
         if self.rows_change:
-            raise CannotTell
+            raise RowsUnknown
         found = target_table.find(steps, self.name)
         while self.types:
             self._convert(steps, self.types.pop(0))
@@ -60,7 +60,7 @@ class Coming:
         table = self.table(steps)
         texts = [text for each in wanted.values() for text in (each.using, each.back)]
         if any(name in wanted or any(mentions(text, name) for text in texts) for name in self.columns):
-            raise CannotTell
+            raise RowsUnknown
         plain = dataclasses.replace(table, coming=None)
         plain.needs(wanted)
         return preflight.changes(steps, plain, wanted)
@@ -68,7 +68,7 @@ class Coming:
     def _convert(self, steps: Steps, wanted: Mapping[str, Wanted]) -> None:
         try:
             conversion = self.conversion(steps, wanted)
-        except (CannotTell, SurefootError):
+        except (RowsUnknown, SurefootError):
             self.unknown(*wanted)
         else:
             self.columns |= {

@@ -11,8 +11,8 @@ from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 from sqlalchemy.engine import Connection
 
-from surefoot.environment.precheck.future_rows import CannotTell, Coming
-from surefoot.environment.precheck.row_preserving_sql import about_dependents, leaves_rows
+from surefoot.environment.precheck.future_rows import FutureTable, RowsUnknown
+from surefoot.environment.precheck.row_preserving_sql import changes_dependents, preserves_rows
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online import target_table
 from surefoot.online.backfill.operation import BackfillOp
@@ -39,7 +39,7 @@ from surefoot.online.retire.retire_operations import (
     RetireRowsOp,
     RetireTableOp,
 )
-from surefoot.runtime.lock_retry import gave_way
+from surefoot.runtime.lock_retry import is_lock_failure
 
 log = logging.getLogger("surefoot")
 
@@ -49,20 +49,20 @@ PLAIN = (
 )  # fmt: skip
 
 
-class Enough(BaseException):
+class StopChecking(BaseException):
     """From here on nothing can be asked: what is done depends on what only the run itself will know.
 
     No Exception, so that no revision catches it.
     """
 
 
-class Ahead:
+class OperationChecks:
     """The operations of one run of a revision, in their order. Raises RefusedError where one would be refused."""
 
     def __init__(self, steps: Callable[[], Steps], connection: Connection) -> None:
         self._steps = steps
         self._connection = connection
-        self._tables: dict[str, Coming] = {}
+        self._tables: dict[str, FutureTable] = {}
         self._retired: set[str] = set()
         self._changed = False
         """The first operation that changes something asks for itself, before it does."""
@@ -83,20 +83,20 @@ class Ahead:
 
     @singledispatchmethod
     def _see(self, op: MigrateOperation) -> Any:
-        raise Enough(type(op).__name__)
+        raise StopChecking(type(op).__name__)
 
-    def _of(self, table: str) -> Coming:
-        return self._tables.setdefault(table, Coming(table, rules_go=self._table_dropped))
+    def _of(self, table: str) -> FutureTable:
+        return self._tables.setdefault(table, FutureTable(table, rules_go=self._table_dropped))
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
         """What cannot be asked is left to the operation itself; a lock that is not to be had is not."""
         try:
             yield
-        except (CannotTell, UsageError) as fault:
+        except (RowsUnknown, UsageError) as fault:
             log.debug("Not asked before: %s", fault)
         except sa.exc.DBAPIError as fault:
-            if gave_way(fault) or fault.connection_invalidated:
+            if is_lock_failure(fault) or fault.connection_invalidated:
                 raise
             log.debug("Not asked before: %s", fault.orig)
 
@@ -194,12 +194,12 @@ class Ahead:
                     dependents_rebuild.rehearse(self.steps, conversion, column_dependents.read(self.steps, conversion))
         coming.types.append(op.wanted)
 
-    def _conversion(self, coming: Coming, op: ChangeTypesOnlineOp) -> Conversion:
+    def _conversion(self, coming: FutureTable, op: ChangeTypesOnlineOp) -> Conversion:
         try:
             return coming.conversion(self.steps, op.wanted)
         except RefusedError:
             if self._dependents or coming.rules_go:  # what is in the way now may be gone by then
-                raise CannotTell from None
+                raise RowsUnknown from None
             raise
 
     @_see.register
@@ -290,7 +290,7 @@ class Ahead:
 
     @_see.register
     def _(self, _: RetireRowsOp | RestoreRowsOp) -> None:
-        raise Enough  # a revision may go by how many they were
+        raise StopChecking  # a revision may go by how many they were
 
     @_see.register
     def _(self, op: ops.CreateIndexOp) -> None:
@@ -299,9 +299,9 @@ class Ahead:
     @_see.register
     def _(self, op: ops.ExecuteSQLOp) -> None:
         text = op.sqltext if isinstance(op.sqltext, str) else getattr(op.sqltext, "text", None)
-        if text is None or not leaves_rows(text):
-            raise Enough(text)
-        self._dependents = self._dependents or about_dependents(text)
+        if text is None or not preserves_rows(text):
+            raise StopChecking(text)
+        self._dependents = self._dependents or changes_dependents(text)
         self._definitions = True
 
     def _any_touched(self) -> bool:

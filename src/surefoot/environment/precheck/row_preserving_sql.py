@@ -25,12 +25,12 @@ _IN_A_BLOCK = re.compile(
 )
 
 
-def leaves_rows(text: str) -> bool:
+def preserves_rows(text: str) -> bool:
     """Whether each statement of `text` is one that is known to change no row, no column and no table's name."""
     return all(_leaves(piece) for piece in _pieces(text))
 
 
-def about_dependents(text: str) -> bool:
+def changes_dependents(text: str) -> bool:
     """Whether it makes, changes or drops what may hang on a table or be called by a rule."""
     return _DEPENDENT.search(_plain(_COMMENT.sub(" ", text))) is not None
 

@@ -75,7 +75,7 @@ class Walk:
                 upto = self._end(after, size)
                 changed = self.work(self.key.between(after, upto))
         except sa.exc.DBAPIError as fault:
-            if lock_retry.gave_way(fault):
+            if lock_retry.is_lock_failure(fault):
                 self.size = max(1, size // 2)
             raise
         self._adapt(size, time.monotonic() - started)

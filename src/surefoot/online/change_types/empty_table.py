@@ -49,7 +49,7 @@ def done(steps: Steps, conversion: Conversion, carried: tuple[Traits, ...]) -> b
     try:
         return steps.repeat(work)
     except sa.exc.DBAPIError as fault:
-        if steps.connection.invalidated or lock_retry.gave_way(fault):
+        if steps.connection.invalidated or lock_retry.is_lock_failure(fault):
             raise
         return False  # what it does not do at once is done, or refused with a reason, on the long way
 

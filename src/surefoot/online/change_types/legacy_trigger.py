@@ -48,6 +48,6 @@ def restate(connection: Connection) -> None:
             return
         except sa.exc.DBAPIError as fault:
             connection.rollback()
-            if not left or not lock_retry.gave_way(fault):
+            if not left or not lock_retry.is_lock_failure(fault):
                 raise
             time.sleep(0.2)

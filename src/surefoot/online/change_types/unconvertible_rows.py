@@ -94,4 +94,4 @@ end
 
 def said(fault: DBAPIError) -> str:
     """The server's sentence alone."""
-    return error_translation.primary(fault)
+    return error_translation.primary_message(fault)

@@ -117,9 +117,11 @@ def give_back(steps: Steps, found: Sequence[RetiredItem]) -> list[tuple[RetiredI
                 for statement in _statements(steps, thing):
                     steps.execute(statement)
         except (RefusedError, sa.exc.DBAPIError) as fault:
-            if lock_retry.gave_way(fault):
+            if lock_retry.is_lock_failure(fault):
                 raise
-            left.append((thing, fault.message if isinstance(fault, RefusedError) else error_translation.primary(fault)))
+            left.append(
+                (thing, fault.message if isinstance(fault, RefusedError) else error_translation.primary_message(fault))
+            )
         else:
             log.info(
                 "%s is back, set aside since %s.",

@@ -19,7 +19,7 @@ FOUND = """
 def note(steps: Steps, kind: str, table: str, column: str | None = None) -> None:
     """Note that this revision has taken it back, inside the transaction that forgets what it was retired as."""
     if steps.direction != "unknown":
-        created_objects.begin(steps.connection)
+        created_objects.forget_lookup(steps.connection)
         steps.execute(str(created_objects.SET_UP))
         steps.execute(
             sql.SQL("insert into {} values ({}, {}, {}, {}::regclass, {})").format(
@@ -38,12 +38,12 @@ def is_ours(steps: Steps, table: str, column: str | None = None) -> bool:
     if not found or (column is not None and not found[0].has):
         return False
     kind = "relation" if column is None else "column"
-    for mark in created_objects.marks(steps.connection):
+    for mark in created_objects.read_created(steps.connection):
         if (mark.revision, mark.direction, mark.kind) == (steps.revision, steps.direction, kind) and (
             (mark.relation, mark.name) == (found[0].oid, column or table)
         ):
             return True
-    if steps.script is not None and name_owners.left_behind(steps.connection, steps.script, table, column):
+    if steps.script is not None and name_owners.made_before_cut_off(steps.connection, steps.script, table, column):
         return True
     called = f"table {table}" if column is None else f"column {table}.{column}"
     makes = "brings back" if steps.direction == "downgrade" else "makes"

@@ -173,7 +173,7 @@ def validate(steps: Steps, thing: RetiredItem) -> None:
         except sa.exc.IntegrityError as fault:
             raise RefusedError(
                 f"A row that came while {called(thing)} was restored breaks {constraint['name']} of "
-                f"{constraint['table']}: {error_translation.primary(fault)}.",
+                f"{constraint['table']}: {error_translation.primary_message(fault)}.",
                 f"{called(thing)} is back and new rows are checked; correct that row and run the same command again.",
             ) from fault
 

@@ -142,10 +142,10 @@ class Way:
             done = self.steps.execute(self._statement(here))
         except sa.exc.DBAPIError as fault:
             state = getattr(fault.orig, "sqlstate", None) or ""
-            if lock_retry.gave_way(fault) or state[:2] not in {"22", "23", "P0"}:
+            if lock_retry.is_lock_failure(fault) or state[:2] not in {"22", "23", "P0"}:
                 raise
             self.steps.execute("rollback to savepoint ourschool_rows")
-            log.debug("%s", error_translation.primary(fault))
+            log.debug("%s", error_translation.primary_message(fault))
             return None
         self.steps.execute("release savepoint ourschool_rows")
         return done.rowcount if done is not None else 0

@@ -24,7 +24,7 @@ from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
 from surefoot.runtime import baseline, error_translation, interrupted_run, name_conflicts, preconditions
-from surefoot.runtime.name_conflicts import Stranger
+from surefoot.runtime.name_conflicts import NameConflict
 from surefoot.runtime.session import server_settings
 from surefoot.settings import Settings
 
@@ -38,7 +38,7 @@ class Adoption:
     findings: tuple[Finding, ...]
     stamped: bool
     repair: Path | None = None
-    strangers: tuple[Stranger, ...] = ()
+    strangers: tuple[NameConflict, ...] = ()
     """What of it has a name that a later revision makes."""
 
     @property
@@ -79,13 +79,13 @@ def adopt(
         before = heads(connection)
         found = read_catalogue(connection)
         _something(before, revision, found)
-        preconditions.hidden_rows(connection)
+        preconditions.refuse_hidden_rows(connection)
         expected = _expected(settings, url, connection, script, target)
         difference = compare(expected, found)
         _whole(connection, script, before, difference)
         pending = _pending(script, target)
         taken = name_conflicts.find(
-            connection, script, (target,), pending, build.made(settings, url, build.history(script))
+            connection, script, (target,), pending, build.created_names(settings, url, build.history(script))
         )
         all_goes = not taken or before != (target,)  # else it is proven already, and only the names are in the way
         for_whom = repair_companions.revisions(
@@ -147,7 +147,7 @@ def _revision(script: ScriptDirectory, wanted: str) -> Script:
     try:
         found = script.get_revision(wanted)
     except CommandError as fault:
-        raise error_translation.understood(fault, None) from fault
+        raise error_translation.translate(fault, None) from fault
     if found is None:
         raise UsageError(f"{wanted!r} is no revision.", "python -m alembic history lists them.")
     return found
@@ -162,8 +162,8 @@ def _expected(
     settings: Settings, url: URL, connection: Connection, script: ScriptDirectory, revision: str
 ) -> Catalogue:
     """A baseline of one transaction needs no database of its own; what works in parts does."""
-    if revision == settings.project.baseline and not baseline.in_parts(script, revision):
-        return baseline.catalogue(connection, script, revision)
+    if revision == settings.project.baseline and not baseline.commits_in_parts(script, revision):
+        return baseline.baseline_catalogue(connection, script, revision)
     return build.catalogue(settings, url, revision)
 
 

@@ -18,7 +18,7 @@ from surefoot.operate.adopt import repair_retire
 from surefoot.operate.adopt.adopt_findings import Finding, Group, Phase, Repair, Statement, decision, quoted
 from surefoot.operate.adopt.repair_companions import Thing
 from surefoot.program import program
-from surefoot.runtime.name_conflicts import Stranger
+from surefoot.runtime.name_conflicts import NameConflict
 
 RENAMED = "it gets another name, and goes on working under it"
 TYPES = {"range type": "type", "multirange type": "type", "composite type": "type"}
@@ -83,7 +83,7 @@ HINDERED_COLUMNS = sa.text("""
 def repaired(
     connection: Connection,
     findings: Sequence[Finding],
-    strangers: Sequence[Stranger],
+    strangers: Sequence[NameConflict],
     for_whom: Mapping[Thing, str],
     *,
     all_goes: bool,
@@ -131,7 +131,7 @@ def _key(finding: Finding) -> Thing | None:
     return None
 
 
-def _beyond_the_catalogue(stranger: Stranger, why: Mapping[Thing, str]) -> Finding:
+def _beyond_the_catalogue(stranger: NameConflict, why: Mapping[Thing, str]) -> Finding:
     """One that no catalogue compares, such as a range type, or an index of a table that is not ours."""
     what = f"{stranger.kind} {stranger.name}"
     deviation = Deviation(Kind.UNEXPECTED, what, None, None, str(stranger), Sides(None, stranger))
@@ -143,7 +143,7 @@ def _beyond_the_catalogue(stranger: Stranger, why: Mapping[Thing, str]) -> Findi
     return Finding(deviation, decision(f"it has to be set aside, but {reason}") if reason else repair)
 
 
-def _rename(stranger: Stranger) -> Repair | None:
+def _rename(stranger: NameConflict) -> Repair | None:
     """Another name for what is no less of use under it; None for what has to go."""
     name, free = quoted(stranger.name), quoted(names(f"{stranger.name}_before_{stranger.revision}")[0])
     match stranger.kind:

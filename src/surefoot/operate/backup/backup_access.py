@@ -39,7 +39,7 @@ def ready(url: URL) -> None:
     """
     engine = database.engine_for(url, application_name=f"{program()} backup")
     with server_facts.explained(url), engine.connect() as connection:
-        preconditions.hidden_rows(connection, preconditions.EVERYWHERE)
+        preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
         programs(connection, url)
         readable(connection)
 

@@ -32,7 +32,7 @@ class DatabaseState:
 
 def stand(connection: Connection) -> DatabaseState:
     """Look at it; nothing is changed."""
-    there = connection.execute(interrupted_run.THERE).one().journal
+    there = connection.execute(interrupted_run.TABLES_EXIST).one().journal
     notes = {"cut_off": journal.CUT_OFF, "stopped": journal.STOPPED}
     steps = connection.execute(PARTS, notes).scalar_one() if there else 0
     return DatabaseState(heads(connection), read_catalogue(connection), int(steps))

@@ -37,7 +37,7 @@ def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
     backup, UsageError where no program can make it, FailedError where rows may not be read.
     """
     with read_connection(url, f"{program()} preflight") as connection:
-        preconditions.hidden_rows(connection, preconditions.EVERYWHERE if with_backup else preconditions.OURS)
+        preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE if with_backup else preconditions.OURS)
         if with_backup:
             backup_access.programs(connection, url)
             backup_access.readable(connection)

@@ -60,11 +60,11 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
             )
         wanted = _resolved(script, at[0], target)
         steps = _between(script, at[0], wanted)
-        preconditions.hidden_rows(connection, preconditions.EVERYWHERE)
+        preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
         there = build.catalogue(settings, url, wanted).tables if wanted != BASE else ()
         first = build.catalogue(settings, url, steps[-1]).tables if wanted == BASE else ()
         asked = preconditions.steps_to(script, at, wanted, upward=False)
-        preconditions.before_a_run(preconditions.Asked(connection, script, at, asked, upward=False))
+        preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, asked, upward=False))
         backup_access.ready(url)  # nobody is asked for what no backup can precede
         dropped = {relation.name for relation in first}
         here = build.catalogue(settings, url, at[0]).tables
@@ -100,7 +100,7 @@ def _resolved(script: ScriptDirectory, at: str, target: str) -> str:
         try:
             found = script.get_revision(target)
         except CommandError as fault:
-            raise error_translation.understood(fault, None) from fault
+            raise error_translation.translate(fault, None) from fault
         assert found is not None
         return found.revision
     here = at

@@ -69,7 +69,7 @@ def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: boo
     with read_connection(url, f"{program()} upgrade") as connection:
         at, took = heads(connection), journal_report.took(connection)
         steps = preconditions.steps_to(script, at, target, upward=True)
-        preconditions.before_a_run(preconditions.Asked(connection, script, at, steps, upward=True))
+        preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, steps, upward=True))
         todo = line(script, build.history(script), at).pending
         refuse_strangers(settings, url, connection, [each for each in todo if each.revision in wanted])
         begun = interrupted_run.find(connection, script, at)
@@ -95,10 +95,10 @@ def names_at(settings: Settings, url: URL, at: tuple[str, ...]) -> frozenset[str
 
 def _whose(connection: Connection, names: frozenset[str]) -> list[str]:
     """Whose rights cannot follow, each in a sentence. Raises RefusedError where the role is not the owner."""
-    ownership.refuse_others(connection, names)
+    ownership.refuse_other_owner(connection, names)
     return [
         f"Role {role} has rights on some tables and no one right on all of them: it gets none on new ones."
-        for role in privileges.left_out(connection, names)
+        for role in privileges.roles_without_common(connection, names)
     ]
 
 
@@ -110,7 +110,7 @@ def reach(script: ScriptDirectory, target: str) -> tuple[str, frozenset[str]]:
         behind = script.iterate_revisions(found.revision, "base", inclusive=True)
         return found.revision, frozenset(each.revision for each in behind)
     except CommandError as fault:
-        raise error_translation.understood(fault, None) from fault
+        raise error_translation.translate(fault, None) from fault
 
 
 def upgrade(settings: Settings, url: URL, chosen: Plan, *, with_backup: bool = True, say: Say = lambda _: None) -> Done:

@@ -59,7 +59,7 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
         todo = _pending(real, script, history, wanted) if asked.backup is None else []
         if asked.backup is None and not todo:
             return None
-        lacking = ownership.lacking(real, names_at(settings, url, heads(real)))
+        lacking = ownership.missing_privilege(real, names_at(settings, url, heads(real)))
         refuse_strangers(settings, url, real, todo)
         begun = interrupted_run.find(real, script, heads(real))
         if begun is not None:
@@ -105,12 +105,12 @@ def _pending(
 ) -> list[Script]:
     """What is to be done, the oldest first. Raises RefusedError where an upgrade would be refused before it begins."""
     at = heads(connection)
-    preconditions.unknown_revision(script, at)
+    preconditions.refuse_unknown_revision(script, at)
     found = [each for each in line(script, history, at).pending if each.revision in wanted]
     if found:
-        preconditions.hidden_rows(connection, preconditions.EVERYWHERE)
+        preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
     steps = [MigrationStep.upgrade_from_script(script.revision_map, each) for each in found]
-    preconditions.before_a_run(preconditions.Asked(connection, script, at, steps, upward=True, writes=False))
+    preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, steps, upward=True, writes=False))
     return found
 
 
@@ -160,7 +160,9 @@ class _Rehearsed:
         self.problems += data_checks.unaccounted(self.up, rows, row_counts.count(beside))
         first, sums = read_catalogue(beside), value_hashes.sums(beside)
         self.problems += data_checks.rights_lost(catalogue, first)
-        self.rights = tuple(f"{each}. Where that is not meant: {each.statement}" for each in privileges.lacking(beside))
+        self.rights = tuple(
+            f"{each}. Where that is not meant: {each.statement}" for each in privileges.roles_without_tables(beside)
+        )
         self._say(f"Going down {len(self._pending)} revisions, and up again")
         self.way_back = self._back_and_again(catalogue, first, sums)
 

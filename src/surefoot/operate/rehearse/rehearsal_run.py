@@ -73,7 +73,7 @@ class Runner:
                 raise KeyboardInterrupt from fault
             with suppress(sa.exc.DBAPIError):
                 self._connection.rollback()
-            why = error_translation.understood(fault, None).message.replace(LOOK, "")
+            why = error_translation.translate(fault, None).message.replace(LOOK, "")
             return Failure(script.revision, why, meant=_meant(fault))
         self._flush()
         return None

@@ -94,13 +94,13 @@ def status(settings: Settings, url: URL) -> Status:
         took = journal_report.took(connection)
         health = tuple(ailments(connection))
         found, unseen = _seen(connection, url)
-        begun, hidden = interrupted_run.find(connection, script, at), preconditions.hides(connection)
+        begun, hidden = interrupted_run.find(connection, script, at), preconditions.hidden_rows_error(connection)
     state = _state(at, known, found)
     drift = Drift(unseen=unseen)
     if found is not None and len(at) == 1 and not known.unknown:
         drift = _drift(settings, url, at[0], found, history)
         if drift.difference:
-            begun = begun or between_revisions.seen(
+            begun = begun or between_revisions.find_unfinished(
                 script, at, found, lambda one: build.catalogue(settings, url, one, history)
             )
     if begun is not None:  # what it built and did not prove yet is its own affair

@@ -147,7 +147,7 @@ def _sequences(connection: Connection) -> Iterator[HealthFinding]:
 
 def _rights(connection: Connection) -> Iterator[HealthFinding]:
     """A role that works with the database and was forgotten when tables were made, or kept from them on purpose."""
-    for lacking in privileges.lacking(connection):
+    for lacking in privileges.roles_without_tables(connection):
         yield HealthFinding("missing rights", str(lacking), f"{lacking.statement} Where that is meant, leave it.")
 
 

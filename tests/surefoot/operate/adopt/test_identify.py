@@ -23,10 +23,10 @@ def test_it_finds_the_revision_whatever_is_recorded(database: Database) -> None:
     for revision in (CHAIN[0], CHAIN[len(CHAIN) // 2], HEAD):
         database.alembic("upgrade", revision)
         found = identify(settings_of(database), database.url)
-        assert (found.equals, found.says, found.in_step) == ((revision,), (revision,), True)
+        assert (found.equals, found.recorded, found.consistent) == ((revision,), (revision,), True)
         database.execute("update alembic_version set version_num = 'fffff0000000'")
         found = identify(settings_of(database), database.url)
-        assert (found.equals, found.unknown, found.in_step) == ((revision,), ("fffff0000000",), False)
+        assert (found.equals, found.unknown, found.consistent) == ((revision,), ("fffff0000000",), False)
         database.execute(f"update alembic_version set version_num = '{revision}'")
 
 

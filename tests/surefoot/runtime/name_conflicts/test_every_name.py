@@ -46,7 +46,7 @@ def connection(at_baseline: Database) -> Iterator[Connection]:
         opened.rollback()
 
 
-def found(connection: Connection) -> list[name_conflicts.Stranger]:
+def found(connection: Connection) -> list[name_conflicts.NameConflict]:
     return name_conflicts.find(connection, SCRIPT, (BASELINE,), PENDING)
 
 
@@ -155,7 +155,7 @@ def test_the_names_that_come_with_the_revisions_are_what_they_make(scratch: Data
     shipped = (project / "alembic" / revision_names.FILE).read_text()
     (project / "alembic" / revision_names.FILE).unlink()
     mine = settings.load(PROJECT.at(project), database_url=scratch.url.render_as_string(False), environ={})
-    build.ship(mine, scratch.url)
+    build.write_packaged(mine, scratch.url)
     assert (project / "alembic" / revision_names.FILE).read_text() == shipped
     assert scratch.value("select count(*) from pg_class where relnamespace = 'public'::regnamespace") == 0
 
