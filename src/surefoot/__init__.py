@@ -1,1 +1,1 @@
-"""Migrations of an Alembic project on PostgreSQL that stall nobody and lose nothing: the engine under any project."""
+"""Safe migrations for Alembic projects on PostgreSQL: no statement blocks the application for long, no data is lost."""

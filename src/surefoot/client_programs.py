@@ -1,4 +1,7 @@
-"""psql, pg_dump and pg_restore from PATH, the machine's packages or the extra: no older than the server, TLS as we."""
+"""Finds psql, pg_dump and pg_restore: no older than the server, and with TLS where our connection has it.
+
+They are searched in PATH, in the system's packages and in the extra `embedded`.
+"""
 
 import logging
 import os
@@ -22,17 +25,17 @@ from surefoot.servers import embedded, libpq
 log = logging.getLogger("surefoot")
 
 DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
-"""Where Debian and Ubuntu keep the programs of each version beside each other."""
+"""The folder in which Debian and Ubuntu install the programs of each major version."""
 REQUIRE_TLS = frozenset({"require", "verify-ca", "verify-full"})
-"""The values of sslmode that a program without TLS refuses."""
+"""The values of sslmode that require TLS. A program without TLS rejects them."""
 UNREACHABLE = "sslmode=require host=/nonexistent dbname=postgres"
-"""A connection that fails at once; a program without TLS complains of the first word before it looks for the socket."""
+"""A connection that fails at once. A program without TLS complains of sslmode before it looks for the socket."""
 
 
 def for_server(name: str, url: URL) -> Path:
-    """The `name` that fits the server of `url` and can connect to it as we do.
+    """Return the path of the program `name` that fits the server of `url` and can connect to it as we do.
 
-    Raises SQLAlchemy's DBAPIError where the server cannot be reached, UsageError where no program will do.
+    Raises sqlalchemy.exc.DBAPIError where the server cannot be reached, UsageError where no program fits.
     """
     engine = database.engine_for(url, application_name=this_program())
     with engine.connect() as connection:
@@ -40,10 +43,10 @@ def for_server(name: str, url: URL) -> Path:
 
 
 def for_connection(name: str, at_least: int, connection: Connection, url: URL) -> Path:
-    """The `name` of that version or newer that can connect to `url` as `connection` does: over TLS where that does.
+    """Return the program `name` of version `at_least` or newer that can connect to `url` as `connection` does.
 
-    Where no program here has TLS, and neither the URL, the environment nor the server asks for it, one without will do.
-    Raises UsageError, before anything was done, where none can.
+    It supports TLS where the connection uses it. One without TLS is returned, with a warning, where none here has it
+    and neither the URL, the environment nor the server requires it. Raises UsageError where no program fits.
     """
     if not _over_tls(connection, url):
         return program(name, at_least)
@@ -51,37 +54,38 @@ def for_connection(name: str, at_least: int, connection: Connection, url: URL) -
         return program(name, at_least, tls=True)
     except UsageError:
         older = [each for each in _candidates(name, at_least) if supports_tls(each)] if name == "psql" else []
-        if older:  # it knows less of what is new in the server, and speaks to it all the same
+        if older:  # an older psql works with a newer server, except for some new features
             return max(older, key=major)
-        if libpq.effective_setting(url, "sslmode") in REQUIRE_TLS or not _lets_in_without(url):
+        if libpq.effective_setting(url, "sslmode") in REQUIRE_TLS or not _accepts_plain(url):
             raise
-        found = program(name, at_least)
+        without_tls = program(name, at_least)
     log.warning(
         "%s is without TLS: what it reads from %s goes over the network unencrypted. Install PostgreSQL's own client "
-        "programs, or forbid it with sslmode=require in DATABASE_URL.", found, database.describe(url),
+        "programs, or forbid it with sslmode=require in DATABASE_URL.", without_tls, database.describe(url),
     )  # fmt: skip
-    return found
+    return without_tls
 
 
 def program(name: str, at_least: int, *, tls: bool = False) -> Path:
-    """The `name` whose version is nearest to `at_least` and not older: pg_dump refuses a server newer than itself.
+    """Return the program `name` whose major version is the closest to `at_least` and not older.
 
-    A newer one does the work, but writes what only it can read again. Of equals the first in PATH. With `tls` only one
-    that can speak it. Raises UsageError that lists what was found.
+    pg_dump refuses a server that is newer than itself; a newer pg_dump writes archives that older programs cannot read.
+    Among equals the first in PATH is taken. With `tls` only programs that support TLS count. Raises UsageError, which
+    lists the programs that were found.
     """
-    found = []
+    inspected = []
     fitting: list[tuple[int, Path]] = []
     for candidate in _candidates(name, at_least):
         version = major(candidate)
-        bare = version >= at_least and tls and not supports_tls(candidate)
-        if version >= at_least and not bare:
+        lacks_tls = version >= at_least and tls and not supports_tls(candidate)
+        if version >= at_least and not lacks_tls:
             if version == at_least:
                 return candidate
             fitting.append((version, candidate))
-        found.append(f"{candidate} ({version}{', without TLS' if bare else ''})")
+        inspected.append(f"{candidate} ({version}{', without TLS' if lacks_tls else ''})")
     if fitting:
         return min(fitting, key=lambda each: each[0])[1]
-    listed = ", ".join(dict.fromkeys(found)) or "none found at all"
+    listed = ", ".join(dict.fromkeys(inspected)) or "none found at all"
     if tls:
         raise UsageError(
             f"The connection is over TLS, and no {name} of version {at_least} or newer here can use it: {listed}.",
@@ -97,8 +101,10 @@ def program(name: str, at_least: int, *, tls: bool = False) -> Path:
 
 @lru_cache(maxsize=64)
 def supports_tls(binary: Path) -> bool:
-    """Whether the program was built with TLS, by what it says of a connection that asks for it."""
-    if binary.stem == "pg_restore":  # it connects only once it has read a dump; those beside it are built as it is
+    """Return whether the program was built with TLS, by its error for a connection with sslmode=require."""
+    if (
+        binary.stem == "pg_restore"
+    ):  # it connects only after it has read a dump; the programs beside it are of one build
         return any(
             supports_tls(each) for each in (binary.with_name("psql"), binary.with_name("pg_dump")) if each.exists()
         )
@@ -114,17 +120,17 @@ def supports_tls(binary: Path) -> bool:
 
 
 def _over_tls(connection: Connection, url: URL) -> bool:
-    """Whether we are connected over TLS, or shall be by what the URL or the environment demands."""
+    """Return whether the connection uses TLS, or the URL or the environment requires it."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     if driver.pgconn.ssl_in_use:
         return True
-    # over a socket there is no TLS, and libpq asks for none; but a program built without it refuses the very word
+    # a Unix socket has no TLS and libpq does not ask for it, but a program without TLS rejects the sslmode itself
     return libpq.effective_setting(url, "sslmode") in REQUIRE_TLS
 
 
-def _lets_in_without(url: URL) -> bool:
-    """Whether the server takes a connection without TLS, which is what a program without it makes."""
+def _accepts_plain(url: URL) -> bool:
+    """Return whether the server accepts a connection without TLS."""
     engine = database.engine_for(url.update_query_dict({"sslmode": "disable"}), application_name=this_program())
     try:
         with engine.connect():
@@ -138,26 +144,25 @@ def _server_major(connection: Connection) -> int:
     return int(number) // 10_000
 
 
-def _candidates(name: str, wanted: int) -> Iterator[Path]:
+def _candidates(name: str, at_least: int) -> Iterator[Path]:
     in_path = shutil.which(name)
     if in_path:
         yield Path(in_path)
-    packaged = sorted(DEBIAN_PROGRAMS.glob(f"*/bin/{name}"), key=lambda path: path.parts[-3], reverse=True)
-    yield from packaged
-    for major in (wanted, embedded.NEWEST):
+    yield from sorted(DEBIAN_PROGRAMS.glob(f"*/bin/{name}"), key=lambda path: path.parts[-3], reverse=True)
+    for version in (at_least, embedded.NEWEST):
         try:
-            carried = embedded.programs(major) / name
-        except (embedded.EmbeddedMissing, KeyError):  # no extra, or none of that version in it
+            binary = embedded.programs(version) / name
+        except (embedded.EmbeddedMissing, KeyError):  # the extra is missing, or has no such version
             continue
-        yield from (path for path in (carried, carried.with_suffix(".exe")) if path.exists())
+        yield from (path for path in (binary, binary.with_suffix(".exe")) if path.exists())
 
 
 @lru_cache(maxsize=64)
 def major(binary: Path) -> int:
-    """The major version of the program; 0 where it does not say one."""
+    """Return the major version of the program; 0 where it does not print one."""
     try:
-        told = subprocess.run([str(binary), "--version"], capture_output=True, text=True, check=False).stdout
+        output = subprocess.run([str(binary), "--version"], capture_output=True, text=True, check=False).stdout
     except OSError:
         return 0
-    match = re.search(r"(\d+)(?:\.\d+|devel|beta|rc)", told)
+    match = re.search(r"(\d+)(?:\.\d+|devel|beta|rc)", output)
     return int(match.group(1)) if match else 0

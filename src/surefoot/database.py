@@ -1,4 +1,4 @@
-"""The URL rules, the engine, and what the server's refusals mean."""
+"""Parses database URLs, creates engines, and translates errors of the server."""
 
 import os
 import re
@@ -19,22 +19,23 @@ from surefoot.settings import Settings
 SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 DRIVER = "postgresql+psycopg"
 EVERY_ROW = "row_security = off"
-"""An error instead of a part of the rows, for a role to which row security applies."""
+"""With this setting PostgreSQL raises an error instead of leaving out rows that row security hides."""
 RELIED_ON = {
     **dict([EVERY_ROW.split(" = ")]),
     "client_encoding": "UTF8",
-    "datestyle": "ISO",  # the order of day and month stays what the database says: it decides what a text means
+    "datestyle": "ISO",  # the order of day and month stays that of the database: it decides what a text means
     "intervalstyle": "postgres",
 }
-"""What each session of ours asks for, whatever database or role say: the driver, SQLAlchemy or we read by it."""
+"""The settings of every session, whatever the database or role set: the driver, SQLAlchemy or we depend on them."""
 ONE_AT = re.compile(r"([^@:/?]*(:[^@]*)?@)?[^@?]*(\?([^@=]*=.*)?)?", flags=re.DOTALL)
-"""What follows `://`: a second @ outside the query is the password's, and would cut it in two."""
+"""What may follow `://`. Another @ outside the query belongs to the password, and has to be percent-encoded."""
 
 
 def url_of(settings: Settings) -> URL:
-    """The database that `settings` name; starts the embedded server where they ask for it.
+    """Return the URL of the database in `settings`, and start the embedded server where they ask for it.
 
-    Raises UsageError where there is no URL, a malformed one or another dialect; EmbeddedMissing without the extra.
+    Raises UsageError where the URL is missing, malformed or for another dialect; EmbeddedMissing without the extra
+    `embedded`; FailedError where that server does not start.
     """
     text = settings.database_url
     if text is None:
@@ -43,14 +44,15 @@ def url_of(settings: Settings) -> URL:
             "Copy .env.example to .env, or set DATABASE_URL=postgresql://user:password@host:5432/database.",
         )
     if text == "embedded" or text.startswith("embedded:"):
-        from surefoot.servers import embedded  # noqa: PLC0415  # an optional extra: only who asks for it needs it
+        from surefoot.servers import embedded  # noqa: PLC0415  # an optional extra
 
-        _, _, place = text.partition(":")
-        return embedded.start(Path(place).expanduser() if place else settings.project.workplace / ".postgres")
+        _, _, folder = text.partition(":")
+        return embedded.start(Path(folder).expanduser() if folder else settings.project.workplace / ".postgres")
     return _one_server(parse(text))
 
 
 def _one_server(url: URL) -> URL:
+    """Return the URL of the server that a connection reaches, where `url` names several."""
     if not hosts.several(url):
         return url
     try:
@@ -63,9 +65,9 @@ def _one_server(url: URL) -> URL:
 
 
 def parse(text: str) -> URL:
-    """A PostgreSQL URL in any of its spellings as a URL for psycopg 3; query parameters pass through.
+    """Parse a PostgreSQL URL with any of SCHEMES and return it for psycopg 3, with its query parameters.
 
-    Raises UsageError, which shows the URL without its password.
+    The parameters of a service are added to it. Raises UsageError, which shows the URL without its password.
     """
     scheme, separator, rest = text.partition("://")
     if separator and scheme not in SCHEMES and re.fullmatch(r"[\w+.-]+", scheme):
@@ -97,31 +99,32 @@ def parse(text: str) -> URL:
 
 
 def hide_password(text: str) -> str:
-    """`text`, as typed, with whatever may be a password in it replaced by ***."""
+    """Return `text`, which may be malformed, with whatever may be a password in it replaced by ***."""
     text = re.sub(r"(password\s*=).*", r"\1***", text, flags=re.IGNORECASE | re.DOTALL)
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = "", text
-    login, at, place = rest.rpartition("@")
+    login, at, address = rest.rpartition("@")
     if at:
         user, colon, _ = login.partition(":")
-        return f"{scheme}{separator}{user}{':***' if colon else ''}@{place}"
-    # no @: after a colon stands a port, or a password whose host was forgotten
+        return f"{scheme}{separator}{user}{':***' if colon else ''}@{address}"
+    # without @ a colon is followed by a port, or by a password where the host was forgotten
     return scheme + separator + re.sub(r"^([^:/]*):(?!\d*([/?]|$)).*", r"\1:***", rest, flags=re.DOTALL)
 
 
 def engine_for(url: URL, *, application_name: str, options: dict[str, str] | None = None) -> Engine:
-    """An engine for a few connections of a command, never pooled.
+    """Return an engine without a pool, for the few connections of a command.
 
-    `options` are server settings from the first moment on (`lock_timeout` …); `options=` of the URL win over them. None
-    of its sessions leaves out a row that row security hides: PostgreSQL raises 42501 instead, whatever URL, role or
-    database have set.
+    `options` are settings of each session from its start, such as `lock_timeout`; `options=` in the URL takes
+    precedence. Each session has the settings RELIED_ON, whatever the URL, the role or the database set: with
+    row_security off, PostgreSQL raises 42501 instead of leaving out rows.
     """
-    chosen = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
-    wanted = f"{chosen} {url.query.get('options', '')}".strip()
-    if wanted:  # not sent for this alone; sent, it outlives a RESET ALL
-        wanted += "".join(f" -c {name}={value}" for name, value in RELIED_ON.items() if name != "client_encoding")
-    arguments: dict[str, str | int] = {"options": wanted, "client_encoding": RELIED_ON["client_encoding"]}
+    given = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
+    session_options = f"{given} {url.query.get('options', '')}".strip()
+    if session_options:  # not sent for RELIED_ON alone; sent, they survive RESET ALL
+        relied_on = (f" -c {name}={value}" for name, value in RELIED_ON.items() if name != "client_encoding")
+        session_options += "".join(relied_on)
+    arguments: dict[str, str | int] = {"options": session_options, "client_encoding": RELIED_ON["client_encoding"]}
     if "application_name" not in url.query:
         arguments["application_name"] = application_name
     if "connect_timeout" not in url.query:
@@ -132,13 +135,13 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
 
 
 def execute_verbatim(connection: Connection, statement: str | sql.Composable) -> sa.CursorResult[Any]:
-    """Run a statement without parameters: a per cent sign or a colon in it, as in somebody's quoted name, is itself."""
+    """Run a statement without parameters, in which a percent sign or a colon, as in a quoted name, is literal."""
     text = statement if isinstance(statement, str) else statement.as_string()
     return connection.exec_driver_sql(text, execution_options={"no_parameters": True})
 
 
 def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
-    """What a fault of the server or on the way to it means, and what to do; never with a password."""
+    """Translate an error of the server or the connection into one of ours, with a remedy and without a password."""
     text = " ".join(str(fault.orig).split())
     state = getattr(fault.orig, "sqlstate", None)
     where = f"{url.database or '?'} at {_server(url)}"
@@ -150,7 +153,7 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
         return read_only(url)
     if state == "42501":
         return permission_denied.explain_denied(
-            fault, url.username, where, lambda query, name: _looked_up(url, query, name)
+            fault, url.username, where, lambda query, name: _look_up(url, query, name)
         )
     if state in {"57P01", "57P02", "57P03", "08006", "08003", "25P03"}:
         return FailedError(
@@ -163,8 +166,8 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
     )
 
 
-def _looked_up(url: URL, query: str, name: str | None) -> sa.Row[Any] | None:
-    """One row about the thing that a fault names, asked on a connection of its own; None where nobody answers."""
+def _look_up(url: URL, query: str, name: str | None) -> sa.Row[Any] | None:
+    """Query one row about the object `name` on a new connection; return None where that fails."""
     if name is None:
         return None
     try:
@@ -175,7 +178,7 @@ def _looked_up(url: URL, query: str, name: str | None) -> sa.Row[Any] | None:
 
 
 def read_only(url: URL) -> FailedError:
-    """The error for a server that takes no writes."""
+    """Return the error for a server that accepts no writes."""
     return FailedError(
         f"The server of {describe(url)} is read-only (a standby, or default_transaction_read_only is on).",
         "Point DATABASE_URL at the primary; target_session_attrs=read-write in the URL finds it among several.",
@@ -183,7 +186,7 @@ def read_only(url: URL) -> FailedError:
 
 
 def _connect_failed(text: str, url: URL) -> SurefootError:
-    """The faults before a session exists have no SQLSTATE in libpq, only their text."""
+    """Translate an error from before the session existed: libpq has no SQLSTATE for it, only text."""
     server = _server(url)
     patterns = (
         (r"password authentication failed|no password supplied",
@@ -212,12 +215,12 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
 
 
 def describe(url: URL) -> str:
-    """Database and server in words, for a person: never the password."""
+    """Return database, host and port for a message: `school at localhost:5432`, never with the password."""
     return f"{url.database or '?'} at {_server(url)}"
 
 
 def _server(url: URL) -> str:
-    """Host and port as libpq would take them; a folder is that of the server's socket."""
+    """Return host and port as libpq uses them; a host that is a folder contains the server's socket."""
     parameters = libpq.parameters(url)
     return f"{parameters.get('host') or 'the local socket'}:{parameters.get('port') or 5432}"
 

@@ -1,22 +1,23 @@
-"""Every fault that is foreseen: what is wrong, what to do, and the exit status.
+"""The exceptions of the engine, with the exit status of each.
 
 SurefootError
 ├── CheckFailed        1  a check found something
 ├── UsageError         2  wrong use: a setting, an argument, a revision file
-├── RefusedError       3  refused for safety
-├── FailedError        4  failed, and nothing changed
-│   └── ConnectFailed     the database cannot be reached, or does not let us in
-└── AttentionError     5  failed, and somebody has to look: the text says in which state things are
+├── RefusedError       3  refused for safety, nothing was changed
+├── FailedError        4  failed; nothing was changed, or the same command continues
+│   └── ConnectFailed     the server cannot be reached, or rejects the connection
+└── AttentionError     5  failed half-way; an operator has to act, and the message says in which state things are
 """
 
 from typing import ClassVar
 
 
 class SurefootError(Exception):
-    """A foreseen fault: one sentence that shows the value, and the remedy in words that can be pasted.
+    """An error with a remedy. `str()` of it is what the command line prints.
 
-    Arguments: `message` says what is wrong; `remedy` what to do now; `state`, where something was under way, how things
-    are left, a line for each fact. Never pass a password in any of them.
+    `message` says what is wrong, in one sentence that shows the value; `remedy` says what to do now, with commands that
+    can be pasted; `state` says how a run that was under way leaves the database, one fact a line. Never pass a password
+    in any of them.
     """
 
     status: ClassVar[int] = 4
@@ -32,34 +33,34 @@ class SurefootError(Exception):
 
 
 class CheckFailed(SurefootError):
-    """A check ran to its end and found something."""
+    """A check was completed and found something."""
 
     status = 1
 
 
 class UsageError(SurefootError):
-    """Wrong use: nothing was tried."""
+    """A setting, an argument or a revision file is wrong; nothing was attempted."""
 
     status = 2
 
 
 class RefusedError(SurefootError):
-    """Refused for safety: it could have been done, and would have cost something."""
+    """Refused for safety: the command could have run, and would have lost data or blocked the application."""
 
     status = 3
 
 
 class FailedError(SurefootError):
-    """It was tried and failed; the database is as it was before, or goes on from there by the same command."""
+    """It failed. The database is as it was before, or the same command continues from where it is."""
 
     status = 4
 
 
 class ConnectFailed(FailedError):
-    """The database cannot be reached, or does not let us in."""
+    """The server cannot be reached, or rejects the connection."""
 
 
 class AttentionError(SurefootError):
-    """It failed half-way and cannot be taken back by itself; the message says in which state things are."""
+    """It failed half-way and cannot be undone automatically; the message says in which state things are."""
 
     status = 5

@@ -1,7 +1,7 @@
-"""Private members of Alembic and SQLAlchemy that the engine cannot do without: here, and nowhere else.
+"""Access to private members of Alembic and SQLAlchemy. No other module of the engine uses any.
 
-Each has a contract test in tests/surefoot/test_private_members.py, and the pins in pyproject.toml are no wider than the
-versions that those tests ran on.
+Each has a contract test in tests/surefoot/test_private_members.py, and the version ranges in pyproject.toml are those
+that the tests ran on.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,49 +16,49 @@ from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from alembic.script import ScriptDirectory
 
 Steps = Callable[..., "Iterable[RevisionStep | StampStep]"]
-"""From heads and a context to the steps of one command."""
+"""Takes the heads and a MigrationContext, and returns the steps of one command."""
 
 
 def steps_of_command(context: MigrationContext) -> Steps:
-    """The function of the command that runs: from the heads to its steps."""
+    """Return the function by which the running command computes its steps."""
     found: Steps | None = context._migrations_fn
     assert found is not None
     return found
 
 
 def replace_steps(context: MigrationContext, steps: Steps) -> None:
-    """Let `steps` say what the command does: the one place that all of its steps pass, those of a stamp too."""
-    context._migrations_fn = steps  # type: ignore[assignment]  # a stamp's steps are steps too
+    """Replace the function by which the command computes its steps, including those of a stamp."""
+    context._migrations_fn = steps  # type: ignore[assignment]  # Alembic leaves out StampStep
 
 
 def in_callers_transaction(context: MigrationContext) -> bool:
-    """Whether the connection was passed in inside a transaction, which is not ours to commit or roll back."""
+    """Return whether the caller passed a connection with an open transaction, which is the caller's to commit."""
     return bool(context._in_external_transaction)
 
 
 def steps_up(script: ScriptDirectory, target: str, heads: tuple[str, ...]) -> "list[RevisionStep | StampStep]":
-    """The steps of `alembic upgrade <target>`. Raises Alembic's CommandError."""
+    """Return the steps of `alembic upgrade <target>` from `heads`. Raises Alembic's CommandError."""
     return list(script._upgrade_revs(target, heads))  # type: ignore[arg-type]
 
 
 def steps_down(script: ScriptDirectory, target: str, heads: tuple[str, ...]) -> "list[RevisionStep | StampStep]":
-    """The steps of `alembic downgrade <target>`. Raises Alembic's CommandError."""
+    """Return the steps of `alembic downgrade <target>` from `heads`. Raises Alembic's CommandError."""
     return list(script._downgrade_revs(target, heads))  # type: ignore[arg-type]
 
 
 def defer_version_table(context: MigrationContext) -> Callable[[], None]:
-    """Let `context` make alembic_version, or empty it for --purge, only when the returned function is called.
+    """Let `context` create alembic_version, or empty it for --purge, only when the returned function is called.
 
-    Alembic does so before it has any step; but what is refused has to leave the database as it was.
+    Alembic does that before it computes the steps; but a command that is refused must leave the database as it was.
     """
-    ensure, asked = context._ensure_version_table, list[bool]()
+    ensure, requested = context._ensure_version_table, list[bool]()
 
     def later(purge: bool = False) -> None:
-        asked.append(purge)
+        requested.append(purge)
 
     def now() -> None:
-        while asked:
-            ensure(purge=asked.pop())
+        while requested:
+            ensure(purge=requested.pop())
 
     context._ensure_version_table = later  # type: ignore[method-assign]
     return now
@@ -66,7 +66,7 @@ def defer_version_table(context: MigrationContext) -> Callable[[], None]:
 
 @contextmanager
 def redirect_op(inner: Operations, outer: Operations) -> Iterator[None]:
-    """Let `op.…` of a revision file reach `inner` inside the block, and `outer` again after it."""
+    """Let `op.…` of revision files call `inner` inside the block, and `outer` again after it."""
     inner._install_proxy()
     try:
         yield
@@ -76,18 +76,18 @@ def redirect_op(inner: Operations, outer: Operations) -> Iterator[None]:
 
 
 def print_statement(context: MigrationContext, statement: Any) -> None:
-    """Write a statement into what `--sql` prints."""
+    """Print a statement in offline mode (`--sql`)."""
     context.impl._exec(statement)
 
 
 def type_as_python(type_: Any, context: AutogenContext) -> str:
-    """A type as autogenerate writes it into a revision: `sa.String(length=50)`."""
+    """Return the Python expression by which autogenerate renders a type: `sa.String(length=50)`."""
     return render._repr_type(type_, context)
 
 
 @contextmanager
 def single_percent_signs(dialect: Any) -> Iterator[None]:
-    """Let SQL that is written into a revision have one per cent sign where it has one."""
+    """Compile SQL without doubled percent signs inside the block: it goes into a revision file, not to the driver."""
     preparer = dialect.identifier_preparer
     doubles, preparer._double_percents = preparer._double_percents, False
     try:
@@ -97,15 +97,15 @@ def single_percent_signs(dialect: Any) -> Iterator[None]:
 
 
 def remove_column(table: sa.Table, column: sa.Column[Any]) -> None:
-    """Take a column out of a table that no database has."""
+    """Remove a column from a Table object; no database is touched."""
     table._columns.remove(column)
 
 
 def copy_column(column: sa.Column[Any]) -> sa.Column[Any]:
-    """A column of its own that says the same, as Alembic itself copies one."""
+    """Return an equal column that belongs to no table, as Alembic itself copies one."""
     return column._copy()
 
 
 def separate_pool(engine: sa.Engine) -> sa.NullPool:
-    """A pool that connects as the engine does and keeps nothing: the engine's own may be full, or of one."""
+    """Return a NullPool that connects as the engine does. The engine's own pool may be exhausted, or of size one."""
     return sa.NullPool(engine.pool._creator)

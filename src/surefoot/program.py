@@ -1,47 +1,48 @@
-"""How sentences call the project that runs: `python -m ourschool status`, `OURSCHOOL_LOCK_DEADLINE`.
+"""The names that messages use for the running project: `python -m ourschool status`, `OURSCHOOL_LOCK_DEADLINE`.
 
-A sentence is put together deep inside the engine, where nothing is known of a project; only what people type depends on
-it. So the words stand here, once for the process, and decide nothing else.
+Messages are composed deep inside the engine, in functions that have no project at hand. So the names are kept here,
+once for the process. Nothing but the wording of messages depends on them.
 """
 
 import logging
 
 from surefoot.project import Project
 
-_spoken = {"program": "surefoot", "prefix": "SUREFOOT_", "versions": "alembic/versions", "guide": ""}
+_names = {"program": "surefoot", "prefix": "SUREFOOT_", "versions": "alembic/versions", "guide": ""}
 
 
 def set_project(project: Project) -> None:
-    """Let the sentences from here on name the program, the variables, the folder and the guide of `project`.
+    """Use the program, the variables, the script folder and the guide of `project` in messages from now on.
 
-    What the engine logs goes through the project's logger: an application that listens to `ourschool` hears it.
+    Also makes the project's logger the parent of `surefoot`, so that a handler on `ourschool` gets the engine's
+    records.
     """
     logging.getLogger("surefoot").parent = logging.getLogger(project.name)
-    _spoken.update(
+    _names.update(
         program=project.name, prefix=project.prefix, versions=f"{project.scripts}/versions", guide=project.guide
     )
 
 
 def program() -> str:
-    """The program's name as it is typed: `ourschool`."""
-    return _spoken["program"]
+    """Return the name of the program as it is typed: `ourschool`."""
+    return _names["program"]
 
 
 def variable(name: str) -> str:
-    """The environment variable of the setting `name`: `OURSCHOOL_LOCK_DEADLINE` for `LOCK_DEADLINE`."""
-    return _spoken["prefix"] + name
+    """Return the environment variable of a setting: `OURSCHOOL_LOCK_DEADLINE` for `LOCK_DEADLINE`."""
+    return _names["prefix"] + name
 
 
 def versions() -> str:
-    """The folder of the revisions as it is written: `alembic/versions`."""
-    return _spoken["versions"]
+    """Return the folder of the revisions as messages name it: `alembic/versions`."""
+    return _names["versions"]
 
 
 def guide(chapter: str, then: str = "") -> str:
-    """Where to read more, to be put behind a sentence; empty where the project has no guide."""
-    return f" {_spoken['guide']}, '{chapter}'{then}." if _spoken["guide"] else ""
+    """Return a reference to a chapter of the guide, to append to a message; empty where the project has no guide."""
+    return f" {_names['guide']}, '{chapter}'{then}." if _names["guide"] else ""
 
 
 def extra(name: str) -> str:
-    """What to install for a part of the engine that is missing: `'ourschool[embedded]'`."""
-    return f"'{_spoken['program']}[{name}]'"
+    """Return the requirement to install for an optional part of the engine: `'ourschool[embedded]'`."""
+    return f"'{_names['program']}[{name}]'"

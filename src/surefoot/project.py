@@ -1,4 +1,4 @@
-"""A project: whose models and revisions the engine works on. It is made once, and handed down from there."""
+"""The project whose models and revisions the engine works on. It is created once and passed down from there."""
 
 import os
 import re
@@ -12,58 +12,62 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
 REVISION_FILE = re.compile(r"(?P<time>\d{4}_\d\d_\d\d_\d{4})-(?P<revision>[^_]+)_.*\.py")
-"""A revision's file: YYYY_MM_DD_HHMM-<revision>_<slug>.py."""
+"""The name of a revision file: YYYY_MM_DD_HHMM-<revision>_<slug>.py."""
 
 
 @dataclass(frozen=True)
 class Companion:
-    """SQL that runs beside a released revision, in its transaction, because its file can no longer change."""
+    """SQL statements that run in the transaction of a released revision, whose own file can no longer change."""
 
     after_upgrade: tuple[str, ...] = ()
     before_downgrade: tuple[str, ...] = ()
     before_printed_downgrade: tuple[str, ...] = ()
-    """Only where SQL is printed: what the revision itself would ask the database."""
+    """Only with `--sql`: statements in place of what the revision would otherwise query from the database."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """One database's models and revisions, and what people type to reach them."""
+    """The models and revisions of one database, and the names of the program and its settings."""
 
     name: str
-    """The program, as in `python -m ourschool`, and the distribution whose version the journal keeps."""
+    """The name of the program, as in `python -m ourschool`, and of the installed distribution."""
     home: Path
-    """The folder of alembic.ini."""
+    """The folder that contains alembic.ini."""
     load_metadata: "Callable[[], MetaData]"
-    """Imports the models: called only where models are compared, so that a start does not wait for them."""
+    """Imports the models and returns their MetaData.
+
+    Called only where models are compared, because imports take time.
+    """
     baseline: str | None = None
-    """The revision that an existing database is proven equal to and stamped with; None where there is none."""
+    """The revision that `adopt` proves an existing database equal to; None where the project has none."""
     workplace: Path = field(default_factory=Path.cwd)
-    """Where `.env` is, and what is made: backups, rehearsals, the embedded server."""
+    """The folder of `.env` and of what commands create: backups, rehearsals, the embedded server."""
     scripts: str = "alembic"
-    """The folder of env.py, below `home`."""
+    """The script folder, which contains env.py, relative to `home`."""
     companions: Mapping[str, Companion] = field(default_factory=dict)
+    """By revision."""
     guide: str = ""
-    """The page for who migrates, which errors name and `check` looks into; empty where there is none."""
+    """The documentation page that error messages refer to and `check` reads; empty where there is none."""
 
     @property
     def prefix(self) -> str:
-        """What its environment variables begin with: `OURSCHOOL_`."""
+        """Return the prefix of its environment variables: `OURSCHOOL_`."""
         return f"{self.name.upper()}_"
 
     @property
     def ini(self) -> Path:
-        """Its alembic.ini."""
+        """Return the path of alembic.ini."""
         return self.home / "alembic.ini"
 
     @property
     def script_folder(self) -> Path:
-        """The folder of env.py, and of what is kept beside the revisions."""
+        """Return the folder of env.py and of the files that are released with the revisions."""
         return self.home / self.scripts
 
     @property
     def version(self) -> str:
-        """The version of the distribution; empty where the project was not installed as one."""
-        import importlib.metadata  # noqa: PLC0415  # only the journal and a backup ask
+        """Return the version of the distribution; empty where the project is not installed."""
+        import importlib.metadata  # noqa: PLC0415  # only the journal and backups need it
 
         try:
             return importlib.metadata.version(self.name)
@@ -71,15 +75,15 @@ class Project:
             return ""
 
     def at(self, folder: Path) -> "Project":
-        """The same project as it is typed in `folder`: its own copy there, if one is, and everything that it makes.
+        """Return the project for commands in `folder`: its `workplace`, and its `home` too where that has a copy.
 
-        A copy is an alembic.ini whose env.py takes this project from `<name>.project`; an application's own Alembic
-        project is none.
+        A copy is a folder with an alembic.ini whose env.py imports `<name>.project`. The Alembic project of an
+        application that merely uses this one is not a copy.
         """
         return replace(self, home=folder if self._copied_to(folder) else self.home, workplace=folder)
 
     def head(self) -> str | None:
-        """The revision whose file has the latest name, as `newest` finds it."""
+        """Return the revision whose file name sorts last; see `newest_revision`."""
         return newest_revision(self.script_folder / "versions")
 
     def _copied_to(self, folder: Path) -> bool:
@@ -91,16 +95,17 @@ class Project:
 
 
 def newest_revision(versions: Path) -> str | None:
-    """The revision whose file has the latest name; None where that file is not named by our pattern.
+    """Return the revision whose file name in `versions` sorts last; None where that name does not match REVISION_FILE.
 
-    Names sort in the order of history (env.py warns where they do not), so this is the head, had without Alembic and
-    without opening a file: an application that starts asks for it each time.
+    File names sort in the order of history (env.py warns where they do not), so this is the head. It is found without
+    Alembic and without opening a file, because an application calls this each time it starts. Raises OSError where
+    there is no such folder.
     """
     return _newest(versions, versions.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
 def _newest(versions: Path, _changed_at: int) -> str | None:
-    names = os.listdir(versions)  # noqa: PTH208  # a Path for each of 1,000 would take longer than the question
+    names = os.listdir(versions)  # noqa: PTH208  # a Path for each of 1,000 files would be slow
     match = REVISION_FILE.fullmatch(max((name for name in names if name.endswith(".py")), default=""))
     return match["revision"] if match else None

@@ -1,4 +1,4 @@
-"""A database that is only looked at: a connection that waits for nobody, and what Alembic says of it."""
+"""Connections for commands that only read a database, and the revision that Alembic recorded in it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +9,20 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 
-PATIENCE = 5000
-"""How long (ms) a look queues behind somebody who holds a table."""
+LOCK_TIMEOUT = 5000
+"""How long (ms) such a connection waits for a lock that another session holds."""
 
 
 @contextmanager
-def read_connection(url: URL, application_name: str, patience: int = PATIENCE) -> Iterator[Connection]:
-    """A connection whose faults are told in our words. Raises ConnectFailed and what `database.explain` makes."""
+def read_connection(url: URL, application_name: str, lock_timeout: int = LOCK_TIMEOUT) -> Iterator[Connection]:
+    """Connect to read, with a lock_timeout in ms, and translate errors of the server inside the block.
+
+    Raises ConnectFailed and the other errors of `database.explain`.
+    """
     try:
-        engine = database.engine_for(url, application_name=application_name, options={"lock_timeout": str(patience)})
+        engine = database.engine_for(
+            url, application_name=application_name, options={"lock_timeout": str(lock_timeout)}
+        )
         with engine.connect() as connection:
             yield connection
     except sa.exc.DBAPIError as fault:
@@ -25,5 +30,5 @@ def read_connection(url: URL, application_name: str, patience: int = PATIENCE) -
 
 
 def heads(connection: Connection) -> tuple[str, ...]:
-    """What `alembic_version` says; nothing where there is none."""
+    """Return the revisions in alembic_version; an empty tuple where that table is missing or empty."""
     return MigrationContext.configure(connection).get_current_heads()

@@ -1,4 +1,4 @@
-"""A database to try things in, on the configured server or else an embedded one, and gone afterwards."""
+"""Scratch databases on the configured server, or else on an embedded one, that are dropped at the end."""
 
 import logging
 import uuid
@@ -20,34 +20,35 @@ from surefoot.servers.temporary_server import temporary_server
 log = logging.getLogger("surefoot")
 
 APPLICATION = "ourschool scratch"
-NOT_ALLOWED = "42501"
-IN_USE = "55006"
+NOT_ALLOWED = "42501"  # insufficient_privilege
+IN_USE = "55006"  # object_in_use
 SUBSCRIPTIONS = sa.text("""
     select subname from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())
 """)
 NO_OPTIONS = sql.SQL("")
 MARK = "scratch of ourschool: goes with the command that made it"
-"""Comment of every such database. One without it is somebody's own, whatever its name."""
+"""The comment on every scratch database. A database without it is never dropped, whatever its name."""
 ABANDONED = sa.text("""
-    select made.datname
-      from pg_database as made
-     where shobj_description(made.oid, 'pg_database') = :mark
-       and pg_has_role(current_user, made.datdba, 'USAGE')
+    select scratch.datname
+      from pg_database as scratch
+     where shobj_description(scratch.oid, 'pg_database') = :mark
+       and pg_has_role(current_user, scratch.datdba, 'USAGE')
        and not exists (
            select
              from pg_stat_activity as session
-            where session.application_name = :application || ' ' || made.datname
+            where session.application_name = :application || ' ' || scratch.datname
        )
 """)
+"""Scratch databases whose command has ended: no session has their name in its application_name."""
 
 
 @contextmanager
 def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None = None) -> Iterator[URL]:
-    """A database beside the one of `url`, named ourschool_<purpose>_<random>, dropped at the end.
+    """Create a database ourschool_<purpose>_<random> on the server of `url`, yield its URL, and drop it at the end.
 
-    Empty, or a copy of the database `template`, in which nobody may be connected. Where the role may not create
-    one, an embedded server under a temporary folder takes its place, of the same major version if the extra has that.
-    Raises UsageError where neither is to be had, ConnectFailed where nothing answers.
+    It is empty, or a copy of the database `template`, to which nobody may be connected. Where the role may not create
+    databases, it is on an embedded server, of the same major version if the extra has that. Raises UsageError where
+    neither is possible, ConnectFailed where the server does not answer.
     """
     name = f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}"
     server = _maintenance(url) if template is None else url.set(database="postgres")
@@ -57,15 +58,16 @@ def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None
         except sa.exc.DBAPIError as fault:
             if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
                 raise database.explain(fault, server) from fault
-            scratch = stack.enter_context(temporary_database(_elsewhere(server), name, template or "template0"))
+            scratch = stack.enter_context(temporary_database(_embedded_server(server), name, template or "template0"))
         yield scratch
 
 
 @contextmanager
 def empty_database(url: URL, *, purpose: str, options: sql.Composable = NO_OPTIONS) -> Iterator[URL]:
-    """An empty database on the server of `url` itself, dropped at the end; `options` are those of `create database`.
+    """Create an empty database on the server of `url` itself, yield its URL, and drop it at the end.
 
-    Raises what SQLAlchemy does: 42501 where the role may not create one.
+    `options` are those of `create database`. Raises sqlalchemy.exc.DBAPIError, with SQLSTATE 42501 where the role may
+    not create databases.
     """
     with temporary_database(
         _maintenance(url), f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}", "template0", options=options
@@ -77,17 +79,17 @@ def empty_database(url: URL, *, purpose: str, options: sql.Composable = NO_OPTIO
 def temporary_database(
     server: URL, name: str, template: str, strategy: str = "wal_log", options: sql.Composable = NO_OPTIONS
 ) -> Iterator[URL]:
-    """Database `name`, a copy of `template`, dropped at the end whoever is in it.
+    """Create the database `name` as a copy of `template`, yield its URL, and drop it at the end, ending its sessions.
 
-    While it is there, a session of its application name says so to all, in the database that `server` names. One that
-    no session speaks for was left by a command that was killed, and goes with the next that comes by: it may hold every
-    pupil's record. Raises what SQLAlchemy does.
+    As long as it exists, a session in the database of `server` has its name in application_name. A scratch database
+    without such a session was left by a killed command, perhaps with a copy of real data: the next call drops it.
+    `strategy` is that of `create database`. Raises sqlalchemy.exc.DBAPIError.
     """
     url = server.difference_update_query(["application_name"])
     engine = database.engine_for(url, application_name=f"{APPLICATION} {name}")
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as keeper:
         keeper.exec_driver_sql("set idle_session_timeout = 0")
-        _drop_nobodys(keeper)
+        _drop_abandoned(keeper)
         create = sql.SQL("create database {} template {} strategy = {} {}")
         database.execute_verbatim(
             keeper,
@@ -103,18 +105,18 @@ def temporary_database(
 
 
 def drop_database(run: Callable[[sql.Composable], object], server: URL, name: str) -> None:
-    """Drop the database `name` by `run`, which runs a statement outside of a transaction, and end who is in it.
+    """Drop the database `name`, which is a copy, and end its sessions. `run` executes a statement in autocommit.
 
-    It is a copy: a subscription that it has is dropped with it, and the publisher, whose slot is the real one's, is not
-    asked. An autovacuum worker is nobody's session, and `force` is refused then to all but a superuser; without it the
-    server sends such a worker away by itself.
+    Subscriptions in the copy are dropped first, without telling the publisher, because the replication slot belongs to
+    the original. While an autovacuum worker is in the database, only a superuser may drop it WITH (FORCE); a plain DROP
+    DATABASE ends that worker by itself. Raises sqlalchemy.exc.DBAPIError.
     """
     statement = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
     try:
         run(statement + sql.SQL(" with (force)"))
     except sa.exc.DBAPIError as fault:
         state = getattr(fault.orig, "sqlstate", None)
-        if state == IN_USE and _unsubscribed(server, name):
+        if state == IN_USE and _drop_subscriptions(server, name):
             run(statement + sql.SQL(" with (force)"))
         elif state == NOT_ALLOWED:
             run(statement)
@@ -122,26 +124,26 @@ def drop_database(run: Callable[[sql.Composable], object], server: URL, name: st
             raise
 
 
-def _unsubscribed(server: URL, name: str) -> bool:
-    """Drop the subscriptions of a copy, on this side alone; whether there were any."""
+def _drop_subscriptions(server: URL, name: str) -> bool:
+    """Drop the subscriptions of a copy without touching their slots; return whether there were any."""
     engine = database.engine_for(server.set(database=name), application_name=APPLICATION)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         names = connection.execute(SUBSCRIPTIONS).scalars().all()
-        for each in names:
-            for what in ("alter subscription {} disable", "alter subscription {} set (slot_name = none)",
-                         "drop subscription {}"):  # fmt: skip
-                database.execute_verbatim(connection, sql.SQL(what).format(sql.Identifier(each)))
+        for subscription in names:
+            for statement in ("alter subscription {} disable", "alter subscription {} set (slot_name = none)",
+                              "drop subscription {}"):  # fmt: skip
+                database.execute_verbatim(connection, sql.SQL(statement).format(sql.Identifier(subscription)))
     return bool(names)
 
 
-def _drop_nobodys(keeper: Connection) -> None:
+def _drop_abandoned(keeper: Connection) -> None:
     for name in keeper.execute(ABANDONED, {"mark": MARK, "application": APPLICATION}).scalars().all():
         statement = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
-        try:  # without force: who is in it may be what a pooler keeps open of one who works
+        try:  # without force: a session in it may be one that a pooler keeps open for a running command
             try:
                 database.execute_verbatim(keeper, statement)
             except sa.exc.DBAPIError as fault:
-                if getattr(fault.orig, "sqlstate", None) != IN_USE or not _unsubscribed(keeper.engine.url, name):
+                if getattr(fault.orig, "sqlstate", None) != IN_USE or not _drop_subscriptions(keeper.engine.url, name):
                     raise
                 database.execute_verbatim(keeper, statement)
         except sa.exc.DBAPIError as fault:
@@ -151,7 +153,7 @@ def _drop_nobodys(keeper: Connection) -> None:
 
 
 def _maintenance(url: URL) -> URL:
-    """The database of `url`, or where that does not exist (yet) the server's own `postgres`."""
+    """Return `url`, or the URL of the server's database `postgres` where the database of `url` does not exist."""
     query = {key: value for key, value in url.query.items() if key != "dbname"}
     named = url.set(database=url.database or str(url.query["dbname"]), query=query)
     try:
@@ -172,7 +174,7 @@ def _run(url: URL, statement: sql.Composable) -> None:
         database.execute_verbatim(connection, statement)
 
 
-def _elsewhere(url: URL) -> URL:
+def _embedded_server(url: URL) -> URL:
     try:
         return temporary_server(_major(url))
     except embedded.EmbeddedMissing as missing:

@@ -1,4 +1,4 @@
-"""Settings from the process environment and `.env`, read once into a frozen dataclass."""
+"""The settings of a command, read once from the process environment and `.env` into a frozen dataclass."""
 
 import os
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from surefoot.program import set_project, variable
 from surefoot.project import Project
 
 PRIVILEGES = frozenset({"select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"})
-"""What a role may be given on a table."""
+"""The privileges on tables that GRANT knows."""
 
 
 @dataclass(frozen=True)
 class ApplicationRole:
-    """The role that the application connects as, and what it gets on the tables that an upgrade makes."""
+    """The role that the application connects as, and the privileges it gets on tables that an upgrade creates."""
 
     name: str
     privileges: tuple[str, ...] = ("select", "insert", "update", "delete")
@@ -25,49 +25,48 @@ class ApplicationRole:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run may be told from outside; every field but `project` has a variable of its name.
+    """The settings of a command. Every field except `project` has an environment variable of its name.
 
     The variable begins with the project's prefix: `lock_timeout` is `OURSCHOOL_LOCK_TIMEOUT` for a project `ourschool`.
-
-    Times are in milliseconds for what PostgreSQL waits, in seconds for what we wait.
+    `DATABASE_URL` has no prefix. Timeouts of the server are in milliseconds, deadlines of a command in seconds.
     """
 
     project: Project
     database_url: str | None = field(default=None, repr=False)
-    """`DATABASE_URL`: a PostgreSQL URL, `embedded` or `embedded:/path`; None where nobody said."""
+    """`DATABASE_URL`: a PostgreSQL URL, `embedded` or `embedded:/path`; None where it is not set."""
     lock_timeout: int = 200
-    """`LOCK_TIMEOUT`, ms: how long a statement of a revision may queue for a table before it gives way."""
+    """`LOCK_TIMEOUT`, ms: how long a statement of a revision may wait for a lock before it is cancelled and retried."""
     lock_deadline: float = 600
-    """`LOCK_DEADLINE`, s: how long a revision tries again for a table that others hold."""
+    """`LOCK_DEADLINE`, s: how long a revision retries while other sessions hold the lock."""
     migrator_deadline: float = 600
-    """`MIGRATOR_DEADLINE`, s: how long to wait while somebody else migrates this database."""
+    """`MIGRATOR_DEADLINE`, s: how long to wait while another process migrates this database."""
     statement_timeout: int = 0
-    """`STATEMENT_TIMEOUT`, ms; 0 is none: a long revision is not a fault."""
+    """`STATEMENT_TIMEOUT`, ms; 0 is no timeout, because a revision may rightly take long."""
     idle_timeout: int = 600_000
-    """`IDLE_TIMEOUT`, ms: a migrator that went silent inside a transaction is ended by the server."""
+    """`IDLE_TIMEOUT`, ms: idle_in_transaction_session_timeout of the session that migrates."""
     backups: Path = Path("backups")
-    """`BACKUPS`: the folder that backups are kept in; a relative one is taken from `folder`."""
+    """`BACKUPS`: the folder of the backups; a relative path starts at the project's `workplace`."""
     application_role: ApplicationRole | None = None
-    """`APPLICATION_ROLE`, `name` or `name:select,insert`: who gets rights on what an upgrade makes."""
+    """`APPLICATION_ROLE`, `name` or `name:select,insert`: the role that gets privileges on what an upgrade creates."""
     development: bool = False
-    """`DEVELOPMENT=yes`: this database may be emptied."""
+    """`DEVELOPMENT=yes`: a command of the project may empty this database."""
 
     def __post_init__(self) -> None:
-        """Whoever has settings works for their project, and speaks of it by its name."""
+        """Use the names of the project in messages from now on."""
         set_project(self.project)
 
     @property
     def backup_folder(self) -> Path:
-        """The folder of the backups, absolute."""
+        """Return the absolute path of the folder of the backups."""
         return (self.project.workplace / self.backups.expanduser()).absolute()
 
 
 def load(project: Project, *, database_url: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings of `project`: the environment, and the `.env` of its workplace.
+    """Read the settings of `project` from the environment and from the `.env` in its workplace.
 
-    `database_url` (an option of the command line) wins over the environment, the environment over `.env`.
-    A `.env` is taken as written: `$` and `%` in a password stand for themselves.
-    Raises UsageError for a number that is none, and for privileges that there are not.
+    `database_url`, an option of the command line, takes precedence over the environment, and that over `.env`.
+    `environ` replaces os.environ. Values in `.env` are literal: `$` and `%` in a password are not expanded. Raises
+    UsageError for a value that is not a number in range, and for an unknown privilege.
     """
     process = os.environ if environ is None else environ
     set_project(project)
@@ -76,7 +75,7 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
     return Settings(
         project=project,
         database_url=(database_url or known.get("DATABASE_URL", "")).strip() or None,
-        # 0 would be "for ever" to PostgreSQL: the one value that stalls everybody
+        # at least 1, because 0 means no timeout to PostgreSQL: everybody would queue behind a waiting statement
         lock_timeout=int(_number(known, variable("LOCK_TIMEOUT"), Settings.lock_timeout, least=1)),
         lock_deadline=_number(known, variable("LOCK_DEADLINE"), Settings.lock_deadline),
         migrator_deadline=_number(known, variable("MIGRATOR_DEADLINE"), Settings.migrator_deadline),
@@ -104,7 +103,7 @@ def _number(known: Mapping[str, str], name: str, default: float, *, least: int =
 
 
 def _role(text: str) -> ApplicationRole | None:
-    """`name`, or `name:select,insert`; a name with a colon in it needs its privileges behind the last one."""
+    """Parse `name` or `name:select,insert`. A name that contains a colon has to be followed by its privileges."""
     name, colon, listed = text.rpartition(":")
     if not colon:
         return ApplicationRole(text) if text else None

@@ -1,8 +1,8 @@
-"""Fixtures for an application's tests, made for a project: `globals().update(fixtures(PROJECT))` in a pytest plugin.
+"""Fixtures for the tests of an application: `globals().update(fixtures(PROJECT))` in a pytest plugin.
 
-The database is migrated once a session, as a template; a test has a clone of it, or a transaction that is rolled back.
-With pytest-xdist each worker has a template of its own. The server is the one of `<NAME>_TEST_DATABASE_URL` (a role
-that may create databases), or else an embedded one that ends with the session.
+A template database is migrated once a session, with pytest-xdist once for each worker. A test gets a clone of it, or a
+transaction that is rolled back. The server is that of `<NAME>_TEST_DATABASE_URL`, whose role may create databases, or
+else an embedded one that ends with the session.
 """
 
 import os
@@ -25,42 +25,42 @@ from surefoot.settings import Settings
 
 
 def fixtures(project: Project) -> dict[str, Any]:
-    """The fixtures by their names: `<name>_server`, `_template`, `_database`, `_engine`, `_connection` and so on."""
+    """Return the fixtures by name: `<name>_server`, `_template`, `_database`, `_engine`, `_connection` and so on."""
 
     @pytest.fixture(scope="session", name=f"{project.name}_server")
     def server() -> URL:
-        """The URL of a database on the server that the tests' databases are made on; none of them is that one."""
+        """Return a URL on the server on which the databases of the tests are created."""
         given = os.environ.get(f"{project.prefix}TEST_DATABASE_URL")
         return database.url_of(Settings(project, given)) if given else temporary_server()
 
     @pytest.fixture(scope="session", name=f"{project.name}_template")
     def template(request: pytest.FixtureRequest) -> Iterator[URL]:
-        """A database at head without rows. Nobody may be connected to it: it is what clones are made of."""
+        """Yield the URL of the template: a database at head without rows, to which nobody may be connected."""
         with _database(project, request.getfixturevalue(f"{project.name}_server")) as url:
             ensure_current(sa.create_engine(url, poolclass=sa.NullPool), project)
             yield url
 
     @pytest.fixture(name=f"{project.name}_database")
     def clone(request: pytest.FixtureRequest) -> Iterator[URL]:
-        """A clone of the template for one test, which may commit as it likes."""
+        """Yield the URL of a clone of the template for one test, which may commit."""
         with _clone(project, request) as url:
             yield url
 
     @pytest.fixture(name=f"{project.name}_engine")
     def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-        """An engine on the test's own clone."""
+        """Yield an engine on the test's own clone."""
         with _engine(request.getfixturevalue(f"{project.name}_database")) as made:
             yield made
 
     @pytest.fixture(scope="session", name=f"{project.name}_shared_engine")
     def shared_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-        """An engine on one clone that all tests of `_connection` work on, one after the other."""
+        """Yield an engine on a clone that the tests with `_connection` share."""
         with _clone(project, request) as url, _engine(url) as made:
             yield made
 
     @pytest.fixture(name=f"{project.name}_connection")
     def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
-        """A connection inside a transaction that is rolled back: the quick way for a test that needs no second one."""
+        """Yield a connection in a transaction that is rolled back: the fastest where one connection is enough."""
         with request.getfixturevalue(f"{project.name}_shared_engine").connect() as opened:
             transaction = opened.begin()
             yield opened
@@ -68,7 +68,10 @@ def fixtures(project: Project) -> dict[str, Any]:
 
     @pytest.fixture(name=f"{project.name}_session")
     def session(request: pytest.FixtureRequest) -> Iterator[Session]:
-        """A session on that connection; its commits are savepoints, and gone after the test like all the rest."""
+        """Yield an ORM session on that connection.
+
+        Its commits release savepoints and are rolled back after the test.
+        """
         opened = request.getfixturevalue(f"{project.name}_connection")
         with Session(opened, join_transaction_mode="create_savepoint") as made:
             yield made
@@ -94,7 +97,7 @@ def _engine(url: URL) -> Iterator[Engine]:
 @contextmanager
 def _database(project: Project, server: URL, *, template: URL | None = None) -> Iterator[URL]:
     name = f"{project.name}_test_{uuid.uuid4().hex[:12]}"
-    made_of = (template.database or "") if template else "template0"
-    # a session connects to `postgres`: the template must have nobody in it
-    with temporary_database(server.set(database="postgres"), name, made_of, strategy="file_copy") as url:
+    source = (template.database or "") if template else "template0"
+    # the session that creates it connects to `postgres`: nobody may be connected to the template
+    with temporary_database(server.set(database="postgres"), name, source, strategy="file_copy") as url:
         yield url

@@ -1,4 +1,4 @@
-"""Words for a person: paragraphs that stand in 80 columns, durations, sizes and times."""
+"""Formats text for a terminal: paragraphs of 80 columns, counts, durations, sizes and times."""
 
 import datetime as dt
 from textwrap import wrap
@@ -7,9 +7,9 @@ WIDTH = 80
 
 
 def paragraph(text: str, first: str = "", then: str = "") -> str:
-    """`text` broken at 80 columns, `first` before its first line and `then` before the others.
+    """Wrap `text` at 80 columns, with `first` before its first line and `then` before the others.
 
-    What is longer than a line, such as a name or a command, is not broken: it has to be pasted.
+    A word that is longer than a line is not broken, so that names and commands can be pasted.
     """
     lines = wrap(
         text, WIDTH, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False
@@ -17,13 +17,13 @@ def paragraph(text: str, first: str = "", then: str = "") -> str:
     return "\n".join(lines) or first.rstrip()
 
 
-def counted(count: int, thing: str) -> str:
-    """`count` of the thing: 1 row, 2 rows."""
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str) -> str:
+    """Return the count with its noun in the singular or plural: 1 row, 2 rows."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
-    """How long, in the unit that fits: 0.31 s, 12 s, 4 min, 2.5 h, 3 days."""
+    """Return a duration in a fitting unit: 0.31 s, 12 s, 4 min, 2.5 h, 3 days."""
     if seconds < 10:
         return f"{seconds:.2f} s"
     if seconds < 120:
@@ -36,7 +36,7 @@ def duration(seconds: float) -> str:
 
 
 def measured(seconds: float) -> str:
-    """A duration that was measured, where a thousandth of a second counts: 3.1 ms, 310 ms, 12.0 s, 4 min, 2.5 h."""
+    """Return a measured duration, with milliseconds: 3.1 ms, 310 ms, 12.0 s, 4 min, 2.5 h. `seconds` may be small."""
     if seconds < 1:
         return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"
     if seconds < 120:
@@ -45,7 +45,7 @@ def measured(seconds: float) -> str:
 
 
 def size(number: int) -> str:
-    """Bytes in the unit that fits, with a sign where it is less than nothing: 512 B, 3.2 MB."""
+    """Return a number of bytes in a fitting decimal unit, with a minus sign where it is negative: 512 B, 3.2 MB."""
     amount = float(number)
     for unit in ("B", "kB", "MB", "GB"):
         if abs(amount) < 1000:
@@ -55,5 +55,5 @@ def size(number: int) -> str:
 
 
 def utc_time(when: dt.datetime) -> str:
-    """A time in UTC."""
+    """Return the time in UTC: 2026-11-28 14:32:05. `when` is aware."""
     return when.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")

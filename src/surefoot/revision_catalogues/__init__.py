@@ -1,1 +1,1 @@
-"""What a database is at each revision, built by the revisions themselves, and which revision a database equals."""
+"""The catalogue of a database at each revision, and the revision that a database equals."""

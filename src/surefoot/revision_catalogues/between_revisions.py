@@ -1,4 +1,4 @@
-"""A database between two revisions, recognised by its catalogue where neither the journal nor a name tells of it."""
+"""Recognises by its catalogue a database in which a revision was cut off, where the journal has no record of that."""
 
 from collections.abc import Callable
 
@@ -10,37 +10,40 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.runtime.interrupted_run import Chain, CutOff
 
 Expected = Callable[[str], Catalogue]
-"""The catalogue of a revision."""
+"""Returns the catalogue of a revision."""
 
 
 def find_unfinished(
     script: ScriptDirectory, heads: tuple[str, ...], found: Catalogue, expected: Expected
 ) -> CutOff | None:
-    """The revision that `found` is on the way to, or back from; `heads` is what alembic_version says."""
+    """Return the revision whose upgrade or downgrade was cut off in the database with catalogue `found`, or None.
+
+    `heads` are the revisions in alembic_version. Only revisions that commit in parts are considered.
+    """
     chain = Chain(script, heads)
     if len(heads) != 1 or not chain.can_be_unfinished(heads[0], "downgrade"):
         return None
-    here = compare(expected(heads[0]), found).deviations
-    for each, direction in chain.unfinished_candidates() if here else ():
-        other = each.revision if direction == "upgrade" else each.down_revision
-        if isinstance(other, str) and is_between(here, compare(expected(other), found).deviations):
+    from_start = compare(expected(heads[0]), found).deviations
+    for each, direction in chain.unfinished_candidates() if from_start else ():
+        target = each.revision if direction == "upgrade" else each.down_revision
+        if isinstance(target, str) and is_between(from_start, compare(expected(target), found).deviations):
             return chain.cut_off(each.revision, direction)
     return None
 
 
-def is_between(here: tuple[Deviation, ...], there: tuple[Deviation, ...]) -> bool:
-    """Whether all that sets a database apart from where it is, is as where it is going to, and something still is not.
+def is_between(from_start: tuple[Deviation, ...], from_target: tuple[Deviation, ...]) -> bool:
+    """Return whether every deviation from the start is a step towards the target.
 
-    A thing that is wholly there, or built but not proven yet, counts; a table or a column that only has its name in
-    common with the one that is wanted does not.
+    `from_start` and `from_target` are the deviations of the database from the two revisions. An object that equals the
+    target's, or is only NOT VALID yet, counts as a step. A table or column that merely has the name of one does not.
     """
-    wrong = [each for each in there if each.attribute != "valid"]
-    pairs, things = {(each.what, each.attribute) for each in wrong}, {each.what for each in wrong}
-    strange = {f"table {each.sides.table}" for each in wrong if each.kind is not Kind.MISSING}
+    wrong = [each for each in from_target if each.attribute != "valid"]
+    pairs, objects = {(each.what, each.attribute) for each in wrong}, {each.what for each in wrong}
+    unlike_tables = {f"table {each.sides.table}" for each in wrong if each.kind is not Kind.MISSING}
 
     def explained(each: Deviation) -> bool:
         if each.attribute is None:
-            return each.what not in things | strange
+            return each.what not in objects | unlike_tables
         return not {(each.what, each.attribute), (each.what, None)} & pairs
 
-    return bool(here) and all(map(explained, here))
+    return bool(from_start) and all(map(explained, from_start))

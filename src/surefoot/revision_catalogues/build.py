@@ -1,4 +1,4 @@
-"""The catalogue of every revision: the history run once in a scratch database and looked at after each step."""
+"""Builds the catalogue of every revision: runs the history in a scratch database and reads it after each step."""
 
 import logging
 import re
@@ -29,7 +29,7 @@ CREATES = re.compile(r"\bcreate\b", re.IGNORECASE)
 
 
 def history(script: ScriptDirectory) -> list[Script]:
-    """Every revision, the oldest first. Raises UsageError for a file that cannot be read."""
+    """Return every revision, oldest first. Raises UsageError for a revision file that cannot be loaded."""
     try:
         return list(script.walk_revisions("base", "heads"))[::-1]
     except Exception as fault:
@@ -37,17 +37,17 @@ def history(script: ScriptDirectory) -> list[Script]:
 
 
 def catalogues(settings: Settings, url: URL, *, keep: bool = True) -> Mapping[str, Catalogue]:
-    """The catalogue of every revision, oldest first.
+    """Return the catalogue of every revision, oldest first.
 
-    What is not shipped with the revisions is built in a scratch database beside the one of `url`, which is not touched,
-    and kept in the user's cache folder; without `keep` all are built. Raises what a migration raises, and UsageError
-    where there is no room for a scratch database.
+    They are taken from `catalogues.xz` and from the user's cache folder. Where one is missing, all are built in a
+    scratch database on the server of `url`, whose own database is not touched, and cached; without `keep` all are built
+    and none is cached. Raises what a migration raises, and UsageError where no scratch database can be created.
     """
     return {revision: reader.catalogue_from_text(text) for revision, text in _texts(settings, url, keep=keep).items()}
 
 
 def catalogue(settings: Settings, url: URL, revision: str, revisions: Sequence[Script] | None = None) -> Catalogue:
-    """The catalogue of one revision, as `catalogues` has it; `revisions` is the `history`, where it was read before."""
+    """Return the catalogue of one revision, as `catalogues` does; `revisions` is the `history` if the caller has it."""
     revisions = revisions or history(alembic_api.script(settings))
     kept = CatalogueCache(revisions, settings.project.name)
     known = packaged.read(_folder(settings), revisions).get(revision) or kept.read(revision)
@@ -55,31 +55,34 @@ def catalogue(settings: Settings, url: URL, revision: str, revisions: Sequence[S
 
 
 def write_packaged(settings: Settings, url: URL) -> None:
-    """Build the catalogue of every revision, and the names it makes, and put both beside their files."""
+    """Build the catalogue and the created names of every revision, and write `catalogues.xz` and `names.jsonl`."""
     revisions = history(alembic_api.script(settings))
-    passing: dict[str, set[Name]] = {}
-    texts = _build(settings, url, passing)
+    during: dict[str, set[Name]] = {}
+    texts = _build(settings, url, during)
     packaged.write(_folder(settings), revisions, texts)
-    revision_names.write(_folder(settings), revisions, _steps(texts, passing))
+    revision_names.write(_folder(settings), revisions, _steps(texts, during))
 
 
 def created_names(settings: Settings, url: URL, revisions: Sequence[Script]) -> Mapping[str, Names]:
-    """The names that each of `revisions`, the `history`, makes: those that come with the files, else built."""
+    """Return the names that each revision creates and removes, from `names.jsonl` or else built.
+
+    `revisions` is the whole `history`.
+    """
     known = revision_names.read(_folder(settings), revisions)
     if len(known) == len(revisions):
         return known
     return {**_steps(_texts(settings, url), {}), **known}
 
 
-def _steps(texts: Mapping[str, str], passing: Mapping[str, set[Name]]) -> dict[str, Names]:
-    """What each revision makes and removes; `texts` are in the order in which they ran, two branches' among them."""
-    found: dict[str, Names] = {}
+def _steps(texts: Mapping[str, str], during: Mapping[str, set[Name]]) -> dict[str, Names]:
+    """Return the names of each revision; `texts` are in the order in which the revisions ran, across branches."""
+    names: dict[str, Names] = {}
     before: set[Name] = set()
     for revision, text in texts.items():
         after = set(revision_names.names_in(reader.catalogue_from_text(text)))
-        found[revision] = revision_names.names_of_step(before, passing.get(revision, ()), after)
+        names[revision] = revision_names.names_of_step(before, during.get(revision, ()), after)
         before = after
-    return found
+    return names
 
 
 def _folder(settings: Settings) -> Path:
@@ -103,52 +106,52 @@ def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]
     return {each.revision: known[each.revision] for each in revisions}
 
 
-def _build(settings: Settings, url: URL, passing: dict[str, set[Name]] | None = None) -> dict[str, str]:
-    """The catalogues; into `passing` goes what was to be seen while each revision ran."""
+def _build(settings: Settings, url: URL, during: dict[str, set[Name]] | None = None) -> dict[str, str]:
+    """Build the catalogues as JSON text; add the names that existed while each revision ran to `during`."""
     config = Config(str(settings.project.ini))
-    seen: dict[str, str] = {}
-    watch = _Watch()
+    texts: dict[str, str] = {}
+    recorder = _NameRecorder()
 
-    def look(connection: Connection, revision: str) -> None:
-        seen[revision] = reader.read_text(connection)
-        if passing is not None:
-            # what carries the revision's own id is nobody else's
-            passing[revision] = {name for name in watch.seen if revision not in name.name}
-            watch.seen.clear()
+    def after_revision(connection: Connection, revision: str) -> None:
+        texts[revision] = reader.read_text(connection)
+        if during is not None:
+            # a name that contains the revision's id cannot conflict with another object
+            during[revision] = {name for name in recorder.names if revision not in name.name}
+            recorder.names.clear()
 
     with scratch_database(url, purpose="identify") as scratch:
         options = server_settings(settings) | {"synchronous_commit": "off"}
         engine = database.engine_for(scratch, application_name=f"{program()} identify", options=options)
-        if passing is not None:
-            sa.event.listen(engine, "after_cursor_execute", watch)
+        if during is not None:
+            sa.event.listen(engine, "after_cursor_execute", recorder)
         config.attributes["connection"] = engine
-        config.attributes["applied"] = look
-        with _unheard():
+        config.attributes["applied"] = after_revision
+        with _without_progress():
             command.upgrade(config, "heads")
-    return seen
+    return texts
 
 
 @dataclass(eq=False)
-class _Watch:
-    """Looks after each statement that makes something: a revision may drop it again before it is done."""
+class _NameRecorder:
+    """Reads the names after each CREATE, because a revision may drop an object again before it ends."""
 
-    seen: set[Name] = field(default_factory=set)
-    _looking: bool = False
+    names: set[Name] = field(default_factory=set)
+    _reading: bool = False
 
     def __call__(self, connection: Connection, cursor: object, statement: str, *_: object) -> None:
-        """SQLAlchemy's `after_cursor_execute`."""
+        """Handle SQLAlchemy's event `after_cursor_execute`."""
         del cursor
-        if not self._looking and CREATES.search(statement):
-            self._looking = True
+        if not self._reading and CREATES.search(statement):
+            self._reading = True
             try:
-                self.seen.update(revision_names.names_in(reader.read_catalogue(connection)))
+                self.names.update(revision_names.names_in(reader.read_catalogue(connection)))
             finally:
-                self._looking = False
+                self._reading = False
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
-    """Who reads "Running upgrade" would think that it is their own database."""
+def _without_progress() -> Iterator[None]:
+    """Silence "Running upgrade …", which an operator would take for a change of their own database."""
     loggers = [logging.getLogger(name) for name in ("surefoot", "alembic.runtime.migration")]
     levels = [each.level for each in loggers]
     try:

@@ -1,4 +1,4 @@
-"""Catalogues of revisions kept in the user's cache folder, under the checksum of all that they were built from."""
+"""Caches catalogues of revisions in the user's cache folder, under the checksum of everything they depend on."""
 
 import gzip
 import hashlib
@@ -16,14 +16,14 @@ import surefoot
 from surefoot.catalogue.packaged import checksums
 
 SOURCES = ("environment", "runtime", "online", "catalogue")
-"""The parts of this package that a catalogue depends on: what the operations do, and how a database is looked at."""
+"""The parts of this package that a catalogue depends on: the operations, and the reading of a catalogue."""
 
 
 class CatalogueCache:
-    """The kept catalogues of `history`, the oldest revision first: one file each, compressed, only the user's own.
+    """The cached catalogues of `history` (oldest revision first), one gzip file each, readable by the user alone.
 
-    A file that was cut off or changed is no file: gzip's checksum tells. A folder that cannot be written to, as in a
-    container, is none: the catalogue is built each time.
+    A truncated or changed file counts as missing: gzip has a checksum. Where the folder cannot be written, as in some
+    containers, nothing is cached. `program` is the project's name, and names the folder.
     """
 
     def __init__(self, history: Sequence[Script], program: str) -> None:
@@ -31,20 +31,20 @@ class CatalogueCache:
         self._names = checksums(history, _sources())
 
     def read(self, revision: str) -> str | None:
-        """The kept text; None where there is none that is whole."""
+        """Return the catalogue as JSON text; None where there is no intact file."""
         try:
-            return gzip.decompress(self._file(revision).read_bytes()).decode() or None  # an empty file is whole to gzip
+            return gzip.decompress(self._file(revision).read_bytes()).decode() or None  # an empty file is valid gzip
         except (OSError, EOFError, zlib.error, UnicodeDecodeError):
             return None
 
     def write(self, revision: str, text: str) -> None:
-        """Keep `text`; two processes that write at once each leave a whole file."""
+        """Store `text`. The file appears complete, even where two processes write it at once."""
         file = self._file(revision)
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as raw:
-                raw.write(gzip.compress(text.encode(), 1))
-            Path(raw.name).replace(file)
+            with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as incomplete:
+                incomplete.write(gzip.compress(text.encode(), 1))
+            Path(incomplete.name).replace(file)
         except OSError:
             return
 
@@ -53,7 +53,7 @@ class CatalogueCache:
 
 
 def folder() -> Path:
-    """Where this user's programs keep what they can make anew."""
+    """Return the user's cache folder."""
     given = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
     return Path(given) if given else Path.home() / ".cache"
 

@@ -1,4 +1,4 @@
-"""Which revision a database equals, whatever `alembic_version` says or does not say."""
+"""Identifies the revision that a database equals, whatever alembic_version contains."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,62 +21,67 @@ from surefoot.settings import Settings
 
 @dataclass(frozen=True)
 class Identity:
-    """What a database is: `recorded` is what `alembic_version` has, `unknown` what of it no file has."""
+    """The revisions in alembic_version, the revisions that the database equals, and how the two differ."""
 
     recorded: tuple[str, ...]
+    """The revisions in alembic_version."""
     unknown: tuple[str, ...]
+    """Those of them that no revision file has."""
     equals: tuple[str, ...]
-    """The revisions whose catalogue it has, oldest first: several where a revision changes rows alone."""
+    """The revisions whose catalogue the database has, oldest first: several where a revision changes only rows."""
     nearest: str | None
-    """Where it equals none, the revision with the fewest deviations; None for a database without tables."""
+    """The revision with the fewest deviations, where the database equals none; None for an empty database."""
     difference: Difference
-    """What sets it apart from `nearest`; empty where it equals a revision."""
+    """The deviations from `nearest`; empty where the database equals a revision."""
     messages: Mapping[str, str]
-    """What each revision of the files is about."""
+    """The title of each revision that has a file."""
     cut_off: CutOff | None = None
-    """The revision that was begun and not finished: it explains why the database equals nothing."""
+    """The revision that was begun and not finished; it explains why the database equals no revision."""
     hidden: RefusedError | None = None
-    """What row security hides from this role; it is no part of any revision."""
+    """The error that a migration by this role would get because row security hides rows, where that is so."""
 
     @property
     def consistent(self) -> bool:
-        """Whether the database is what `alembic_version` says it is."""
+        """Return whether the database equals the revision in alembic_version, or is empty and has none."""
         equal = (len(self.recorded) == 1 and self.recorded[0] in self.equals) or (self.empty and not self.recorded)
         return equal and self.cut_off is None
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing in it."""
+        """Return whether the database has no objects."""
         return not self.equals and self.nearest is None
 
 
 def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
-    """Compare the database of `url` with what it would be at each revision, built in a scratch database.
+    """Compare the database of `url` with the catalogue of each revision.
 
-    `keep` lets the built catalogues be taken from, and put into, the user's cache folder. Raises ConnectFailed, what a
-    migration raises, and UsageError where there is no room for a scratch database.
+    `keep` is that of `build.catalogues`. Raises ConnectFailed, what a migration raises, and UsageError where no scratch
+    database can be created.
     """
     script = alembic_api.script(settings)
     messages = {each.revision: each.doc or "" for each in build.history(script)}
     with read_connection(url, f"{program()} identify") as connection:
-        says, found = heads(connection), read_catalogue(connection)
-        begun, hidden = interrupted_run.find(connection, script, says), preconditions.hidden_rows_error(connection)
-    unknown = tuple(head for head in says if head not in messages)
+        recorded, found = heads(connection), read_catalogue(connection)
+        cut_off, hidden = (
+            interrupted_run.find(connection, script, recorded),
+            preconditions.hidden_rows_error(connection),
+        )
+    unknown = tuple(head for head in recorded if head not in messages)
     nothing = Difference(())
     if not (found.relations or found.enums or found.functions or found.sequences):
-        return Identity(says, unknown, (), None, nothing, messages, begun)
+        return Identity(recorded, unknown, (), None, nothing, messages, cut_off)
     expected = build.catalogues(settings, url, keep=keep)
-    begun = begun or between_revisions.find_unfinished(script, says, found, expected.__getitem__)
+    cut_off = cut_off or between_revisions.find_unfinished(script, recorded, found, expected.__getitem__)
     equals = tuple(revision for revision in messages if expected[revision] == found)
     if equals:
-        return Identity(says, unknown, equals, None, nothing, messages, begun)
-    nearest, difference = _nearest(expected, found, says)
-    return Identity(says, unknown, (), nearest, difference, messages, begun, hidden)
+        return Identity(recorded, unknown, equals, None, nothing, messages, cut_off)
+    nearest, difference = _nearest(expected, found, recorded)
+    return Identity(recorded, unknown, (), nearest, difference, messages, cut_off, hidden)
 
 
-def _nearest(expected: Mapping[str, Catalogue], found: Catalogue, says: tuple[str, ...]) -> tuple[str, Difference]:
-    """The revision with the fewest deviations; of several the one that the database names, else the newest."""
+def _nearest(expected: Mapping[str, Catalogue], found: Catalogue, recorded: tuple[str, ...]) -> tuple[str, Difference]:
+    """Return the revision with the fewest deviations; among several the recorded one, else the newest."""
     compared = {revision: compare(catalogue, found) for revision, catalogue in expected.items()}
     newest_first = list(compared)[::-1]
-    nearest = min(newest_first, key=lambda revision: (len(compared[revision].deviations), revision not in says))
+    nearest = min(newest_first, key=lambda revision: (len(compared[revision].deviations), revision not in recorded))
     return nearest, compared[nearest]
