@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
@@ -121,8 +120,7 @@ def supports_tls(binary: Path) -> bool:
 
 def _over_tls(connection: Connection, url: URL) -> bool:
     """Return whether the connection uses TLS, or the URL or the environment requires it."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
+    driver = database.driver_of(connection)
     if driver.pgconn.ssl_in_use:
         return True
     # a Unix socket has no TLS and libpq does not ask for it, but a program without TLS rejects the sslmode itself

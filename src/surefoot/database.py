@@ -134,6 +134,13 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
     return engine
 
 
+def driver_of(connection: Connection) -> psycopg.Connection[Any]:
+    """Return the psycopg connection beneath `connection`, for statements that SQLAlchemy must not see."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
+
+
 def execute_verbatim(connection: Connection, statement: str | sql.Composable) -> sa.CursorResult[Any]:
     """Run a statement without parameters, in which a percent sign or a colon, as in a quoted name, is literal."""
     text = statement if isinstance(statement, str) else statement.as_string()

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from surefoot.catalogue.builders import build_catalogue
 from surefoot.catalogue.catalogue_queries import CATALOGUE
 from surefoot.catalogue.model import Catalogue
+from surefoot.database import driver_of
 
 KEPT_DEFINITIONS = "migration_definitions"
 """The table of definitions of retired objects that had no rows: `surefoot.online.retire.kept_definitions`."""
@@ -65,8 +66,7 @@ def catalogue_from_text(text: str) -> Catalogue:
 @contextmanager
 def _rolled_back(connection: sa.Connection) -> Iterator[None]:
     """Run the block in a savepoint of the caller's transaction, or in a transaction of its own, and roll that back."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
+    driver = driver_of(connection)
     idle = driver.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
     callers = connection.in_transaction() or not idle
     own_transaction = driver.autocommit and idle

@@ -1,4 +1,4 @@
-"""Whether a database is what it is stamped with: the baseline, or a released revision."""
+"""Checks before a stamp that the database equals the revision: the baseline, or a released revision."""
 
 import inspect
 import logging
@@ -21,16 +21,16 @@ from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 log = logging.getLogger("surefoot")
 
 SHOWN = 20
-"""How many deviations are named."""
+"""How many deviations an error lists."""
 
 
 def commits_in_parts(script: ScriptDirectory, revision: str) -> bool:
-    """Whether the baseline's upgrade commits on its way, as autogenerate writes it: then no scratch schema will do."""
+    """Return whether the baseline commits in parts, so that it cannot be built in a scratch schema and rolled back."""
     return bool(COMMITS_IN_PARTS.search(inspect.getsource(script.get_revision(revision).module.upgrade)))
 
 
 def baseline_catalogue(connection: Connection, script: ScriptDirectory, revision: str) -> Catalogue:
-    """The catalogue of the baseline, `revision`, built in a schema that is rolled back; the real one is not touched."""
+    """Return the catalogue of the baseline `revision`, which is built in a scratch schema and rolled back."""
 
     def build(scratch: Connection) -> None:
         module = script.get_revision(revision).module
@@ -41,9 +41,10 @@ def baseline_catalogue(connection: Connection, script: ScriptDirectory, revision
 
 
 def refuse_unless_baseline(connection: Connection, script: ScriptDirectory, revision: str, *, forced: bool) -> None:
-    """Refuse to stamp a database that lacks something of the baseline or has it differently; one that is `forced` not.
+    """Refuse to stamp a database in which something of the baseline is missing or different; `forced` only warns.
 
-    What it has beyond the baseline is only told.
+    Objects in addition to the baseline are logged as warnings. A baseline that commits in parts is refused, because
+    only `adopt` can build it. Raises RefusedError.
     """
     if commits_in_parts(script, revision):
         if forced:
@@ -70,10 +71,10 @@ def refuse_unless_baseline(connection: Connection, script: ScriptDirectory, revi
 
 
 def refuse_unless_released(connection: Connection, script: ScriptDirectory, revision: str, *, forced: bool) -> None:
-    """Refuse to stamp a database with a released revision that it lacks something of; one that is `forced` not.
+    """Refuse to stamp a database in which something of a released revision is missing or different; `forced` warns.
 
-    A stamp says to every application that starts that the tables are there. Of what is not released nobody knows
-    without building it, what it makes: `adopt` does.
+    A stamp tells every application that starts that the tables exist. A revision that is not released passes, because
+    its catalogue is not known without building it, which `adopt` does. Raises RefusedError.
     """
     history = list(script.walk_revisions("base", "heads"))[::-1]
     text = packaged.read(Path(script.dir), history).get(revision)

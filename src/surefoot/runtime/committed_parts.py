@@ -1,4 +1,4 @@
-"""What a revision has committed before its end: for the journal, and for who says that nothing was changed."""
+"""Tracks whether a revision has committed a part of its work, for the journal and for error messages."""
 
 import re
 from typing import Any
@@ -7,22 +7,24 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from surefoot.database import driver_of
+
 WROTE = "select pg_current_xact_id_if_assigned() is not null"
 READING = re.compile(
     r"\s*(select\b(?!.*\b(setval|nextval)\s*\()"
     r"|with\b(?!.*\b(insert|update|delete|merge|setval|nextval)\b)"
     r"|set|reset|show|savepoint|release|rollback to|lock|explain|analyze|values"
-    # of this session alone: the types, functions and copies that an operation looks at its work with
+    # temporary objects of this session, with which an operation tests its work
     r"|(create|drop|alter)\b[^;]*?\b(temp|temporary|pg_temp|ourschool_(type|used|default|end_\w+|copy))\b)",
     re.IGNORECASE | re.DOTALL,
 )
-"""Statements that leave nothing behind."""
+"""Statements that leave no change in the database."""
 LEAVES_SOMETHING = re.compile(r"\bconcurrently\b|\s*(call|vacuum)\b", re.IGNORECASE)
-"""What commits on its way: of a statement that failed something may be there, an INVALID index for instance."""
+"""Statements that commit by themselves: a failed one may leave something, such as an INVALID index."""
 
 
 class CommittedParts:
-    """Watches `connection` while it is in AUTOCOMMIT, for one step after the other."""
+    """Listens to the statements of `connection` while it is in AUTOCOMMIT, for one migration step after the other."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -33,22 +35,21 @@ class CommittedParts:
         sa.event.listen(connection, "after_cursor_execute", self._after)
 
     def close(self) -> None:
-        """Watch no longer: the connection may be an application's."""
+        """Stop listening: the connection may belong to an application."""
         sa.event.remove(self._connection, "before_cursor_execute", self._before)
         sa.event.remove(self._connection, "after_cursor_execute", self._after)
 
     def begun(self, step: object) -> int | None:
-        """The journal's row of `step`, which `begin` noted; None where it has committed nothing on its way."""
+        """Return the id of the journal's row of `step`, as `begin` got it; None where it has committed nothing yet."""
         return self._begun if self._step is step else None
 
     def kept(self, step: object) -> bool:
-        """Whether something that `step` did is committed, its end aside."""
+        """Return whether a part of `step` is committed, not counting its end."""
         return self._step is step and self._kept
 
     def wrote(self) -> bool:
         """Return whether the transaction that is open on the connection has written anything; asks the server."""
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
+        driver = driver_of(self._connection)
         if driver.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
             return False
         return driver.execute(WROTE).fetchone() == (True,)
@@ -64,7 +65,7 @@ class CommittedParts:
         return self._begun is None
 
     def begin(self, row: int) -> None:
-        """The journal has a `row` of the step."""
+        """Remember the id of the journal's `row` of the step."""
         self._begun = row
 
     def _before(self, _: Any, __: Any, statement: str, *___: Any) -> None:

@@ -1,7 +1,8 @@
-"""What a revision has made before it is done, noted in the transaction that makes it: its next run knows it by that.
+"""Records in table `migration_made` the objects that a revision has created before it is done.
 
-A revision with online operations commits on the way. Cut off there, it finds its own table or column when it runs
-again, and must not take it for a stranger's, nor a stranger's for its own: a name alone tells nobody whose it is.
+A revision with online operations commits in parts. When it runs again after it was cut off, it finds the table or
+column that it created. The record, written in the transaction that creates the object, tells it from another object of
+that name, which the name alone cannot.
 """
 
 import logging
@@ -17,9 +18,9 @@ log = logging.getLogger("surefoot")
 
 TABLE = "migration_made"
 NONE, NOTED = "none", "noted"
-"""In a connection's `info`: it has looked, and nothing was noted since; or the table of the notes is there."""
+"""Values in a connection's `info`: the table is known to be missing, or known to exist."""
 TABLE_EXISTS = sa.text(f"select 1 where to_regclass(format('%I.{TABLE}', current_schema())) is not null")
-# It has no key, and where a publication has all tables nothing could be deleted from it.
+# The table has no key: where a publication has all tables, a DELETE would fail without a replica identity.
 SET_UP = sa.text(f"""
     create table if not exists {TABLE} (
         revision text not null,
@@ -30,9 +31,9 @@ SET_UP = sa.text(f"""
     );
     alter table {TABLE} replica identity full
 """)
-# What this transaction has written into the catalogue, and tables that it has altered, which are of no harm here. A
-# part with an EXCEPTION clause has a number of its own, asked for as long as numbers have not begun anew.
-MINE = sa.text("""
+# Rows of the catalogue that this transaction has written. They include tables that it only altered, which does no harm.
+# A PL/pgSQL block with an EXCEPTION clause has a subtransaction id of its own; those are found until ids wrap around.
+CREATED_HERE = sa.text("""
     with top as materialized (
         select pg_current_xact_id_if_assigned()::text::bigint as id
     ),
@@ -66,12 +67,12 @@ MINE = sa.text("""
      where top.id is not null
        and name <> :own
 """)
-NOTE = sa.text(f"""
+INSERT = sa.text(f"""
     insert into {TABLE} (revision, direction, kind, relation, name)
     select :revision, :direction, kind, relation, name
       from unnest(cast(:kinds as text[]), cast(:relations as oid[]), cast(:names as text[])) as x (kind, relation, name)
 """)  # noqa: S608  # a constant of ours
-FORGET = sa.text(f"delete from {TABLE} where revision = :revision")  # noqa: S608  # as above
+DELETE = sa.text(f"delete from {TABLE} where revision = :revision")  # noqa: S608  # as above
 EMPTY = sa.text(f"select 1 where not exists (select from {TABLE})")  # noqa: S608  # as above
 DROP = sa.text(f"drop table {TABLE}")
 ALL = sa.text(f"""
@@ -81,7 +82,7 @@ ALL = sa.text(f"""
 
 @dataclass(frozen=True)
 class CreatedObject:
-    """One thing that a revision made and has not finished; `relation` is the oid of the table, or of a column's."""
+    """An object that an unfinished revision has created. `relation` is the oid of the table, or of a column's table."""
 
     revision: str
     direction: str
@@ -91,49 +92,49 @@ class CreatedObject:
 
 
 def read_created(connection: Connection) -> frozenset[CreatedObject]:
-    """What unfinished revisions have made in this database; nothing where none is unfinished."""
+    """Return the objects that unfinished revisions have created in this database."""
     if connection.execute(TABLE_EXISTS).first() is None:
         return frozenset()
     return frozenset(CreatedObject(*row) for row in connection.execute(ALL))
 
 
 def record_created(context: MigrationContext, step: RevisionStep) -> None:
-    """Write down what the open transaction of `context` has made, to be committed with it.
+    """Record the objects that the open transaction of `context` has created, to be committed with it.
 
     Call it only where that transaction has written something; see `CommittedParts.wrote`.
     """
     connection = context.connection
     assert connection is not None
-    found = connection.execute(MINE, {"own": TABLE}).all()
-    if found:
+    rows = connection.execute(CREATED_HERE, {"own": TABLE}).all()
+    if rows:
         if connection.info.get(TABLE) != NOTED:
             connection.execute(SET_UP)
-        connection.execute(NOTE, {
+        connection.execute(INSERT, {
             "revision": step.revision.revision, "direction": "upgrade" if step.is_upgrade else "downgrade",
-            "kinds": [row.kind for row in found], "relations": [row.relation for row in found],
-            "names": [row.name for row in found],
+            "kinds": [row.kind for row in rows], "relations": [row.relation for row in rows],
+            "names": [row.name for row in rows],
         })  # fmt: skip
         connection.info[TABLE] = NOTED
 
 
 def forget_lookup(connection: Connection) -> None:
-    """Know no longer, on this connection, that there are no notes: a new command begins, or one is written."""
+    """Forget whether the table exists, which `delete_records` remembers on the connection: another may create it."""
     connection.info.pop(TABLE, None)
 
 
 def delete_records(connection: Connection, revision: str) -> None:
-    """The revision is done, as part of the transaction that says so: what it made is the application's now."""
+    """Delete the records of a revision that is done, in the transaction that records it as done."""
     if connection.info.get(TABLE) == NONE:
-        return  # a look for each revision would cost more than the rest
+        return  # a query for each revision would cost more than everything else
     if connection.info.get(TABLE) == NOTED or connection.execute(TABLE_EXISTS).first() is not None:
-        connection.execute(FORGET, {"revision": revision})
+        connection.execute(DELETE, {"revision": revision})
         connection.info[TABLE] = NOTED
     else:
         connection.info[TABLE] = NONE
 
 
 def drop_if_empty(connection: Connection) -> None:
-    """Drop the notes once there are none; while somebody reads them, as a backup does, that is left to the next run."""
+    """Drop the table where it is empty. If another session reads it, as a backup does, the next run drops it."""
     if connection.execute(TABLE_EXISTS).first() is None or connection.execute(EMPTY).first() is None:
         return
     try:

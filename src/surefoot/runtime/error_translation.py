@@ -1,4 +1,4 @@
-"""From whatever went wrong while Alembic ran to one sentence, a remedy and an exit status."""
+"""Translates any exception of a run into one of `errors`: a sentence, a remedy and an exit status."""
 
 import re
 import traceback
@@ -21,37 +21,37 @@ from surefoot.runtime.journal import Entry
 from surefoot.runtime.lock_retry import is_lock_failure
 
 COMMITS_IN_PARTS = re.compile(r"autocommit_block|_online\(|op\.(backfill|retire_|restore_)")
-"""What a revision's file says where not all of it is one transaction."""
+"""Found in the file of a revision that commits in parts."""
 DEPENDENT_OBJECTS = "2BP01"
-"""The SQLSTATE of a thing that is to be dropped and that something else needs."""
+"""SQLSTATE dependent_objects_still_exist: DROP without CASCADE of an object that another depends on."""
 NOTHING_CHANGED = re.compile(r"(?:^|[.,;:]?\s+)(?:and\s+)?nothing was changed\b", re.IGNORECASE)
-"""What an operation, or a revision, says of itself; whether it is true of the whole run only the run knows."""
+"""The claim of a single operation or revision in its message. It need not be true of the whole run."""
 
 
 @dataclass(frozen=True)
 class StateAfterFailure:
-    """How a run that failed in a revision leaves the database. `heads` is None where it could not be asked."""
+    """The state in which a run that failed in a revision leaves the database. `heads` is None where it is unknown."""
 
     heads: tuple[str, ...] | None
     titles: Mapping[str, str]
     before: tuple[str, ...]
     """The heads when the run began."""
     done: int
-    """Revisions of this run that are committed, of so many in `total`."""
+    """The number of revisions of this run that are committed, of `total`."""
     total: int
     parts: bool
-    """Whether something of the revision that failed is committed."""
+    """Whether a part of the failed revision is committed."""
     alone: bool = True
-    """Whether the run commits by itself; what it did in a caller's transaction is the caller's to keep or roll back."""
+    """Whether the run has its own transactions. In a caller's transaction the caller decides what is kept."""
 
     @property
     def unchanged(self) -> bool:
-        """Whether the database is known to be as it was before the run."""
+        """Return whether the database is known to be as it was before the run."""
         kept = self.done or self.parts or not self.alone
         return self.heads is not None and not kept and set(self.heads) == set(self.before)
 
     def lines(self, entry: Entry) -> Iterator[str]:
-        """It in words, a line for each fact."""
+        """Yield the state in words, one fact a line."""
         if not self.alone:
             return
         if self.heads is None:
@@ -70,22 +70,22 @@ class StateAfterFailure:
             )
 
     def described(self, revision: str) -> str:
-        """A revision with what it is about."""
+        """Return the revision with its title."""
         title = self.titles.get(revision)
         return f'revision {revision} ("{title}")' if title else f"revision {revision}"
 
     def without_false_claim(self, text: str) -> str:
-        """`text` without a "nothing was changed" that is not true of this run."""
+        """Return `text` without "nothing was changed" where that is not true of this run."""
         return text if self.unchanged else NOTHING_CHANGED.sub("", text)
 
 
 def translate(fault: BaseException, url: URL | None) -> SurefootError:
-    """What `fault` means where no revision was running; one that nobody foresaw is named as Python names it."""
+    """Translate `fault` where no revision was running. An unknown exception keeps Python's name and message."""
     ours = translate_known(fault, url)
     if ours is not None:
         return ours
     frames = traceback.extract_tb(fault.__traceback__)
-    # rather the line of the revision than that of the library it called
+    # the line in the revision file says more than the line in a library that it called
     at = next((frame for frame in reversed(frames) if Path(frame.filename).parent.name == "versions"), None)
     at = at or (frames[-1] if frames else None)
     place = f" ({at.filename}, line {at.lineno})" if at else ""
@@ -93,7 +93,7 @@ def translate(fault: BaseException, url: URL | None) -> SurefootError:
 
 
 def translate_known(fault: BaseException, url: URL | None) -> SurefootError | None:
-    """What `fault` means, or None: a program's own exception goes through us unchanged."""
+    """Translate `fault`, or return None for an exception of the calling program, which stays as it is."""
     if isinstance(fault, SurefootError):
         return fault
     if isinstance(fault, CommandError):
@@ -104,7 +104,7 @@ def translate_known(fault: BaseException, url: URL | None) -> SurefootError | No
 
 
 def _revision_file(fault: BaseException, frames: traceback.StackSummary) -> UsageError | None:
-    """A file that Python cannot run, or that names a parent which no file has; None for anything else."""
+    """Translate the error of a revision file that cannot be loaded or names an unknown parent; None for others."""
     if isinstance(fault, SyntaxError):
         return UsageError(
             f"The revision file {fault.filename}, line {fault.lineno}, is not Python: {fault.msg}.",
@@ -172,18 +172,18 @@ def _several_heads(heads: list[str]) -> UsageError:
 
 
 def translate_in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, url: URL) -> SurefootError:
-    """What `fault` means while the revision of `entry` was running, and how that leaves the database."""
+    """Translate `fault`, raised while the revision of `entry` was running, and add the state of the database."""
     ours = _in_revision(fault, entry, left, url)
     texts = [without_password(left.without_false_claim(text), url) for text in (ours.message, ours.remedy)]
     state = [*ours.state.splitlines(), *left.lines(entry)]
     if left.unchanged and any(NOTHING_CHANGED.search(text) for text in texts):
-        state = []  # it says so itself
+        state = []  # the message says so already
     (ours.message, ours.remedy), ours.state = texts, "\n".join(state)
     return ours
 
 
 def is_interruption(fault: BaseException) -> bool:
-    """Whether nothing is wrong with the revision: it has only to run again."""
+    """Return whether the run was only interrupted: by a lock failure, Ctrl-C or a lost connection."""
     if is_lock_failure(fault) or isinstance(fault, KeyboardInterrupt):
         return True
     lost = {"57P01", "57P02", "57P03", "08006", "08003", "25P03", None}
@@ -192,14 +192,14 @@ def is_interruption(fault: BaseException) -> bool:
 
 
 def without_password(text: str, url: URL) -> str:
-    """`text` with the password of `url` replaced by ***: as it is, as a URL has it, as a statement quotes it."""
+    """Return `text` with the password of `url` replaced by ***: plain, percent-encoded, and quoted as in SQL."""
     secret = url.password
     if not secret:
         return text
     quoted = secret.replace("'", "''")
     forms = {secret, quoted, quoted.replace("%", "%%"), quote(secret, safe=""), quote(secret, safe=" +")}
     for form in sorted(forms, key=len, reverse=True):
-        # a password that is a word is no secret inside a longer one: "pass" in "passed"
+        # a password that is a word is not replaced within a longer one: "pass" in "passed"
         text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)" if form.isalnum() else re.escape(form), "***", text)
     return text
 
@@ -207,7 +207,7 @@ def without_password(text: str, url: URL) -> str:
 def _in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, url: URL) -> SurefootError:
     what = f"{entry.direction} {entry.revision}"
     again = "run the same command again: it goes on from there."
-    # what cannot go on by itself, and has done something, is looked after by somebody
+    # a failure that has committed a part needs the attention of an operator
     kind = AttentionError if left.parts else FailedError
     if is_lock_failure(fault):
         return FailedError(
@@ -230,7 +230,7 @@ def _in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, ur
         correct = "Correct the rows that it names, or the revision if it is your own"
         if (
             getattr(fault.orig, "sqlstate", None) == DEPENDENT_OBJECTS
-        ):  # the HINT is CASCADE, the DETAIL names relations, no rows
+        ):  # the HINT suggests CASCADE; the DETAIL names objects, no rows
             hint, detail = "", f": {fault.orig.diag.message_detail}".replace("\n", "; ")  # type: ignore[union-attr]
             correct = "Drop that yourself where nobody needs it, or make it anew without what goes"
         return kind(
@@ -241,7 +241,7 @@ def _in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, ur
 
 
 def primary_message(fault: BaseException) -> str:
-    """The server's sentence alone: its DETAIL may show a pupil's data."""
+    """Return the server's primary message without DETAIL, which may contain personal data."""
     if isinstance(fault, sa.exc.DBAPIError):
         diagnosis = getattr(fault.orig, "diag", None)
         return (getattr(diagnosis, "message_primary", None) or str(fault.orig).split("\n", 1)[0]).rstrip(".")
@@ -249,12 +249,12 @@ def primary_message(fault: BaseException) -> str:
 
 
 def _hint(fault: sa.exc.DBAPIError) -> str:
-    """The server's HINT as a sentence and a space, as a RAISE in a revision gives one; nothing where there is none."""
+    """Return the server's HINT as a sentence and a space; a RAISE in a revision may have one. Else an empty text."""
     words = (getattr(getattr(fault.orig, "diag", None), "message_hint", None) or "").split()
     return " ".join(words).rstrip(".") + ". " if words else ""
 
 
 def shortened(statement: str | None, longest: int = 300) -> str:
-    """A statement on one line, cut where it gets long."""
+    """Return a statement on one line, of at most `longest` characters."""
     text = " ".join((statement or "none").split())
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,4 +1,4 @@
-"""A revision that was begun and not finished: known by the journal, else by what only its operations leave behind."""
+"""Finds a revision that was begun and not finished, by the journal or else by what its operations leave behind."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 from surefoot.runtime.journal import CUT_OFF, STOPPED, TOWARDS
 
 OURS = re.compile(r"^(Usage|Refused|Failed|Attention)Error: ")
-"""How the journal begins an error of our own."""
+"""The beginning of an error of this package in the journal."""
 TABLES_EXIST = sa.text("""
     select to_regclass('migration_journal') is not null as journal, to_regclass('retired.things') is not null as things
 """)
@@ -67,21 +67,21 @@ COMING_BACK = sa.text("select revision, direction from retired.things where comi
 
 @dataclass(frozen=True)
 class CutOff:
-    """The revision, what it was doing, and the command that finishes it."""
+    """An unfinished revision: its direction, what stopped it, and the command that continues it."""
 
     revision: str
     title: str
     direction: str
     target: str
-    """What the same command goes to."""
+    """The target of that command."""
     error: str | None = None
-    """What has to be corrected first, where something has."""
+    """What has to be corrected first; None where the same command continues as it is."""
     running: str | None = None
-    """Who is at it at this moment."""
+    """The session that is running it at this moment; None where none is."""
 
     @property
     def happened(self) -> str:
-        """What happened."""
+        """Return the first sentence: what happened."""
         what = (
             f'{"An upgrade to" if self.direction == "upgrade" else "A downgrade of"} {self.revision} ("{self.title}")'
         )
@@ -93,32 +93,32 @@ class CutOff:
 
     @property
     def message(self) -> str:
-        """What happened, and whether anything is wrong."""
+        """Return what happened, and whether anything has to be corrected."""
         if self.running:
             return self.happened
         return f"{self.happened} {'What it had done is kept.' if self.error else 'Nothing is wrong: run it again.'}"
 
     @property
     def remedy(self) -> str:
-        """What to do now."""
+        """Return what to do now."""
         if self.running:
             return f"Wait for it to end; python -m {program()} status shows it."
         return f"Correct what it names, then run it again: {self.command}" if self.error else self.command
 
     @property
     def command(self) -> str:
-        """The command that goes on with it."""
+        """Return the command that continues it."""
         return f"python -m alembic {self.direction} {self.target}"
 
     @property
     def sentence(self) -> str:
-        """All of it in one line."""
+        """Return the message and the remedy in one line."""
         if self.running or self.error:
             return f"{self.message} {self.remedy}"
         return f"{self.message.removesuffix('.')}: {self.command}"
 
     def as_json(self) -> dict[str, str | None]:
-        """For a program."""
+        """Return it as a JSON object."""
         return {
             "revision": self.revision, "direction": self.direction, "error": self.error, "running": self.running,
             "message": self.message, "remedy": self.remedy,
@@ -128,27 +128,27 @@ class CutOff:
 def find(
     connection: Connection, script: ScriptDirectory, heads: Iterable[str], *, alone: bool = False
 ) -> CutOff | None:
-    """The revision that was begun and not finished in the database at `heads`, and None where there is none.
+    """Return the revision that was begun and not finished in the database at `heads`; None where there is none.
 
-    Who holds the migrators' lock is `alone`: nobody else is at it then.
-    Cheap: four small looks at most. What a revision left that has no mark of its own is seen by the journal alone.
+    `alone` says that the caller holds the migrator lock, so that no other session can be running it. It takes four
+    small queries at most. Where a revision left no object with a recognisable name, only the journal knows of it.
     """
     chain = Chain(script, tuple(heads))
 
     def running() -> str | None:
         return None if alone else _running(connection)
 
-    there = connection.execute(TABLES_EXIST).one()
+    tables = connection.execute(TABLES_EXIST).one()
     rows = (
         connection.execute(JOURNALLED, {"cut_off": CUT_OFF, "stopped": STOPPED, "towards": f"{TOWARDS}(\\S+)$"})
-        if there.journal
+        if tables.journal
         else ()
     )
     for row in rows:
         if chain.can_be_unfinished(row.revision, row.direction):
             error = row.error if row.stopped else None
             return chain.cut_off(row.revision, row.direction, error=error, running=running(), towards=row.towards)
-    if there.things:
+    if tables.things:
         for row in connection.execute(COMING_BACK):
             direction = "downgrade" if row.direction == "upgrade" else "upgrade"
             if chain.can_be_unfinished(row.revision, direction):
@@ -165,7 +165,7 @@ def _running(connection: Connection) -> str | None:
 
 
 class Chain:
-    """The revisions of the files as a database at `heads` sees them."""
+    """The revisions that have files, divided into applied and pending ones for a database at `heads`."""
 
     def __init__(self, script: ScriptDirectory, heads: tuple[str, ...]) -> None:
         self._script = script
@@ -182,11 +182,11 @@ class Chain:
         return frozenset(each.revision for each in found)
 
     def can_be_unfinished(self, revision: str, direction: str) -> bool:
-        """Whether that revision can be on its way: not applied on its way up, applied on its way down."""
+        """Return whether the revision can be unfinished: pending for an upgrade, applied for a downgrade."""
         return revision in self._known and (revision in self._applied) == (direction == "downgrade")
 
     def unfinished_candidates(self) -> Iterator[tuple[Script, str]]:
-        """The revisions that can be half done and commit in parts: those that are next, and the heads."""
+        """Yield the revisions that commit in parts and can be half done: the next ones up, and the heads down."""
         for each in self._known.values():
             below = each.down_revision
             parents = below if isinstance(below, (tuple, list)) else (below,) if below else ()
@@ -197,7 +197,10 @@ class Chain:
                 yield self._known[head], "downgrade"
 
     def revision_of_leftover(self, name: str, on: str | None) -> tuple[str, str] | None:
-        """The revision and direction that leave something called so: it has its id, or its file names it."""
+        """Return the revision and direction that left an object: its name has the id, or the file has its name.
+
+        `on` is the table of a constraint or column.
+        """
         for script, direction in self.unfinished_candidates():
             text = Path(script.path).read_text("utf-8")
             if name.startswith("__changing_"):
@@ -221,7 +224,7 @@ class Chain:
         running: str | None = None,
         towards: str | None = None,
     ) -> CutOff:
-        """What is known of it; an upgrade goes on `towards` what was asked for, and else to what is newest."""
+        """Return the unfinished revision; its command upgrades `towards` the first target, or to head where it is None."""
         script = self._known[revision]
         below = script.down_revision
         if direction == "upgrade" and towards is not None:
@@ -230,8 +233,8 @@ class Chain:
             target = "head" if len(self._script.get_heads()) == 1 else "heads"
         else:
             target = (below if isinstance(below, str) else below[0]) if below else "base"
-        said = " ".join(OURS.sub("", (error or "").partition("\n")[0]).split())
-        return CutOff(revision, script.doc or "", direction, target, said or None, running)
+        reason = " ".join(OURS.sub("", (error or "").partition("\n")[0]).split())
+        return CutOff(revision, script.doc or "", direction, target, reason or None, running)
 
 
 def _in_parts(script: Script) -> bool:

@@ -1,4 +1,4 @@
-"""The journal: what was done to this database, by whom, when, how long it took, and how it ended."""
+"""The journal: table `migration_journal` has a row for each step and try, with its outcome, duration and client."""
 
 import datetime as dt
 import functools
@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 metadata = sa.MetaData()
-"""The journal is bookkeeping like `alembic_version`, and no part of what makes databases equal."""
+"""Of its own, because the journal is not compared, as alembic_version is not."""
 
 table = sa.Table(
     "migration_journal",
@@ -43,16 +43,16 @@ table = sa.Table(
 
 BEGUN, DONE, FAILED = "begun", "done", "failed"
 CUT_OFF = "cut off: what it had done is kept"
-"""Note of a failed step that had committed a part of its work, where nothing is wrong and it has only to run again."""
+"""The note of a failed step that had committed a part of its work and only has to run again."""
 STOPPED = "stopped half-way: what it had done is kept"
+"""The note of a failed step that had committed a part, and cannot continue before the error is corrected."""
 TOWARDS = "on the way to "
-"""Begins what the note of a step that has not ended says of where the whole run was to end."""
-"""Note of one that cannot go on before somebody has corrected what the error names."""
+"""Precedes the target revision of the run in the note of an unfinished step."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One step of one command; `started_at` is the client's clock, aware."""
+    """One step of one command. `started_at` is aware, from the clock of the client."""
 
     revision: str
     direction: str
@@ -60,16 +60,16 @@ class Entry:
     file: Path | None = None
     note: str | None = None
     towards: str | None = None
-    """The revision at which the whole run ends, where that is not what is newest."""
+    """The target revision of an upgrade that does not go to head."""
 
     def seconds(self) -> float:
-        """How long it has been running."""
+        """Return how long the step has been running, in seconds."""
         return (dt.datetime.now(dt.UTC) - self.started_at).total_seconds()
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a step failed; `note` is CUT_OFF or STOPPED where a part of its work is there."""
+    """Why a step failed. `note` is CUT_OFF or STOPPED where a part of its work is committed."""
 
     error: str
     statement: str | None
@@ -77,23 +77,25 @@ class Failure:
 
 
 def committed_in_part(note: str | None) -> bool:
-    """Whether a failed step had committed a part of its work, as its `note` has it."""
+    """Return whether a failed step had committed a part of its work, by its `note`."""
     return (note or "").startswith((CUT_OFF, STOPPED))
 
 
 def ensure(connection: Connection) -> None:
-    """Create the journal's table where it is missing."""
+    """Create the table where it is missing."""
     table.create(connection, checkfirst=True)
 
 
 def begin(connection: Connection, entry: Entry, package_version: str) -> int:
-    """Add the row of a step that is about to commit its first part, in that very transaction; returns its id.
+    """Insert the row of a step that is about to commit its first part, in that transaction; return its id.
 
-    Where nobody ends it, because the client was killed, it stays and tells of that.
+    The row stays `begun` where the client is killed, by which the unfinished step is found.
     """
     return int(
         connection.execute(
-            insert(table).values(_row(entry, package_version, BEGUN) | {"note": _noted(entry)}).returning(table.c.id)
+            insert(table)
+            .values(_row(entry, package_version, BEGUN) | {"note": _note_with_target(entry)})
+            .returning(table.c.id)
         ).scalar_one()
     )
 
@@ -101,20 +103,20 @@ def begin(connection: Connection, entry: Entry, package_version: str) -> int:
 def write(
     connection: Connection, entry: Entry, package_version: str, begun: int | None = None, failure: Failure | None = None
 ) -> None:
-    """Write down how `entry` ended, as part of whatever transaction `connection` is in (failed for a `failure`).
+    """Record how `entry` ended, in the transaction of `connection`: failed with a `failure`, done without.
 
-    `begun` is the row that `begin` made of it.
+    `begun` is the id that `begin` returned for it, whose row is updated.
     """
     values = _row(entry, package_version, DONE if failure is None else FAILED)
     if failure is not None:
-        note = "; ".join(filter(None, (failure.note, _noted(entry) if failure.note else entry.note))) or None
+        note = "; ".join(filter(None, (failure.note, _note_with_target(entry) if failure.note else entry.note))) or None
         values |= {"error": failure.error, "statement": failure.statement, "note": note}
     if begun is not None and connection.execute(sa.update(table).where(table.c.id == begun).values(values)).rowcount:
         return
     connection.execute(insert(table).values(values))
 
 
-def _noted(entry: Entry) -> str | None:
+def _note_with_target(entry: Entry) -> str | None:
     towards = f"{TOWARDS}{entry.towards}" if entry.towards else None
     return "; ".join(filter(None, (entry.note, towards))) or None
 
@@ -136,10 +138,10 @@ def _row(entry: Entry, package_version: str, outcome: str) -> dict[str, Any]:
 
 @functools.cache
 def _client() -> dict[str, str]:
-    """The columns that are the same for the whole process."""
+    """Return the columns that are the same for the whole process."""
     try:
         user = getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
+    except (OSError, KeyError):  # the user of a container may have no name
         user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
     return {
         "client_host": socket.gethostname(),

@@ -1,4 +1,7 @@
-"""No queue of stalled users: a revision that does not get its lock gives way, says who blocks, and tries again."""
+"""Retries a revision on lock timeout, so that no other session queues behind a statement that waits for a lock.
+
+The log names the sessions that blocked it.
+"""
 
 import logging
 import random
@@ -14,7 +17,7 @@ from sqlalchemy.engine import Connection
 log = logging.getLogger("surefoot")
 
 LOCK_FAILURES = frozenset({"55P03", "40P01"})
-"""lock_not_available (lock_timeout) and deadlock_detected: the transaction was rolled back, others have gone on."""
+"""SQLSTATEs lock_not_available (raised by lock_timeout) and deadlock_detected. The transaction can be retried."""
 
 BLOCKERS = sa.text("""
     select activity.pid,
@@ -30,13 +33,13 @@ BLOCKERS = sa.text("""
 
 
 def is_lock_failure(fault: BaseException) -> bool:
-    """Whether `fault` is a lock that was not to be had in time."""
+    """Return whether `fault` is a lock timeout or a deadlock."""
     return isinstance(fault, sa.exc.DBAPIError) and getattr(fault.orig, "sqlstate", None) in LOCK_FAILURES
 
 
 @dataclass
 class BlockerMonitor:
-    """Who blocked the watched server process last; filled by a thread while the revisions run."""
+    """Samples in a thread which sessions block server process `pid`; `blockers` describes the last ones."""
 
     connection: Connection
     pid: int
@@ -44,42 +47,47 @@ class BlockerMonitor:
     _over: threading.Event = field(default_factory=threading.Event)
 
     def run(self, pause: float = 0.1) -> None:
-        """Look every `pause` seconds until told to stop: after the timeout nobody can tell any more who it was."""
+        """Sample every `pause` seconds until `stop`: after the lock timeout the server no longer knows the blockers."""
         while not self._over.wait(pause):
             try:
-                found = self.connection.execute(BLOCKERS, {"pid": self.pid}).all()
+                rows = self.connection.execute(BLOCKERS, {"pid": self.pid}).all()
             except sa.exc.DBAPIError:
                 return
-            if found:
+            if rows:
                 self.blockers = ", ".join(
                     f"pid {row.pid} (application {row.application}, role {row.role}, {row.state or 'hidden'}"
                     f" since {row.seconds} s)"
-                    for row in found
+                    for row in rows
                 )
 
     def stop(self) -> None:
-        """End the thread's loop."""
+        """End the loop of the thread."""
         self._over.set()
 
 
 @contextmanager
 def monitor_blockers(connection: Connection, pid: int) -> Iterator[BlockerMonitor]:
-    """Watch server process `pid` from `connection` (AUTOCOMMIT, used by nobody else inside the block)."""
-    watch = BlockerMonitor(connection, pid)
-    thread = threading.Thread(target=watch.run, name="surefoot-blockers", daemon=True)
+    """Run a BlockerMonitor for server process `pid` inside the block.
+
+    `connection` is in AUTOCOMMIT, and nothing else may use it inside the block.
+    """
+    monitor = BlockerMonitor(connection, pid)
+    thread = threading.Thread(target=monitor.run, name="surefoot-blockers", daemon=True)
     thread.start()
     try:
-        yield watch
+        yield monitor
     finally:
-        watch.stop()
+        monitor.stop()
         thread.join()
 
 
-def retry_on_lock(work: Callable[[], None], step: Callable[[], object], watch: BlockerMonitor, deadline: float) -> None:
-    """Run `work` until it gets its locks, with growing, jittered pauses between the tries.
+def retry_on_lock(
+    work: Callable[[], None], step: Callable[[], object], monitor: BlockerMonitor, deadline: float
+) -> None:
+    """Run `work`, and run it again after each lock failure, with growing pauses that have random jitter.
 
-    `step` tells which revision it is at: the `deadline` (s) and the pauses begin anew with each. Raises the last fault
-    at the deadline, and any other fault at once.
+    `step` returns the revision at which `work` is: the `deadline` (seconds) and the pauses start anew with each. Raises
+    the last lock failure at the deadline, and any other error at once.
     """
     stuck_at: object = None
     until = pause = 0.0
@@ -97,7 +105,7 @@ def retry_on_lock(work: Callable[[], None], step: Callable[[], object], watch: B
         wait = min(pause * random.uniform(0.5, 1.5), max(until - now, 0.05))  # noqa: S311  # jitter, not a secret
         log.info(
             "Gave way, a table is in use by %s. Trying again in %.1f s, for another %.0f s.",
-            watch.blockers,
+            monitor.blockers,
             wait,
             until - now,
         )

@@ -1,4 +1,4 @@
-"""The steps of one command, decided once: a `downgrade -2` that tries again after one step takes one more, not two."""
+"""The steps of one command, computed once: a `downgrade -2` that is retried after one step takes one more, not two."""
 
 import datetime as dt
 from collections import deque
@@ -12,14 +12,15 @@ from surefoot.runtime.journal import Entry
 
 Step = RevisionStep | StampStep
 Steps = Callable[[Any, MigrationContext], Iterable[Step]]
-"""What an Alembic command hands to its MigrationContext as `fn`."""
+"""The function `fn` that an Alembic command gives its MigrationContext."""
 
 
 class Plan:
-    """Stands between Alembic's command and its context: the same steps, each given out until it is done.
+    """The steps of an Alembic command, of which each is yielded again until it is done.
 
-    `check` sees the heads and the steps before the first one runs, and raises what it refuses; then `prepare` sees the
-    steps and this plan, and then comes `ready`.
+    It replaces the command's own function in the MigrationContext. Before the first step `check` is called with the
+    heads and the steps, and raises where the run is refused; then `prepare` with the steps and this plan; then `ready`,
+    which is called again before each retry. `note` goes into every journal row.
     """
 
     def __init__(
@@ -33,46 +34,46 @@ class Plan:
         self._command = command
         self._check = check
         self._ready = ready
-        self._left: deque[Step] | None = None
+        self._remaining: deque[Step] | None = None
         self._notes = [note] if note else []
         self._of_this_step: list[str] = []
         self._prepare = prepare
         self._started = dt.datetime.now(dt.UTC)
         self.current: Step | None = None
         self.dry_run = False
-        """Whether the step at hand is only asked what it would refuse, and changes nothing yet."""
+        """Whether the current step is only checked by the precheck, and changes nothing yet."""
         self.towards: str | None = None
-        """Where an upgrade ends that does not go on to what is newest."""
+        """The target revision of an upgrade that does not go to head."""
         self.before: tuple[str, ...] = ()
         """The heads when the command began."""
         self.done = self.total = 0
-        """Steps that are over, of all."""
+        """The number of finished steps, and of all steps."""
 
     def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterator[Step]:
-        """The steps still to be done; a step that raised is given again by the next call."""
-        if self._left is None:
+        """Yield the remaining steps. A step that raised is yielded again by the next call."""
+        if self._remaining is None:
             steps = list(self._command(heads, context))
             self._check(heads, steps)
             self._prepare(steps, self)
-            self._left, self.before, self.total = deque(steps), heads, len(steps)
+            self._remaining, self.before, self.total = deque(steps), heads, len(steps)
         self._ready()
-        while self._left:
-            if self.current is not self._left[0]:
+        while self._remaining:
+            if self.current is not self._remaining[0]:
                 self._started = dt.datetime.now(dt.UTC)
                 self._of_this_step = []
-            self.current = self._left[0]
+            self.current = self._remaining[0]
             yield self.current
-            self._left.popleft()
+            self._remaining.popleft()
             self.done += 1
         self.current = None
 
     def note(self, words: str) -> None:
-        """Have the journal's line of the step at hand say this too."""
-        if words not in self._of_this_step:  # a step that tries again says the same again
+        """Add `words` to the note in the journal row of the current step."""
+        if words not in self._of_this_step:  # a retried step notes the same again
             self._of_this_step.append(words)
 
     def entry(self) -> Entry | None:
-        """The journal's entry for the step at hand; None between commands."""
+        """Return the journal entry of the current step; None where no step is running."""
         step = self.current
         if step is None:
             return None

@@ -1,9 +1,9 @@
-"""One migrator at a time, by advisory locks that are only ever tried, never waited for.
+"""Advisory locks that allow one migrator at a time in a database.
 
-A blocked `pg_advisory_lock` holds a snapshot that stalls CREATE INDEX CONCURRENTLY for ever, so the lock is polled on
-a connection of its own in AUTOCOMMIT. A second lock is held by the connection that does the work: when a client is
-killed, its server process may work on (an index build does), and the next migrator must wait for that process, not
-for a socket.
+The migrator lock is polled with `pg_try_advisory_lock` on a connection of its own in AUTOCOMMIT, because a blocked
+`pg_advisory_lock` holds a snapshot that would stall CREATE INDEX CONCURRENTLY for ever. The connection that does the
+work holds a second one, the worker lock: the server process of a killed client may work on, as an index build does, and
+the next migrator has to wait until it ends.
 """
 
 import logging
@@ -47,16 +47,17 @@ HOLDER = sa.text("""
 
 @contextmanager
 def only_migrator(connection: Connection, deadline: float, worker: int | None = None) -> Iterator[None]:
-    """Be the only migrator of this database inside the block.
+    """Hold the migrator lock inside the block.
 
-    `connection` is in AUTOCOMMIT and used for nothing that lasts; `deadline` is in seconds. On entry no other migrator
-    runs and no server process of a killed one works on; `worker` is the one that is about to work, and may have the
-    lock from an earlier command in its transaction. Raises FailedError, naming the holder, at the deadline.
+    `connection` is in AUTOCOMMIT and runs only short statements. On entry no other migrator runs, and no server process
+    of a killed one still works. `worker` is the pid of the server process that will do the work; it may hold the worker
+    lock from an earlier command in its transaction. Raises FailedError, which names the holder, after `deadline`
+    seconds.
     """
     until = time.monotonic() + deadline
     _acquire(connection, MIGRATOR, "another migration of this database runs", until, deadline)
     try:
-        _nobody_works(connection, worker, until, deadline)
+        _wait_for_worker(connection, worker, until, deadline)
         yield
     finally:
         _release(connection)
@@ -69,11 +70,11 @@ def _release(connection: Connection) -> None:
             connection.execute(RELEASE, {"space": SPACE, "lock": MIGRATOR})
         except sa.exc.DBAPIError:
             lost = True
-    if lost:  # no reason to fail: the lock went with its connection, and the worker's own has kept others away since
+    if lost:  # not an error: the worker lock has kept other migrators away since
         log.warning("The connection that held the migration lock was lost on the way.")
 
 
-def _nobody_works(connection: Connection, worker: int | None, until: float, deadline: float) -> None:
+def _wait_for_worker(connection: Connection, worker: int | None, until: float, deadline: float) -> None:
     row = connection.execute(HOLDER, {"space": SPACE, "lock": WORKER}).first()
     if row is not None and row.pid == worker:
         return
@@ -82,7 +83,7 @@ def _nobody_works(connection: Connection, worker: int | None, until: float, dead
 
 
 def holder(connection: Connection, lock: int = MIGRATOR) -> str | None:
-    """Who holds the lock now, as words for an operator; None where nobody does."""
+    """Return the session that holds the lock as text for a message; None where none does."""
     row = connection.execute(HOLDER, {"space": SPACE, "lock": lock}).first()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Whether the names that revisions will make are free: what has one already, and is not ours, is a stranger."""
+"""Finds objects that have a name which a pending revision creates, and that no revision created: strangers."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from surefoot.errors import RefusedError
 from surefoot.program import program
 from surefoot.runtime.migration_plan import Step
 from surefoot.runtime.name_owners import OwnObjects
-from surefoot.runtime.stranger_rows import row_amount
+from surefoot.runtime.row_amounts import row_amount
 from surefoot.runtime.taken_names import TakenRow, find_taken
 
 log = logging.getLogger("surefoot")
@@ -30,17 +30,20 @@ ROWS = frozenset("rpmf")
 
 @dataclass(frozen=True)
 class NameConflict:
-    """Something that has a name which a revision will make: `kind` is what it is, `wanted` what it stands in for."""
+    """A stranger: an object with a name that a revision will create.
+
+    `kind` is the kind of the object, `wanted` the name as the revision creates it, `on` the table of a table's part.
+    """
 
     kind: str
     on: str
     name: str
     amount: str
-    """Its rows or values, as words; empty for what has none."""
+    """The number of its rows or values as text; empty for other kinds."""
     revision: str
     wanted: Name
     owned: bool = False
-    """Whether it goes with a table or column: an index, or the sequence of a column."""
+    """Whether it belongs to a table: an index, or the sequence of a column."""
 
     def __str__(self) -> str:
         what = f"column {self.on}.{self.name}" if self.kind == "column" else f"{self.kind} {self.name}"
@@ -51,7 +54,7 @@ class NameConflict:
 
 
 def folder(script: ScriptDirectory) -> Path:
-    """Where the names of the released revisions are."""
+    """Return the script folder, which has the file of the names."""
     return Path(script.dir)
 
 
@@ -62,24 +65,24 @@ def find(
     pending: Sequence[Script],
     known: Mapping[str, Names] | None = None,
 ) -> list[NameConflict]:
-    """What has a name that one of `pending` will make, in a database that stands at `heads`; only reads.
+    """Return the objects that have a name which one of `pending` will create, in a database at `heads`.
 
-    `known` are the names of revisions; those that come with the files where it is None. What the revision itself made
-    in a run that was cut off is no stranger, nor a function, index, constraint or trigger that says the same,
-    nor an INVALID index of the same table.
+    `known` are the names by revision; where it is None they are read from `names.jsonl`. An object that the revision
+    itself created before it was cut off is not returned, nor a function, index, constraint or trigger with the same
+    definition, nor an INVALID index of the same table.
     """
-    behind = list(script.iterate_revisions(tuple(heads), "base", inclusive=True))[::-1] if heads else []
+    applied = list(script.iterate_revisions(tuple(heads), "base", inclusive=True))[::-1] if heads else []
     if known is None:
-        known = revision_names.read(folder(script), [*behind, *pending])
-    ours = revision_names.names_after(known[each.revision] for each in behind if each.revision in known)
-    wanted = _wanted(pending, known, ours)
+        known = revision_names.read(folder(script), [*applied, *pending])
+    ours = revision_names.names_after(known[each.revision] for each in applied if each.revision in known)
+    wanted = _names_to_create(pending, known, ours)
     found = list(find_taken(connection, wanted))
     if not found:
         return []
-    judge = OwnObjects(connection)
-    # what goes with a table, its sequence or index, is whose the table is
+    own = OwnObjects(connection)
+    # an index or owned sequence belongs with its table, and is not listed beside it
     wholes = {row.oid for row, _, _ in found if row.part == "relation"}
-    found = [(row, revision, name) for row, revision, name in found if not judge.made_by(row, revision, name)]
+    found = [(row, revision, name) for row, revision, name in found if not own.made_by(row, revision, name)]
     return sorted(
         (_stranger(connection, row, revision, name) for row, revision, name in found if row.whole not in wholes),
         key=lambda one: (one.kind not in {"table", "view"}, one.on, one.name),
@@ -89,14 +92,14 @@ def find(
 def refuse_run(
     connection: Connection, script: ScriptDirectory, heads: tuple[str, ...], steps: Sequence[Step], *, forced: bool
 ) -> None:
-    """Refuse where a stranger has a name that the steps will make, or that what comes after a stamp will.
+    """Refuse a run where a stranger has a name that its steps will create.
 
-    A stamp that is `forced` only says so.
+    For a stamp that means the revisions after it, and a `forced` one only logs a warning. Raises RefusedError.
     """
     stamped = [revision for step in steps if step.info.is_stamp for revision in step.info.destination_revision_ids]
     if stamped:
-        behind = {each.revision for each in script.iterate_revisions(tuple(stamped), "base", inclusive=True)}
-        pending = [each for each in script.walk_revisions() if each.revision not in behind][::-1]
+        applied = {each.revision for each in script.iterate_revisions(tuple(stamped), "base", inclusive=True)}
+        pending = [each for each in script.walk_revisions() if each.revision not in applied][::-1]
         found = find(connection, script, stamped, pending)
     else:
         pending = [step.revision for step in steps if isinstance(step, RevisionStep) and step.is_upgrade]
@@ -109,7 +112,7 @@ def refuse_run(
 
 
 def refuse(strangers: Sequence[NameConflict], heads: Collection[str]) -> None:
-    """Raise RefusedError that names each stranger and the way out; nothing where there is none."""
+    """Raise RefusedError, which names each stranger and the remedy, where there are any."""
     if not strangers:
         return
     lines = "".join(f"\n  {each}" for each in strangers)
@@ -125,8 +128,8 @@ def refuse(strangers: Sequence[NameConflict], heads: Collection[str]) -> None:
     )
 
 
-def _wanted(pending: Sequence[Script], known: Mapping[str, Names], ours: frozenset[Name]) -> dict[Name, str]:
-    """Each name that will be made, and which revision makes it first, without those that are there as ours."""
+def _names_to_create(pending: Sequence[Script], known: Mapping[str, Names], ours: frozenset[Name]) -> dict[Name, str]:
+    """Return each name that will be created, with the revision that creates it first."""
     wanted: dict[Name, str] = {}
     tables = {name.name for name in ours if name.kind.endswith("table")}
     for each in pending:
@@ -137,9 +140,9 @@ def _wanted(pending: Sequence[Script], known: Mapping[str, Names], ours: frozens
 
 
 def _stranger(connection: Connection, row: TakenRow, revision: str, name: Name) -> NameConflict:
-    held = ""
+    amount = ""
     if row.part == "column":
-        held = row_amount(connection, row.on, row.name)
+        amount = row_amount(connection, row.on, row.name)
     elif row.part == "relation" and row.kind in ROWS:
-        held = row_amount(connection, row.name)
-    return NameConflict(KINDS.get(row.kind, row.kind), row.on, row.name, held, revision, name, row.whole is not None)
+        amount = row_amount(connection, row.name)
+    return NameConflict(KINDS.get(row.kind, row.kind), row.on, row.name, amount, revision, name, row.whole is not None)

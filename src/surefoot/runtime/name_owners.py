@@ -1,4 +1,4 @@
-"""Whose it is that has a name which a revision makes: what the revision made before it was cut off is its own."""
+"""Decides whether an object with a name that a revision creates was created by that revision before it was cut off."""
 
 from pathlib import Path
 
@@ -28,42 +28,51 @@ FAILED = sa.text(f"""
 
 
 class OwnObjects:
-    """Tells ours from a stranger's; reads what it needs once there is something to judge."""
+    """The objects of a database that revisions created.
+
+    It reads the catalogue, so make it only when one is in doubt.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._marks = created_objects.read_created(connection)
-        schema = connection.execute(sa.text("select current_schema()")).scalar_one()
-        self._there = {name: name.digest for name in revision_names.names_in(read_catalogue(connection, schema))}
+        self._created = created_objects.read_created(connection)
+        self._digests = _digests(connection)
 
     def made_by(self, row: TakenRow, revision: str, name: Name) -> bool:
-        """Whether the revision has made it already, or it says the same as what the revision makes."""
+        """Return whether the revision has created the object of `row`, or the object equals what it will create."""
         if name.kind == "index" and row.unfinished_on == name.on:
-            return True  # left of a build that was cut off: it is of no use to anybody, and the revision clears it
-        same = name.digest != "" and self._there.get(name) == name.digest
+            return True  # an INVALID index of a build that was cut off is of no use, and the revision drops it
+        same = name.digest != "" and self._digests.get(name) == name.digest
         if same and (name.kind in REPLACEABLE or was_cut_off(self._connection, revision)):
             return True
-        noted = {(mark.kind, mark.name, mark.relation) for mark in self._marks
-                 if mark.revision == revision and mark.direction == "upgrade"}  # fmt: skip
-        return (row.part, row.name, row.oid) in noted
+        recorded = {(each.kind, each.name, each.relation) for each in self._created
+                    if each.revision == revision and each.direction == "upgrade"}  # fmt: skip
+        return (row.part, row.name, row.oid) in recorded
 
 
 def made_before_cut_off(connection: Connection, revision: Script, table: str, column: str | None = None) -> bool:
-    """Whether a version that left no notes was cut off in the revision, after it had made this table or column."""
+    """Return whether an older version of this package created this table or column and was cut off in the revision.
+
+    Older versions did not record what they created. So the object has to equal what the revision creates, and the
+    revision has to be begun and not finished.
+    """
     known = revision_names.read(Path(revision.path).parents[1], [revision])
-    wanted = Name("table", "", table) if column is None else Name("column", table, column)
-    made_by_it = {name: name.digest for each in known.values() for name in each.made}
-    if wanted not in made_by_it or not was_cut_off(connection, revision.revision):
+    name = Name("table", "", table) if column is None else Name("column", table, column)
+    expected = {made: made.digest for each in known.values() for made in each.made}
+    if name not in expected or not was_cut_off(connection, revision.revision):
         return False
-    schema = connection.execute(sa.text("select current_schema()")).scalar_one()
-    there = {name: name.digest for name in revision_names.names_in(read_catalogue(connection, schema))}
-    return there.get(wanted) == made_by_it[wanted]
+    return _digests(connection).get(name) == expected[name]
 
 
 def was_cut_off(connection: Connection, revision: str) -> bool:
-    """Whether the revision has begun in this database and not ended, as far as former versions tell."""
+    """Return whether the revision was begun in this database and not finished, by what any version leaves behind."""
     if connection.execute(BEGUN, {"revision": revision}).first() is not None:
         return True
     if connection.execute(sa.text(f"select to_regclass('{journal.table.name}')")).scalar_one() is None:
         return False
     return bool(connection.execute(FAILED, {"revision": revision}).scalar())
+
+
+def _digests(connection: Connection) -> dict[Name, str]:
+    schema = connection.execute(sa.text("select current_schema()")).scalar_one()
+    return {name: name.digest for name in revision_names.names_in(read_catalogue(connection, schema))}

@@ -1,4 +1,7 @@
-"""One owner for all tables: who migrates is the owner, or a superuser, who then works as the owner."""
+"""Checks that the migrating role owns the tables, and lets a superuser migrate as their owner.
+
+What a revision creates belongs to the role that runs it, so all tables have to have that owner.
+"""
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
@@ -16,6 +19,7 @@ from surefoot.errors import RefusedError
 log = logging.getLogger("surefoot")
 
 SHOWN = 5
+"""How many tables an error names."""
 OWNED = """
 select c.relname::text as name,
        o.rolname::text as owner,
@@ -61,13 +65,13 @@ select 'database ' || current_database()
  where to_regnamespace('retired') is null
    and not has_database_privilege(current_database(), 'CREATE')
 """
-"""What revisions make things in: the tables' schema, and the database for schema `retired`."""
+"""Where CREATE is missing: on the schema of the tables, or on the database while schema `retired` does not exist."""
 
 
 def refuse_other_owner(connection: Connection, tables: Collection[str]) -> None:
-    """Refuse to change tables for one who does not own them: what such a role creates would be the wrong one's.
+    """Raise RefusedError where the current role does not own the tables. A superuser passes.
 
-    `tables` names the tables that count; all of the schema where it has none of them. A superuser may.
+    `tables` names the tables that count, or all tables of the schema count where it has none of them.
     """
     others = _of_others(connection, tables)
     if not others:
@@ -80,9 +84,9 @@ def refuse_other_owner(connection: Connection, tables: Collection[str]) -> None:
 
 
 def missing_privilege(connection: Connection, tables: Collection[str]) -> str | None:
-    """Which right the role of `connection` lacks to run an upgrade, in one sentence; None where it lacks none.
+    """Return a sentence that says what the role of `connection` lacks to run an upgrade; None where it lacks nothing.
 
-    For one who only asks, as `refuse_others` is for one who is about to do it.
+    `tables` is that of `refuse_other_owner`. This is for commands that only inspect.
     """
     me, _ = connection.exec_driver_sql(WHO).one()
     others = _of_others(connection, tables)
@@ -99,13 +103,13 @@ def missing_privilege(connection: Connection, tables: Collection[str]) -> str | 
 
 @contextmanager
 def as_table_owner(driver: psycopg.Connection[Any], tables: Collection[str], *, in_transaction: bool) -> Iterator[str]:
-    """Let a superuser work as the owner of the tables inside the block: all that is made is the owner's then.
+    """Let a superuser work as the owner of the tables inside the block (SET ROLE), so that new objects are the owner's.
 
-    Yields the role as which the work is done, whoever set it.
-
-    Where the owner could not do it, the superuser goes on as before, and it is said.
+    Yields the current role. Where the owner lacks a privilege for it, a warning is logged and the superuser remains.
+    The role is reset at the end; `in_transaction` says whether the caller's transaction is open, which is not
+    committed.
     """
-    owner = _stands_for(driver, tables)
+    owner = _owner_to_become(driver, tables)
     before = _set_role(driver, owner) if owner is not None else None
     (role,) = driver.execute("select current_user::text").fetchone() or ("",)
     if not in_transaction:
@@ -123,7 +127,7 @@ def as_table_owner(driver: psycopg.Connection[Any], tables: Collection[str], *, 
             _set_role(driver, before)
 
 
-def _stands_for(driver: psycopg.Connection[Any], tables: Collection[str]) -> str | None:
+def _owner_to_become(driver: psycopg.Connection[Any], tables: Collection[str]) -> str | None:
     with driver.cursor(row_factory=psycopg.rows.namedtuple_row) as cursor:
         owned = _of(tables, cursor.execute(OWNED, {"books": sorted(BOOKKEEPING)}).fetchall())
     owners = {row.owner for row in owned}
@@ -141,7 +145,7 @@ def _stands_for(driver: psycopg.Connection[Any], tables: Collection[str]) -> str
 
 
 def _set_role(driver: psycopg.Connection[Any], role: str) -> str:
-    """Returns the one that it was, or "none"."""
+    """Set the role and return the previous one, or "none"."""
     row = driver.execute(
         "with present as materialized (select current_setting('role') as before)"
         " select before, set_config('role', %s, false) from present",

@@ -1,4 +1,4 @@
-"""What a migration refuses before it touches anything, and why."""
+"""The preconditions of a run: each function raises RefusedError or UsageError before anything is changed."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ LAST = sa.text("""
      order by id desc
      limit 1
 """)
-"""The last that the journal has of a revision."""
+"""The last row of the journal for a revision."""
 
 
 @dataclass(frozen=True)
@@ -52,38 +52,43 @@ class RequestedRun:
     heads: tuple[str, ...]
     steps: Sequence[Step]
     upward: bool
-    """Whether an upgrade was asked for, one with nothing left to do included."""
+    """Whether the command is an upgrade, even one with nothing left to do."""
     writes: bool = True
-    """Whether it is this database that is written to; of a rehearsal it is the copy."""
+    """Whether this database is written to. A rehearsal writes to a copy."""
     forced: bool = False
-    """Whether it was asked for whatever stands in its way, as far as that may be stepped over."""
+    """Whether `-x force=yes` was given, which overrides some of the preconditions."""
     proved: bool = False
-    """Whether the database was found to be what is to be stamped."""
+    """Whether the database was compared with the revision that is to be stamped, and equals it."""
     alone: bool = False
-    """Whether the connection's run holds the migrators' lock: nobody else is at work then."""
+    """Whether this run holds the migrator lock, so that no other run is in progress."""
 
 
-def refuse_run(asked: RequestedRun) -> None:
-    """Raise whatever is refused before anything is changed: by every command, before it asks and before it backs up.
+def refuse_run(requested: RequestedRun) -> None:
+    """Check all preconditions of a run, before the command asks for confirmation and before it makes a backup.
 
-    Whoever knows of another reason to refuse a run adds it here. A revision that no file has is refused earlier, by
-    `unknown_revision`: without it there are no steps.
+    A new precondition belongs here. Only a revision that has no file is refused earlier, by
+    `refuse_unknown_revision`, because without the file there are no steps.
     """
-    refuse_long_ids(revision for step in asked.steps for revision in step.to_revisions_no_deps)
-    if asked.writes and asked.steps:
-        refuse_read_only(asked.connection)
-    refuse_unversioned_tables(asked)
-    if not all(step.info.is_stamp for step in asked.steps):
-        refuse_hidden_rows(asked.connection)
-    if asked.upward:
-        refuse_unfinished_downgrade(asked.connection, asked.script, asked.heads)
-    elif asked.steps and not asked.forced and not asked.proved:
-        refuse_over_unfinished(asked)
-    name_conflicts.refuse_run(asked.connection, asked.script, asked.heads, asked.steps, forced=asked.forced)
+    refuse_long_ids(revision for step in requested.steps for revision in step.to_revisions_no_deps)
+    if requested.writes and requested.steps:
+        refuse_read_only(requested.connection)
+    refuse_unversioned_tables(requested)
+    if not all(step.info.is_stamp for step in requested.steps):
+        refuse_hidden_rows(requested.connection)
+    if requested.upward:
+        refuse_unfinished_downgrade(requested.connection, requested.script, requested.heads)
+    elif requested.steps and not requested.forced and not requested.proved:
+        refuse_over_unfinished(requested)
+    name_conflicts.refuse_run(
+        requested.connection, requested.script, requested.heads, requested.steps, forced=requested.forced
+    )
 
 
 def steps_to(script: ScriptDirectory, heads: tuple[str, ...], target: str, *, upward: bool) -> list[Step]:
-    """The steps that Alembic takes from `heads` to `target`. Raises RefusedError and UsageError, as the run would."""
+    """Return the steps that Alembic takes from `heads` to `target`.
+
+    Raises RefusedError and UsageError, as the run does.
+    """
     refuse_unknown_revision(script, heads)
     try:
         if upward:
@@ -94,15 +99,16 @@ def steps_to(script: ScriptDirectory, heads: tuple[str, ...], target: str, *, up
 
 
 def refuse_read_only(connection: Connection) -> None:
-    """Refuse a server that takes no writes."""
+    """Refuse a server that accepts no writes: a standby, or default_transaction_read_only."""
     if connection.exec_driver_sql("show transaction_read_only").scalar_one() == "on":
         raise database.read_only(connection.engine.url)
 
 
 def refuse_unfinished_downgrade(connection: Connection, script: ScriptDirectory, heads: tuple[str, ...]) -> None:
-    """Refuse to go up over a revision whose way down was begun and did not come to its end, unless nothing is missing.
+    """Refuse an upgrade while the downgrade of the current revision is unfinished.
 
-    What it should be is known of released revisions; of others, whether a part of the way down was committed.
+    A released revision passes where the database still equals its catalogue. Another one passes where the journal says
+    that no part of the downgrade was committed.
     """
     if not connection.execute(interrupted_run.TABLES_EXIST).one().journal:
         return
@@ -114,44 +120,44 @@ def refuse_unfinished_downgrade(connection: Connection, script: ScriptDirectory,
         expected = packaged.read(Path(script.dir), history).get(head)
         if expected is None and last.outcome == journal.FAILED and not journal.committed_in_part(last.note):
             continue
-        found = (
+        deviations = (
             compare(catalogue_from_text(expected), read_catalogue(connection)).lines() if expected is not None else ()
         )
-        if expected is not None and not found:
+        if expected is not None and not deviations:
             continue
-        begun = interrupted_run.Chain(script, heads).cut_off(head, "downgrade", error=last.error)
-        lines = "".join(f"\n  {line}" for line in found[:SHOWN])
-        more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        lacks = f"The database is not what {head} makes" if found else "Parts of it are done"
+        cut_off = interrupted_run.Chain(script, heads).cut_off(head, "downgrade", error=last.error)
+        lines = "".join(f"\n  {line}" for line in deviations[:SHOWN])
+        more = f"\n  and {len(deviations) - SHOWN} more" if len(deviations) > SHOWN else ""
+        lacks = f"The database is not what {head} makes" if deviations else "Parts of it are done"
         raise RefusedError(
-            f"{begun.happened} {lacks}, so nothing goes up from here{':' if found else '.'}{lines}{more}",
-            f"{'Correct what it names, then finish it' if begun.error else 'Finish it'}: {begun.command}. After that "
-            "python -m alembic upgrade head goes up again. Or restore the backup from before it: "
+            f"{cut_off.happened} {lacks}, so nothing goes up from here{':' if deviations else '.'}{lines}{more}",
+            f"{'Correct what it names, then finish it' if cut_off.error else 'Finish it'}: {cut_off.command}. After "
+            "that python -m alembic upgrade head goes up again. Or restore the backup from before it: "
             f"python -m {program()} backup list.",
         )
 
 
-def refuse_over_unfinished(asked: RequestedRun) -> None:
-    """Refuse to go down below a revision that is half there, and to stamp over one that is half there or half gone.
+def refuse_over_unfinished(requested: RequestedRun) -> None:
+    """Refuse a downgrade while an upgrade is unfinished, and a stamp while an upgrade or a downgrade is.
 
-    Who goes down now means the half one, and would take back the whole one below it; a way down that was cut off is
-    gone on with. What is stamped would never be finished.
+    A downgrade would undo the finished revision below instead of the unfinished one. A stamp would hide the unfinished
+    revision for good. A downgrade that was cut off may be continued by the same command.
     """
-    begun = interrupted_run.find(asked.connection, asked.script, asked.heads, alone=asked.alone)
-    stamp = all(step.info.is_stamp for step in asked.steps)
-    if begun is None or (begun.direction == "downgrade" and not stamp):
+    cut_off = interrupted_run.find(requested.connection, requested.script, requested.heads, alone=requested.alone)
+    stamp = all(step.info.is_stamp for step in requested.steps)
+    if cut_off is None or (cut_off.direction == "downgrade" and not stamp):
         return
-    at = " and ".join(asked.heads) or "nothing"
+    at = " and ".join(requested.heads) or "nothing"
     if stamp:
-        state = "there" if begun.direction == "upgrade" else "taken back"
-        costs = f"A stamp would hide that {begun.revision} is half {state}."
+        state = "there" if cut_off.direction == "upgrade" else "taken back"
+        costs = f"A stamp would hide that {cut_off.revision} is half {state}."
     else:
-        costs = f"Going down now would take back {at}, which is whole, and leave {begun.revision} half done."
+        costs = f"Going down now would take back {at}, which is whole, and leave {cut_off.revision} half done."
     then, command = ("stamp", "stamp") if stamp else ("go down", "downgrade")
     raise RefusedError(
-        f"{begun.message} {costs}",
-        f"{begun.remedy.rstrip('.')}. Then {then}. Or restore the backup from before it: python -m {program()} backup "
-        f"list. Whoever knows better: python -m alembic -x force=yes {command} …",
+        f"{cut_off.message} {costs}",
+        f"{cut_off.remedy.rstrip('.')}. Then {then}. Or restore the backup from before it: python -m {program()} "
+        f"backup list. Whoever knows better: python -m alembic -x force=yes {command} …",
     )
 
 
@@ -161,7 +167,7 @@ EVERYWHERE = "n.nspname <> 'information_schema' and not starts_with(n.nspname, '
 
 
 def refuse_unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
-    """Refuse to work on a database whose revision these files do not know."""
+    """Refuse a database whose revision has no file."""
     for head in heads:
         try:
             known = script.get_revision(head) is not None
@@ -180,15 +186,15 @@ def refuse_unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> No
             )
 
 
-def refuse_unversioned_tables(asked: RequestedRun) -> None:
-    """Refuse to migrate over tables that Alembic knows nothing of; an empty database and a stamp may pass.
+def refuse_unversioned_tables(requested: RequestedRun) -> None:
+    """Refuse to migrate a database that has tables but no revision. A stamp passes, and so does an empty database.
 
-    So may a first revision that works in parts and was cut off: it goes on with the tables that it has made.
+    A first revision that was cut off passes too: it continues with the tables that it has created.
     """
-    if asked.heads or all(step.info.is_stamp for step in asked.steps):
+    if requested.heads or all(step.info.is_stamp for step in requested.steps):
         return
-    tables = [name for (name,) in asked.connection.execute(TABLES) if name not in BOOKKEEPING]
-    if tables and interrupted_run.find(asked.connection, asked.script, asked.heads) is None:
+    tables = [name for (name,) in requested.connection.execute(TABLES) if name not in BOOKKEEPING]
+    if tables and interrupted_run.find(requested.connection, requested.script, requested.heads) is None:
         shown = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
         raise RefusedError(
             f"The database has tables ({shown}) but no revision: migrating over them would fail half-way or worse.",
@@ -198,7 +204,7 @@ def refuse_unversioned_tables(asked: RequestedRun) -> None:
 
 
 def hidden_rows_error(connection: Connection) -> RefusedError | None:
-    """What `hidden_rows` refuses, for who only looks: a database that is like this is explained by it."""
+    """Return the error of `refuse_hidden_rows` for a command that only inspects; None where there is none."""
     try:
         refuse_hidden_rows(connection)
     except RefusedError as fault:
@@ -207,7 +213,10 @@ def hidden_rows_error(connection: Connection) -> RefusedError | None:
 
 
 def refuse_hidden_rows(connection: Connection, where: str = OURS) -> None:
-    """Refuse to work as a role from which row security hides rows: it would end half-way, at the first such table."""
+    """Refuse a role from which row security hides rows: its run would fail half-way, at the first such table.
+
+    `where` selects the schemas: OURS or EVERYWHERE.
+    """
     tables = connection.execute(sa.text(f"{permission_denied.TABLES_HIDING_ROWS} and {where} order by 1")).all()
     if tables:
         shown = ", ".join(table.name for table in tables)
@@ -219,7 +228,7 @@ def refuse_hidden_rows(connection: Connection, where: str = OURS) -> None:
 
 
 def refuse_autocommit(connection: Connection) -> None:
-    """Refuse a passed-in connection in AUTOCOMMIT: a revision that fails on it stays half done."""
+    """Refuse a connection of the caller in AUTOCOMMIT, on which a failed revision could not be rolled back."""
     if connection.get_isolation_level() == "AUTOCOMMIT":
         raise UsageError(
             "The connection that was passed in is in AUTOCOMMIT, where a revision that fails stays half done.",
@@ -229,7 +238,7 @@ def refuse_autocommit(connection: Connection) -> None:
 
 
 def refuse_long_ids(revisions: Iterable[str]) -> None:
-    """Refuse revision ids that `alembic_version` cannot hold: the step would run and then fail to be recorded."""
+    """Refuse revision ids longer than alembic_version holds: the revision would run and then fail to be recorded."""
     for revision in revisions:
         if len(revision) > LONGEST_ID:
             raise UsageError(

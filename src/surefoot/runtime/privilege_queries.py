@@ -1,9 +1,9 @@
-"""What other roles may do with the tables, asked of PostgreSQL's catalogue."""
+"""The queries of `privileges`: what other roles may do with the tables and with new objects."""
 
 import sqlalchemy as sa
 
 EVERYBODY = "public"
-"""No role can have this name."""
+"""The name for PUBLIC; PostgreSQL lets no role have it."""
 TABLES = """
 select c.oid, c.relname::text as name, c.relowner
   from pg_class c
@@ -14,7 +14,7 @@ select c.oid, c.relname::text as name, c.relowner
            select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e'
        )
 """
-# Whoever migrates needs nothing. The owner of a table, where it is another, has all without any grant.
+# The migrating role is left out. The owner of a table, where that is another role, has its privileges as acldefault().
 GRANTED = sa.text(f"""
 with tables as ({TABLES})
 select tables.oid, tables.name, coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_type as privilege,
@@ -26,7 +26,7 @@ select tables.oid, tables.name, coalesce(r.rolname::text, '{EVERYBODY}') as role
  where g.grantee <> current_user::regrole
    and (g.grantee = 0 or r.oid is not null)
 """)  # noqa: S608  # constants of ours
-# What PostgreSQL does by itself for what the owner creates, it does not where a superuser creates it in his place.
+# PostgreSQL applies the default privileges of the creating role, which are not the owner's where a superuser creates.
 DEFAULTS = sa.text(f"""
 select distinct coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_type as privilege,
        g.is_grantable as grantable
@@ -39,7 +39,6 @@ select distinct coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_ty
    and g.grantee <> current_user::regrole
    and (g.grantee = 0 or r.oid is not null)
 """)  # noqa: S608
-# Identity columns draw from their sequences by themselves; a column whose default says nextval() asks for a right.
 EXISTING = sa.text("""
 with space as (select oid from pg_namespace where oid = current_schema()::regnamespace or nspname = 'retired')
 select oid from pg_class where relnamespace in (select oid from space)
@@ -48,7 +47,8 @@ select oid from pg_proc where pronamespace in (select oid from space)
 union all
 select oid from pg_type where typnamespace in (select oid from space)
 """)
-"""What comes back from where it was set aside has kept its own rights."""
+"""The oids of existing objects. Those in schema `retired` count, because restored objects keep their privileges."""
+# A sequence of an identity column needs no privilege; one that a default calls by nextval() does.
 OBJECTS = sa.text("""
 select 'table' as kind, c.oid, format('%I', c.relname) as name, c.relkind in ('v', 'm') as view
   from pg_class c
@@ -82,7 +82,7 @@ HAS_PRIVILEGE = {
     "type": sa.text("select has_type_privilege(:role, cast(:oid as oid), 'usage')"),
 }
 SCRATCH = "scratch of ourschool"
-"""How the comment of a database begins that goes with the command that made it."""
+"""The beginning of the comment on a scratch database."""
 ROLE_EXISTS = sa.text("""
 select to_regrole(quote_ident(:name)) is not null,
        coalesce(starts_with(shobj_description(oid, 'pg_database'), :scratch), false)

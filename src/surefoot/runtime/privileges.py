@@ -1,4 +1,4 @@
-"""The rights of other roles follow: what one had on all tables that were there it gets on those that a run makes."""
+"""Extends the privileges of other roles: what a role has on all existing tables it gets on those that a run creates."""
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
@@ -19,15 +19,15 @@ from surefoot.settings import ApplicationRole
 log = logging.getLogger("surefoot")
 
 SHOWN = 5
+"""How many tables a message names."""
 MUCH = 4
-"""A role that has rights on a quarter of the tables works with the database, and does not look at a few."""
-
+"""A role with privileges on at least a quarter of the tables counts as one that works with the whole database."""
 NEEDED = {"sequence": "usage", "function": "execute", "type": "usage"}
 
 
 @dataclass(frozen=True)
 class RolePrivileges:
-    """What one role gets on each new table; those of `grantable` with the right to pass it on."""
+    """The privileges that one role gets on each new table, those in `grantable` WITH GRANT OPTION."""
 
     role: str
     privileges: frozenset[str]
@@ -35,28 +35,28 @@ class RolePrivileges:
 
     @property
     def identifier(self) -> sql.Composable:
-        """The role as GRANT names it."""
+        """Return the role as GRANT names it."""
         return _identifier(self.role)
 
     @property
-    def said(self) -> str:
-        """The privileges, as people write them."""
+    def described(self) -> str:
+        """Return the privileges as GRANT lists them."""
         return listed(self.privileges)
 
 
 @dataclass(frozen=True)
 class RoleWithoutTables:
-    """A role that works with the database and has no right at all on some tables."""
+    """A role that has privileges on many tables and none at all on others."""
 
     role: str
     has: int
-    """On how many tables it has rights."""
+    """The number of tables on which it has a privilege."""
     most: frozenset[str]
-    """What it has on all of those; perhaps nothing."""
+    """The privileges that it has on all of those; perhaps none."""
     tables: tuple[str, ...]
-    """Those on which it has none, quoted where they need it."""
+    """The tables on which it has none, quoted for SQL."""
     identifier: str
-    """The role as GRANT names it."""
+    """The role, quoted for SQL."""
 
     def __str__(self) -> str:
         more = f" and {len(self.tables) - SHOWN} more" if self.tables[SHOWN:] else ""
@@ -65,15 +65,15 @@ class RoleWithoutTables:
 
     @property
     def statement(self) -> str:
-        """What gives it the same on these tables as on the others, to be pasted."""
+        """Return the GRANT that gives it the same privileges on these tables as on the others."""
         return f"grant {listed(self.most) or 'select'} on {', '.join(self.tables)} to {self.identifier};"
 
 
 class NewObjectPrivileges:
-    """The rights of one run: read before its first step, given to what the steps make, in their own transactions.
+    """The privileges of a run: read before its first step, granted on new objects in the transaction of each step.
 
-    `names` names the tables that count as the application's; all of the schema where it is None or has none of them.
-    Raises UsageError for an application's role that the server does not have.
+    `names` are the tables of the application; all tables of the schema count where it is None or matches none. `named`
+    is the role of the setting APPLICATION_ROLE. Raises UsageError where the server has no such role.
     """
 
     def __init__(
@@ -91,16 +91,16 @@ class NewObjectPrivileges:
         self._named = named
 
     def grant_on_new(self, connection: Connection) -> list[str]:
-        """Give what is new what it should have; returns what was given, in words for the journal."""
+        """Grant the privileges on objects that are new since the last call; return the grants, for the journal."""
         if not self.following and not self._without:
             return []
-        new = [row for row in _things(connection) if row.oid not in self._known]
+        new = [row for row in _objects(connection) if row.oid not in self._known]
         self._known |= {row.oid for row in new}
         self._made += [row.name for row in new if row.kind == "table" and not row.view]
-        return [said for right in self.following for said in self._give(connection, right, new)] if new else []
+        return [grant for right in self.following for grant in self._grant_on(connection, right, new)] if new else []
 
     def warn_without_privileges(self) -> None:
-        """At the end of the run: whose rights could not follow, because no one of them is on all tables."""
+        """Warn of roles that got nothing on the new tables, because they have no privilege on all existing ones."""
         for role in self._without if self._made else ():
             log.warning(
                 "%s has rights on some of the tables from before, and no right that it has on all of them: it has none "
@@ -108,9 +108,9 @@ class NewObjectPrivileges:
                 _called(role), ", ".join(self._made), ", ".join(self._made), _identifier(role).as_string(),
             )  # fmt: skip
 
-    def _give(self, connection: Connection, right: RolePrivileges, new: Sequence[Row[Any]]) -> Iterator[str]:
+    def _grant_on(self, connection: Connection, right: RolePrivileges, new: Sequence[Row[Any]]) -> Iterator[str]:
         if self._named is not None and right.role == self._named.name:
-            _at_the_door(connection, right)
+            _grant_access(connection, right)
         views = [row.name for row in new if row.kind == "table" and row.view]
         if views and "SELECT" in right.privileges:
             _grant(connection, "select", ", ".join(views), right.identifier)
@@ -120,8 +120,10 @@ class NewObjectPrivileges:
                 if some:
                     to = right.identifier + sql.SQL(passing)
                     _grant(connection, listed(some), ", ".join(tables), to)
-            log.info("%s may %s %s, as the tables from before.", _called(right.role), right.said, ", ".join(tables))
-            yield f"grant {right.said} on {', '.join(tables)} to {right.role}"
+            log.info(
+                "%s may %s %s, as the tables from before.", _called(right.role), right.described, ", ".join(tables)
+            )
+            yield f"grant {right.described} on {', '.join(tables)} to {right.role}"
         for kind, what in NEEDED.items():
             names = [row.name for row in new if row.kind == kind and _lacks(connection, right, row)]
             if names:
@@ -129,11 +131,11 @@ class NewObjectPrivileges:
 
 
 def common_privileges(connection: Connection, names: Collection[str] | None = None) -> tuple[RolePrivileges, ...]:
-    """What each other role has on every table, and what new ones would have by default."""
-    tables, held = _held(connection, names)
+    """Return what each other role has on every table, together with the default privileges of the tables' owners."""
+    tables, granted = _granted(connection, names)
     found = {
         role: RolePrivileges(role, _common(by_table, grantable=False), _common(by_table, grantable=True))
-        for role, by_table in held.items()
+        for role, by_table in granted.items()
         if by_table.keys() == tables.keys()
     }
     for row in connection.execute(ask.DEFAULTS, {"bookkeeping": sorted(BOOKKEEPING)}):
@@ -144,8 +146,8 @@ def common_privileges(connection: Connection, names: Collection[str] | None = No
 
 
 def roles_without_tables(connection: Connection, names: Collection[str] | None = None) -> tuple[RoleWithoutTables, ...]:
-    """The roles that have rights on a good part of the tables and none at all on others."""
-    tables, held = _held(connection, names)
+    """Return the roles that have privileges on at least a quarter of the tables and none at all on others."""
+    tables, granted = _granted(connection, names)
     return tuple(
         RoleWithoutTables(
             role,
@@ -154,54 +156,55 @@ def roles_without_tables(connection: Connection, names: Collection[str] | None =
             tuple(_quoted(connection, sorted(tables.keys() - by_table.keys()))),
             ask.EVERYBODY if role == ask.EVERYBODY else _quoted(connection, [role])[0],
         )
-        for role, by_table in sorted(held.items())
+        for role, by_table in sorted(granted.items())
         if by_table.keys() < tables.keys() and len(by_table) * MUCH >= len(tables)
     )
 
 
 def roles_without_common(connection: Connection, names: Collection[str] | None = None) -> tuple[str, ...]:
-    """The roles that have rights on a good part of the tables, and no one right on all of them."""
-    follow = {right.role for right in common_privileges(connection, names)}
-    tables, held = _held(connection, names)
+    """Return the roles that have privileges on at least a quarter of the tables, and no privilege on all of them."""
+    common = {right.role for right in common_privileges(connection, names)}
+    tables, granted = _granted(connection, names)
     return tuple(
-        role for role, by_table in sorted(held.items()) if role not in follow and len(by_table) * MUCH >= len(tables)
+        role for role, by_table in sorted(granted.items()) if role not in common and len(by_table) * MUCH >= len(tables)
     )
 
 
 def listed(privileges: Collection[str]) -> str:
-    """The privileges in one order: `select, insert, update, delete`, then the others."""
+    """Return the privileges in one order: `select, insert, update, delete`, then the others by name."""
     order = ("SELECT", "INSERT", "UPDATE", "DELETE")
     return ", ".join([each.lower() for each in order if each in privileges] + sorted(
         each.lower() for each in privileges if each not in order
     ))  # fmt: skip
 
 
-Held = dict[str, dict[str, dict[str, bool]]]
-"""Of each role by table: its privileges, and whether it may pass them on."""
+Granted = dict[str, dict[str, dict[str, bool]]]
+"""By role, by table and by privilege: whether the role has it WITH GRANT OPTION."""
 
 
-def _held(connection: Connection, names: Collection[str] | None) -> tuple[dict[str, int], Held]:
+def _granted(connection: Connection, names: Collection[str] | None) -> tuple[dict[str, int], Granted]:
     every = connection.execute(sa.text(ask.TABLES), {"bookkeeping": sorted(BOOKKEEPING)}).all()
     tables = {row.name: row.oid for row in every}
     tables = {name: oid for name, oid in tables.items() if name in (names or ())} or tables
-    held: Held = {}
+    granted: Granted = {}
     for row in connection.execute(ask.GRANTED, {"bookkeeping": sorted(BOOKKEEPING)}):
         if row.name in tables:
-            held.setdefault(row.role, {}).setdefault(row.name, {})[row.privilege] = row.grantable
-    return tables, held
+            granted.setdefault(row.role, {}).setdefault(row.name, {})[row.privilege] = row.grantable
+    return tables, granted
 
 
 def _common(by_table: dict[str, dict[str, bool]], *, grantable: bool) -> frozenset[str]:
-    each = [{name for name, passing in held.items() if passing or not grantable} for held in by_table.values()]
+    each = [{name for name, passing in privileges.items() if passing or not grantable}
+            for privileges in by_table.values()]  # fmt: skip
     return frozenset(set.intersection(*each)) if each else frozenset()
 
 
-def _things(connection: Connection) -> Sequence[Row[Any]]:
+def _objects(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(ask.OBJECTS, {"bookkeeping": sorted(BOOKKEEPING)}).all()
 
 
 def _lacks(connection: Connection, right: RolePrivileges, row: Row[Any]) -> bool:
-    """A sequence is drawn from by whoever inserts; what everybody may use by default needs no grant."""
+    """Return whether the role needs a grant: on a sequence where it may insert, on others where PUBLIC has none."""
     if row.kind == "sequence":
         return "INSERT" in right.privileges
     return not connection.execute(ask.HAS_PRIVILEGE[row.kind], {"role": right.role, "oid": row.oid}).scalar_one()
@@ -211,10 +214,10 @@ def _grant(connection: Connection, what: str, on: str, to: sql.Composable) -> No
     execute_verbatim(connection, sql.SQL("grant {} on {} to {}").format(sql.SQL(what), sql.SQL(on), to))
 
 
-def _at_the_door(connection: Connection, right: RolePrivileges) -> None:
-    """Whom a setting names may be new to the database: it needs the schema, and `ensure_current` reads the revision."""
-    schema, may_enter, may_read = connection.execute(ask.SCHEMA_ACCESS, {"role": right.role}).one()
-    if not may_enter:
+def _grant_access(connection: Connection, right: RolePrivileges) -> None:
+    """Grant USAGE on the schema and SELECT on alembic_version, which `ensure_current` reads, where they are missing."""
+    schema, has_usage, may_read = connection.execute(ask.SCHEMA_ACCESS, {"role": right.role}).one()
+    if not has_usage:
         _grant(connection, "usage", f"schema {schema}", right.identifier)
     if may_read is False:
         _grant(connection, "select", "alembic_version", right.identifier)
@@ -233,12 +236,12 @@ def _called(role: str) -> str:
 
 
 def _exists(connection: Connection, named: ApplicationRole) -> bool:
-    """A scratch database may be on a server of its own, which knows nobody."""
-    there, scratch = connection.execute(ask.ROLE_EXISTS, {"name": named.name, "scratch": ask.SCRATCH}).one()
-    if not there and not scratch:
+    """Return whether the role exists. On the server of a scratch database it need not: that may be an embedded one."""
+    exists, scratch = connection.execute(ask.ROLE_EXISTS, {"name": named.name, "scratch": ask.SCRATCH}).one()
+    if not exists and not scratch:
         raise UsageError(
             f"{variable('APPLICATION_ROLE')} names {named.name!r}, a role that this server does not have.",
             f"Create it (create role {sql.Identifier(named.name).as_string()} login), or correct the setting. "
             "Nothing was changed.",
         )
-    return bool(there)
+    return bool(exists)

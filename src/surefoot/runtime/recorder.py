@@ -1,4 +1,4 @@
-"""What a run writes down of its steps: the journal, what was made so far, the rights of other roles, how it failed."""
+"""Records each step of a run: its journal row, the objects it creates, the privileges it grants, its failure."""
 
 import logging
 from contextlib import AbstractContextManager, ExitStack
@@ -18,7 +18,7 @@ from surefoot.runtime.privileges import NewObjectPrivileges
 
 log = logging.getLogger("surefoot")
 
-AS_THE_RUN = sa.text("""
+SET_ROLE = sa.text("""
     select set_config('role', rolname, true)
       from pg_roles
      where rolname = :role
@@ -28,26 +28,27 @@ AS_THE_RUN = sa.text("""
 
 
 class Record:
-    """The record of one command on the database of `url`; `beside` connects to it once more, `plan` has the steps.
+    """Records the steps of `plan` in the database of `url`.
 
-    `package_version` is the version of the project, which the journal keeps.
+    `second_engine` makes another connection to it, for the record of a failure. `package_version` is the version of the
+    project, which goes into the journal.
     """
 
-    def __init__(self, plan: Plan, beside: Engine, url: URL, package_version: str) -> None:
+    def __init__(self, plan: Plan, second_engine: Engine, url: URL, package_version: str) -> None:
         self.rights: NewObjectPrivileges | None = None
-        """The rights of other roles that follow to what is made; None where nothing is made."""
+        """The privileges of other roles on new objects; None for a stamp."""
         self.role = ""
-        """As which the run works; what it writes down beside its own connection is that role's as well."""
+        """The role of the run. A failure is recorded as that role, so that it owns the journal."""
         self._plan = plan
-        self._beside = beside
+        self._second_engine = second_engine
         self._url = url
         self._package_version = package_version
         self._parts: CommittedParts | None = None
         self._journalled: str | None = None
 
     def done(self, connection: Connection) -> None:
-        """Write down that the step at hand is done, in its own transaction."""
-        self._for_others(connection)
+        """Record the current step as done, in its own transaction."""
+        self._grant_on_new(connection)
         entry = self._plan.entry()
         assert entry is not None
         begun = self._begun()
@@ -58,36 +59,38 @@ class Record:
         log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
 
     def before_each_commit(self, context: MigrationContext, stack: ExitStack) -> None:
-        """An online operation commits what its revision made so far; cut off there, the next run has to know it.
+        """Record what the revision did so far whenever an online operation commits.
 
-        With that go the rights of other roles, a note of what was made, and the journal's line that it has begun.
+        It does so by entering `autocommit_block`. The transaction that is committed then contains the privileges of
+        other roles, the created objects and, the first time, the journal row that the revision has begun. `stack`
+        undoes this at the end of the run.
         """
         assert context.connection is not None
         block, connection = context.autocommit_block, context.connection
         parts = self._parts = CommittedParts(connection)
         stack.callback(parts.close)
 
-        def noted() -> AbstractContextManager[None]:
+        def recorded() -> AbstractContextManager[None]:
             step, entry = self._plan.current, self._plan.entry()
             if connection.in_transaction() and connection.get_isolation_level() != "AUTOCOMMIT":
-                self._for_others(connection)
+                self._grant_on_new(connection)
             wrote = parts.wrote()
             if wrote and isinstance(step, RevisionStep):
                 created_objects.record_created(context, step)
             first = parts.before_the_first(step, wrote=wrote)
-            # while it is only asked nothing has begun, unless what goes on around it has changed something
+            # during the precheck the step has not begun, unless its companion or what it amends has written something
             if entry is not None and first and (parts.kept(step) or not self._plan.dry_run):
                 self._ensure_journal(connection, entry)
                 parts.begin(journal.begin(connection, entry, self._package_version))
             return block()
 
-        context.autocommit_block = noted  # type: ignore[method-assign, assignment]
+        context.autocommit_block = recorded  # type: ignore[method-assign, assignment]
 
     def failed(self, fault: BaseException, context: MigrationContext, script: ScriptDirectory, timeout: int) -> None:
-        """Journal the failure beside the rolled-back transaction, and raise what it means, and how things are left.
+        """Record the failure on a second connection, and raise the translated error with the state of the database.
 
-        `timeout` is for the journal's lock, in milliseconds: a transaction of the caller's that is open may hold it.
-        Returns where no step was under way.
+        `timeout` (ms) limits the wait for the journal's lock, which an open transaction of the caller may hold. Returns
+        without raising where no step was running.
         """
         fault, entry, step = _first(fault), self._plan.entry(), self._plan.current
         if entry is None:
@@ -95,15 +98,15 @@ class Record:
         assert context.connection is not None
         parts, begun = self._parts is not None and self._parts.kept(step), self._begun()
         if begun is not None and (isinstance(fault, KeyboardInterrupt) or context.connection.invalidated):
-            parts = True  # nobody knows what became of its last statement
+            parts = True  # whether its last statement was committed is unknown
         alone = not in_callers_transaction(context)
         left = error_translation.StateAfterFailure(
             None, {}, self._plan.before, self._plan.done, self._plan.total, parts, alone
         )
         try:
-            with self._beside.connect() as connection, connection.begin():
+            with self._second_engine.connect() as connection, connection.begin():
                 connection.execute(sa.text(f"set local lock_timeout = {timeout:d}"))
-                connection.execute(AS_THE_RUN, {"role": self.role})
+                connection.execute(SET_ROLE, {"role": self.role})
                 heads = MigrationContext.configure(connection).get_current_heads()
                 left = replace(left, heads=heads, titles=_titles(script, heads))
                 created_objects.drop_if_empty(connection)
@@ -113,17 +116,17 @@ class Record:
             log.warning("The failure could not be journalled: %s.", error_translation.primary_message(also))
         meaning = error_translation.translate_in_revision(fault, entry, left, self._url)
         if meaning is fault:
-            raise fault  # not from itself: whoever follows the causes would never come to an end
+            raise fault  # not `from` itself: the chain of causes would be endless
         raise meaning from fault
 
-    def _for_others(self, connection: Connection) -> None:
+    def _grant_on_new(self, connection: Connection) -> None:
         if self.rights is not None:
-            for given in self.rights.grant_on_new(connection):
-                self._plan.note(given)
+            for grant in self.rights.grant_on_new(connection):
+                self._plan.note(grant)
 
     def _ensure_journal(self, connection: Connection, entry: journal.Entry) -> None:
         if self._journalled is None or self._journalled == entry.revision:
-            journal.ensure(connection)  # a step before this one has committed the table otherwise
+            journal.ensure(connection)  # otherwise an earlier step has committed the table
         self._journalled = entry.revision
 
     def _begun(self) -> int | None:
@@ -131,25 +134,25 @@ class Record:
 
     def _failure(self, fault: BaseException, left: error_translation.StateAfterFailure) -> journal.Failure:
         statement = fault.statement if isinstance(fault, sa.exc.DBAPIError) else None
-        kept = journal.CUT_OFF if error_translation.is_interruption(fault) else journal.STOPPED
+        note = journal.CUT_OFF if error_translation.is_interruption(fault) else journal.STOPPED
         return journal.Failure(
             error_translation.without_password(
                 left.without_false_claim(error_translation.primary_message(fault)), self._url
             ),
             error_translation.without_password(statement, self._url) if statement else None,
-            kept if left.parts else None,
+            note if left.parts else None,
         )
 
 
 def _titles(script: ScriptDirectory, revisions: tuple[str, ...]) -> dict[str, str]:
-    """What each of the revisions is about; nothing of one that no file has."""
+    """Return the titles of the revisions that have a file."""
     return {each.revision: each.doc or "" for each in script.walk_revisions() if each.revision in revisions}
 
 
 def _first(fault: BaseException) -> BaseException:
-    """The fault behind what SQLAlchemy says of the transaction that was lost with it."""
+    """Return the original error behind a PendingRollbackError, as a SQLAlchemy error."""
     while isinstance(fault, sa.exc.PendingRollbackError) and fault.__context__ is not None:
         fault = fault.__context__
-    if isinstance(fault, psycopg.Error):  # raised beneath SQLAlchemy, as where a session is made ready again
+    if isinstance(fault, psycopg.Error):  # raised by a statement that bypassed SQLAlchemy
         return sa.exc.DBAPIError("", None, fault)
     return fault

@@ -1,4 +1,7 @@
-"""The connection that runs the revisions: our timeouts, the worker's lock, the server's notices; all undone after."""
+"""Prepares the connection that runs the revisions: timeouts, the worker lock, notices.
+
+All of it is undone at the end.
+"""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -10,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import IsolationLevel
 
+from surefoot.database import driver_of
 from surefoot.errors import FailedError
 from surefoot.runtime.migrator_lock import SPACE, WORKER
 from surefoot.servers import pooler
@@ -18,13 +22,13 @@ from surefoot.settings import Settings
 log = logging.getLogger("surefoot")
 
 EVERY_ROW = {"row_security": "off"}
-"""PostgreSQL raises 42501 where a policy would hide rows from a revision, which would leave them as they were."""
+"""PostgreSQL raises 42501 where a policy would hide rows from a revision, which would leave those unchanged."""
 CONNECTION_CHECK = "client_connection_check_interval"
-"""The setting by which a server process notices that its client has gone."""
+"""The setting by which a server process checks whether its client is still connected."""
 
 
 def server_settings(settings: Settings) -> dict[str, str]:
-    """What a migrating session asks of the server, each on purpose and none inherited; in milliseconds."""
+    """Return the timeouts of a migrating session, in milliseconds, by the name of the setting."""
     return {
         "lock_timeout": str(settings.lock_timeout),
         "statement_timeout": str(settings.statement_timeout),
@@ -34,7 +38,7 @@ def server_settings(settings: Settings) -> dict[str, str]:
 
 def backend_pid(connection: Connection) -> int:
     """Return the pid of the server process of `connection`, which is the server's own also behind a pooler."""
-    return pooler.server_pid(_driver(connection))
+    return pooler.server_pid(driver_of(connection))
 
 
 def refuse_shared(connection: Connection, engine: sa.Engine) -> None:
@@ -42,7 +46,7 @@ def refuse_shared(connection: Connection, engine: sa.Engine) -> None:
 
     `engine` connects as `connection` did. For an application's own engine: ours look at each connection they make.
     """
-    driver = _driver(connection)
+    driver = driver_of(connection)
     if not pooler.is_pooled(driver):
         return
 
@@ -50,39 +54,33 @@ def refuse_shared(connection: Connection, engine: sa.Engine) -> None:
         other = engine.raw_connection()
         opened = other.driver_connection
         assert isinstance(opened, psycopg.Connection)
-        other.detach()  # whoever asked for it closes it
+        other.detach()  # the caller closes it
         return opened
 
     pooler.refuse_shared(driver, second, f"{driver.info.host}:{driver.info.port}")
 
 
-def _driver(connection: Connection) -> psycopg.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    return driver
-
-
 @contextmanager
-def migrating_session(connection: Connection, wanted: Mapping[str, str]) -> Iterator[int]:
-    """Make `connection` the one that migrates inside the block; yields the pid of its server process.
+def migrating_session(connection: Connection, values: Mapping[str, str]) -> Iterator[int]:
+    """Take the worker lock and set `values` on `connection` inside the block; yield the pid of its server process.
 
-    Runs beneath SQLAlchemy, so that no transaction has begun when Alembic takes the connection. In a transaction of the
-    caller's the lock is held until that ends, with what was done in it. `wanted` is what to set: nothing where the
-    connection was opened with it. Raises FailedError where somebody else has the lock, or nothing that is set stays.
+    The statements bypass SQLAlchemy, so that no transaction is open when Alembic takes the connection. In a transaction
+    of the caller the lock is held until that transaction ends. `values` are settings by name, none where the connection
+    was opened with them; at the end each has its previous value again. Raises FailedError where another session has the
+    lock, or where row_security does not stay off.
     """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
+    driver = driver_of(connection)
     in_transaction = connection.in_transaction()
-    driver.add_notice_handler(_tell)
-    before = {name: _setting(driver, name) for name in (*wanted, *([CONNECTION_CHECK] if wanted else []))}
+    driver.add_notice_handler(_log_notice)
+    before = {name: _setting(driver, name) for name in (*values, *([CONNECTION_CHECK] if values else []))}
     connection.get_isolation_level = lambda: _isolation_level(connection)  # type: ignore[method-assign]
     try:
         lock = "pg_try_advisory_xact_lock" if in_transaction else "pg_try_advisory_lock"
-        _set(driver, wanted)
-        pid, alone, row_security = driver.execute(
+        _set(driver, values)
+        pid, locked, row_security = driver.execute(
             f"select pg_backend_pid(), {lock}(%s, %s), current_setting('row_security')", (SPACE, WORKER)
         ).fetchone() or (0, False, "")
-        if not alone:
+        if not locked:
             raise FailedError(
                 "Another connection began to migrate this database at this very moment.", "Run the same command again."
             )
@@ -92,12 +90,12 @@ def migrating_session(connection: Connection, wanted: Mapping[str, str]) -> Iter
                 "Connect to the server itself, or through a pooler in session mode. Nothing was changed.",
             )
         if not in_transaction:
-            _notice_a_dead_client(driver)
+            _check_client_connection(driver)
             driver.commit()
         yield pid
     finally:
-        del connection.get_isolation_level  # the class has its own
-        driver.remove_notice_handler(_tell)
+        del connection.get_isolation_level  # uncovers the method of the class
+        driver.remove_notice_handler(_log_notice)
         if not driver.closed and driver.info.transaction_status != psycopg.pq.TransactionStatus.INERROR:
             _set(driver, before)
             if not in_transaction:
@@ -105,23 +103,21 @@ def migrating_session(connection: Connection, wanted: Mapping[str, str]) -> Iter
                 driver.commit()
 
 
-def reset_session(connection: Connection, settings: Settings, wanted: Mapping[str, str]) -> None:
-    """Before another try: what a revision had set for itself when it was cut off is as `worker` had it."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    _set(driver, wanted or EVERY_ROW)
-    for name in () if wanted else server_settings(settings):
+def reset_session(connection: Connection, settings: Settings, values: Mapping[str, str]) -> None:
+    """Set what `migrating_session` had set again before a retry, because the revision may have changed it."""
+    driver = driver_of(connection)
+    _set(driver, values or EVERY_ROW)
+    for name in () if values else server_settings(settings):
         driver.execute(psycopg.sql.SQL("reset {}").format(psycopg.sql.Identifier(name)))
     driver.commit()
 
 
 def _isolation_level(connection: Connection) -> IsolationLevel:
-    """What was last set, as the driver knows it.
+    """Return the isolation level as the driver knows it, without a query.
 
-    Alembic asks the server before each online operation: three trips there and back, four hundred times from empty.
+    SQLAlchemy's method queries the server, in three round trips, and Alembic calls it before each online operation.
     """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
+    driver = driver_of(connection)
     if driver.autocommit:
         return "AUTOCOMMIT"
     if driver.isolation_level is not None:
@@ -129,8 +125,8 @@ def _isolation_level(connection: Connection) -> IsolationLevel:
     return Connection.get_isolation_level(connection)
 
 
-def _notice_a_dead_client(driver: psycopg.Connection[Any]) -> None:
-    """Ask the server to look every second whether we still live; servers on Windows cannot, and say so."""
+def _check_client_connection(driver: psycopg.Connection[Any]) -> None:
+    """Let the server check every second whether the client is still connected. Servers on Windows refuse that."""
     try:
         with driver.transaction():
             driver.execute("select set_config(%s, '1s', false)", (CONNECTION_CHECK,))
@@ -148,8 +144,8 @@ def _set(driver: psycopg.Connection[Any], values: Mapping[str, str]) -> None:
         driver.execute("select set_config(%s, %s, false)", (name, value))
 
 
-def _tell(notice: psycopg.errors.Diagnostic) -> None:
-    """What a revision says with RAISE NOTICE or WARNING is for the operator; PostgreSQL's own chatter is not."""
+def _log_notice(notice: psycopg.errors.Diagnostic) -> None:
+    """Log what a revision reports with RAISE NOTICE or WARNING, and leave out PostgreSQL's own notices."""
     if notice.sqlstate == "01000" or (notice.severity_nonlocalized == "NOTICE" and notice.sqlstate == "00000"):
         level = logging.WARNING if notice.severity_nonlocalized == "WARNING" else logging.INFO
         if notice.source_file == "pl_exec.c":

@@ -1,4 +1,4 @@
-"""What stands in a database under names that revisions will make."""
+"""Finds the objects of a database that have names which revisions will create."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -8,7 +8,8 @@ from sqlalchemy.engine import Connection
 
 from surefoot.catalogue.revision_names import Name
 
-# What stands in the schema where unqualified names are made. PostgreSQL itself moves its array types out of the way.
+# Looks in the schema in which unqualified names are created. PostgreSQL renames array types by itself, so they are no
+# obstacle. `whole` is the oid of the table that an index or an owned sequence belongs to.
 TAKEN = sa.text("""
     with home as materialized (
         select oid from pg_namespace where nspname = current_schema()
@@ -38,35 +39,38 @@ TAKEN = sa.text("""
      union all
     select 'column', relname::text, attname::text, 'column', pg_class.oid::bigint, null, null
       from home
-      join unnest(cast(:column_tables as name[]), cast(:columns as name[])) as wanted (of, name) on true
-      join pg_class on relnamespace = home.oid and relname = wanted.of
-      join pg_attribute on attrelid = pg_class.oid and attname = wanted.name and attnum > 0 and not attisdropped
+      join unnest(cast(:column_tables as name[]), cast(:columns as name[])) as target (of, name) on true
+      join pg_class on relnamespace = home.oid and relname = target.of
+      join pg_attribute on attrelid = pg_class.oid and attname = target.name and attnum > 0 and not attisdropped
      union all
     select 'constraint', relname::text, conname::text, 'constraint', pg_class.oid::bigint, null, null
       from home
-      join unnest(cast(:constraint_tables as name[]), cast(:constraints as name[])) as wanted (of, name) on true
-      join pg_class on relnamespace = home.oid and relname = wanted.of
-      join pg_constraint on conrelid = pg_class.oid and conname = wanted.name
+      join unnest(cast(:constraint_tables as name[]), cast(:constraints as name[])) as target (of, name) on true
+      join pg_class on relnamespace = home.oid and relname = target.of
+      join pg_constraint on conrelid = pg_class.oid and conname = target.name
      union all
     select 'trigger', relname::text, tgname::text, 'trigger', pg_class.oid::bigint, null, null
       from home
-      join unnest(cast(:trigger_tables as name[]), cast(:triggers as name[])) as wanted (of, name) on true
-      join pg_class on relnamespace = home.oid and relname = wanted.of
-      join pg_trigger on tgrelid = pg_class.oid and tgname = wanted.name and not tgisinternal
+      join unnest(cast(:trigger_tables as name[]), cast(:triggers as name[])) as target (of, name) on true
+      join pg_class on relnamespace = home.oid and relname = target.of
+      join pg_trigger on tgrelid = pg_class.oid and tgname = target.name and not tgisinternal
 """)
 
 TakenRow = sa.Row[Any]
 """A row of TAKEN."""
 
 
-def find_taken(connection: Connection, wanted: Mapping[Name, str]) -> Iterator[tuple[TakenRow, str, Name]]:
-    """What has one of the names in `wanted`, with the revision that makes it there; one for each name; only reads."""
-    by_place = {place: (revision, name) for name, revision in wanted.items() for place in _places(name)}
+def find_taken(connection: Connection, names: Mapping[Name, str]) -> Iterator[tuple[TakenRow, str, Name]]:
+    """Yield the object that has one of `names`, the revision that will create the name, and the name.
+
+    `names` maps each name to its revision. Each name is yielded once.
+    """
+    by_place = {place: (revision, name) for name, revision in names.items() for place in _places(name)}
 
     def listed(part: str) -> list[tuple[str, str]]:
         return sorted({(on, name) for one, on, name in by_place if one == part})
 
-    told: set[Name] = set()
+    reported: set[Name] = set()
     parts = {part: listed(part) for part in ("relation", "type", "function", "column", "constraint", "trigger")}
     for row in connection.execute(TAKEN, {
         "relations": [name for _, name in parts["relation"]],
@@ -78,13 +82,13 @@ def find_taken(connection: Connection, wanted: Mapping[Name, str]) -> Iterator[t
         "trigger_tables": [on for on, _ in parts["trigger"]], "triggers": [name for _, name in parts["trigger"]],
     }).all():  # fmt: skip
         revision, name = by_place[row.part, row.on, row.name]
-        if name not in told:
-            told.add(name)
+        if name not in reported:
+            reported.add(name)
             yield row, revision, name
 
 
 def _places(name: Name) -> Iterable[tuple[str, str, str]]:
-    """Where the name must be free: a relation's among relations, and among types where it has rows."""
+    """Return where the name must be free: a table also occupies a name among types."""
     match name.kind:
         case "column" | "constraint" | "trigger":
             return [(name.kind, name.on, name.name)]

@@ -1,4 +1,4 @@
-"""How much a table or column of somebody else holds, in words."""
+"""Counts the rows of a table, or the values of a column, for a message."""
 
 from contextlib import nullcontext
 
@@ -14,13 +14,16 @@ SIZE = sql.SQL("""
 """)
 COUNT = sql.SQL("select count({}) from {}")
 COUNTED = 64 * 1024 * 1024
-"""Bytes of a table whose rows are counted; of a larger one the last estimate is told."""
+"""The largest table, in bytes, whose rows are counted; for a larger one the planner's estimate is used."""
 
 
 def row_amount(connection: Connection, table: str, column: str | None = None) -> str:
-    """The rows of a table, or the values of its column that are not NULL; counted where that is quick."""
-    home = connection.execute(sa.text("select current_schema()")).scalar_one()
-    relation = sql.Identifier(home, table)
+    """Return the number of rows of a table, or of values in its column that are not NULL, as text: `1,234 rows`.
+
+    The text is `about … rows` for a large table, and `rows not counted` where the role may not read it.
+    """
+    schema = connection.execute(sa.text("select current_schema()")).scalar_one()
+    relation = sql.Identifier(schema, table)
     word = "rows" if column is None else "values"
     try:
         with nullcontext() if _autocommit(connection) else connection.begin_nested():
