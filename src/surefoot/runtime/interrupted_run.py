@@ -224,7 +224,7 @@ class Chain:
         running: str | None = None,
         towards: str | None = None,
     ) -> CutOff:
-        """Return the unfinished revision; its command upgrades `towards` the first target, or to head where it is None."""
+        """Return the unfinished revision; an upgrade is continued `towards` its target, or to head if that is None."""
         script = self._known[revision]
         below = script.down_revision
         if direction == "upgrade" and towards is not None:

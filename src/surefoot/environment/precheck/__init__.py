@@ -1,1 +1,1 @@
-"""What a revision's operations would refuse, asked of all of them before the first one changes anything."""
+"""Checks all operations of a revision for what they would refuse, before the first one changes anything."""

@@ -1,4 +1,4 @@
-"""A revision read through before it runs: its function is called once with an `op` that asks and changes nothing."""
+"""Calls the function of a revision once with an `op` that checks each operation and changes nothing."""
 
 import logging
 from collections.abc import Callable
@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 
-from surefoot.environment.precheck.operation_checks import OperationChecks, StopChecking
+from surefoot.environment.precheck.future_schema import FutureSchema, StopChecking
+from surefoot.environment.precheck.operation_checks import OperationChecks
 from surefoot.errors import RefusedError
 from surefoot.online.executor import Steps
 from surefoot.private_members import in_callers_transaction, redirect_op
@@ -21,30 +22,31 @@ log = logging.getLogger("surefoot")
 
 
 def check_before_run(step: MigrationStep, context: MigrationContext, plan: Plan) -> None:
-    """Let the revision of `step` ask all its operations before the first one changes anything.
+    """Let the revision of `step` check all its operations before the first one changes anything.
 
-    Nothing of its own SQL is run for that. Where it reads the database itself, or runs statements that may change rows,
-    what comes after is not asked: each operation asks for itself, too, before it changes anything.
+    None of its own SQL is run for that. Operations after a statement that may change rows, or after a query of the
+    revision itself, are not checked here; each operation also checks for itself before it changes anything. Nothing is
+    checked in offline mode and in a transaction of the caller.
     """
     if not isinstance(step, RevisionStep):
         return
     run = step.migration_fn
 
     @wraps(run)
-    def asked(**options: Any) -> None:
+    def checked(**options: Any) -> None:
         if not context.as_sql and not in_callers_transaction(context):
             plan.dry_run = True
             try:
-                _ask(run, context, options)
+                _check(run, context, options)
             finally:
                 plan.dry_run = False
         run(**options)
 
-    step.migration_fn = asked
+    step.migration_fn = checked
 
 
-def _ask(run: Callable[..., None], context: MigrationContext, options: dict[str, Any]) -> None:
-    outer = vars(alembic.op)["_proxy"]  # it knows of one at a time alone
+def _check(run: Callable[..., None], context: MigrationContext, options: dict[str, Any]) -> None:
+    outer = vars(alembic.op)["_proxy"]  # only one can be active at a time
     with ExitStack() as stack:
         inner = Operations(context)
         opened: list[Steps] = []
@@ -54,18 +56,18 @@ def _ask(run: Callable[..., None], context: MigrationContext, options: dict[str,
                 opened.append(stack.enter_context(Steps(inner)))
             return opened[0]
 
-        asking: Any = inner  # whatever is called through it comes to one of these
+        checking: Any = inner  # every operation goes through one of these
         assert context.connection is not None
-        asking.invoke = OperationChecks(steps, context.connection).invoke
-        asking.get_bind = asking.get_context = asking.run_async = asking.batch_alter_table = _enough
+        checking.invoke = OperationChecks(FutureSchema(steps, context.connection)).invoke
+        checking.get_bind = checking.get_context = checking.run_async = checking.batch_alter_table = _stop
         stack.enter_context(redirect_op(inner, outer))
         try:
             run(**options)
         except (RefusedError, sa.exc.DBAPIError):
             raise
-        except (StopChecking, Exception) as fault:  # whatever it is, the run itself comes to it, and tells
+        except (StopChecking, Exception) as fault:  # the run itself reaches the same error, and reports it
             log.debug("Asked as far as %s", fault)
 
 
-def _enough(*_: Any, **__: Any) -> NoReturn:
+def _stop(*_: Any, **__: Any) -> NoReturn:
     raise StopChecking

@@ -1,6 +1,6 @@
-"""A table's rows as they will be when the operations before have run: each column by what makes it of the present row.
+"""The rows of a table as they will be when earlier operations have run: each column as an expression over present rows.
 
-What nobody can tell, such as a column that is filled meanwhile, is left out: whoever needs it cannot be asked yet.
+A column whose future values cannot be known, such as one that is backfilled, is left out.
 """
 
 import dataclasses
@@ -21,43 +21,55 @@ from surefoot.online.target_table import Table
 
 
 class RowsUnknown(Exception):
-    """What a later operation will meet is not known yet: it asks for itself when its turn comes."""
+    """A check needs rows that are not known yet. The operation itself checks them when it runs."""
 
 
 @dataclass
 class FutureTable:
-    """What the operations so far make of one table."""
+    """One table as the operations that were checked so far will leave it."""
 
     name: str
     columns: dict[str, sql.Composable | None] = field(default_factory=dict)
-    """Those that will be otherwise than they are, by expression; None where that is not known."""
+    """The expression of each column whose values will change; None where they cannot be known."""
     types: list[Mapping[str, Wanted]] = field(default_factory=list)
-    """Changes of types that were not looked at yet."""
+    """Changes of column types that are not yet part of `columns`, by column."""
     rows_change: bool = False
-    """Whether rows come or go, or it is not this table at all that will have the name."""
-    rules_go: bool = False
-    """Whether a constraint or an index goes, so that what hangs on a column is not what it will be."""
+    """Whether rows are added or removed, or another table will have the name."""
+    constraints_dropped: bool = False
+    """Whether a constraint or an index is dropped, so that a column will have other dependent objects."""
 
-    def unknown(self, *columns: str) -> None:
-        """From now on nobody can tell what is in these columns."""
+    @property
+    def changes(self) -> bool:
+        """Return whether constraints, rows or values change in a way that may matter to a retired object."""
+        unknown = any(expression is None for expression in self.columns.values())
+        return self.constraints_dropped or self.rows_change or bool(self.types) or unknown
+
+    def set_unknown(self, *columns: str) -> None:
+        """Note that the future values of these columns cannot be known."""
         self.columns |= dict.fromkeys(columns, None)
 
-    def table(self, steps: Steps) -> Table:
-        """The table with its rows as they will be. Raises CannotTell, and UsageError where there is none yet."""
+    def with_future_rows(self, steps: Steps) -> Table:
+        """Return the table with its rows as they will be.
+
+        Raises RowsUnknown, and UsageError where the table does not exist yet.
+        """
         if self.rows_change:
             raise RowsUnknown
-        found = target_table.find(steps, self.name)
+        table = target_table.find(steps, self.name)
         while self.types:
             self._convert(steps, self.types.pop(0))
         if not self.columns:
-            return found
-        there = {name: sql.Identifier(found.name, name) for name in found.columns} | self.columns
-        parts = [sql.SQL("{} as {}").format(made, sql.Identifier(name)) for name, made in there.items() if made]
-        return dataclasses.replace(found, coming=sql.SQL(", ").join(parts))
+            return table
+        future = {name: sql.Identifier(table.name, name) for name in table.columns} | self.columns
+        parts = [sql.SQL("{} as {}").format(value, sql.Identifier(name)) for name, value in future.items() if value]
+        return dataclasses.replace(table, coming=sql.SQL(", ").join(parts))
 
     def conversion(self, steps: Steps, wanted: Mapping[str, Wanted]) -> Conversion:
-        """A change of types of the present rows. Raises CannotTell where one of its expressions reads what changes."""
-        table = self.table(steps)
+        """Return a change of column types of the present rows.
+
+        Raises RowsUnknown where one of its expressions reads a column that changes, and what `preflight` refuses.
+        """
+        table = self.with_future_rows(steps)
         texts = [text for each in wanted.values() for text in (each.using, each.back)]
         if any(name in wanted or any(mentions(text, name) for text in texts) for name in self.columns):
             raise RowsUnknown
@@ -69,21 +81,21 @@ class FutureTable:
         try:
             conversion = self.conversion(steps, wanted)
         except (RowsUnknown, SurefootError):
-            self.unknown(*wanted)
+            self.set_unknown(*wanted)
         else:
             self.columns |= {
                 change.column: sql.SQL("({})::{}").format(conversion.value(change), sql.SQL(change.type))
                 for change in conversion.changes
             }
 
-    def comes_back(self, steps: Steps, column: str) -> bool:
-        """Note that a retired column comes back; whether the operation will say so."""
-        thing = column_retirement.retired(steps, self.name, column, back=True)
-        if thing is None:
+    def restore_column(self, steps: Steps, column: str) -> bool:
+        """Note that a retired column is restored; return what the operation will return."""
+        item = column_retirement.retired(steps, self.name, column, back=True)
+        if item is None:
             return column_retirement.is_there(steps, self.name, column)
-        value: sql.Composable = sql.Identifier(self.name, thing.stands_as)
-        default = thing.definitions["default"]
-        if default is not None and thing.definitions["not_null"]:
+        value: sql.Composable = sql.Identifier(self.name, item.stands_as)
+        default = item.definitions["default"]
+        if default is not None and item.definitions["not_null"]:
             value = sql.SQL("coalesce({}, {})").format(value, sql.SQL(default))
         self.columns[column] = value
         return True

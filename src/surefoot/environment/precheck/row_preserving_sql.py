@@ -1,4 +1,4 @@
-"""Whether a statement leaves every row as it is: only behind such can be asked what a later operation would refuse."""
+"""Recognises SQL statements that change no row: only after those can the checks of later operations be trusted."""
 
 import re
 from collections.abc import Iterator
@@ -26,24 +26,23 @@ _IN_A_BLOCK = re.compile(
 
 
 def preserves_rows(text: str) -> bool:
-    """Whether each statement of `text` is one that is known to change no row, no column and no table's name."""
-    return all(_leaves(piece) for piece in _pieces(text))
+    """Return whether each statement of `text` is known to change no row, no column and no table's name."""
+    return all(_preserves(plain, whole) for plain, whole in _statements(text))
 
 
 def changes_dependents(text: str) -> bool:
-    """Whether it makes, changes or drops what may hang on a table or be called by a rule."""
+    """Return whether `text` creates, changes or drops a view, trigger, policy, function or rule."""
     return _DEPENDENT.search(_plain(_COMMENT.sub(" ", text))) is not None
 
 
-def _leaves(piece: tuple[str, str]) -> bool:
-    plain, whole = piece
+def _preserves(plain: str, whole: str) -> bool:
     if plain.startswith("do "):
         return _IN_A_BLOCK.search(whole) is None
     return _HARMLESS.match(plain) is not None
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str]]:
-    """Each statement without what is quoted in it, and as it is."""
+def _statements(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each statement with its quoted parts emptied, and the whole of `text` with them, both in lower case."""
     bare = _COMMENT.sub(" ", text)
     whole = " ".join(bare.lower().split())
     for statement in _plain(bare).split(";"):
