@@ -1,1 +1,1 @@
-"""What env.py calls: one Alembic command, from its door to the journal."""
+"""What env.py calls: runs one Alembic command, from the project and the connection to the journal."""

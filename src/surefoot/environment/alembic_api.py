@@ -1,4 +1,4 @@
-"""Alembic's own commands on a database of our choice, in this process: env.py, and all that it guarantees, included."""
+"""Runs Alembic's own commands in this process on a given database, through env.py like every other command."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -21,9 +21,9 @@ from surefoot.settings import Settings
 
 @contextmanager
 def configured(settings: Settings, url: URL, *, application_name: str | None = None) -> Iterator[Config]:
-    """A configuration whose commands work on `url` over one connection, which is closed at the end.
+    """Yield a configuration whose commands work on `url` over one connection, which is closed at the end.
 
-    Raises ConnectFailed where there can be none.
+    Raises ConnectFailed and the other errors of `database.explain`.
     """
     engine = database.engine_for(url, application_name=application_name or program(), options=server_settings(settings))
     try:
@@ -37,7 +37,7 @@ def configured(settings: Settings, url: URL, *, application_name: str | None = N
 
 
 def drift(config: Config) -> tuple[str, ...]:
-    """What sets the database, which must be at head, apart from the models: a line for each deviation."""
+    """Return the differences between the database, which must be at head, and the models: a line for each."""
     config.attributes["command"] = "check"
     try:
         command.check(config)
@@ -49,12 +49,12 @@ def drift(config: Config) -> tuple[str, ...]:
 
 
 def run(config: Config, revisions: ScriptDirectory, steps: Sequence[RevisionStep]) -> None:
-    """Run exactly these steps, through env.py as every command. Raises what a migration raises."""
+    """Run exactly these steps. Raises what a migration raises."""
     target = steps[-1].revision.revision
     with EnvironmentContext(config, revisions, fn=lambda *_: list(steps), destination_rev=target):
         revisions.run_env()
 
 
 def script(settings: Settings) -> ScriptDirectory:
-    """The revisions."""
+    """Return the revisions of the project."""
     return ScriptDirectory.from_config(Config(str(settings.project.ini), stdout=io.StringIO()))

@@ -1,4 +1,4 @@
-"""What a later revision does around a released one, whose own file can no longer change."""
+"""Runs a released revision with the functions of a later one that amends it, because its own file cannot change."""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -9,14 +9,14 @@ from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
 
 Note = Callable[[str], None]
-"""What takes the words for the journal's line of the step that runs."""
+"""Adds text to the note in the journal row of the current step."""
 
 
 def wrap_amended(steps: Iterable[Any], script: ScriptDirectory, note: Note) -> None:
-    """Let each amended revision among `steps` run with what amends it, in the same transaction.
+    """Wrap each amended revision among `steps` with the functions of the one that amends it, in the same transaction.
 
-    The amending file says `amends = "<revision>"` and has `before_amended()`, which runs before that revision goes up
-    and may return a note for the journal, and `after_amended_way_back()`, which runs after it has gone down.
+    The amending file has `amends = "<revision>"`, a function `before_amended()` that runs before the upgrade of that
+    revision and may return a note for the journal, and `after_amended_way_back()` that runs after its downgrade.
     """
     revisions = {step.revision.revision: step for step in steps if isinstance(step, RevisionStep)}
     if not revisions:
@@ -28,13 +28,13 @@ def wrap_amended(steps: Iterable[Any], script: ScriptDirectory, note: Note) -> N
 
 
 def _amend(step: RevisionStep, by: ModuleType, note: Note) -> None:
-    itself = step.migration_fn
+    function = step.migration_fn
 
-    @functools.wraps(itself)
-    def amended(**given: Any) -> None:
-        if step.is_upgrade and (said := by.before_amended()):
-            note(said)
-        itself(**given)
+    @functools.wraps(function)
+    def amended(**arguments: Any) -> None:
+        if step.is_upgrade and (words := by.before_amended()):
+            note(words)
+        function(**arguments)
         if not step.is_upgrade:
             by.after_amended_way_back()
 

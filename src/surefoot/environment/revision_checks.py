@@ -1,4 +1,4 @@
-"""What `revision`, `merge` and `check` are held to: a fitting id, a telling message, no empty file, no blind spot."""
+"""Checks of the commands `revision`, `merge` and `check`: the id, the message, and differences from the models."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ Hook = Callable[[MigrationContext, Any, list[MigrationScript]], None]
 
 
 def needs_no_database(config: Config) -> bool:
-    """Whether the typed command looks at files alone: `merge`, `revision` by itself, `history` without a current."""
+    """Return whether the command needs files alone: `merge`, `revision` without `--autogenerate`, most of `history`."""
     command, chosen = _command(config), config.cmd_opts
     if chosen is not None and command == "history":
         return not chosen.indicate_current and "current" not in (chosen.rev_range or "").split(":")
@@ -32,12 +32,12 @@ def needs_no_database(config: Config) -> bool:
 
 
 def refuse_long_ids(script: ScriptDirectory) -> None:
-    """Refuse to print SQL for an id that `alembic_version` cannot hold: psql would find out when it is applied."""
+    """Refuse to print SQL for a revision id that alembic_version cannot hold: psql would fail half-way."""
     preconditions.refuse_long_ids(revision.revision for revision in script.walk_revisions())
 
 
 def warn_of_unordered_names(script: ScriptDirectory) -> None:
-    """Warn where the head's file is not the last by name: `ensure_current` takes the last one for the head."""
+    """Warn where the file of the head does not sort last: `ensure_current` takes the last file for the head."""
     heads, last = script.get_heads(), newest_revision(Path(script.versions))
     if last is not None and len(heads) == 1 and heads[0] != last:
         log.warning(
@@ -47,11 +47,12 @@ def warn_of_unordered_names(script: ScriptDirectory) -> None:
 
 
 def check_before_writing(config: Config, script: ScriptDirectory) -> None:
-    """Read all revisions and refuse what could not be written: two heads, an id that `alembic_version` cannot hold.
+    """Load all revisions and refuse what cannot be written: a second head, an id that alembic_version cannot hold.
 
-    Alembic would find out after env.py has ended, when nobody can put it in words any more.
+    Alembic would only find out after env.py has ended, when the error can no longer be translated.
     """
-    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # no "Generating static SQL": none is
+    # Alembic would log "Generating static SQL", which is not true
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     command, chosen = _command(config), config.cmd_opts
     script.get_heads()
     if chosen is None or command not in {"revision", "merge"}:
@@ -65,9 +66,13 @@ def check_before_writing(config: Config, script: ScriptDirectory) -> None:
 
 
 def directives_hook(config: Config) -> Hook:
-    """Alembic's `process_revision_directives`: look at what is about to be written."""
+    """Return Alembic's `process_revision_directives`, which inspects what is about to be written.
 
-    def look(context: MigrationContext, _: Any, directives: list[MigrationScript]) -> None:
+    For `check` it raises CheckFailed where the database differs from the models. A revision without changes is not
+    written.
+    """
+
+    def inspect(context: MigrationContext, _: Any, directives: list[MigrationScript]) -> None:
         script = directives[0]
         preconditions.refuse_long_ids([script.rev_id] if script.rev_id else [])
         command = _command(config)
@@ -76,15 +81,15 @@ def directives_hook(config: Config) -> Hook:
         if context.as_sql or not config.attributes.get("autogenerate", _autogenerates(config)):
             return
         if command == "check":
-            _report(model_differences.of(context).difference)
+            _refuse_differences(model_differences.of(context).difference)
         elif script.upgrade_ops is not None and script.upgrade_ops.is_empty():
             directives.clear()
             log.info("Models and database agree: no file was written.")
         else:
-            _tell(model_differences.of(context).difference)
+            _log_changes(model_differences.of(context).difference)
             config.attributes["docstring"] = _docstring(script)
 
-    return look
+    return inspect
 
 
 def _question(message: str | None) -> None:
@@ -95,7 +100,7 @@ def _question(message: str | None) -> None:
         )  # fmt: skip
 
 
-def _report(difference: Difference) -> None:
+def _refuse_differences(difference: Difference) -> None:
     if difference:
         raise CheckFailed(
             _listed("The database is not what the models say", difference.deviations),
@@ -104,8 +109,8 @@ def _report(difference: Difference) -> None:
         )
 
 
-def _tell(difference: Difference) -> None:
-    """What the revision is about; what it takes away above all: nobody should find an index gone months later."""
+def _log_changes(difference: Difference) -> None:
+    """Log what the revision changes, and warn of what it drops, so that nobody misses an index months later."""
     for deviation in difference.lacking:
         log.info("Written: %s", deviation)
     for deviation in difference.beyond:
@@ -113,13 +118,13 @@ def _tell(difference: Difference) -> None:
 
 
 def _docstring(script: MigrationScript) -> dict[str, str] | None:
-    """What script.py.mako fills in of Locks, Data and Way back."""
-    found = script.upgrade_ops.ops if script.upgrade_ops is not None else []
-    return next((each.docstring for each in found if isinstance(each, Changes)), None)
+    """Return what script.py.mako writes for Locks, Data and Way back."""
+    operations = script.upgrade_ops.ops if script.upgrade_ops is not None else []
+    return next((each.docstring for each in operations if isinstance(each, Changes)), None)
 
 
-def _listed(headline: str, things: Iterable[object]) -> str:
-    lines = [str(thing) for thing in things]
+def _listed(headline: str, items: Iterable[object]) -> str:
+    lines = [str(item) for item in items]
     return f"{headline} ({len(lines)}):" + "".join(f"\n  {line}" for line in lines)
 
 
@@ -128,7 +133,7 @@ def _autogenerates(config: Config) -> bool:
 
 
 def _command(config: Config) -> str | None:
-    """The typed command; where a program called Alembic's functions, what it says of itself, or None."""
+    """Return the command that was typed, or that a program named in `config.attributes["command"]`; else None."""
     chosen = getattr(config.cmd_opts, "cmd", None)
-    said: str | None = config.attributes.get("command")
-    return chosen[0].__name__ if chosen else said
+    named: str | None = config.attributes.get("command")
+    return chosen[0].__name__ if chosen else named

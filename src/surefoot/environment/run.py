@@ -1,15 +1,11 @@
-"""One Alembic command: the connection it works on, the run itself, and how faults reach the person or the program."""
+"""Runs one Alembic command on a database: its connections, its checks, its steps and its record."""
 
 import logging
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from logging.config import fileConfig
+from collections.abc import Iterable
+from contextlib import ExitStack
 from types import ModuleType
 from typing import Any, NoReturn
 
-import psycopg
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -20,8 +16,7 @@ from surefoot import database, private_members
 from surefoot.environment import revision_checks, revision_wrapper
 from surefoot.errors import UsageError
 from surefoot.program import program
-from surefoot.project import Project
-from surefoot.runtime import baseline, created_objects, error_translation, lock_retry, ownership, preconditions
+from surefoot.runtime import baseline, created_objects, lock_retry, ownership, preconditions
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import NewObjectPrivileges
@@ -32,56 +27,12 @@ from surefoot.settings import Settings
 log = logging.getLogger("surefoot")
 
 
-def is_command_line(config: Config) -> bool:
-    """Whether a person typed an `alembic` command, as against a program that called its Python functions."""
-    return config.cmd_opts is not None
-
-
-@contextmanager
-def translated_errors(config: Config) -> Iterator[None]:
-    """Turn every fault inside into ours: for a person a sentence, a remedy and an exit status; else an exception.
-
-    Sets up logging from alembic.ini only for a person: an application's handlers are its own.
-    """
-    if is_command_line(config) and config.config_file_name:
-        fileConfig(config.config_file_name, disable_existing_loggers=False, encoding="utf-8")
-    try:
-        yield
-    except (Exception, KeyboardInterrupt) as fault:
-        if not is_command_line(config) or getattr(config.cmd_opts, "raiseerr", False):
-            foreseen = error_translation.translate_known(fault, None)
-            if foreseen is None or foreseen is fault:
-                raise
-            raise foreseen from fault
-        ours = error_translation.translate(fault, None)
-        sys.stdout.flush()
-        sys.stderr.write(f"{program()}: {ours}\n")
-        raise SystemExit(ours.status) from None
-
-
-@dataclass(frozen=True)
-class OfflineRun:
-    """What an online operation asks its run for when SQL is only printed: which revision it is in."""
-
-    plan: Plan
-
-
-def prepare_offline(context: MigrationContext, project: Project) -> None:
-    """Let online operations know of the revision in offline mode too: they name after it what they set aside.
-
-    What is printed stops, as ours does, where row security would hide rows from who runs it.
-    """
-    context.impl.static_output(f"SET {database.EVERY_ROW};")
-    command = private_members.steps_of_command(context)
-    plan = Plan(command, prepare=lambda steps, plan: revision_wrapper.wrap_steps(steps, context, plan, project))
-    private_members.replace_steps(context, plan)
-    context.opts["run"] = OfflineRun(plan)
-
-
 class Run:
     """One Alembic command on one database, from the connection to the last step.
 
-    `connection` is what env.py configures Alembic with. It is the passed-in one where an application gave one.
+    `connection` is the one that env.py configures Alembic with: the connection, or one of the engine, in
+    `config.attributes["connection"]` where a program passed that, else a new one. `stack` closes what the run opens.
+    Raises ConnectFailed and the other errors of `database.url_of` and `database.explain`.
     """
 
     def __init__(self, config: Config, settings: Settings, stack: ExitStack) -> None:
@@ -89,66 +40,66 @@ class Run:
         self.settings = settings
         self._stack = stack
         self.plan: Plan | None = None
-        self.watch: lock_retry.BlockerMonitor | None = None
+        self.monitor: lock_retry.BlockerMonitor | None = None
         self._record: Record | None = None
         passed = config.attributes.get("connection")
         while passed is not None and not isinstance(passed, Connection):
             # an engine, as Alembic's cookbook passes it, or what pytest-alembic wraps around one
             passed = stack.enter_context(passed.connect())
-        self._wanted = {**server_settings(settings), **database.RELIED_ON} if passed is not None else {}
+        self._session_settings = {**server_settings(settings), **database.RELIED_ON} if passed is not None else {}
         try:
             if passed is not None:
                 self.connection: Connection = passed
                 self.url: URL = passed.engine.url
-                self._beside = sa.create_engine(self.url, pool=private_members.separate_pool(passed.engine))
+                self._second_engine = sa.create_engine(self.url, pool=private_members.separate_pool(passed.engine))
             else:
                 self.url = database.url_of(settings)
-                self._beside = database.engine_for(
+                self._second_engine = database.engine_for(
                     self.url, application_name=f"{program()} migrate", options=server_settings(settings)
                 )
-                self.connection = stack.enter_context(self._beside.connect())
+                self.connection = stack.enter_context(self._second_engine.connect())
         except sa.exc.DBAPIError as fault:
             raise database.explain(fault, self.url) from fault
 
     def migrate(self, alembic: ModuleType) -> None:
-        """Run what the command asked for. `alembic` is `alembic.context`, configured."""
+        """Run the command with all that makes it safe. `alembic` is `alembic.context`, configured."""
         context: MigrationContext = alembic.get_context()
         script: ScriptDirectory = alembic.script
         command = private_members.steps_of_command(context)
 
-        def known(heads: tuple[str, ...], context: MigrationContext) -> Iterable[Step]:
-            preconditions.refuse_unknown_revision(script, heads)  # before Alembic says "Can't locate"
+        def checked_steps(heads: tuple[str, ...], context: MigrationContext) -> Iterable[Step]:
+            preconditions.refuse_unknown_revision(script, heads)  # Alembic would only say "Can't locate"
             return command(heads, context)
 
         plan = self.plan = Plan(
-            known,
-            lambda heads, steps: self._check(context, script, heads, steps, upward=_upward(command, steps)),
+            checked_steps,
+            lambda heads, steps: self._check(context, script, heads, steps, upward=_is_upgrade(command, steps)),
             private_members.defer_version_table(context),
             note="-x force=yes" if self._forced() else None,
             prepare=lambda steps, plan: revision_wrapper.wrap_steps(steps, context, plan, self.settings.project),
         )
-        self._record = Record(plan, self._beside, self.url, self.settings.project.version)
+        self._record = Record(plan, self._second_engine, self.url, self.settings.project.version)
         private_members.replace_steps(context, plan)
         try:
             if self._writes(context):
                 self._write(alembic, context, plan, self._record)
             else:
-                # `history` and `show current` say of themselves that they write; a version table is not theirs to make
+                # without this, Alembic would create alembic_version for `history` and `show current` too
                 context.opts.setdefault("dont_mutate", "revision_context" not in context.opts)
                 alembic.run_migrations()
         except sa.exc.DBAPIError as fault:
             raise database.explain(fault, self.url) from fault
 
     def applied(self, *, ctx: MigrationContext, **_: Any) -> None:
-        """Journal a step that is done, in its own transaction: Alembic's `on_version_apply`.
+        """Record a step as done, in its own transaction; Alembic calls this as `on_version_apply`.
 
-        `config.attributes["applied"]` is told of it in the same transaction: connection and revision.
+        Before that `config.attributes["applied"]`, where it is set, is called with the connection and the revision.
         """
         entry = self.plan.entry() if self.plan else None
         if entry is not None and self._record is not None and ctx.connection is not None and not ctx.as_sql:
-            tell = self.config.attributes.get("applied")
-            if tell is not None:
-                tell(ctx.connection, entry.revision)
+            callback = self.config.attributes.get("applied")
+            if callback is not None:
+                callback(ctx.connection, entry.revision)
             self._record.done(ctx.connection)
 
     def _writes(self, context: MigrationContext) -> bool:
@@ -156,13 +107,12 @@ class Run:
 
     def _write(self, alembic: ModuleType, context: MigrationContext, plan: Plan, record: Record) -> None:
         stack = self._stack
-        beside = stack.enter_context(self._beside.connect()).execution_options(isolation_level="AUTOCOMMIT")
-        if self._wanted:
-            refuse_shared(beside, self._beside)
-        stack.enter_context(only_migrator(beside, self.settings.migrator_deadline, backend_pid(self.connection)))
-        pid = stack.enter_context(migrating_session(self.connection, self._wanted))
-        driver, in_transaction = self.connection.connection.driver_connection, self.connection.in_transaction()
-        assert isinstance(driver, psycopg.Connection)
+        watcher = stack.enter_context(self._second_engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
+        if self._session_settings:
+            refuse_shared(watcher, self._second_engine)
+        stack.enter_context(only_migrator(watcher, self.settings.migrator_deadline, backend_pid(self.connection)))
+        pid = stack.enter_context(migrating_session(self.connection, self._session_settings))
+        driver, in_transaction = database.driver_of(self.connection), self.connection.in_transaction()
         record.role = stack.enter_context(
             ownership.as_table_owner(driver, _tables(context), in_transaction=in_transaction)
         )
@@ -171,20 +121,20 @@ class Run:
 
         def once() -> None:
             if plan.current is not None:
-                reset_session(self.connection, self.settings, self._wanted)
+                reset_session(self.connection, self.settings, self._session_settings)
                 created_objects.forget_lookup(self.connection)
             with alembic.begin_transaction():
                 alembic.run_migrations()
 
-        with lock_retry.monitor_blockers(beside, pid) as watch:
-            self.watch = watch
+        with lock_retry.monitor_blockers(watcher, pid) as monitor:
+            self.monitor = monitor
             try:
-                if private_members.in_callers_transaction(context):  # not ours to roll back and try again
+                if private_members.in_callers_transaction(context):  # which is not rolled back, so nothing is retried
                     context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
                     once()
                 else:
                     record.before_each_commit(context, stack)
-                    lock_retry.retry_on_lock(once, lambda: plan.current, watch, self.settings.lock_deadline)
+                    lock_retry.retry_on_lock(once, lambda: plan.current, monitor, self.settings.lock_deadline)
                     created_objects.drop_if_empty(self.connection)
                     self.connection.commit()
             except (Exception, KeyboardInterrupt) as fault:
@@ -217,7 +167,7 @@ class Run:
             log.info("Nothing to do: the database is at %s.", " and ".join(heads) or "base")
             return
         assert self.plan is not None
-        self.plan.towards = _towards(context, steps)
+        self.plan.towards = _upgrade_target(context, steps)
         for target in _stamped(steps):
             if self.config.attributes.get("proved") == target:
                 continue
@@ -236,33 +186,33 @@ class Run:
 
 
 def _tables(context: MigrationContext) -> set[str]:
-    """The names of the project's tables, as the models have them."""
+    """Return the names of the tables in the models."""
     metadata = context.opts.get("target_metadata")
     return set(metadata.tables) if isinstance(metadata, sa.MetaData) else set()
 
 
 def _stamped(steps: list[Step]) -> list[str]:
-    """The revisions that a stamp will write down."""
+    """Return the revisions that a stamp records."""
     return sorted({one for step in steps if step.info.is_stamp for one in step.info.destination_revision_ids})
 
 
-def _towards(context: MigrationContext, steps: list[Step]) -> str | None:
-    """The revision at which an upgrade ends; None where that was asked of it which is newest, and not by name."""
+def _upgrade_target(context: MigrationContext, steps: list[Step]) -> str | None:
+    """Return the target revision of an upgrade; None where the target was given as head, or it is no upgrade."""
     last = steps[-1]
     if context.opts.get("destination_rev") in {"head", "heads"} or not isinstance(last, RevisionStep):
         return None
     return last.revision.revision if last.is_upgrade else None
 
 
-def _upward(command: Steps, steps: list[Step]) -> bool:
-    """Whether it is an upgrade; where nothing is left to do, only the name of Alembic's own function tells."""
+def _is_upgrade(command: Steps, steps: list[Step]) -> bool:
+    """Return whether the command is an upgrade. Without steps only the name of Alembic's function shows that."""
     if steps:
         return any(isinstance(step, RevisionStep) and step.is_upgrade for step in steps)
     return getattr(command, "__name__", "") == "upgrade"
 
 
 def _no_autocommit(plan: Plan) -> NoReturn:
-    """In place of `autocommit_block()` where the caller's transaction is open, which it would have to commit."""
+    """Raise UsageError in place of `autocommit_block()`, which would have to commit the caller's transaction."""
     entry = plan.entry()
     raise UsageError(
         f"Revision {entry.revision if entry else '?'} works outside a transaction (autocommit_block), but the "

@@ -174,7 +174,7 @@ class Steps:
         if self.offline or run is None:
             work()
         else:
-            lock_retry.retry_on_lock(work, lambda: work, run.watch, run.settings.lock_deadline)
+            lock_retry.retry_on_lock(work, lambda: work, run.monitor, run.settings.lock_deadline)
 
 
 @cache

@@ -93,7 +93,7 @@ def test_what_an_older_release_set_aside_empty_comes_back_and_is_nothing_to_look
         upgrade(other, BASELINE)
         baseline = catalogue(other)
     with monkeypatch.context() as patch:
-        patch.setattr("surefoot.environment.leftovers.wrap_with_companions", lambda *_: None)
+        patch.setattr("surefoot.environment.companion_sql.wrap_with_companions", lambda *_: None)
         upgrade(scratch, "head")
     assert scratch.value("select count(*) from retired.things") == 5
     assert "retired" not in typed.ourschool(scratch, "status").stdout

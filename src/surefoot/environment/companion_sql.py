@@ -1,4 +1,4 @@
-"""What runs beside a released revision in its transaction: its companion, and the definitions that it keeps."""
+"""Runs SQL in the transaction of a revision: that of its companion, and that of the kept definitions."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
@@ -13,13 +13,13 @@ from surefoot.project import Companion
 
 NOTHING = Companion()
 AT_BASE = (f"drop table if exists {KEPT_DEFINITIONS}",)
-"""There is nothing below that a way up could take back."""
+"""Below the first revision no kept definition is needed any more."""
 
 
 def wrap_with_companions(
     steps: Iterable[RevisionStep | StampStep], context: MigrationContext, companions: Mapping[str, Companion]
 ) -> None:
-    """Have each step do, in its own transaction, what has to be done beside the revision's own function."""
+    """Wrap the function of each step with the SQL that runs before and after it. `companions` is by revision."""
     for step in steps:
         if isinstance(step, RevisionStep):
             companion = companions.get(step.revision.revision, NOTHING)
@@ -29,7 +29,7 @@ def wrap_with_companions(
 def _with(
     companion: Companion, step: RevisionStep, function: Callable[..., Any], context: MigrationContext
 ) -> Callable[..., None]:
-    # not op.get_context(): where a revision is only asked what it will do, a look at the database ends the asking
+    # `context` and not op.get_context(), which would end the precheck
     revision, direction = str(step.revision.revision), "upgrade" if step.is_upgrade else "downgrade"
     before, after = ((), companion.after_upgrade) if step.is_upgrade else (companion.before_downgrade, ())
     if not step.is_upgrade and context.as_sql:
@@ -37,7 +37,7 @@ def _with(
     if not step.is_upgrade and step.revision.down_revision is None:
         after = AT_BASE
 
-    @functools.wraps(function)  # Alembic tells its name
+    @functools.wraps(function)  # Alembic logs its name
     def run(**arguments: Any) -> None:
         for statement in before:
             op.execute(statement)

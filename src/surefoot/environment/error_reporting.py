@@ -1,0 +1,36 @@
+"""Reports the errors of an Alembic command: as text and an exit status to a person, as an exception to a program."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.config import fileConfig
+
+from alembic.config import Config
+
+from surefoot.program import program
+from surefoot.runtime import error_translation
+
+
+@contextmanager
+def translated_errors(config: Config) -> Iterator[None]:
+    """Translate every exception inside the block.
+
+    On the command line the message goes to stderr and SystemExit is raised with the error's status; logging is set up
+    from alembic.ini. A program that called Alembic's functions, or `--raiseerr`, gets the exception: one of `errors`
+    where it is known, else the original. The program's logging is left alone.
+    """
+    is_command_line = config.cmd_opts is not None
+    if is_command_line and config.config_file_name:
+        fileConfig(config.config_file_name, disable_existing_loggers=False, encoding="utf-8")
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as fault:
+        if not is_command_line or getattr(config.cmd_opts, "raiseerr", False):
+            known = error_translation.translate_known(fault, None)
+            if known is None or known is fault:
+                raise
+            raise known from fault
+        translated = error_translation.translate(fault, None)
+        sys.stdout.flush()
+        sys.stderr.write(f"{program()}: {translated}\n")
+        raise SystemExit(translated.status) from None
