@@ -38,7 +38,7 @@ def for_server(name: str, url: URL) -> Path:
     """
     engine = database.engine_for(url, application_name=this_program())
     with engine.connect() as connection:
-        return for_connection(name, _server_major(connection), connection, url)
+        return for_connection(name, database.server_major(connection), connection, url)
 
 
 def for_connection(name: str, at_least: int, connection: Connection, url: URL) -> Path:
@@ -135,11 +135,6 @@ def _accepts_plain(url: URL) -> bool:
             return True
     except sa.exc.DBAPIError:
         return False
-
-
-def _server_major(connection: Connection) -> int:
-    number = connection.execute(sa.text("select current_setting('server_version_num')::integer")).scalar_one()
-    return int(number) // 10_000
 
 
 def _candidates(name: str, at_least: int) -> Iterator[Path]:

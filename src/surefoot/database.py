@@ -141,6 +141,11 @@ def driver_of(connection: Connection) -> psycopg.Connection[Any]:
     return driver
 
 
+def server_major(connection: Connection) -> int:
+    """Return the major version of the server, without a query."""
+    return driver_of(connection).info.server_version // 10_000
+
+
 def execute_verbatim(connection: Connection, statement: str | sql.Composable) -> sa.CursorResult[Any]:
     """Run a statement without parameters, in which a percent sign or a colon, as in a quoted name, is literal."""
     text = statement if isinstance(statement, str) else statement.as_string()

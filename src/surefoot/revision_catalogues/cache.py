@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -61,10 +61,7 @@ def folder() -> Path:
 @cache
 def _sources() -> bytes:
     digest = hashlib.sha256()
-    for path in _files(Path(surefoot.__file__).parent):
+    package = Path(surefoot.__file__).parent
+    for path in sorted(path for part in SOURCES for path in (package / part).rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.digest()
-
-
-def _files(package: Path) -> Iterable[Path]:
-    return sorted(path for part in SOURCES for path in (package / part).rglob("*.py"))

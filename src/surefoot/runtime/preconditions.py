@@ -179,7 +179,7 @@ def refuse_unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> No
             known = False
         if not known:
             raise RefusedError(
-                f"The database says it is at revision {head!r}, which no file in {_versions(script)} has: it was "
+                f"The database says it is at revision {head!r}, which no file in {script.versions} has: it was "
                 "migrated by a newer or another version of this code, or somebody edited alembic_version.",
                 f"Install the version of {program()} that has the revision, or restore the backup made before it ran. "
                 f"python -m {program()} identify tells which revision the tables equal, and what to do then.",
@@ -245,7 +245,3 @@ def refuse_long_ids(revisions: Iterable[str]) -> None:
                 f"Revision id {revision!r} has {len(revision)} characters; alembic_version holds {LONGEST_ID}.",
                 "Give the revision a shorter id, in its file and wherever another file names it.",
             )
-
-
-def _versions(script: ScriptDirectory) -> Path:
-    return Path(script.versions)

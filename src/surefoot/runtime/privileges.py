@@ -130,7 +130,7 @@ class NewObjectPrivileges:
                 _grant(connection, what, f"{kind} {', '.join(names)}", right.identifier)
 
 
-def common_privileges(connection: Connection, names: Collection[str] | None = None) -> tuple[RolePrivileges, ...]:
+def common_privileges(connection: Connection, names: Collection[str] | None) -> tuple[RolePrivileges, ...]:
     """Return what each other role has on every table, together with the default privileges of the tables' owners."""
     tables, granted = _granted(connection, names)
     found = {
@@ -145,9 +145,9 @@ def common_privileges(connection: Connection, names: Collection[str] | None = No
     return tuple(sorted((each for each in found.values() if each.privileges), key=lambda each: each.role))
 
 
-def roles_without_tables(connection: Connection, names: Collection[str] | None = None) -> tuple[RoleWithoutTables, ...]:
+def roles_without_tables(connection: Connection) -> tuple[RoleWithoutTables, ...]:
     """Return the roles that have privileges on at least a quarter of the tables and none at all on others."""
-    tables, granted = _granted(connection, names)
+    tables, granted = _granted(connection, None)
     return tuple(
         RoleWithoutTables(
             role,
@@ -161,7 +161,7 @@ def roles_without_tables(connection: Connection, names: Collection[str] | None =
     )
 
 
-def roles_without_common(connection: Connection, names: Collection[str] | None = None) -> tuple[str, ...]:
+def roles_without_common(connection: Connection, names: Collection[str] | None) -> tuple[str, ...]:
     """Return the roles that have privileges on at least a quarter of the tables, and no privilege on all of them."""
     common = {right.role for right in common_privileges(connection, names)}
     tables, granted = _granted(connection, names)

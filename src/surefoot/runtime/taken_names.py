@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from surefoot.catalogue.revision_names import Name
+from surefoot.catalogue.revision_names import TABLE_SCOPED, Name
 
 # Looks in the schema in which unqualified names are created. PostgreSQL renames array types by itself, so they are no
 # obstacle. `whole` is the oid of the table that an index or an owned sequence belongs to.
@@ -66,21 +66,14 @@ def find_taken(connection: Connection, names: Mapping[Name, str]) -> Iterator[tu
     `names` maps each name to its revision. Each name is yielded once.
     """
     by_place = {place: (revision, name) for name, revision in names.items() for place in _places(name)}
-
-    def listed(part: str) -> list[tuple[str, str]]:
-        return sorted({(on, name) for one, on, name in by_place if one == part})
-
+    parameters: dict[str, list[str]] = {}
+    for part in ("relation", "type", "function", "column", "constraint", "trigger"):
+        pairs = sorted({(on, name) for place, on, name in by_place if place == part})
+        parameters[f"{part}s"] = [name for _, name in pairs]
+        if part in TABLE_SCOPED:
+            parameters[f"{part}_tables"] = [on for on, _ in pairs]
     reported: set[Name] = set()
-    parts = {part: listed(part) for part in ("relation", "type", "function", "column", "constraint", "trigger")}
-    for row in connection.execute(TAKEN, {
-        "relations": [name for _, name in parts["relation"]],
-        "types": [name for _, name in parts["type"]],
-        "functions": [name for _, name in parts["function"]],
-        "column_tables": [on for on, _ in parts["column"]], "columns": [name for _, name in parts["column"]],
-        "constraint_tables": [on for on, _ in parts["constraint"]],
-        "constraints": [name for _, name in parts["constraint"]],
-        "trigger_tables": [on for on, _ in parts["trigger"]], "triggers": [name for _, name in parts["trigger"]],
-    }).all():  # fmt: skip
+    for row in connection.execute(TAKEN, parameters).all():
         revision, name = by_place[row.part, row.on, row.name]
         if name not in reported:
             reported.add(name)
