@@ -57,15 +57,13 @@ def _one_server(url: URL) -> URL:
         return url
     try:
         with engine_for(url, application_name=program()).connect() as connection:
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, psycopg.Connection)
-            return hosts.pinned(url, driver)
+            return hosts.pinned(url, driver_of(connection))
     except sa.exc.DBAPIError as fault:
         raise explain(fault, url) from fault
 
 
 def parse(text: str) -> URL:
-    """Parse a PostgreSQL URL with any of SCHEMES and return it for psycopg 3, with its query parameters.
+    """Parse a URL with any of SCHEMES, or libpq's key=value pairs, and return it as a URL for psycopg 3.
 
     The parameters of a service are added to it. Raises UsageError, which shows the URL without its password.
     """

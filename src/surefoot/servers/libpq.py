@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.engine import URL
 
 from surefoot.errors import UsageError
+from surefoot.servers import hosts
 
 NEVER_INHERITED = frozenset({"PGOPTIONS", "PGCLIENTENCODING", "PGAPPNAME"})
 """Environment variables that are ignored: our connections set these parameters, and only a URL may override them."""
@@ -88,22 +89,9 @@ def resolve_service(of: URL) -> URL:
             f"DATABASE_URL names a service that libpq cannot read: {why}.",
             "Correct its name, or the file that has it: ~/.pg_service.conf, or the one that PGSERVICEFILE names.",
         )
-    known = {name: value for name, value in known.items() if name != "service"} | parameters(of)
+    known |= parameters(of)
     known.pop("service", None)
-    user, password, database = (known.pop(name, None) for name in ("user", "password", "dbname"))
-    host, port = known.pop("host", None), known.pop("port", None)
-    plain = host is not None and re.fullmatch(r"[\w.-]+", host) and (port is None or port.isdigit())
-    if not plain:
-        known |= {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    return URL.create(
-        of.drivername,
-        user,
-        password,
-        host if plain else None,
-        int(port) if plain and port is not None else None,
-        database,
-        known,
-    )
+    return hosts.url_of(known, of.drivername)
 
 
 def _from_environment(option: psycopg.pq.misc.ConninfoOption) -> bool:
