@@ -64,8 +64,8 @@ def names_in(catalogue: Catalogue) -> Iterator[Name]:
 def names_of_step(before: Iterable[Name], within: Iterable[Name], after: Iterable[Name]) -> Names:
     """Return what a revision creates and removes, from the names before it, during it and after it.
 
-    A name that exists only while the revision runs is both created and removed. Of the parts of a table that the
-    revision creates, none is listed: the table's own name stands for them.
+    A name that exists only while the revision runs is both created and removed. Columns,
+    constraints and triggers of a table that the revision creates are not listed.
     """
     old, new = frozenset(before), frozenset(after)
     tables = {name.name for name in old if name.kind.endswith("table")}

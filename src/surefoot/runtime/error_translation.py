@@ -81,9 +81,9 @@ class StateAfterFailure:
 
 def translate(fault: BaseException, url: URL | None) -> SurefootError:
     """Translate `fault` where no revision was running. An unknown exception keeps Python's name and message."""
-    ours = translate_known(fault, url)
-    if ours is not None:
-        return ours
+    translated = translate_known(fault, url)
+    if translated is not None:
+        return translated
     frames = traceback.extract_tb(fault.__traceback__)
     # the line in the revision file says more than the line in a library that it called
     at = next((frame for frame in reversed(frames) if Path(frame.filename).parent.name == "versions"), None)
@@ -173,13 +173,13 @@ def _several_heads(heads: list[str]) -> UsageError:
 
 def translate_in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, url: URL) -> SurefootError:
     """Translate `fault`, raised while the revision of `entry` was running, and add the state of the database."""
-    ours = _in_revision(fault, entry, left, url)
-    texts = [without_password(left.without_false_claim(text), url) for text in (ours.message, ours.remedy)]
-    state = [*ours.state.splitlines(), *left.lines(entry)]
+    translated = _in_revision(fault, entry, left, url)
+    texts = [without_password(left.without_false_claim(text), url) for text in (translated.message, translated.remedy)]
+    state = [*translated.state.splitlines(), *left.lines(entry)]
     if left.unchanged and any(NOTHING_CHANGED.search(text) for text in texts):
         state = []  # the message says so already
-    (ours.message, ours.remedy), ours.state = texts, "\n".join(state)
-    return ours
+    (translated.message, translated.remedy), translated.state = texts, "\n".join(state)
+    return translated
 
 
 def is_interruption(fault: BaseException) -> bool:

@@ -43,7 +43,7 @@ class BlockerMonitor:
 
     connection: Connection
     pid: int
-    seen: str = "somebody who was not seen in time"
+    blockers: str = "somebody who was not seen in time"
     _over: threading.Event = field(default_factory=threading.Event)
 
     def run(self, pause: float = 0.1) -> None:

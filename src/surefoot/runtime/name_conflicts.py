@@ -74,8 +74,8 @@ def find(
     applied = list(script.iterate_revisions(tuple(heads), "base", inclusive=True))[::-1] if heads else []
     if known is None:
         known = revision_names.read(folder(script), [*applied, *pending])
-    ours = revision_names.names_after(known[each.revision] for each in applied if each.revision in known)
-    wanted = _names_to_create(pending, known, ours)
+    existing = revision_names.names_after(known[each.revision] for each in applied if each.revision in known)
+    wanted = _names_to_create(pending, known, existing)
     found = list(find_taken(connection, wanted))
     if not found:
         return []
@@ -84,7 +84,7 @@ def find(
     wholes = {row.oid for row, _, _ in found if row.part == "relation"}
     found = [(row, revision, name) for row, revision, name in found if not own.made_by(row, revision, name)]
     return sorted(
-        (_stranger(connection, row, revision, name) for row, revision, name in found if row.whole not in wholes),
+        (_conflict(connection, row, revision, name) for row, revision, name in found if row.whole not in wholes),
         key=lambda one: (one.kind not in {"table", "view"}, one.on, one.name),
     )
 
@@ -128,18 +128,20 @@ def refuse(strangers: Sequence[NameConflict], heads: Collection[str]) -> None:
     )
 
 
-def _names_to_create(pending: Sequence[Script], known: Mapping[str, Names], ours: frozenset[Name]) -> dict[Name, str]:
+def _names_to_create(
+    pending: Sequence[Script], known: Mapping[str, Names], existing: frozenset[Name]
+) -> dict[Name, str]:
     """Return each name that will be created, with the revision that creates it first."""
     wanted: dict[Name, str] = {}
-    tables = {name.name for name in ours if name.kind.endswith("table")}
+    tables = {name.name for name in existing if name.kind.endswith("table")}
     for each in pending:
         for name in known[each.revision].made if each.revision in known else ():
-            if name not in ours and (name.kind not in TABLE_SCOPED or name.on in tables):
+            if name not in existing and (name.kind not in TABLE_SCOPED or name.on in tables):
                 wanted.setdefault(name, each.revision)
     return wanted
 
 
-def _stranger(connection: Connection, row: TakenRow, revision: str, name: Name) -> NameConflict:
+def _conflict(connection: Connection, row: TakenRow, revision: str, name: Name) -> NameConflict:
     amount = ""
     if row.part == "column":
         amount = row_amount(connection, row.on, row.name)

@@ -36,7 +36,7 @@ class Record:
 
     def __init__(self, plan: Plan, second_engine: Engine, url: URL, package_version: str) -> None:
         self.rights: NewObjectPrivileges | None = None
-        """The privileges of other roles on new objects; None for a stamp."""
+        """The privileges of other roles on new objects; None where the run creates none."""
         self.role = ""
         """The role of the run. A failure is recorded as that role, so that it owns the journal."""
         self._plan = plan
