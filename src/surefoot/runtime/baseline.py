@@ -9,10 +9,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from surefoot.catalogue import packaged, reader
+from surefoot.catalogue import packaged
 from surefoot.catalogue.compare import compare
+from surefoot.catalogue.differences import Difference
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.reader import read_catalogue
+from surefoot.catalogue.reader import catalogue_from_text, read_catalogue
 from surefoot.catalogue.scratch_schema import catalogue_built_by
 from surefoot.errors import RefusedError
 from surefoot.program import program
@@ -38,6 +39,13 @@ def baseline_catalogue(connection: Connection, script: ScriptDirectory, revision
             module.upgrade()
 
     return catalogue_built_by(connection, build)
+
+
+def difference_from_released(connection: Connection, script: ScriptDirectory, revision: str) -> Difference | None:
+    """Return the deviations of the database from a released revision; None where the revision is not released."""
+    history = list(script.walk_revisions("base", "heads"))[::-1]
+    text = packaged.read(Path(script.dir), history).get(revision)
+    return None if text is None else compare(catalogue_from_text(text), read_catalogue(connection))
 
 
 def refuse_unless_baseline(connection: Connection, script: ScriptDirectory, revision: str, *, forced: bool) -> None:
@@ -76,11 +84,8 @@ def refuse_unless_released(connection: Connection, script: ScriptDirectory, revi
     A stamp tells every application that starts that the tables exist. A revision that is not released passes, because
     its catalogue is not known without building it, which `adopt` does. Raises RefusedError.
     """
-    history = list(script.walk_revisions("base", "heads"))[::-1]
-    text = packaged.read(Path(script.dir), history).get(revision)
-    if text is None:
-        return
-    lacking = compare(reader.catalogue_from_text(text), read_catalogue(connection)).lacking
+    difference = difference_from_released(connection, script, revision)
+    lacking = difference.lacking if difference is not None else ()
     if not lacking:
         return
     lines = "\n  ".join(str(deviation) for deviation in lacking[:SHOWN])

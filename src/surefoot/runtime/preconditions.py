@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
@@ -12,12 +11,10 @@ from alembic.util.exc import CommandError
 from sqlalchemy.engine import Connection
 
 from surefoot import database, private_members
-from surefoot.catalogue import packaged
-from surefoot.catalogue.compare import compare
-from surefoot.catalogue.reader import BOOKKEEPING, catalogue_from_text, read_catalogue
+from surefoot.catalogue.reader import BOOKKEEPING
 from surefoot.errors import RefusedError, UsageError
 from surefoot.program import guide, program
-from surefoot.runtime import error_translation, interrupted_run, journal, name_conflicts
+from surefoot.runtime import baseline, error_translation, interrupted_run, journal, name_conflicts
 from surefoot.runtime.migration_plan import Step
 from surefoot.servers import permission_denied
 
@@ -116,15 +113,12 @@ def refuse_unfinished_downgrade(connection: Connection, script: ScriptDirectory,
         last = connection.execute(LAST, {"revision": head}).first()
         if last is None or last.direction != "downgrade" or last.outcome == journal.DONE:
             continue
-        history = list(script.walk_revisions("base", "heads"))[::-1]
-        expected = packaged.read(Path(script.dir), history).get(head)
-        if expected is None and last.outcome == journal.FAILED and not journal.committed_in_part(last.note):
+        difference = baseline.difference_from_released(connection, script, head)
+        if difference is None and last.outcome == journal.FAILED and not journal.committed_in_part(last.note):
             continue
-        deviations = (
-            compare(catalogue_from_text(expected), read_catalogue(connection)).lines() if expected is not None else ()
-        )
-        if expected is not None and not deviations:
+        if difference is not None and not difference:
             continue
+        deviations = difference.lines() if difference is not None else ()
         cut_off = interrupted_run.Chain(script, heads).cut_off(head, "downgrade", error=last.error)
         lines = "".join(f"\n  {line}" for line in deviations[:SHOWN])
         more = f"\n  and {len(deviations) - SHOWN} more" if len(deviations) > SHOWN else ""
