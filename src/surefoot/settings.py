@@ -44,6 +44,8 @@ class Settings:
     """`STATEMENT_TIMEOUT`, ms; 0 is no timeout, because a revision may rightly take long."""
     idle_timeout: int = 600_000
     """`IDLE_TIMEOUT`, ms: idle_in_transaction_session_timeout of the session that migrates."""
+    answer_timeout: float = 60
+    """`ANSWER_TIMEOUT`, s: how long nothing may come back over a connection before it is given up."""
     backups: Path = Path("backups")
     """`BACKUPS`: the folder of the backups; a relative path starts at the project's `workplace`."""
     application_role: ApplicationRole | None = None
@@ -81,6 +83,7 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
         migrator_deadline=_number(known, variable("MIGRATOR_DEADLINE"), Settings.migrator_deadline),
         statement_timeout=int(_number(known, variable("STATEMENT_TIMEOUT"), Settings.statement_timeout)),
         idle_timeout=int(_number(known, variable("IDLE_TIMEOUT"), Settings.idle_timeout)),
+        answer_timeout=_number(known, variable("ANSWER_TIMEOUT"), Settings.answer_timeout, least=1),
         application_role=_role(known.get(variable("APPLICATION_ROLE"), "").strip()),
         development=known.get(variable("DEVELOPMENT"), "").strip().lower() in {"yes", "true", "1"},
         backups=Path(known.get(variable("BACKUPS"), "").strip() or Settings.backups),

@@ -16,12 +16,20 @@ from surefoot import database, private_members
 from surefoot.environment import revision_checks, revision_wrapper
 from surefoot.errors import UsageError
 from surefoot.program import program
-from surefoot.runtime import baseline, created_objects, lock_retry, ownership, preconditions
+from surefoot.runtime import baseline, created_objects, interrupts, lock_retry, ownership, preconditions
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import NewObjectPrivileges
 from surefoot.runtime.recorder import Record
-from surefoot.runtime.session import backend_pid, migrating_session, refuse_shared, reset_session, server_settings
+from surefoot.runtime.session import (
+    backend_pid,
+    connect_once_more,
+    migrating_session,
+    refuse_shared,
+    reset_session,
+    server_settings,
+)
+from surefoot.runtime.session_monitor import SessionMonitor, monitored
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
@@ -40,7 +48,7 @@ class Run:
         self.settings = settings
         self._stack = stack
         self.plan: Plan | None = None
-        self.monitor: lock_retry.BlockerMonitor | None = None
+        self.monitor: SessionMonitor | None = None
         self._record: Record | None = None
         passed = config.attributes.get("connection")
         while passed is not None and not isinstance(passed, Connection):
@@ -126,8 +134,14 @@ class Run:
             with alembic.begin_transaction():
                 alembic.run_migrations()
 
-        with lock_retry.monitor_blockers(watcher, pid) as monitor:
-            self.monitor = monitor
+        monitor = self.monitor = SessionMonitor(
+            database.driver_of(watcher),
+            driver,
+            pid,
+            lambda: connect_once_more(self._second_engine),
+            self.settings.answer_timeout,
+        )
+        with interrupts.end_in_time(self.connection, watcher), monitored(monitor):
             try:
                 if private_members.in_callers_transaction(context):  # which is not rolled back, so nothing is retried
                     context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
@@ -138,7 +152,7 @@ class Run:
                     created_objects.drop_if_empty(self.connection)
                     self.connection.commit()
             except (Exception, KeyboardInterrupt) as fault:
-                record.failed(fault, context, alembic.script, self.settings.lock_timeout)
+                record.failed(fault, context, alembic.script, self.settings.lock_timeout, monitor.remedy)
                 raise
         if record.rights is not None:
             record.rights.warn_without_privileges()

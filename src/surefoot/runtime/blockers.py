@@ -66,7 +66,7 @@ A prepared transaction blocks as pid 0, and its locks have no pid: the one on it
 """
 
 
-def described(found: Mapping[str, Any], *, ends: bool = False) -> str:
+def describe(found: Mapping[str, Any], *, ends: bool = False) -> str:
     """Return who holds what is waited for, from a row of QUERY; an empty text where nobody does.
 
     With `ends`, each is followed by the statement that ends it.
@@ -82,7 +82,7 @@ def described(found: Mapping[str, Any], *, ends: bool = False) -> str:
     return ", ".join(holders)
 
 
-def standby(found: Mapping[str, Any]) -> str:
+def describe_standby(found: Mapping[str, Any]) -> str:
     """Return why a commit waits for a synchronous standby, and the way out; an empty text where it does not."""
     names = found.get("standbys")
     if not names:

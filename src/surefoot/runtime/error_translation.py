@@ -43,6 +43,8 @@ class StateAfterFailure:
     """Whether a part of the failed revision is committed."""
     alone: bool = True
     """Whether the run has its own transactions. In a caller's transaction the caller decides what is kept."""
+    blockers: str = ""
+    """Who held what was waited for last, each with the statement that ends it."""
 
     @property
     def unchanged(self) -> bool:
@@ -212,11 +214,13 @@ def _in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, ur
     if is_lock_failure(fault):
         return FailedError(
             f"Gave up on {what}: others held its table all the time.",
-            f"Ask those named above to end their work, or raise {variable('LOCK_DEADLINE')}; then run the same command "
-            "again.",
+            f"Ask those named above to end their work{f' ({left.blockers})' if left.blockers else ''}, or raise "
+            f"{variable('LOCK_DEADLINE')}; then run the same command again.",
         )
     if isinstance(fault, KeyboardInterrupt):
-        return FailedError(f"Interrupted in {what}.", "The same command goes on from there.")
+        committed = entry.direction == "upgrade" and entry.revision in (left.heads or ())
+        when = "when its last statement was done already" if committed else f"in {what}"
+        return FailedError(f"Interrupted {when}.", "The same command goes on from there.")
     if isinstance(fault, SurefootError):
         tried = isinstance(fault, UsageError) and left.parts
         return AttentionError(fault.message, fault.remedy) if tried else fault

@@ -86,7 +86,9 @@ class Record:
 
         context.autocommit_block = recorded  # type: ignore[method-assign, assignment]
 
-    def failed(self, fault: BaseException, context: MigrationContext, script: ScriptDirectory, timeout: int) -> None:
+    def failed(
+        self, fault: BaseException, context: MigrationContext, script: ScriptDirectory, timeout: int, blockers: str = ""
+    ) -> None:
         """Record the failure on a second connection, and raise the translated error with the state of the database.
 
         `timeout` (ms) limits the wait for the journal's lock, which an open transaction of the caller may hold. Returns
@@ -101,17 +103,21 @@ class Record:
             parts = True  # whether its last statement was committed is unknown
         alone = not in_callers_transaction(context)
         left = error_translation.StateAfterFailure(
-            None, {}, self._plan.before, self._plan.done, self._plan.total, parts, alone
-        )
+            None, {}, self._plan.before, self._plan.done, self._plan.total, parts, alone,
+            blockers,
+        )  # fmt: skip
         try:
             with self._second_engine.connect() as connection, connection.begin():
                 connection.execute(sa.text(f"set local lock_timeout = {timeout:d}"))
+                # the journal's row of the failure must not wait for the standby that the failed commit waited for
+                connection.execute(sa.text("set local synchronous_commit = local"))
                 connection.execute(SET_ROLE, {"role": self.role})
                 heads = MigrationContext.configure(connection).get_current_heads()
                 left = replace(left, heads=heads, titles=_titles(script, heads))
                 created_objects.drop_if_empty(connection)
-                journal.ensure(connection)
-                journal.write(connection, entry, self._package_version, begun, self._failure(fault, left))
+                if not _is_committed(step, heads):  # Ctrl-C in the middle of a commit, which the server has finished
+                    journal.ensure(connection)
+                    journal.write(connection, entry, self._package_version, begun, self._failure(fault, left))
         except sa.exc.DBAPIError as also:
             log.warning("The failure could not be journalled: %s.", error_translation.primary_message(also))
         meaning = error_translation.translate_in_revision(fault, entry, left, self._url)
@@ -142,6 +148,12 @@ class Record:
             error_translation.without_password(statement, self._url) if statement else None,
             note if left.parts else None,
         )
+
+
+def _is_committed(step: object, heads: tuple[str, ...]) -> bool:
+    if not isinstance(step, RevisionStep):
+        return False
+    return (step.revision.revision in heads) == step.is_upgrade and set(step.to_revisions_no_deps) <= set(heads)
 
 
 def _titles(script: ScriptDirectory, revisions: tuple[str, ...]) -> dict[str, str]:

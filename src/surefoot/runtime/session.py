@@ -41,6 +41,15 @@ def backend_pid(connection: Connection) -> int:
     return pooler.server_pid(driver_of(connection))
 
 
+def connect_once_more(engine: sa.Engine) -> psycopg.Connection:
+    """Return a new connection of the engine's that its pool knows nothing of; the caller closes it."""
+    pooled = engine.raw_connection()
+    driver = pooled.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    pooled.detach()
+    return driver
+
+
 def refuse_shared(connection: Connection, engine: sa.Engine) -> None:
     """Raise RefusedError where a pooler gives the session of `connection`, in AUTOCOMMIT, to others.
 
@@ -50,14 +59,7 @@ def refuse_shared(connection: Connection, engine: sa.Engine) -> None:
     if not pooler.is_pooled(driver):
         return
 
-    def second() -> psycopg.Connection:
-        other = engine.raw_connection()
-        opened = other.driver_connection
-        assert isinstance(opened, psycopg.Connection)
-        other.detach()  # the caller closes it
-        return opened
-
-    pooler.refuse_shared(driver, second, f"{driver.info.host}:{driver.info.port}")
+    pooler.refuse_shared(driver, lambda: connect_once_more(engine), f"{driver.info.host}:{driver.info.port}")
 
 
 @contextmanager
