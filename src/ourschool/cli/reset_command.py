@@ -8,9 +8,9 @@ from ourschool import reset as resets
 from ourschool import seed
 from surefoot.cli.context import project
 from surefoot.cli.options import DatabaseUrl, Yes
-from surefoot.cli.progress import telling
 from surefoot.errors import RefusedError
 from surefoot.operate import backup as backups
+from surefoot.progress import command_steps
 from surefoot.wording import many, paragraph
 
 SHOWN = 5
@@ -38,7 +38,7 @@ def reset(  # noqa: PLR0913, PLR0917  # as many as there are options
         _show(former)
         _ask(former, yes=yes)
         if not no_backup:
-            with telling() as say:
+            with command_steps() as say:
                 made = backups.backup(settings, url, say=say)
             typer.echo(paragraph(f"The backup from before: {made.path}", "", "  "))
     rows = resets.reset(settings, url, plan)

@@ -7,11 +7,11 @@ import typer
 
 from surefoot.cli.context import here, print_json, project
 from surefoot.cli.options import AsJson, DatabaseUrl
-from surefoot.cli.progress import telling
 from surefoot.operate.backup import Backup, Rule, backup, find, prune, store, verify, verify_files
 from surefoot.operate.backup.server_facts import name_of
 from surefoot.operate.interrupted_notice import unfinished
 from surefoot.program import program
+from surefoot.progress import command_steps
 from surefoot.wording import paragraph, size
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
@@ -31,7 +31,7 @@ def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, dat
     if context.invoked_subcommand is not None:
         return
     chosen, url = project(database_url)
-    with telling() as say:
+    with command_steps() as say:
         made = backup(chosen, url, jobs=jobs, say=say)
     if as_json:
         print_json(as_object(made))
@@ -94,7 +94,7 @@ def verify_backup(
         return
     loaded, url = project(database_url)
     chosen = find(loaded.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
-    with telling() as say:
+    with command_steps() as say:
         proven = verify(url, chosen, jobs=jobs, say=say)
     if as_json:
         print_json(as_object(chosen) | {"restored": True, "notes": list(proven.notes)})

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from surefoot.cli.context import print_json, project
 from surefoot.cli.options import AsJson, DatabaseUrl
-from surefoot.cli.progress import telling
 from surefoot.errors import CheckFailed, FailedError
 from surefoot.operate.rehearse import saved_reports
 from surefoot.operate.rehearse.copy_source import Asked
@@ -21,6 +20,7 @@ from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_report import as_object, markdown
 from surefoot.operate.rehearse.rehearsal_result import HeldLock, Rehearsal, WayBack
 from surefoot.operate.rehearse.summary import growth, held, verdict
+from surefoot.progress import command_steps
 from surefoot.settings import Settings
 from surefoot.wording import WIDTH, duration, measured, paragraph
 
@@ -46,7 +46,7 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
     read. Exit status 1 where something speaks against the upgrade.
     """
     settings, url = project(database_url)
-    with telling() as say, _ended_as_by_hand():
+    with command_steps() as say, _ended_as_by_hand():
         found = rehearse(settings, url, Asked(target, backup, fresh), say=say)
     if found is None:
         what = f"Nothing to rehearse: no revision is pending up to {target}."

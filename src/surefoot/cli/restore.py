@@ -9,7 +9,6 @@ from surefoot import database
 from surefoot.cli.backup import Jobs
 from surefoot.cli.context import ask, print_json, project
 from surefoot.cli.options import AsJson, DatabaseUrl, Yes
-from surefoot.cli.progress import telling
 from surefoot.errors import UsageError
 from surefoot.operate.backup import (
     Backup,
@@ -24,6 +23,7 @@ from surefoot.operate.backup import (
 )
 from surefoot.operate.backup.server_facts import name_of
 from surefoot.program import program
+from surefoot.progress import command_steps
 from surefoot.settings import Settings
 from surefoot.wording import paragraph, size
 
@@ -87,7 +87,7 @@ def _drop(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
 def _restore(loaded: Settings, chosen: Backup, how: RestoreOptions, *, yes: bool, as_json: bool) -> None:
     if how.into is None:
         ask(_plan(loaded, chosen, in_place=how.inside), yes=yes)
-    with telling() as say:
+    with command_steps() as say:
         done = restore(loaded, database.url_of(loaded), chosen, how, say=say)
     _report(done, as_json=as_json)
 

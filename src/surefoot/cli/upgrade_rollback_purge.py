@@ -9,10 +9,10 @@ import typer
 
 from surefoot.cli.context import ask, project
 from surefoot.cli.options import DatabaseUrl, Yes
-from surefoot.cli.progress import telling
 from surefoot.errors import RefusedError
 from surefoot.operate import change
 from surefoot.operate.change.guarded_upgrade import Done, Plan
+from surefoot.progress import command_steps
 from surefoot.wording import many, paragraph
 
 DELETES = "A downgrade past their revisions makes their columns and tables again, empty."
@@ -44,7 +44,7 @@ def upgrade(
         apply = f"The last rehearsal failed. {apply} all the same"
     ask(f"{apply}?", yes=yes)
     _log()
-    with telling() as say:
+    with command_steps() as say:
         done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say)
     _summary(done)
 
@@ -76,7 +76,7 @@ def rollback(
     elif cost.losses:
         ask("The application will not see what is listed above. Are you certain?", yes=yes)
     _log()
-    with telling() as say:
+    with command_steps() as say:
         done = change.roll_back(settings, url, cost, say=say)
     _summary(done)
 
@@ -106,7 +106,7 @@ def purge(
     if any(each.made_again for each in found):
         typer.echo(DELETES)
     ask(f"Delete these {len(found)} items permanently? This cannot be undone.", yes=yes)
-    with telling() as say:
+    with command_steps() as say:
         made, left = change.purge(settings, url, found, say=say)
     typer.echo(paragraph(f"Deleted {len(found) - len(left)}. The backup from before: {made.path}", "", "  "))
     if left:
