@@ -1,16 +1,30 @@
-"""Rule A11: a revision may do other things to data in other surroundings, never to the schema."""
+"""Rule A11: what a revision reads of its environment may decide about data, never about the schema.
 
+Three things are looked at: the revision's source, its statements, and what it did in a session elsewhere.
+"""
+
+import ast
 import itertools
 from collections.abc import Iterator
 
-from surefoot.author.lint.history_run import Elsewhere, Outcome
+from surefoot.author.lint.history_run import TIME_ZONE_ELSEWHERE, Elsewhere, Outcome
 from surefoot.author.lint.lint_findings import Finding, at, in_general
+from surefoot.author.lint.source_file import SourceFile
+from surefoot.author.lint.source_flow import Dependence, Effect, Flow
 from surefoot.author.lint.sql_tokens import DDL, body, inside, is_block, words
-from surefoot.author.lint.statement_recorder import Recording, Statement
+from surefoot.author.lint.statement_recorder import Recording, Span, Statement
 from surefoot.catalogue.compare import compare
 
 BRANCHES = "schema-branches-on-environment"
+ELSEWHERE = f"in the time zone {TIME_ZONE_ELSEWHERE}"
 
+WHY_SOURCE = {
+    Effect.WHETHER: "The schema depends on where the revision runs: {read} decides whether this is run. Two databases "
+    "at the same revision are then not the same.",
+    Effect.WHAT: "The schema depends on where the revision runs: {read} is part of this statement. Two databases at "
+    "the same revision are then not the same.",
+    Effect.FAILURE: "The revision may run here, and fail elsewhere: {read} decides it in line {line}.",
+}
 WHY_STREAM = (
     "The schema depends on where the revision runs: {elsewhere}, this statement {fate}. Two databases at the same "
     "revision are then not the same."
@@ -29,23 +43,37 @@ ASKS = frozenset({"current_database", "current_user", "session_user", "current_r
                   "inet_server_addr", "inet_client_addr", "inet_server_port", "pg_postmaster_start_time"})  # fmt: skip
 
 
-def branches(recording: Recording, outcome: Outcome, others: list[Elsewhere]) -> Iterator[Finding]:
-    """The first difference to each of the other runs; and statements that ask the server where it is."""
-    for other in others:
-        found = _one(recording, outcome, other)
-        if found is not None:
-            yield found
-            break
+def branches(recording: Recording, outcome: Outcome, other: Elsewhere | None) -> Iterator[Finding]:
+    """Yield what in the source depends on the environment, and the statements that ask the server where it is.
+
+    Where the source shows nothing, yield the first difference to the run in a session elsewhere.
+    """
+    flow = Flow(SourceFile(recording.file))
+    in_source = [_in_source(recording, each) for each in flow.dependences(recording.direction)]
+    yield from in_source
+    difference = _difference(recording, outcome, other) if other is not None and not in_source else None
+    if difference is not None:
+        yield difference
     for statement in recording.statements:
         asked = sorted(ASKS & _called(statement))
         if asked and not statement.online:
             yield at(recording, statement, BRANCHES, WHY_ASKS.format(asked=", ".join(asked)), SAFE)
 
 
-def _one(recording: Recording, outcome: Outcome, other: Elsewhere) -> Finding | None:
-    where = other.surroundings
+def _in_source(recording: Recording, dependence: Dependence) -> Finding:
+    here = dependence.calls[0]
+    why = WHY_SOURCE[dependence.effect].format(read=dependence.read, line=here.lineno)
+    if dependence.effect is Effect.FAILURE:
+        return in_general(recording, BRANCHES, why, SAFE)
+    spans = tuple(Span(each.lineno, each.end_lineno or each.lineno) for each in dependence.calls)
+    return Finding(
+        BRANCHES, recording.revision, recording.file, recording.direction, spans, ast.unparse(here), why, SAFE
+    )
+
+
+def _difference(recording: Recording, outcome: Outcome, other: Elsewhere) -> Finding | None:
     if other.recording is None:
-        why = WHY_FAILS.format(elsewhere=where, fault=other.fault)
+        why = WHY_FAILS.format(elsewhere=ELSEWHERE, fault=other.fault)
         return in_general(recording, BRANCHES, why, SAFE)
     here, there = _schema(recording), _schema(other.recording)
     for mine, theirs in itertools.zip_longest(here, there):
@@ -54,17 +82,11 @@ def _one(recording: Recording, outcome: Outcome, other: Elsewhere) -> Finding | 
             fate = "is not run" if missing else "is run" if theirs is not None else "is run in another order"
             shown = theirs if theirs is not None and not missing else mine
             assert shown is not None
-            return at(
-                recording,
-                shown,
-                BRANCHES,
-                WHY_STREAM.format(elsewhere=where, fate=fate),
-                SAFE,
-            )
+            return at(recording, shown, BRANCHES, WHY_STREAM.format(elsewhere=ELSEWHERE, fate=fate), SAFE)
     difference = compare(outcome.catalogue, other.catalogue) if other.catalogue is not None else None
     if difference:
         shown_difference = "; ".join(str(deviation) for deviation in difference.deviations[:3])
-        why = WHY_CATALOGUE.format(elsewhere=where, difference=shown_difference)
+        why = WHY_CATALOGUE.format(elsewhere=ELSEWHERE, difference=shown_difference)
         return in_general(recording, BRANCHES, why, SAFE)
     return None
 
@@ -74,7 +96,7 @@ def _schema(recording: Recording) -> list[Statement]:
 
 
 def _called(statement: Statement) -> set[str]:
-    """What is asked in a SELECT of the revision's, or in a block that changes the schema; data may know its author."""
+    """Return the words of a SELECT, or of a block that changes the schema; a change of rows may know its author."""
     if statement.words[:1] == ("select",):
         return set(statement.words)
     if is_block(statement.sql) and any(words(inner.sql)[0] in DDL for inner in inside(statement.sql)):

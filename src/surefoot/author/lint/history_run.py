@@ -1,7 +1,7 @@
 """The history on a scratch database, revision by revision: recorded up, recorded down, cut off and run again."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL
 
 from surefoot import database
-from surefoot.author.lint.fake_environment import Answer, Surroundings
 from surefoot.author.lint.statement_recorder import CutOff, Recorder, Recording, Statement
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import BOOKKEEPING, read_catalogue
@@ -24,6 +23,8 @@ from surefoot.runtime.session import server_settings
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
+TIME_ZONE_ELSEWHERE = "Asia/Kathmandu"
+"""The time zone of the sessions whose result is compared: a quarter of an hour off every other."""
 TABLES = sa.text("""
     select format('%I.%I', nspname, relname)
       from pg_class
@@ -55,37 +56,31 @@ class Rerun:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A step in other surroundings: what it did and left, or why it failed. No catalogue where it was run twice."""
+    """A step in a session elsewhere: what it did and left, or why it failed. No catalogue where it was run twice."""
 
-    surroundings: str
     recording: Recording | None
     catalogue: Catalogue | None
     fault: str = ""
 
 
 class Scratch:
-    """A scratch database and the revisions as they are loaded in its surroundings."""
+    """A scratch database, and the revisions that are run in it; `elsewhere` gives its sessions another time zone."""
 
-    def __init__(self, settings: Settings, url: URL, answer: Answer = Answer.AS_IT_IS) -> None:
+    def __init__(self, settings: Settings, url: URL, *, elsewhere: bool = False) -> None:
         self._settings = settings
         self._url = url
-        self.surroundings = Surroundings(answer)
         options = server_settings(settings)
-        if answer is not Answer.AS_IT_IS:
-            options["timezone"] = "Asia/Kathmandu"
+        if elsewhere:
+            options["timezone"] = TIME_ZONE_ELSEWHERE
         self._engine = database.engine_for(url, application_name=f"{program()} lint", options=options)
         self._recorder = Recorder(self._engine)
-        config = self._config()
-        self._versions = Path(ScriptDirectory.from_config(config).versions)
-        with self._asked():  # a file may ask while it is loaded
-            self.script = ScriptDirectory.from_config(config)
-            list(self.script.walk_revisions())
+        self.script = ScriptDirectory.from_config(self._config())
 
     @contextmanager
-    def copy(self, answer: Answer = Answer.AS_IT_IS) -> Iterator["Scratch"]:
-        """A database like this one is now, for what would spoil it; in other surroundings where asked for."""
+    def copy_elsewhere(self) -> Iterator["Scratch"]:
+        """Yield a database that is like this one now, with sessions elsewhere."""
         with scratch_database(self._url, purpose="lint_copy", template=self._url.database) as url:
-            yield Scratch(self._settings, url, answer)
+            yield Scratch(self._settings, url, elsewhere=True)
 
     def bring(self, revisions: Iterable[str]) -> None:
         """Upgrade through `revisions`, unrecorded."""
@@ -148,12 +143,9 @@ class Scratch:
 
     def _run(self, steps: list[RevisionStep]) -> None:
         config = self._config()
-        with self._engine.connect() as connection, self._asked():
+        with self._engine.connect() as connection:
             config.attributes["connection"] = connection
             alembic_api.run(config, self.script, steps)
-
-    def _asked(self) -> AbstractContextManager[None]:
-        return self.surroundings.around(self._versions, self._engine)
 
     def _config(self) -> Config:
         return Config(str(self._settings.project.ini))

@@ -74,7 +74,7 @@ def _own(seen: Seen) -> Iterator[Finding]:
     yield from data_rules.loses(recording)
     yield from data_rules.rewrites(recording)
     yield from downgrade_rule.fails(recording, seen.way_back, seen.stumbled)
-    branches = list(environment_dependence.branches(recording, seen.outcome, seen.others))
+    branches = list(environment_dependence.branches(recording, seen.outcome, seen.other))
     yield from branches
     # what other surroundings changed is no fault of running twice
     yield from rerun_rule.not_twice(recording, None if branches else seen.outcome, seen.rerun)

@@ -1,19 +1,15 @@
 """The way of a history through two scratch databases: one as here, one elsewhere, where steps are cut off as well."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from sqlalchemy.engine import URL
 
-from surefoot.author.lint.fake_environment import Answer
 from surefoot.author.lint.history_run import Elsewhere, Outcome, Rerun, Scratch, told
 from surefoot.author.lint.rerun_rule import commits_early
 from surefoot.author.lint.statement_recorder import Recording, Statement
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
-
-DIRECTIONS = ("upgrade", "downgrade")
 
 
 @dataclass(frozen=True)
@@ -23,7 +19,7 @@ class Seen:
     recording: Recording
     outcome: Outcome
     rerun: Rerun | None
-    others: list[Elsewhere] = field(default_factory=list)
+    other: Elsewhere | None = None
     way_back: str = ""
     stumbled: Statement | None = None
 
@@ -38,7 +34,7 @@ class TwoDatabaseRun:
         self._done: list[str] = []
         self._strayed = False
         self.here = Scratch(settings, self._new())
-        self._there = Scratch(settings, self._new(), Answer.EXPECTED)
+        self._there = Scratch(settings, self._new(), elsewhere=True)
 
     def bring(self, revisions: list[str]) -> None:
         """Upgrade both through revisions that nobody asked about: one runs them, the other is a copy."""
@@ -51,18 +47,17 @@ class TwoDatabaseRun:
         self._strayed = False
         up = self.here.step(revision, "upgrade")
         there = self.here.outcome()
-        variants = [self._variant(revision, answer, there) for answer in self._answers(up.file)]
         other, rerun = self._elsewhere(up, there)
-        seen = [Seen(up, there, rerun, [*(pair[0] for pair in variants), other])]
+        seen = [Seen(up, there, rerun, other)]
         self._done.append(revision)
-        seen.append(self._down(revision, [pair[1] for pair in variants if len(pair) > 1]))
+        seen.append(self._down(revision))
         if self._strayed:
             self._follow()
         else:
             self._there.bring([revision])
         return seen
 
-    def _down(self, revision: str, variants: list[Elsewhere]) -> Seen:
+    def _down(self, revision: str) -> Seen:
         try:
             down = self.here.step(revision, "downgrade")
             back = self.here.outcome()
@@ -73,7 +68,7 @@ class TwoDatabaseRun:
             self.here.bring([revision])
         except Exception as fault:
             return self._no_way_back(down, fault, None)
-        return Seen(down, back, rerun, [*variants, other])
+        return Seen(down, back, rerun, other)
 
     def _no_way_back(self, recording: Recording, fault: Exception, stumbled: Statement | None) -> Seen:
         """Begin anew, and go up to where the history was without looking back."""
@@ -85,7 +80,7 @@ class TwoDatabaseRun:
 
     def _elsewhere(self, recording: Recording, outcome: Outcome) -> tuple[Elsewhere, Rerun | None]:
         """The same step elsewhere; where it commits early, cut off before it was recorded and then run again."""
-        revision, direction, where = recording.revision, recording.direction, Answer.EXPECTED.value
+        revision, direction = recording.revision, recording.direction
         rerun: Rerun | None = None
         try:
             if commits_early(recording):
@@ -97,33 +92,15 @@ class TwoDatabaseRun:
                 left = self._there.outcome()
         except Exception as fault:
             self._follow()
-            return Elsewhere(where, None, None, told(fault)), None
+            return Elsewhere(None, None, told(fault)), None
         if left is None or left.catalogue != outcome.catalogue:  # what comes next must not differ for this reason
             self._follow()
-        return Elsewhere(where, recorded, None if rerun or left is None else left.catalogue), rerun
-
-    def _variant(self, revision: str, answer: Answer, outcome: Outcome) -> list[Elsewhere]:
-        """Up, and down where that led to the same, on a copy in yet other surroundings."""
-        found: list[Elsewhere] = []
-        with self._there.copy(answer) as copy:
-            try:
-                for direction in DIRECTIONS:
-                    recording = copy.step(revision, direction)
-                    found.append(Elsewhere(answer.value, recording, copy.outcome().catalogue))
-                    if found[0].catalogue != outcome.catalogue:
-                        break
-            except Exception as fault:
-                found.append(Elsewhere(answer.value, None, None, told(fault)))
-        return found
-
-    def _answers(self, file: Path) -> list[Answer]:
-        """What else to answer where a revision asks for variables: it may compare them with anything."""
-        return [Answer.ABSENT, Answer.OTHER] if self.here.surroundings.asked.get(file) else []
+        return Elsewhere(recorded, None if rerun or left is None else left.catalogue), rerun
 
     def _follow(self) -> None:
         """The other database becomes a copy of this one: it failed, or is not the same any more."""
         self._strayed = True
-        self._there = self._stack.enter_context(self.here.copy(Answer.EXPECTED))
+        self._there = self._stack.enter_context(self.here.copy_elsewhere())
 
     def _new(self) -> URL:
         return self._stack.enter_context(scratch_database(self._url, purpose="lint"))
