@@ -1,4 +1,4 @@
-"""The history on a scratch database, revision by revision: recorded up, recorded down, cut off and run again."""
+"""Runs revisions on a scratch database one by one: recorded, cut off before they are recorded as done, run again."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ TABLES = sa.text("""
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step left: the catalogue, and how many rows each table has."""
+    """The database after a step: its catalogue, and the number of rows by table."""
 
     catalogue: Catalogue
     rows: dict[str, int]
@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rerun:
-    """A revision cut off before it was recorded, and run again: what the second run left or stumbled over."""
+    """The second run of a revision that was cut off before: its outcome, or why and at which statement it failed."""
 
     outcome: Outcome | None
     fault: str = ""
@@ -56,7 +56,7 @@ class Rerun:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A step in a session elsewhere: what it did and left, or why it failed. No catalogue where it was run twice."""
+    """A step in another time zone: its statements and catalogue, or its fault. No catalogue where it was run twice."""
 
     recording: Recording | None
     catalogue: Catalogue | None
@@ -64,7 +64,7 @@ class Elsewhere:
 
 
 class Scratch:
-    """A scratch database, and the revisions that are run in it; `elsewhere` gives its sessions another time zone."""
+    """A scratch database, and the revisions that run in it; `elsewhere` gives its sessions another time zone."""
 
     def __init__(self, settings: Settings, url: URL, *, elsewhere: bool = False) -> None:
         self._settings = settings
@@ -78,26 +78,26 @@ class Scratch:
 
     @contextmanager
     def copy_elsewhere(self) -> Iterator["Scratch"]:
-        """Yield a database that is like this one now, with sessions elsewhere."""
+        """Yield a copy of the database as it is now, with sessions in another time zone."""
         with scratch_database(self._url, purpose="lint_copy", template=self._url.database) as url:
             yield Scratch(self._settings, url, elsewhere=True)
 
-    def bring(self, revisions: Iterable[str]) -> None:
-        """Upgrade through `revisions`, unrecorded."""
-        self._recorder.rest()
+    def upgrade_through(self, revisions: Iterable[str]) -> None:
+        """Upgrade through `revisions` without recording their statements."""
+        self._recorder.pause()
         steps = [self._step(revision, upgrade=True) for revision in revisions]
         if steps:
             self._run(steps)
 
     def step(self, revision: str, direction: str) -> Recording:
-        """Run one revision, recorded. Raises what a migration raises."""
+        """Run one revision and return its statements. Raises the migration's own error."""
         step = self._step(revision, upgrade=direction == "upgrade")
         self._recorder.begin(Path(self._script(revision).path))
         self._run([step])
         return self._recorder.recording(revision, direction)
 
     def cut_off(self, revision: str, direction: str) -> Recording:
-        """Run one revision that fails when all is done but its own recording; what it committed stays."""
+        """Run one revision, and fail just before alembic_version is written; what it has committed stays."""
         self._recorder.cut_off = True
         try:
             return self.step(revision, direction)
@@ -108,25 +108,25 @@ class Scratch:
         finally:
             self._recorder.cut_off = False
 
-    def again(self, revision: str, direction: str) -> Rerun:
-        """Run a revision that was cut off before."""
+    def run_again(self, revision: str, direction: str) -> Rerun:
+        """Run a revision that was cut off, and return its outcome or why it failed."""
         try:
             self.step(revision, direction)
-        except Exception as fault:  # whatever a revision raises that it did not raise the first time
-            return Rerun(None, told(fault), self._recorder.pending)
+        except Exception as fault:  # whatever the revision raises
+            return Rerun(None, fault_sentence(fault), self._recorder.pending)
         return Rerun(self.outcome())
 
     def recorded(self, revision: str, direction: str) -> Recording:
-        """What the last step did as far as it came."""
+        """Return the statements of the last step, up to where it failed."""
         return self._recorder.recording(revision, direction)
 
     @property
     def failed(self) -> Statement | None:
-        """The statement at which the last step failed, where it was one."""
+        """The statement at which the last step failed, None where it was not a statement."""
         return self._recorder.pending
 
     def outcome(self) -> Outcome:
-        """What the database is now."""
+        """Return the catalogue and the row counts of the database as it is now."""
         with self._engine.connect() as connection:
             tables = connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING)}).scalars().all()
             counts = {
@@ -136,7 +136,7 @@ class Scratch:
             return Outcome(read_catalogue(connection), counts)
 
     def version(self) -> str:
-        """The server's version as squawk takes it: 18.1."""
+        """Return the server's version in the form that squawk takes: 18.1."""
         with self._engine.connect() as connection:
             number = int(connection.exec_driver_sql("show server_version_num").scalar_one())
         return f"{number // 10_000}.{number % 10_000}"
@@ -151,19 +151,19 @@ class Scratch:
         return Config(str(self._settings.project.ini))
 
     def _script(self, revision: str) -> Script:
-        found = self.script.get_revision(revision)
-        assert found is not None
-        return found
+        script = self.script.get_revision(revision)
+        assert script is not None
+        return script
 
     def _step(self, revision: str, *, upgrade: bool) -> RevisionStep:
-        made: Callable[..., RevisionStep] = (
+        from_script: Callable[..., RevisionStep] = (
             MigrationStep.upgrade_from_script if upgrade else MigrationStep.downgrade_from_script
         )
-        return made(self.script.revision_map, self._script(revision))
+        return from_script(self.script.revision_map, self._script(revision))
 
 
-def told(fault: BaseException) -> str:
-    """The one sentence behind what a run raised."""
+def fault_sentence(fault: BaseException) -> str:
+    """Return one sentence on the first cause of what a run raised, without a full stop."""
     while isinstance(fault, SurefootError) and fault.__cause__ is not None:
         fault = fault.__cause__
     return fault.message.rstrip(".") if isinstance(fault, SurefootError) else error_translation.primary(fault)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from alembic.operations import Operations
 
 import surefoot.online  # noqa: F401  # registers op.create_index_online and the rest
-from surefoot.author.lint.sql_tokens import DDL, body, is_block, split, words
+from surefoot.author.lint.sql_tokens import DDL, block_body, is_block, split, words
 
 NO_SCHEMA = frozenset({"backfill", "bulk_insert", "f", "get_bind", "get_context", "inline_literal", "run_async"})
 """Methods of `op` that change rows alone, or nothing."""
@@ -40,7 +40,7 @@ def changes_schema(call: ast.Call, imports: dict[str, str], values: Values) -> b
 def _is_ddl(text: str) -> bool:
     for statement in split(text):
         if is_block(statement):
-            if DDL & set(words(body(statement))):
+            if DDL & set(words(block_body(statement))):
                 return True
         elif words(statement)[:1] and words(statement)[0] in DDL:
             return True
