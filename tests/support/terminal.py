@@ -1,4 +1,4 @@
-"""A command on a pseudo-terminal: what it writes, and what stands on the screen while it runs."""
+"""Runs a command on a pseudo-terminal, and keeps what its screen shows while it runs."""
 
 import os
 import pty
@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PIECE = re.compile(r"\x1b\[(?P<parameter>[?\d;]*)(?P<command>[A-Za-z])|(?P<control>[\r\n])|(?P<text>[^\x1b\r\n]+)")
-"""What a terminal gets: a control sequence, a carriage return, a new line, or text."""
+"""A control sequence, a carriage return, a new line, or text."""
 
 
 class Screen:
-    """The lines of a terminal that is high and wide enough, as far as Rich moves its cursor."""
+    """The lines of a terminal of any size; it knows the control sequences that Rich uses to move and erase."""
 
     def __init__(self) -> None:
         self.lines = [""]
         self._row = self._column = 0
 
     def write(self, output: str) -> None:
-        """Take what a program has written."""
+        """Draw what a program has written."""
         for piece in PIECE.finditer(output):
             if piece["text"] is not None:
                 line = self.lines[self._row].ljust(self._column)
@@ -39,9 +39,9 @@ class Screen:
 
 
 def on_a_terminal(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> tuple[str, list[list[str]]]:
-    """What `command` writes to stderr, and the screen's lines after each part of it; asserts that it succeeds.
+    """Run `command` and return its stderr, and the screen's lines after each part of it; assert that it succeeds.
 
-    The terminal is 120 columns wide; stdout goes nowhere.
+    The terminal has 120 columns; stdout is discarded.
     """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -53,7 +53,7 @@ def on_a_terminal(command: Sequence[str], cwd: Path, environment: Mapping[str, s
     while True:
         try:
             part = os.read(ours, 65_536)
-        except OSError:  # how a terminal says that nobody is there any more
+        except OSError:  # the end of the output on a pty
             break
         if not part:
             break
