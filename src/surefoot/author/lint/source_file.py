@@ -1,7 +1,6 @@
 """One Python file as its source says it is: its functions, its imports, what its names are assigned."""
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 from surefoot.author.lint.environment_reads import full_name, imported_names, project_file
@@ -31,12 +30,9 @@ class SourceFile:
         }
         self._assigned = _assigned(self.tree)
 
-    def scopes(self, function: str) -> Iterator[str]:
-        """Yield the function, those that it is defined in, and the module."""
-        while function:
-            yield function
-            function = self._enclosing.get(function, "")
-        yield ""
+    def scopes(self, function: str) -> tuple[str, ...]:
+        """Return where a name of the function may be assigned: in it, in the function around it, in the module ("")."""
+        return function, self._enclosing.get(function, ""), ""
 
     def in_module(self, node: ast.expr) -> tuple["SourceFile", str] | None:
         """Return the project's module that `node` is a name of, and that name."""
@@ -80,24 +76,15 @@ def _assigned(tree: ast.Module) -> dict[tuple[str, str], list[ast.expr]]:
     """Return, by function and name, the expressions that the name is assigned or iterates over."""
     found: dict[tuple[str, str], list[ast.expr]] = {}
 
-    def go(node: ast.AST, function: str) -> None:
+    def collect(node: ast.AST, function: str) -> None:
         for child in ast.iter_child_nodes(node):
-            inner = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
-            pairs: list[tuple[ast.expr, ast.expr | None]] = []
-            match child:
-                case ast.Assign(targets=targets, value=value):
-                    pairs = [(target, value) for target in targets]
-                case ast.AnnAssign(target=target, value=value) | ast.AugAssign(target=target, value=value):
-                    pairs = [(target, value)]
-                case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-                    pairs = [(target, value)]
-                case ast.NamedExpr(target=target, value=value):
-                    pairs = [(target, value)]
-            for target, value in pairs:
-                for name in ast.walk(target):
-                    if isinstance(name, ast.Name) and value is not None:
-                        found.setdefault((function, name.id), []).append(value)
-            go(child, inner)
+            value: ast.expr | None = getattr(child, "iter", None) or getattr(child, "value", None)
+            targets = getattr(child, "targets", None) or [getattr(child, "target", None)]
+            names = (name for target in targets if target is not None for name in ast.walk(target))
+            for name in names:
+                if isinstance(name, ast.Name) and value is not None:
+                    found.setdefault((function, name.id), []).append(value)
+            collect(child, child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function)
 
-    go(tree, "")
+    collect(tree, "")
     return found

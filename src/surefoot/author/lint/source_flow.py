@@ -146,10 +146,9 @@ class Flow:
             if isinstance(child, ast.expr):
                 self._expression(child, function, cause)
         match node:
-            case ast.Assign(targets=targets, value=value):
+            case ast.Assign(value=value) | ast.AnnAssign(value=value) | ast.AugAssign(value=value):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 self._assign(targets, function, cause or self._read(function, value))
-            case ast.AnnAssign(target=target, value=value) | ast.AugAssign(target=target, value=value):
-                self._assign([target], function, cause or self._read(function, value))
             case ast.Return(value=value):
                 read = cause or self._read(function, value)
                 if read is not None:

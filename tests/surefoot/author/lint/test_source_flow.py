@@ -78,6 +78,8 @@ WHETHER = {
     "a type": "import os\nif os.getenv('X'):\n    sa.Enum('a', name='e').create(op.get_bind())",
     "a connection": "import os\nif os.getenv('X'):\n    op.get_bind().execute(sa.text('create table u ()'))",
     "a text with a name": f"import os\nSQL = {ADD[11:-1]}\nif os.getenv('X'):\n    op.execute(SQL)",
+    "a text that a name begins": f"import os\nSQL = {ADD[11:-1]}\nif os.getenv('X'):\n    op.execute(f'{{SQL}};')",
+    "a block": "import os\nif os.getenv('X'):\n    op.execute('do $$ begin alter table t add d integer; end $$')",
     "a text that nobody knows": "import os\nif os.getenv('X'):\n    op.execute(open('file').read())",
     "a constant of a module": f"import helpers\nif helpers.STAGE == 'y':\n    {ADD}",
     "a function of a module": f"from helpers import is_demo\nif is_demo():\n    {ADD}",
@@ -99,6 +101,8 @@ FAILURE = {
 NOTHING = {
     "rows": f"import os\nif os.getenv('X'):\n    {INSERT}",
     "rows of SQLAlchemy's": "import os\nif os.getenv('X'):\n    op.execute(sa.insert(sa.table('t')).values(a=1))",
+    "rows in a block": "import os\nif os.getenv('X'):\n    op.execute('do $$ begin update t set a = 1; end $$')",
+    "rows with a name in it": "import os\nt = 't'\nif os.getenv('X'):\n    op.execute(f'update {t} set a = 1')",
     "rows in bulk": "import datetime\nop.bulk_insert(sa.table('t'), [{'at': datetime.datetime.now()}])",
     "a backfill": "import os\nif os.getenv('X'):\n    op.backfill('t', {'a': 'b'})",
     "a default in Python": "import uuid\nop.add_column('t', sa.Column('d', sa.UUID(), default=uuid.uuid4))",
