@@ -46,12 +46,11 @@ ASKS = frozenset({"current_database", "current_user", "session_user", "current_r
 def dependences(recording: Recording, outcome: Outcome, other: Elsewhere | None) -> Iterator[Finding]:
     """Yield what in the source depends on the environment, and the statements that ask the server where it is.
 
-    Where the source shows nothing, yield the first difference to the run in a session elsewhere.
+    Where the revision ran in a session elsewhere as well, yield the first difference to that run.
     """
-    flow = Flow(SourceFile(recording.file))
-    in_source = [_in_source(recording, each) for each in flow.dependences(recording.direction)]
-    yield from in_source
-    difference = _difference(recording, outcome, other) if other is not None and not in_source else None
+    for each in Flow(SourceFile(recording.file)).dependences(recording.direction):
+        yield _in_source(recording, each)
+    difference = _difference(recording, outcome, other) if other is not None else None
     if difference is not None:
         yield difference
     for statement in recording.statements:
