@@ -28,8 +28,8 @@ INTERVAL = 60.0
 
 @contextmanager
 def command_steps() -> Iterator[Callable[[str], None]]:
-    """Yield a function that prints each step of a command; on a terminal the current one also stands below, turning."""
-    if not _on_terminal():
+    """Yield a function that prints each step of a command; on a terminal the last line also shows it with a spinner."""
+    if not on_terminal():
         yield lambda text: CONSOLE.print(text, soft_wrap=True)
         return
     spinner = Spinner("dots", Text("…"), style="status.spinner")
@@ -74,7 +74,7 @@ def row_progress(what: str, total: int) -> Iterator[RowProgress]:
 
     Where the block succeeds, its end is one line in the log, unless it took no time and changed nothing.
     """
-    with _bar(what, total) if _on_terminal() else _lines(what) as show:
+    with _bar(what, total) if on_terminal() else _lines(what) as show:
         progress = RowProgress(total, show)
         yield progress
     seconds = time.monotonic() - progress.started
@@ -114,8 +114,8 @@ def _lines(what: str) -> Iterator[Callable[[RowProgress], None]]:
     yield show
 
 
-def _on_terminal() -> bool:
-    """Whether a person watches: FORCE_COLOR alone makes no terminal of a file."""
+def on_terminal() -> bool:
+    """Return whether stderr is a terminal: FORCE_COLOR alone makes none of a file."""
     return sys.stderr.isatty() and CONSOLE.is_terminal
 
 

@@ -10,13 +10,12 @@ from typing import Annotated
 import psycopg
 import sqlalchemy as sa
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ourschool import seed
 from surefoot import database
 from surefoot.cli.context import settings_and_url
 from surefoot.cli.options import DatabaseUrl
+from surefoot.progress import on_terminal, row_progress
 
 LINE_EVERY = 1_000_000
 """Rows between two lines on stderr where it is no terminal."""
@@ -55,16 +54,11 @@ def seed_school(
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], None]]:
     """Yield a function that counts rows: on a bar where there is a terminal, else in a line per LINE_EVERY rows."""
-    console = Console(stderr=True)
-    if not (sys.stderr.isatty() and console.is_terminal):
+    if on_terminal():
+        with row_progress("seeding", total) as progress:
+            yield lambda rows: progress.advance(rows, 0)
+    else:
         yield _lines(total)
-        return
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn(),
-        console=console, transient=True,
-    ) as bar:  # fmt: skip
-        task = bar.add_task("seeding", total=total)
-        yield lambda rows: bar.update(task, advance=rows)
 
 
 def _lines(total: int) -> Callable[[int], None]:
