@@ -1,4 +1,4 @@
-"""The database of a school, kept right for years: models, revisions, and the commands to run them safely."""
+"""The database of a school: its models, its revisions, and the commands that run them."""
 
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,14 @@ __all__ = ["ensure_current"]
 
 
 def ensure_current(target: "Engine | Connection", *, when_behind: "WhenBehind" = "upgrade") -> "Ensured":
-    """Make sure that the database fits this version of the school; one round trip where it does.
+    """Upgrade the database to the head of this version of the school; one round trip where it is at head.
 
-    `target` is the application's engine, or a connection in no transaction; `when_behind="refuse"` leaves pending
-    revisions to a person. Returns where the database stands and what was pending. Raises RefusedError where it is ahead
-    of this version, has tables but no revision, or is behind and that is refused; FailedError where a revision failed
-    or the server cannot be reached. The application must not start then. `surefoot.operate.ensure` says more.
+    `target` is the application's engine, or a connection in no transaction; with `when_behind="refuse"` a pending
+    revision raises. Returns the revision of the database and what was pending. Raises RefusedError where the database
+    is ahead of this version, has tables but no revision, or is behind and that is refused; FailedError where a revision
+    failed or the server cannot be reached. The application must not start then. See `surefoot.operate.ensure`.
     """
-    # here, so that whoever wants the models alone waits for nothing else
+    # imported here, because importing the models must not load the engine
     from ourschool.project import PROJECT  # noqa: PLC0415
     from surefoot.operate.ensure import ensure_current as ensure  # noqa: PLC0415
 

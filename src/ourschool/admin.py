@@ -1,4 +1,4 @@
-"""Administrators: the first one made, a forgotten password set anew, a locked account opened; each explicit."""
+"""Creates an administrator, resets a password, unlocks an account."""
 
 import datetime as dt
 import secrets
@@ -12,8 +12,8 @@ from sqlalchemy.engine import URL, Connection, Row
 from surefoot import database
 from surefoot.errors import FailedError, RefusedError, UsageError
 
-SHORTEST = 10
-"""Characters of a password that somebody chose."""
+LEAST_CHARACTERS = 10
+"""The least number of characters of a given password."""
 
 users = sa.table(
     "users",
@@ -30,7 +30,7 @@ sessions = sa.table("user_sessions", sa.column("user_id"), sa.column("revoked_at
 
 @dataclass(frozen=True)
 class Account:
-    """Whose it is, whether anything was done, and the password where it was made up: to be shown once."""
+    """The account of a command, whether it was changed, and the generated password, which is to be shown once."""
 
     username: str
     changed: bool
@@ -39,7 +39,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Person:
-    """The administrator to make."""
+    """The administrator to create."""
 
     email: str
     username: str
@@ -48,20 +48,20 @@ class Person:
 
 
 def create(url: URL, person: Person, password: str | None = None) -> Account:
-    """Make an administrator, with a random password to be changed at the first sign-in unless one is given.
+    """Create an administrator; without `password`, with a random one that must be changed at the first sign-in.
 
-    Who is there already, by email or username whatever its case, stays as they are. Raises RefusedError where that is
-    somebody who is no administrator, UsageError for a password that is too short.
+    An administrator with that email or username, in any case, is left unchanged. Raises RefusedError where a user of
+    another role has it, UsageError for a password that is too short, FailedError where the database is not at head.
     """
-    chosen = _chosen(password)
+    chosen = _checked(password)
     with _at_head(url) as connection:
-        for there in _found(connection, person.email, person.username):
-            if there.role != "admin":
+        for user in _users(connection, person.email, person.username):
+            if user.role != "admin":
                 raise RefusedError(
-                    f"{there.username!r} has that email or username and is a {there.role}, not an administrator.",
+                    f"{user.username!r} has that email or username and is a {user.role}, not an administrator.",
                     "Give another --email and --username.",
                 )
-            return Account(there.username, changed=False)
+            return Account(user.username, changed=False)
         connection.execute(
             sa.insert(users).values(
                 email=person.email, username=person.username, first_name=person.first_name, last_name=person.last_name,
@@ -72,10 +72,13 @@ def create(url: URL, person: Person, password: str | None = None) -> Account:
 
 
 def reset_password(url: URL, login: str, password: str | None = None) -> Account:
-    """Give the user of that email or username another password, open the account, and end its sessions."""
-    chosen = _chosen(password)
+    """Set the password of a user by email or username, unlock the account, and revoke its sessions.
+
+    Raises UsageError unless exactly one user has that login, and for a password that is too short.
+    """
+    chosen = _checked(password)
     with _at_head(url) as connection:
-        user = _one(connection, login)
+        user = _single_user(connection, login)
         connection.execute(
             sa.update(users)
             .where(users.c.id == user.id)
@@ -93,9 +96,9 @@ def reset_password(url: URL, login: str, password: str | None = None) -> Account
 
 
 def unlock(url: URL, login: str) -> Account:
-    """Open the account of that email or username; the password stays."""
+    """Unlock the account of a user by email or username. Raises UsageError unless exactly one user has that login."""
     with _at_head(url) as connection:
-        user = _one(connection, login)
+        user = _single_user(connection, login)
         connection.execute(
             sa.update(users).where(users.c.id == user.id).values(failed_login_attempts=0, locked_until=None)
         )
@@ -105,7 +108,7 @@ def unlock(url: URL, login: str) -> Account:
 
 @contextmanager
 def _at_head(url: URL) -> Iterator[Connection]:
-    """One transaction on a database that has all of these columns."""
+    """Yield a connection in a transaction. A missing table or column raises FailedError: it is not at head."""
     engine = database.engine_for(url, application_name="ourschool admin")
     try:
         with engine.begin() as connection:
@@ -121,38 +124,38 @@ def _at_head(url: URL) -> Iterator[Connection]:
         raise database.explain(fault, url) from fault
 
 
-def _found(connection: Connection, *logins: str) -> list[Row[tuple[object, ...]]]:
-    wanted = [login.lower() for login in logins]
+def _users(connection: Connection, *logins: str) -> list[Row[tuple[object, ...]]]:
+    lowered = [login.lower() for login in logins]
     return list(
         connection.execute(
             sa.select(users)
             .where(users.c.deleted_at.is_(None))
-            .where(sa.func.lower(users.c.email).in_(wanted) | sa.func.lower(users.c.username).in_(wanted))
+            .where(sa.func.lower(users.c.email).in_(lowered) | sa.func.lower(users.c.username).in_(lowered))
             .order_by(users.c.id)
         )
     )
 
 
-def _one(connection: Connection, login: str) -> Row[tuple[object, ...]]:
-    found = _found(connection, login)
-    if len(found) != 1:
+def _single_user(connection: Connection, login: str) -> Row[tuple[object, ...]]:
+    matches = _users(connection, login)
+    if len(matches) != 1:
         raise UsageError(
-            f"{len(found)} users have the email or username {login!r}.",
+            f"{len(matches)} users have the email or username {login!r}.",
             "Give it as it is stored: ourschool psql -c 'select username, email from users'.",
         )
-    return found[0]
+    return matches[0]
 
 
-def _chosen(password: str | None) -> str:
-    if password is not None and len(password) < SHORTEST:
+def _checked(password: str | None) -> str:
+    if password is not None and len(password) < LEAST_CHARACTERS:
         raise UsageError(
             f"The password has {len(password)} characters.",
-            f"Choose one of {SHORTEST} or more, or none: a random one is made and shown once.",
+            f"Choose one of {LEAST_CHARACTERS} or more, or none: a random one is made and shown once.",
         )
     return password or secrets.token_urlsafe(12)
 
 
 def _hash(password: str) -> str:
-    from pwdlib import PasswordHash  # noqa: PLC0415  # only who sets a password waits for it
+    from pwdlib import PasswordHash  # noqa: PLC0415  # slow to import, and only needed to set a password
 
     return PasswordHash.recommended().hash(password)

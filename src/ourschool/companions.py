@@ -1,9 +1,9 @@
-"""What released revisions leave behind that holds nothing, and what their way down asks for all the same."""
+"""SQL beside released revisions: it drops the empty tables that they leave, and makes what their downgrades need."""
 
 from surefoot.project import Companion
 
-# The tables stand in schema `retired` without a row where no row needed them. Of an application's own revisions nobody
-# knows whether their way down looks first, so theirs stay.
+# Each of these tables is empty where no row needed it. An application's own revisions may have such tables too; theirs
+# are not dropped, since their downgrades may need them.
 EMPTY = """
 do $$
 begin
@@ -40,12 +40,12 @@ create table if not exists retired.lesson_assignments_moved_28bd94ce4cd6 (
 )
 """
 COMPANIONS = {
-    # Its way down gives the texts back without asking whether the table is there: it was purged, or never was.
+    # Its downgrade reads the table without checking that it exists; it may have been purged, or dropped as empty.
     "3f1c9a7d52e4": Companion(
         after_upgrade=(EMPTY.format(table="users_grade_level_3f1c9a7d52e4"),),
         before_downgrade=("create schema if not exists retired", GRADE_LEVELS),
     ),
-    # Its way down looks whether the table is there, which printed SQL cannot; and drops it where it is empty.
+    # Its downgrade checks that the table exists, which the SQL of --sql cannot do.
     "28bd94ce4cd6": Companion(
         after_upgrade=(EMPTY.format(table="lesson_assignments_moved_28bd94ce4cd6"),),
         before_printed_downgrade=("create schema if not exists retired", MOVED_LESSONS),

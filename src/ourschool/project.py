@@ -1,4 +1,4 @@
-"""The one project of this school: what the engine is given to work on."""
+"""The Project of this school, which the engine works on."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent
 CHECKOUT = PACKAGE.parents[1]
 INSTALLED = PACKAGE / "installed"
-"""What the wheel carries: alembic.ini and alembic/."""
+"""The folder in the wheel with alembic.ini and alembic/."""
 IN_CHECKOUT = (CHECKOUT / "alembic.ini").exists()
 
 
 def _metadata() -> "MetaData":
-    from ourschool.models import metadata  # noqa: PLC0415  # a start of the application does not wait for the models
+    from ourschool.models import metadata  # noqa: PLC0415  # slow to import, and not needed when an application starts
 
     return metadata
 

@@ -1,4 +1,4 @@
-"""The development reset: everything of the former school goes, and a small one is made. Never on one in use."""
+"""Resets a development database: drops everything of the school, and seeds a small one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from surefoot.settings import Settings
 
 EMBEDDED = "embedded"
 JOURNAL = "migration_journal"
-IN_USE = "55P03"
+LOCK_NOT_AVAILABLE = "55P03"
 
 TABLES = sa.text("""
     select case nspname when 'public' then quote_ident(relname) else format('%I.%I', nspname, relname) end as name,
@@ -36,7 +36,7 @@ TABLES = sa.text("""
        and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
      order by 1
 """)
-# All of it in one transaction. What an extension brought stays, and so does the journal: what was done stays told.
+# One transaction. What belongs to an extension stays, and so does the migration journal.
 EMPTY = f"""
 do $reset$
 declare
@@ -84,7 +84,7 @@ $reset$
 
 @dataclass(frozen=True)
 class Former:
-    """What a reset would delete: the rows of each table, most first."""
+    """What a reset would delete: the number of rows by table, the biggest first."""
 
     database: str
     server: str
@@ -92,37 +92,37 @@ class Former:
 
     @property
     def total(self) -> int:
-        """All rows."""
+        """The number of rows of all tables."""
         return sum(self.rows.values())
 
 
 def may_be_emptied(settings: Settings) -> bool:
-    """Whether somebody said so: the embedded server of this project, or OURSCHOOL_DEVELOPMENT. A name says nothing."""
+    """Return whether the database is marked for development: by OURSCHOOL_DEVELOPMENT, or as the embedded server's."""
     return settings.development or (settings.database_url or "").partition(":")[0] == EMBEDDED
 
 
 def former(settings: Settings, url: URL) -> Former:
-    """Count what is there, in schema public and where things are set aside; nothing is changed.
+    """Count the rows of schema public and of the schemas of retired items; nothing is changed.
 
     Raises RefusedError where the database is not marked as one for development.
     """
     _refuse_unmarked(settings, url)
-    asked = {"schemas": ["public", *retired_items.SCHEMAS], "bookkeeping": list(BOOKKEEPING)}
+    parameters = {"schemas": ["public", *retired_items.SCHEMAS], "bookkeeping": list(BOOKKEEPING)}
     with read_connection(url, "ourschool reset") as connection:
         name = str(connection.execute(sa.text("select current_database()")).scalar_one())
         counted = {
             table.name: int(execute_verbatim(connection, f"select count(*) from {table.quoted}").scalar_one())  # noqa: S608
-            for table in connection.execute(TABLES, asked).all()
+            for table in connection.execute(TABLES, parameters).all()
         }
-    rows = {name: many for name, many in sorted(counted.items(), key=lambda one: (-one[1], one[0])) if many}
+    rows = {name: count for name, count in sorted(counted.items(), key=lambda one: (-one[1], one[0])) if count}
     return Former(name, _server(settings, url), rows)
 
 
 def reset(settings: Settings, url: URL, plan: seed.Plan) -> dict[str, int]:
-    """Drop everything of the former school, build the tables again, seed them; returns the rows of each table.
+    """Drop everything of the school, upgrade to head, seed a school by `plan`; return the number of rows by table.
 
-    What stands in other schemas stays, and so does the journal. Cut off at any point, it is run again. Raises
-    RefusedError where the database is not marked as one for development, or somebody uses a table.
+    Other schemas and the journal stay. A reset that was cut off can be run again. Raises RefusedError where the
+    database is not marked as one for development, or a table is in use.
     """
     _refuse_unmarked(settings, url)
     _empty(settings, url)
@@ -131,22 +131,22 @@ def reset(settings: Settings, url: URL, plan: seed.Plan) -> dict[str, int]:
         connection = config.attributes["connection"]
         driver = connection.connection.driver_connection
         assert isinstance(driver, Connection)
-        made = seed.seed(driver, plan)
+        rows = seed.seed(driver, plan)
         driver.commit()
-    return made
+    return rows
 
 
 def _empty(settings: Settings, url: URL) -> None:
     engine = database.engine_for(url, application_name="ourschool reset", options=server_settings(settings))
     try:
         with engine.connect() as first, engine.connect() as connection:
-            beside = first.execution_options(isolation_level="AUTOCOMMIT")
-            with only_migrator(beside, settings.migrator_deadline, backend_pid(connection)):
+            second_connection = first.execution_options(isolation_level="AUTOCOMMIT")
+            with only_migrator(second_connection, settings.migrator_deadline, backend_pid(connection)):
                 connection.rollback()
                 with connection.begin():
                     execute_verbatim(connection, EMPTY)
     except sa.exc.DBAPIError as fault:
-        if getattr(fault.orig, "sqlstate", None) == IN_USE:
+        if getattr(fault.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
             raise RefusedError(
                 f"Somebody uses a table of {url.database}. Nothing was deleted.",
                 "Stop the application and whoever else is connected, and run the same command again.",

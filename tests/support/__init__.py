@@ -1,1 +1,1 @@
-"""What the tests stand on: servers, databases on them, a copy of the project to write into."""
+"""What several tests need: servers, databases, commands as a person types them, a terminal, a second project."""

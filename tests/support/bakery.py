@@ -1,4 +1,4 @@
-"""A copy of tests/bakery, and its commands as a person types them, where no school can be imported."""
+"""A copy of tests/bakery with its commands, in an environment where the school cannot be imported."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ BASELINE = "b0a7e5d1c3f2"
 HEAD = "e7b3905d2c18"
 NOTE = "    customer: Mapped[str] = mapped_column(sa.Text)\n"
 WITH_NOTE = f"{NOTE}    note: Mapped[str | None] = mapped_column(sa.Text)\n"
-"""A line of its models, and a change to them."""
+"""A line of the bakery's models, and the same line with another column."""
 NO_SCHOOL = 'raise ImportError("there is no school in a bakery")\n'
 BY_HAND = """
 create type order_state as enum ('new', 'baked', 'sold');
@@ -43,60 +43,60 @@ insert into ovens (name, degrees) values ('stone', 300), ('It''s "hot"; 100 %', 
 insert into recipes (oven_id, title, secret) values (1, 'rye', 'salt'), (2, 'Brötchen', null);
 insert into orders (recipe_id, customer, pieces) values (1, 'Ada', 2), (2, '', 12);
 """
-"""The tables of the baseline as somebody made them before there were revisions, with rows."""
+"""The tables of the baseline with rows, as somebody made them by hand before there were revisions."""
 
 
 @dataclass(frozen=True)
 class Baker:
-    """Somebody in the folder of a bakery's copy, with a database; asserts that nothing said there is of a school."""
+    """Runs commands in a copy of the bakery on a database; asserts that no output mentions a school."""
 
     database: Database
     folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of a bakery on whose machine the school is not installed."""
+        """The environment of a machine on which the school is not installed."""
         programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         path = os.pathsep.join([str(self.folder), str(self.folder / "elsewhere")])
         kept = {k: v for k, v in self.database.environment().items() if not k.startswith(("BAKERY_", "PYTEST"))}
         return kept | {"PATH": programs, "PYTHONPATH": path}
 
     def python(self, *words: str, status: int = 0, env: Mapping[str, str] | None = None) -> str:
-        """What `python …` says, both its outputs; asserts on its exit status."""
+        """Run `python …`, assert on its exit status, and return stdout and stderr."""
         done = subprocess.run(
             [sys.executable, *words],
             cwd=self.folder, env=self.environment | dict(env or {}), stdin=subprocess.DEVNULL,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        said = done.stdout + done.stderr
-        assert done.returncode == status, f"exit {done.returncode}\n{said}"
-        assert "school" not in said.lower(), said
-        assert "Traceback" not in said
-        return said
+        output = done.stdout + done.stderr
+        assert done.returncode == status, f"exit {done.returncode}\n{output}"
+        assert "school" not in output.lower(), output
+        assert "Traceback" not in output
+        return output
 
     def alembic(self, *words: str, status: int = 0) -> str:
-        """`python -m alembic …`."""
+        """Run `python -m alembic …`."""
         return self.python("-m", "alembic", *words, status=status)
 
     def bakery(self, *words: str, status: int = 0, env: Mapping[str, str] | None = None) -> str:
-        """`python -m bakery …`."""
+        """Run `python -m bakery …`."""
         return self.python("-m", "bakery", *words, status=status, env=env)
 
     def change(self, file: str, old: str, new: str) -> None:
-        """Edit a file of the copy."""
+        """Replace text in a file of the copy."""
         path = self.folder / file
         text = path.read_text("utf-8")
         assert old in text
         path.write_text(text.replace(old, new), "utf-8")
 
     def revision(self, message: str) -> Path:
-        """The revision file of the copy whose name has that in it."""
+        """Return the revision file of the copy with `message` in its name."""
         (found,) = (self.folder / "migrations" / "versions").glob(f"*{message}*.py")
         return found
 
 
 def baker(database: Database, folder: Path) -> Baker:
-    """A copy of the bakery in `folder`, and somebody who works there."""
+    """Copy the bakery to `folder`, and return a Baker in it."""
     ours = shutil.ignore_patterns("__pycache__", "test_*")
     shutil.copytree(BAKERY, folder, ignore=ours, dirs_exist_ok=True)
     blocked = folder / "elsewhere" / "ourschool"

@@ -1,4 +1,4 @@
-"""The commands of `ourschool` and of Alembic as a table: what exists, and with which options."""
+"""Tells which commands and options `ourschool` and Alembic have, for tests that compare documents with them."""
 
 import shlex
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from surefoot.cli import application
 Command = TyperCommand | TyperGroup
 ROOT_COMMAND = cast("Command", typer.main.get_command(application(PROJECT, ours(), "")))
 PASSED_THROUGH = frozenset({"psql", "pg_dump", "alembic"})
-"""Other people's programs: their options are theirs."""
+"""Commands that pass their options to another program."""
 
 
 def commands(group: Command = ROOT_COMMAND, *above: str) -> Iterator[tuple[tuple[str, ...], Command]]:
-    """Every command with its words, families and their members alike: ("backup",), ("backup", "list") …"""
+    """Yield every command with its words, groups and their members alike: ("backup",), ("backup", "list") …"""
     if not isinstance(group, TyperGroup):
         return
     context = typer.Context(group)
@@ -30,7 +30,7 @@ def commands(group: Command = ROOT_COMMAND, *above: str) -> Iterator[tuple[tuple
 
 
 def exists(program: str, rest: str) -> bool:
-    """Whether `rest` begins with a command of that program and has only options which that command knows."""
+    """Return whether `rest` begins with a command of the program, and has only options of that command."""
     words = shlex.split(rest.replace("…", "x").strip(" ."), comments=True)
     return _alembic_has(words) if program == "alembic" else _ourschool_has(words)
 
@@ -42,14 +42,14 @@ def _ourschool_has(words: list[str]) -> bool:
         return False
     command = known[path]
     if isinstance(command, TyperGroup) and not command.params and len(words) > 1:
-        return False  # a word that is no member of its family
+        return False  # a word that is no member of the group
     if path[0] in PASSED_THROUGH:
         return True
     options = {opt for param in command.params for opt in (*param.opts, *param.secondary_opts)} | {"--help"}
-    given = {word.partition("=")[0] for word in words[len(path) :] if word.startswith("--")}
+    used = {word.partition("=")[0] for word in words[len(path) :] if word.startswith("--")}
     takes_words = any(isinstance(param, TyperArgument) for param in command.params)
-    loose = len(words) > len(path) and not words[len(path)].startswith("-")
-    return given <= options and (takes_words or not loose)
+    has_words = len(words) > len(path) and not words[len(path)].startswith("-")
+    return used <= options and (takes_words or not has_words)
 
 
 def _alembic_has(words: list[str]) -> bool:

@@ -1,4 +1,4 @@
-"""A database of its own for each test, and the commands a person would type against it."""
+"""A database for each test, with SQL and the client programs run on it."""
 
 import os
 import subprocess
@@ -18,14 +18,14 @@ from surefoot.servers import libpq
 from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]
-"""The project's folder: where alembic.ini is."""
+"""The folder of the project, with alembic.ini."""
 TIME_ZONE = "America/Chicago"
-"""Of every test's database: a revision that trusts the session's zone fails here."""
+"""The time zone of every test's database: a revision that trusts the session's zone fails in it."""
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database for one test. Commands run as subprocesses, as a user types them."""
+    """A database for one test. Commands run in subprocesses, with its URL in their environment."""
 
     server: Server
     url: URL
@@ -53,7 +53,7 @@ class Database:
                 connection.execute(statement)
 
     def psql(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """psql of the server's own version, stopping at the first error."""
+        """Run psql of the server's version, which stops at the first error; assert that it succeeds."""
         command = [str(self.server.bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments]
         done = subprocess.run(
             command, input=stdin, env=libpq.process_environment(self.url), capture_output=True, text=True, check=False
@@ -62,14 +62,14 @@ class Database:
         return done
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment of a user whose DATABASE_URL is this database."""
+        """Return the environment of a user whose DATABASE_URL is this database."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "OURSCHOOL_", "DATABASE_URL"))}
         return kept | {"DATABASE_URL": self.url.render_as_string(False)} | dict(extra or {})
 
     def start(
         self, *arguments: str, program: str = "alembic", cwd: Path = ROOT, env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
-        """`python -m alembic …` in the background, both its outputs in one pipe."""
+        """Start `python -m alembic …` in the background, with stdout and stderr in one pipe."""
         return subprocess.Popen(
             [sys.executable, "-m", program, *arguments],
             cwd=cwd, env=self.environment(env), stdin=subprocess.DEVNULL,
@@ -79,7 +79,7 @@ class Database:
     def alembic(
         self, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, status: int = 0
     ) -> subprocess.CompletedProcess[str]:
-        """`python -m alembic …` to its end; asserts on its exit status."""
+        """Run `python -m alembic …`; assert on its exit status."""
         done = subprocess.run(
             [sys.executable, "-m", "alembic", *arguments],
             cwd=cwd, env=self.environment(env), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
@@ -90,7 +90,7 @@ class Database:
 
 @contextmanager
 def fresh(server: Server, *, template: str = "template0", name: str | None = None) -> Iterator[Database]:
-    """An empty (or cloned) database at America/Chicago, dropped afterwards with whoever is still in it."""
+    """Create an empty (or cloned) database at America/Chicago; drop it afterwards, and end sessions that are left."""
     name = name or f"t_{uuid.uuid4().hex[:12]}"
     with server.connect() as admin:
         admin.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))

@@ -1,4 +1,4 @@
-"""A server that lets nobody in without TLS, with a certificate of an authority of the test's own."""
+"""A server that takes TCP connections with TLS only, with a certificate of an authority made for the test."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ from tests.support.servers import PACKAGED, Server, running
 
 
 def servers() -> list[int]:
-    """The versions that the machine has built with TLS: those of its packages, not the wheel's."""
+    """Return the versions of the machine's packages, newest first: the wheel's servers have no TLS."""
     if shutil.which("openssl") is None:
         return []
     return [major for major in (18, 17, 16, 15) if (PACKAGED / str(major) / "bin" / "postgres").exists()]
@@ -23,7 +23,7 @@ needs_tls = pytest.mark.skipif(not servers(), reason="no PostgreSQL with TLS (De
 
 @contextmanager
 def tls_only(folder: Path) -> Iterator[tuple[Server, Path]]:
-    """The server, and the certificate of its authority; over TCP it is `hostssl` alone, for localhost."""
+    """Yield the server and the authority's certificate; pg_hba.conf has only `hostssl` for TCP, on localhost."""
     (major, *_) = servers()
     authority, key, certificate = (folder / name for name in ("ca.crt", "server.key", "server.crt"))
     _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority of a test",

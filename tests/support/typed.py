@@ -1,4 +1,4 @@
-"""`ourschool …` as a person types it, and what its output is held to."""
+"""Runs `ourschool …` as a person types it, and checks its output."""
 
 import subprocess
 import sys
@@ -15,10 +15,7 @@ def ourschool(
     cwd: Path = ROOT,
     env: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m ourschool …` to its end, answered with what the person `says`; asserts on its exit status.
-
-    A traceback is never shown.
-    """
+    """Run `python -m ourschool …` with `says` as stdin; assert on its exit status, and on no traceback."""
     done = subprocess.run(
         [sys.executable, "-m", "ourschool", *arguments],
         cwd=cwd, env=database.environment(env), input=says, capture_output=True, text=True, check=False,
@@ -29,5 +26,5 @@ def ourschool(
 
 
 def too_wide(text: str) -> list[str]:
-    """Lines that do not stand in 80 columns, though they could be broken."""
+    """Return the lines of more than 80 columns that could be broken."""
     return [line for line in text.splitlines() if len(line) > 80 and len(line.split()) > 3]

@@ -1,4 +1,4 @@
-"""The command `ourschool`: the engine's commands, and what only a school has."""
+"""The command `ourschool`: the engine's commands and the school's own."""
 
 from ourschool.project import PROJECT
 from surefoot import cli
@@ -9,15 +9,15 @@ SCHOOL: cli.Commands = {
     "seed": ("ourschool.cli.seed_command:seed_school", {}),
 }
 LAST = ("lint", "psql", "pg_dump", "alembic")
-"""Of the engine's, in `--help` below the school's own."""
+"""The engine's commands that `--help` lists below the school's own."""
 
 
 def commands() -> cli.Commands:
-    """All of them, in the order of `--help`."""
+    """Return all commands in the order of `--help`."""
     first = {name: command for name, command in cli.COMMANDS.items() if name not in LAST}
     return {**first, **SCHOOL, **{name: cli.COMMANDS[name] for name in LAST}}
 
 
 def main() -> None:
-    """Run the command that was typed."""
+    """Run the command line."""
     cli.main(PROJECT, commands(), "The database of a school, kept right for years.")

@@ -7,7 +7,7 @@ import typer
 from sqlalchemy.engine import URL
 
 from ourschool import admin
-from surefoot.cli.context import project
+from surefoot.cli.context import settings_and_url
 from surefoot.cli.options import DatabaseUrl
 
 app = typer.Typer(
@@ -73,4 +73,4 @@ def _password() -> str | None:
 
 
 def _url(database_url: str | None) -> URL:
-    return project(database_url)[1]
+    return settings_and_url(database_url)[1]

@@ -1,4 +1,4 @@
-"""`ourschool reset`: a development database as on the first day."""
+"""`ourschool reset`: empties a development database and fills it with a small made-up school."""
 
 from typing import Annotated
 
@@ -6,15 +6,15 @@ import typer
 
 from ourschool import reset as resets
 from ourschool import seed
-from surefoot.cli.context import project
+from surefoot.cli.context import settings_and_url
 from surefoot.cli.options import DatabaseUrl, Yes
-from surefoot.cli.progress import telling
 from surefoot.errors import RefusedError
 from surefoot.operate import backup as backups
+from surefoot.progress import command_steps
 from surefoot.wording import counted, paragraph
 
-SHOWN = 5
-"""How many of the biggest tables are named."""
+MOST_LISTED = 5
+"""The number of tables that are listed, the biggest first."""
 
 
 def reset(  # noqa: PLR0913, PLR0917  # as many as there are options
@@ -31,14 +31,14 @@ def reset(  # noqa: PLR0913, PLR0917  # as many as there are options
 
     Example: ourschool reset
     """
-    settings, url = project(database_url)
+    settings, url = settings_and_url(database_url)
     plan = seed.Plan(students, years, random_seed, seed.LAST_DAY)
     former = resets.former(settings, url)
     if former.rows:
         _show(former)
         _ask(former, yes=yes)
         if not no_backup:
-            with telling() as say:
+            with command_steps() as say:
                 made = backups.backup(settings, url, say=say)
             typer.echo(paragraph(f"The backup from before: {made.path}", "", "  "))
     rows = resets.reset(settings, url, plan)
@@ -48,18 +48,18 @@ def reset(  # noqa: PLR0913, PLR0917  # as many as there are options
 def _show(former: resets.Former) -> None:
     what = f"{former.total:,} row{'' if former.total == 1 else 's'} in {counted(len(former.rows), 'table')}"
     typer.echo(paragraph(f"Database {former.database} at {former.server} holds {what}:", "", "  "))
-    biggest = list(former.rows.items())[:SHOWN]
+    biggest = list(former.rows.items())[:MOST_LISTED]
     width = max(len(name) for name, _ in biggest)
     for name, rows in biggest:
         typer.echo(f"  {name:{width}}  {rows:>12,}")
-    if len(former.rows) > SHOWN:
+    if len(former.rows) > MOST_LISTED:
         rest = former.total - sum(rows for _, rows in biggest)
         typer.echo(f"  {'and the others':{width}}  {rest:>12,}")
     typer.echo(paragraph("A reset deletes all of it, with what is set aside. The migrations' journal stays."))
 
 
 def _ask(former: resets.Former, *, yes: bool) -> None:
-    """Have the name of the database typed, unless `yes`. Raises RefusedError for another, and for nobody."""
+    """Ask for the name of the database, unless `yes`. Raises RefusedError for any other answer."""
     if yes:
         return
     try:

@@ -1,4 +1,4 @@
-"""`ourschool seed`: a made-up school in an empty database."""
+"""`ourschool seed`: fills an empty database with a made-up school."""
 
 import datetime as dt
 import sys
@@ -10,16 +10,15 @@ from typing import Annotated
 import psycopg
 import sqlalchemy as sa
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ourschool import seed
 from surefoot import database
-from surefoot.cli.context import project
+from surefoot.cli.context import settings_and_url
 from surefoot.cli.options import DatabaseUrl
+from surefoot.progress import on_terminal, row_progress
 
 LINE_EVERY = 1_000_000
-"""Rows between two lines in a log."""
+"""Rows between two lines on stderr where it is no terminal."""
 
 
 def seed_school(
@@ -36,35 +35,30 @@ def seed_school(
     Example: ourschool seed --students 200 --years 2
     """
     plan = seed.Plan(students, years, random_seed, last_day.date())
-    _, url = project(database_url)
+    _, url = settings_and_url(database_url)
     engine = database.engine_for(url, application_name="ourschool seed")
     started = time.monotonic()
     try:
         with engine.connect() as connection, _progress(plan.estimate) as advance:
             driver = connection.connection.driver_connection
             assert isinstance(driver, psycopg.Connection)
-            made = seed.seed(driver, plan, advance)
+            rows = seed.seed(driver, plan, advance)
             driver.commit()
     except sa.exc.DBAPIError as fault:
         raise database.explain(fault, url) from fault
     except psycopg.Error as fault:
         raise database.explain(sa.exc.DBAPIError("seed", None, fault), url) from fault
-    typer.echo(f"{sum(made.values()):,} rows in {len(made)} tables, {time.monotonic() - started:.1f} s.")
+    typer.echo(f"{sum(rows.values()):,} rows in {len(rows)} tables, {time.monotonic() - started:.1f} s.")
 
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, a line now and then in a log; `total` is about right."""
-    console = Console(stderr=True)
-    if not (sys.stderr.isatty() and console.is_terminal):
+    """Yield a function that counts rows: on a bar where there is a terminal, else in a line per LINE_EVERY rows."""
+    if on_terminal():
+        with row_progress("seeding", total) as progress:
+            yield lambda rows: progress.advance(rows, 0)
+    else:
         yield _lines(total)
-        return
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn(),
-        console=console, transient=True,
-    ) as bar:  # fmt: skip
-        task = bar.add_task("seeding", total=total)
-        yield lambda rows: bar.update(task, advance=rows)
 
 
 def _lines(total: int) -> Callable[[int], None]:

@@ -1,4 +1,4 @@
-"""The register of the school's tables: one module per part of the school; `metadata` holds them all."""
+"""The models of the school: one module for each part of the school; `metadata` has all tables."""
 
 from ourschool.models.access import ApiKey, UserSession
 from ourschool.models.attendance import AttendanceRecord, AttendanceStatus

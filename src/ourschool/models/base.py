@@ -16,11 +16,11 @@ NAMING = {
     "ck": "%(table_name)s_%(constraint_name)s_check",
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
 }
-"""The names that PostgreSQL gives by itself, so that what was made by hand and what we make are called alike."""
+"""PostgreSQL's own default names, so that constraints that were made by hand have the names of the models."""
 
 
 class Base(DeclarativeBase):
-    """All tables of the school."""
+    """The base class of the models."""
 
     metadata = sa.MetaData(naming_convention=NAMING)
     type_annotation_map = {  # noqa: RUF012  # declared by SQLAlchemy as an instance of this shape
@@ -30,12 +30,12 @@ class Base(DeclarativeBase):
 
 
 def stored_by_value(states: type[StrEnum], name: str) -> sa.Enum:
-    """A native enum type whose labels are the values, not the Python names, of `states`."""
+    """Return a native enum type whose labels are the values, not the Python names, of `states`."""
     return sa.Enum(states, name=name, values_callable=lambda members: [member.value for member in members])
 
 
 class Stored(sa.types.TypeDecorator[StrEnum]):
-    """The values of a StrEnum in a text column; `one_of` is the CHECK that belongs beside it."""
+    """Stores the values of a StrEnum in a text column; `one_of` makes the CHECK for it."""
 
     impl = sa.Text
     cache_ok = True
@@ -45,52 +45,52 @@ class Stored(sa.types.TypeDecorator[StrEnum]):
         self.states = states
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002
-        """A member or its value; raises ValueError for what is neither."""
+        """Return the value of a member or of a value. Raises ValueError for anything else."""
         return None if value is None else self.states(value).value
 
     def process_result_value(self, value: str | None, dialect: Any) -> StrEnum | None:  # noqa: ARG002
-        """The member."""
+        """Return the member for a value."""
         return None if value is None else self.states(value)
 
 
 def one_of(column: str, states: type[StrEnum]) -> sa.CheckConstraint:
-    """The CHECK of a `Stored` column: the states and nothing else."""
+    """Return the CHECK of a `Stored` column: its values are those of `states`."""
     values = ", ".join(f"'{state.value}'" for state in states)
     return sa.CheckConstraint(f"{column} in ({values})", name=column)
 
 
 def finite(column: str, rule: str) -> sa.CheckConstraint:
-    """A CHECK of a numeric column. NaN counts as greater than all numbers there, so `> 0` alone would let it in."""
+    """Return a CHECK of a numeric column, such as `> 0`, that refuses NaN: PostgreSQL sorts it above all numbers."""
     return sa.CheckConstraint(f"{column} {rule} and {column} < 'Infinity'", name=column)
 
 
 Key = Annotated[int, mapped_column(sa.Identity(), primary_key=True)]
-"""Of the twelve tables that were there before."""
+"""The key of the twelve tables of the baseline."""
 BigKey = Annotated[int, mapped_column(sa.BigInteger(), sa.Identity(), primary_key=True)]
-"""Of every new table."""
+"""The key of every table since the baseline."""
 Text = Annotated[str, mapped_column(sa.Text())]
 Amount = Annotated[Decimal, mapped_column(sa.Numeric())]
-"""Points and marks."""
+"""A number of points or marks."""
 Money = Annotated[Decimal, mapped_column(sa.Numeric(12, 2))]
 Off = Annotated[bool, mapped_column(server_default=sa.false())]
 On = Annotated[bool, mapped_column(server_default=sa.true())]
 Items = Annotated[list[Any], mapped_column(postgresql.JSONB(), server_default=sa.text("'[]'"))]
-"""A list as JSON; `items` is the CHECK that belongs beside it."""
+"""A list as JSON; `items` makes the CHECK for it."""
 Moment = Annotated[dt.datetime, mapped_column(server_default=sa.func.now())]
 CreatedAt = Annotated[dt.datetime, mapped_column(server_default=sa.func.now())]
 UpdatedAt = Annotated[dt.datetime, mapped_column(server_default=sa.func.now(), onupdate=sa.func.now())]
 
 
 def refers_to(back_populates: str, column: Any = None) -> Any:
-    """The row that `column` names. Never loaded unasked: a careless loop would ask for each row by itself."""
+    """Return the relationship to the row that `column` refers to. It has to be loaded explicitly (no N+1 queries)."""
     return relationship(back_populates=back_populates, foreign_keys=None if column is None else [column], lazy="raise")
 
 
 def referred_by(back_populates: str, column: str | None = None) -> Any:
-    """The rows of `column` that name this one, never loaded unasked; what its deletion does the database knows."""
+    """Return the relationship to the rows whose `column` refers to this one; ON DELETE is left to the database."""
     return relationship(back_populates=back_populates, foreign_keys=column, lazy="raise", passive_deletes="all")
 
 
 def items(column: str) -> sa.CheckConstraint:
-    """The CHECK of an `Items` column: an array and no other JSON."""
+    """Return the CHECK of an `Items` column: it holds a JSON array."""
     return sa.CheckConstraint(f"jsonb_typeof({column}) = 'array'", name=column)

@@ -21,7 +21,7 @@ from ourschool.models.base import (
     referred_by,
     refers_to,
 )
-from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.guards import after_create, name_triggers
 from ourschool.models.people import StudentProfile, User
 
 if TYPE_CHECKING:
@@ -141,4 +141,4 @@ class Enrollment(Base):
     school_class: Mapped[SchoolClass] = refers_to("enrollments")
 
 
-goes_with(Term, *name_kept("terms", "created_by"))
+after_create(Term, *name_triggers("terms", "created_by"))

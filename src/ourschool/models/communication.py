@@ -20,7 +20,7 @@ from ourschool.models.base import (
     refers_to,
 )
 from ourschool.models.calendar import SchoolClass
-from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.guards import after_create, name_triggers
 from ourschool.models.people import User
 
 
@@ -115,5 +115,5 @@ class Resource(Base):
     uploader: Mapped[User | None] = refers_to("resources_uploaded", uploaded_by)
 
 
-goes_with(Notification, *name_kept("notifications", "sent_by"))
-goes_with(Resource, *name_kept("resources", "uploaded_by"))
+after_create(Notification, *name_triggers("notifications", "sent_by"))
+after_create(Resource, *name_triggers("resources", "uploaded_by"))

@@ -24,7 +24,7 @@ from ourschool.models.base import (
     refers_to,
 )
 from ourschool.models.curriculum import AssignmentTemplate
-from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.guards import after_create, name_triggers
 from ourschool.models.people import User
 
 if TYPE_CHECKING:
@@ -164,11 +164,11 @@ class AssignmentTimeEntry(Base):
     assignment: Mapped[StudentAssignment] = refers_to("time_entries")
 
 
-goes_with(
+after_create(
     StudentAssignment,
     KEEP_GRADED_AT,
     GRADED,
     REGRADED,
-    *name_kept("student_assignments", "assigned_by"),
-    *name_kept("student_assignments", "graded_by"),
+    *name_triggers("student_assignments", "assigned_by"),
+    *name_triggers("student_assignments", "graded_by"),
 )

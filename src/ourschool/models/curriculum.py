@@ -22,7 +22,7 @@ from ourschool.models.base import (
     refers_to,
 )
 from ourschool.models.calendar import Term
-from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.guards import after_create, name_triggers
 from ourschool.models.people import User
 
 if TYPE_CHECKING:
@@ -200,4 +200,4 @@ class LessonAssignment(Base):
     assignment_template: Mapped[AssignmentTemplate] = refers_to("lessons")
 
 
-goes_with(AssignmentTemplate, *name_kept("assignment_templates", "created_by"))
+after_create(AssignmentTemplate, *name_triggers("assignment_templates", "created_by"))

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ourschool.models.base import Amount, Base, BigKey, CreatedAt, Text, UpdatedAt, finite, referred_by, refers_to
 from ourschool.models.calendar import SchoolClass
 from ourschool.models.curriculum import Subject
-from ourschool.models.guards import closed, goes_with, name_kept
+from ourschool.models.guards import after_create, name_triggers, revoke_execute
 from ourschool.models.people import User
 
 KEEP_MAXIMUM = """
@@ -102,5 +102,7 @@ class Mark(Base):
     marker: Mapped[User | None] = refers_to("marks_given", marked_by)
 
 
-goes_with(Test, *name_kept("tests", "created_by"))
-goes_with(Mark, KEEP_MAXIMUM, closed("keep_marks_maximum"), KEEP_MAXIMUM_TRIGGER, *name_kept("marks", "marked_by"))
+after_create(Test, *name_triggers("tests", "created_by"))
+after_create(
+    Mark, KEEP_MAXIMUM, revoke_execute("keep_marks_maximum"), KEEP_MAXIMUM_TRIGGER, *name_triggers("marks", "marked_by")
+)

@@ -19,7 +19,7 @@ from ourschool.models.base import (
     referred_by,
     refers_to,
 )
-from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.guards import after_create, name_triggers
 from ourschool.models.people import User
 
 
@@ -103,4 +103,4 @@ class Payment(Base):
     confirmer: Mapped[User | None] = refers_to("payments_confirmed", confirmed_by)
 
 
-goes_with(Payment, *name_kept("payments", "confirmed_by"))
+after_create(Payment, *name_triggers("payments", "confirmed_by"))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ourschool.models.base import Base, CreatedAt, Key, Text, UpdatedAt, finite, referred_by, refers_to
 from ourschool.models.coursework import StudentAssignment
 from ourschool.models.curriculum import TermSubject
-from ourschool.models.guards import appended_only, goes_with, name_kept
+from ourschool.models.guards import after_create, append_only_triggers, name_triggers
 from ourschool.models.people import User
 
 NUMBERS = (
@@ -131,7 +131,7 @@ class GradeHistory(Base):
     changer: Mapped[User | None] = refers_to("grades_changed", changed_by)
 
 
-goes_with(
-    StudentTermGrade, KEEP_FINALIZED_AT, FINALIZED, REFINALIZED, *name_kept("student_term_grades", "finalized_by")
+after_create(
+    StudentTermGrade, KEEP_FINALIZED_AT, FINALIZED, REFINALIZED, *name_triggers("student_term_grades", "finalized_by")
 )
-goes_with(GradeHistory, *appended_only("grade_history"), *name_kept("grade_history", "changed_by"))
+after_create(GradeHistory, *append_only_triggers("grade_history"), *name_triggers("grade_history", "changed_by"))

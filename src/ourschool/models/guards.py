@@ -1,9 +1,9 @@
-"""What the database keeps by itself, told once: append-only tables, and the names of those who did something.
+"""Triggers that several tables share: append-only tables, and the names of users beside keys that may become NULL.
 
 A revision carries its own copy of every statement here; a change here needs a revision of its own.
 
-What keeps books runs as its owner, with a search_path of its own: whoever may write a table need not be able to write,
-or even read, what is kept beside it.
+Trigger functions that write other tables are SECURITY DEFINER with a search_path of their own: who may write the one
+table needs no right on the other.
 """
 
 from typing import Any
@@ -69,7 +69,7 @@ begin
 end
 $$
 """
-"""Trigger function of append-only tables, for each row and for TRUNCATE."""
+"""The trigger function of append-only tables, for each row and for TRUNCATE."""
 
 KEEP_NAME = """
 create function keep_name() returns trigger
@@ -87,11 +87,11 @@ begin
 end
 $$
 """
-"""Trigger function that writes the name of a user beside the key that becomes NULL when the user is deleted."""
+"""The trigger function that writes the name of a user beside the key that becomes NULL when the user is deleted."""
 
 
-def appended_only(table: str) -> tuple[str, str]:
-    """The triggers that refuse UPDATE, DELETE and TRUNCATE of `table`."""
+def append_only_triggers(table: str) -> tuple[str, str]:
+    """Return the triggers that refuse UPDATE, DELETE and TRUNCATE of `table`."""
     return (
         f"""
 create trigger {table}_append_only before update or delete on {table}
@@ -104,8 +104,8 @@ for each statement execute function refuse_change()
     )
 
 
-def name_kept(table: str, column: str) -> tuple[str, str]:
-    """The triggers that fill the name beside `column` unless the writer gives one: on insert, and when it changes.
+def name_triggers(table: str, column: str) -> tuple[str, str]:
+    """Return the triggers that fill the name beside `column` on insert and on its update, unless the writer gives one.
 
     The name of `confirmed_by` is in `confirmed_by_name`, that of `author_id` in `author_name`.
     """
@@ -128,21 +128,21 @@ execute function keep_name('{column}', '{name}')
     )
 
 
-def closed(function: str) -> str:
-    """Let nobody but its owner hang the trigger function on a table: firing it asks for no right, and stays possible.
+def revoke_execute(function: str) -> str:
+    """Return the REVOKE after which only the owner can create triggers with the function; firing needs no right.
 
-    It runs as its owner: on a table of their own making, whoever may create a trigger would make the owner run theirs.
+    It is SECURITY DEFINER: on a table of theirs, others could make it write with the owner's rights.
     """
     return f"revoke execute on function {function}() from public"
 
 
-def goes_with(model: type[Base], *statements: str) -> None:
-    """Run the statements whenever the model's table is created: its functions and triggers."""
+def after_create(model: type[Base], *statements: str) -> None:
+    """Execute the statements, functions and triggers, after the model's table is created by SQLAlchemy."""
     _listen(model.__table__, "after_create", statements)
 
 
-def goes_before_all(*statements: str) -> None:
-    """Run the statements before any table is created: what CHECKs and triggers of several tables call."""
+def before_create_all(*statements: str) -> None:
+    """Execute the statements before SQLAlchemy creates any table: what CHECKs and triggers of several tables call."""
     _listen(Base.metadata, "before_create", statements)
 
 
@@ -151,4 +151,4 @@ def _listen(target: Any, moment: str, statements: tuple[str, ...]) -> None:
         sa.event.listen(target, moment, sa.DDL(statement.strip().replace("%", "%%")))  # type: ignore[no-untyped-call]
 
 
-goes_before_all(REFUSE_CHANGE, closed("refuse_change"), KEEP_NAME, closed("keep_name"))
+before_create_all(REFUSE_CHANGE, revoke_execute("refuse_change"), KEEP_NAME, revoke_execute("keep_name"))

@@ -23,7 +23,7 @@ from ourschool.models.base import (
     referred_by,
     refers_to,
 )
-from ourschool.models.guards import goes_with, name_kept
+from ourschool.models.guards import after_create, name_triggers
 from ourschool.models.people import User
 
 
@@ -100,5 +100,5 @@ class JournalReply(Base):
     author: Mapped[User | None] = refers_to("journal_replies", author_id)
 
 
-goes_with(JournalEntry, *name_kept("journal_entries", "author_id"))
-goes_with(JournalReply, *name_kept("journal_replies", "author_id"))
+after_create(JournalEntry, *name_triggers("journal_entries", "author_id"))
+after_create(JournalReply, *name_triggers("journal_replies", "author_id"))

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ourschool.models.base import Base, BigKey, CreatedAt, Moment, Off, Stored, Text, UpdatedAt, one_of, refers_to
-from ourschool.models.guards import appended_only, closed, goes_before_all, goes_with, name_kept
+from ourschool.models.guards import after_create, append_only_triggers, before_create_all, name_triggers, revoke_execute
 from ourschool.models.people import User
 
 IS_JSON = """
@@ -207,14 +207,14 @@ class AuditEntry(Base):
     actor: Mapped[User | None] = refers_to("audit_entries", actor_id)
 
 
-goes_before_all(IS_JSON)
-goes_with(WithdrawalRequest, *name_kept("withdrawal_requests", "processed_by"))
-goes_with(
+before_create_all(IS_JSON)
+after_create(WithdrawalRequest, *name_triggers("withdrawal_requests", "processed_by"))
+after_create(
     SystemSetting,
     RECORD_CHANGE,
-    closed("record_settings_change"),
+    revoke_execute("record_settings_change"),
     *RECORD_CHANGE_TRIGGERS,
-    *name_kept("system_settings", "updated_by"),
+    *name_triggers("system_settings", "updated_by"),
 )
-goes_with(SettingChange, *appended_only("settings_changes"), *name_kept("settings_changes", "changed_by"))
-goes_with(AuditEntry, *appended_only("audit_log"), *name_kept("audit_log", "actor_id"))
+after_create(SettingChange, *append_only_triggers("settings_changes"), *name_triggers("settings_changes", "changed_by"))
+after_create(AuditEntry, *append_only_triggers("audit_log"), *name_triggers("audit_log", "actor_id"))

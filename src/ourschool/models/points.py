@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ourschool.models.base import Amount, Base, BigKey, Moment, Stored, Text, one_of, referred_by, refers_to
-from ourschool.models.guards import appended_only, closed, goes_with, name_kept
+from ourschool.models.guards import after_create, append_only_triggers, name_triggers, revoke_execute
 from ourschool.models.people import User
 
 if TYPE_CHECKING:
@@ -198,15 +198,15 @@ class PointTransaction(Base):
     awarder: Mapped[User | None] = refers_to("points_awarded", awarded_by)
 
 
-goes_with(StudentPoints, ONLY_THE_LEDGER, *ONLY_THE_LEDGER_TRIGGERS)
-goes_with(
+after_create(StudentPoints, ONLY_THE_LEDGER, *ONLY_THE_LEDGER_TRIGGERS)
+after_create(
     PointTransaction,
     KEEP_BALANCE,
-    closed("keep_balance"),
+    revoke_execute("keep_balance"),
     *KEEP_BALANCE_TRIGGERS,
-    *appended_only("point_transactions"),
+    *append_only_triggers("point_transactions"),
     AWARDER_NAME,
-    closed("keep_awarder_name"),
+    revoke_execute("keep_awarder_name"),
     AWARDER_NAME_TRIGGER,
-    name_kept("point_transactions", "awarded_by")[1],
+    name_triggers("point_transactions", "awarded_by")[1],
 )

@@ -21,7 +21,7 @@ from ourschool.models.base import (
     referred_by,
     refers_to,
 )
-from ourschool.models.guards import closed, goes_with, name_kept
+from ourschool.models.guards import after_create, name_triggers, revoke_execute
 from ourschool.models.people import User
 from ourschool.models.points import PointTransaction
 
@@ -119,10 +119,10 @@ class ShopRedemption(Base):
     processor: Mapped[User | None] = refers_to("redemptions_processed", processed_by)
 
 
-goes_with(
+after_create(
     ShopRedemption,
     AS_IT_WAS,
-    closed("keep_item_as_it_was"),
+    revoke_execute("keep_item_as_it_was"),
     AS_IT_WAS_TRIGGER,
-    *name_kept("shop_redemptions", "processed_by"),
+    *name_triggers("shop_redemptions", "processed_by"),
 )

@@ -1,4 +1,4 @@
-"""A whole made-up school at the head schema: `seed(connection, Plan(...))`; for trying, showing and measuring."""
+"""Fills a database at head with a made-up school, `seed(connection, Plan(...))`: for trials, demos and benchmarks."""
 
 from ourschool.seed.plan import LAST_DAY, Plan
 from ourschool.seed.seeding import seed

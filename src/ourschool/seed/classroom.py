@@ -1,4 +1,4 @@
-"""Rows of a class's afternoons: the register, assignments with what became of them, tests with their marks."""
+"""Rows of a class's afternoons: attendance, assignments and their grades, tests and their marks."""
 
 import datetime as dt
 
@@ -13,7 +13,7 @@ from ourschool.seed.school import SUBJECTS, ClassYear, Person, School, Student
 TEST_MARKS = 50
 ARTIFACTS = tuple(f'["/work/{number}.pdf"]' for number in range(100, 150))
 FIRST_TEST = 27
-"""Meetings of a term before its tests."""
+"""The number of meetings in a term before its first test."""
 
 NOT_BEGUN: Row = dict.fromkeys(
     (
@@ -21,44 +21,44 @@ NOT_BEGUN: Row = dict.fromkeys(
         "graded_date", "graded_at", "graded_by", "graded_by_name", "submission_method", "teacher_feedback",
     )
 ) | {"is_graded": False, "artifacts": "[]"}  # fmt: skip
-"""What nobody has done yet of an assignment."""
+"""The columns of an assignment that is not started."""
 
 
 class Classroom:
-    """Makes the rows of the days of all classes."""
+    """Makes the rows of each day of each class."""
 
     def __init__(self, school: School, ledger: Ledger) -> None:
         self.school = school
         self.ledger = ledger
-        self.dice = school.plan.dice("classroom")
+        self.rng = school.plan.random_stream("classroom")
         self.last_day = school.plan.last_day
 
     def day(self, each: ClassYear, register: Register, term: TermDays, day: dt.date) -> Rows:
-        """One afternoon of a class."""
-        there = each.there(day)
-        yield from self._attendance(each, register, there, day)
+        """Yield the rows of one afternoon of a class."""
+        present = each.present(day)
+        yield from self._attendance(each, register, present, day)
         for place, subject in enumerate(each.subjects):
             for nth in range(PER_TERM):
                 if register.meetings == 1 + 9 * nth + 2 * place:
                     template = template_id(each.grade, subject, term.half, nth)
                     teacher = self.school.teacher_of(each, subject)
-                    for student in there:
+                    for student in present:
                         standing = register.standings.setdefault((student.id, subject), Standing())
                         yield from self._assignment(student, standing, template, (day, teacher))
             if register.meetings == FIRST_TEST + place:
-                yield from self._test(each, subject, there, day)
+                yield from self._test(each, subject, present, day)
         register.meetings += 1
 
-    def _attendance(self, each: ClassYear, register: Register, there: tuple[Student, ...], day: dt.date) -> Rows:
-        chance, words = self.dice.random, self.school.words.sentences
+    def _attendance(self, each: ClassYear, register: Register, present: tuple[Student, ...], day: dt.date) -> Rows:
+        chance, words = self.rng.random, self.school.words.sentences
         opens = 50_000 + each.grade * 60
-        for nth, student in enumerate(there):
-            luck = chance()
-            if luck < student.diligence:
+        for nth, student in enumerate(present):
+            drawn = chance()
+            if drawn < student.diligence:
                 status, note = "present", None
             else:
-                status = ("absent", "late", "excused", "absent")[int(luck * 1e6) % 4]
-                note = words[int(luck * 1e6) % len(words)] if status == "excused" else None
+                status = ("absent", "late", "excused", "absent")[int(drawn * 1e6) % 4]
+                note = words[int(drawn * 1e6) % len(words)] if status == "excused" else None
             key = student.id
             register.days[key] = register.days.get(key, 0) + 1
             register.present[key] = register.present.get(key, 0) + (status in ("present", "late"))
@@ -76,11 +76,11 @@ class Classroom:
 
     def _assignment(self, student: Student, standing: Standing, template: int, given: tuple[dt.date, Person]) -> Rows:
         day, teacher = given
-        chance = self.dice.random
+        chance = self.rng.random
         due = day + dt.timedelta(days=7)
         extended = due + dt.timedelta(days=7) if chance() < 0.04 else None
         key = self.school.next_id("student_assignments")
-        work: Row = NOT_BEGUN | {
+        assignment: Row = NOT_BEGUN | {
             "id": key,
             "template_id": template,
             "student_id": student.id,
@@ -93,48 +93,50 @@ class Classroom:
             "updated_at": at(day, 54_000),
         }
         standing.total += 1
-        work |= self._outcome(student, template, extended or due, given)
-        if work["is_graded"]:
-            standing.earned += work["points_earned"]
+        assignment |= self._outcome(student, template, extended or due, given)
+        if assignment["is_graded"]:
+            standing.earned += assignment["points_earned"]
             standing.possible += max_points(template)
             standing.last_assignment = key
-        standing.completed += work["submitted_date"] is not None
-        yield models.StudentAssignment, work
-        if work["submitted_date"] is not None and chance() < 0.3:
+        standing.completed += assignment["submitted_date"] is not None
+        yield models.StudentAssignment, assignment
+        if assignment["submitted_date"] is not None and chance() < 0.3:
             yield row(
                 models.AssignmentTimeEntry,
                 id=self.school.next_id("assignment_time_entries"),
                 assignment_id=key,
                 minutes=10 + int(chance() * 80),
-                worked_on=work["submitted_date"],
+                worked_on=assignment["submitted_date"],
                 note=None,
-                created_at=work["updated_at"],
+                created_at=assignment["updated_at"],
             )
-        if work["is_graded"] and work["percentage_grade"] >= 90 and chance() < 0.5:
-            yield from self.ledger.give(student, 5, ("assignment", key, teacher.id), (work["graded_date"], 61_000))
+        if assignment["is_graded"] and assignment["percentage_grade"] >= 90 and chance() < 0.5:
+            yield from self.ledger.give(
+                student, 5, ("assignment", key, teacher.id), (assignment["graded_date"], 61_000)
+            )
 
     def _outcome(self, student: Student, template: int, due: dt.date, given: tuple[dt.date, Person]) -> Row:
-        """What became of an assignment by the plan's last day."""
-        chance = self.dice.random
-        luck, (day, teacher) = chance(), given
-        if luck < 0.01:
+        """Return the columns that say how far an assignment is by the plan's last day."""
+        chance = self.rng.random
+        drawn, (day, teacher) = chance(), given
+        if drawn < 0.01:
             return {"status": "excused"}
-        late = luck > 0.5 + student.diligence / 2 - 0.02
+        late = drawn > 0.5 + student.diligence / 2 - 0.02
         handed_in = due + dt.timedelta(days=3) if late else max(day, due - dt.timedelta(days=int(chance() * 6)))
         graded = handed_in + dt.timedelta(days=2 + int(chance() * 5))
-        if handed_in > self.last_day or (late and luck > 0.96):
+        if handed_in > self.last_day or (late and drawn > 0.96):
             if self.last_day > due:
                 return {"status": "overdue"}
             return {"status": "in_progress", "started_date": day} if chance() < 0.4 else {"status": "not_started"}
         done: Row = {"started_date": day, "completed_date": handed_in, "submitted_date": handed_in}
-        if luck < 0.2:
+        if drawn < 0.2:
             done |= {"submission_method": "online", "artifacts": ARTIFACTS[template % len(ARTIFACTS)]}
-        elif luck < 0.8:
+        elif drawn < 0.8:
             done |= {"submission_method": "paper"}
         if graded > self.last_day:
             return done | {"status": "submitted", "updated_at": at(handed_in, 70_000)}
         most = max_points(template)
-        percentage = min(104.0, max(5.0, self.dice.gauss(student.ability * 100 + 8, 9)))
+        percentage = min(104.0, max(5.0, self.rng.gauss(student.ability * 100 + 8, 9)))
         points = round(most * percentage / 100 * 2) / 2
         percentage = round(points / most * 100, 2)
         return done | {
@@ -147,11 +149,11 @@ class Classroom:
             "graded_at": at(graded, 61_000),
             "graded_by": teacher.id,
             "graded_by_name": teacher.name,
-            "teacher_feedback": self.dice.choice(self.school.words.sentences) if chance() < 0.25 else None,
+            "teacher_feedback": self.rng.choice(self.school.words.sentences) if chance() < 0.25 else None,
             "updated_at": at(graded, 61_000),
         }
 
-    def _test(self, each: ClassYear, subject: int, there: tuple[Student, ...], day: dt.date) -> Rows:
+    def _test(self, each: ClassYear, subject: int, present: tuple[Student, ...], day: dt.date) -> Rows:
         key, teacher = self.school.next_id("tests"), self.school.teacher_of(each, subject)
         yield row(
             models.Test,
@@ -171,10 +173,10 @@ class Classroom:
         marked = day + dt.timedelta(days=3)
         if marked > self.last_day:
             return
-        for student in there:
-            if self.dice.random() > 0.5 + student.diligence / 2:
+        for student in present:
+            if self.rng.random() > 0.5 + student.diligence / 2:
                 continue
-            share = min(1.0, max(0.0, self.dice.gauss(student.ability, 0.12)))
+            share = min(1.0, max(0.0, self.rng.gauss(student.ability, 0.12)))
             number = self.school.next_id("marks")
             yield row(
                 models.Mark,
@@ -183,7 +185,7 @@ class Classroom:
                 student_id=student.id,
                 marks=round(TEST_MARKS * share * 2) / 2,
                 max_marks=TEST_MARKS,
-                remarks=self.dice.choice(self.school.words.sentences) if self.dice.random() < 0.1 else None,
+                remarks=self.rng.choice(self.school.words.sentences) if self.rng.random() < 0.1 else None,
                 marked_by=teacher.id,
                 marked_by_name=teacher.name,
                 created_at=at(marked, 62_000),

@@ -1,4 +1,4 @@
-"""Rows of notifications, of who has read them, and of resources."""
+"""Rows of notifications, their readers, and resources."""
 
 import datetime as dt
 import random
@@ -11,40 +11,40 @@ from ourschool.seed.school import ClassYear, Person, School, Student
 KINDS = ("link", "document", "pdf")
 
 
-def to_all(school: School, dice: random.Random, day: dt.date) -> Rows:
-    """A message to everybody, and who has looked at it."""
+def to_all(school: School, rng: random.Random, day: dt.date) -> Rows:
+    """Yield a notification to everybody, and the students who have read it."""
     key = school.next_id("notifications")
-    yield from _message(school, dice, key, (None, None, day, school.admins[0]))
+    yield from _message(school, rng, key, (None, None, day, school.admins[0]))
     for student in school.students:
-        if dice.random() < 0.05:
-            yield from _read(school, dice, key, student, day)
+        if rng.random() < 0.05:
+            yield from _read(school, rng, key, student, day)
 
 
-def to_class(school: School, dice: random.Random, each: ClassYear, day: dt.date) -> Rows:
-    """A message to a class, sometimes something to study with, and to one pupil what concerns only that one."""
+def to_class(school: School, rng: random.Random, each: ClassYear, day: dt.date) -> Rows:
+    """Yield a notification to a class, sometimes a resource, and notifications to single students."""
     key = school.next_id("notifications")
-    yield from _message(school, dice, key, (None, each, day, each.teacher))
-    for student in each.there(day):
-        if dice.random() < 0.35:
-            yield from _read(school, dice, key, student, day)
-        if dice.random() < 0.04:
+    yield from _message(school, rng, key, (None, each, day, each.teacher))
+    for student in each.present(day):
+        if rng.random() < 0.35:
+            yield from _read(school, rng, key, student, day)
+        if rng.random() < 0.04:
             own = school.next_id("notifications")
-            yield from _message(school, dice, own, (student, None, day, each.teacher))
-            if dice.random() < 0.6:
-                yield from _read(school, dice, own, student, day)
-    if dice.random() < 0.3:
-        yield from resource(school, dice, each, day)
+            yield from _message(school, rng, own, (student, None, day, each.teacher))
+            if rng.random() < 0.6:
+                yield from _read(school, rng, own, student, day)
+    if rng.random() < 0.3:
+        yield from resource(school, rng, each, day)
 
 
-def resource(school: School, dice: random.Random, each: ClassYear | None, day: dt.date) -> Rows:
-    """Something to study with, for a class or for all."""
+def resource(school: School, rng: random.Random, each: ClassYear | None, day: dt.date) -> Rows:
+    """Yield a resource for a class, or for all where `each` is None."""
     key, who = school.next_id("resources"), each.teacher if each else school.admins[0]
-    kind = dice.choice(KINDS)
+    kind = rng.choice(KINDS)
     yield row(
         models.Resource,
         id=key,
-        title=dice.choice(school.words.sentences),
-        description=dice.choice(school.words.paragraphs) if dice.random() < 0.5 else None,
+        title=rng.choice(school.words.sentences),
+        description=rng.choice(school.words.paragraphs) if rng.random() < 0.5 else None,
         kind=kind,
         url=f"https://school.example/r/{key}" if kind == "link" or key % 2 else None,
         cloud_url=None if kind == "link" else f"https://cloud.example/f/{key}",
@@ -58,7 +58,7 @@ def resource(school: School, dice: random.Random, each: ClassYear | None, day: d
 
 def _message(
     school: School,
-    dice: random.Random,
+    rng: random.Random,
     key: int,
     to: tuple[Student | None, ClassYear | None, dt.date, Person],
 ) -> Rows:
@@ -69,21 +69,21 @@ def _message(
         user_id=student.id if student else None,
         class_id=each.id if each else None,
         to_all=student is None and each is None,
-        title=dice.choice(school.words.sentences),
-        body=dice.choice(school.words.paragraphs),
+        title=rng.choice(school.words.sentences),
+        body=rng.choice(school.words.paragraphs),
         link_url=f"/news/{key}" if key % 3 == 0 else None,
         sent_by=sender.id,
         sent_by_name=sender.name,
-        created_at=at(day, 32_000 + dice.randrange(9_000)),
+        created_at=at(day, 32_000 + rng.randrange(9_000)),
         expires_at=at(day + dt.timedelta(days=60), 0) if key % 5 == 0 else None,
     )
 
 
-def _read(school: School, dice: random.Random, key: int, student: Student, day: dt.date) -> Rows:
+def _read(school: School, rng: random.Random, key: int, student: Student, day: dt.date) -> Rows:
     yield row(
         models.NotificationRead,
         id=school.next_id("notification_reads"),
         notification_id=key,
         user_id=student.id,
-        read_at=at(day, 42_000 + dice.randrange(40_000)),
+        read_at=at(day, 42_000 + rng.randrange(40_000)),
     )

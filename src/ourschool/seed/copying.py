@@ -1,4 +1,4 @@
-"""Rows on their way into the tables: gathered, then copied parents first while the next ones are made."""
+"""Copies rows into the tables: buffered, then sent by COPY with parents first, while the next ones are made."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -16,18 +16,18 @@ from ourschool import models
 Row = dict[str, Any]
 Rows = Iterable[tuple[type[models.Base], Row]]
 CHUNK = 20_000
-"""Rows of one table before all are sent: enough for COPY to pay, few enough to stay out of the way of memory."""
+"""Rows of one table at which all buffers are sent: many enough for COPY, few enough for the memory."""
 AHEAD = 2
-"""Chunks that may wait for the server while more are made."""
+"""Chunks that may wait for the server while the next one is made."""
 
 
 def row(model: type[models.Base], /, **values: Any) -> tuple[type[models.Base], Row]:
-    """A row of the model's table, by column."""
+    """Return a row of the model's table: values by column."""
     return model, values
 
 
 def table_of(model: type[models.Base]) -> sa.Table:
-    """The model's table."""
+    """Return the model's table."""
     table = model.__table__
     assert isinstance(table, sa.Table)
     return table
@@ -43,26 +43,26 @@ class Copier:
     _columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def copy(self, rows: Rows) -> None:
-        """Copy all rows. A row that another refers to must come before it."""
+        """Copy all rows. A row must come after those that it refers to."""
         order = [table.name for table in models.metadata.sorted_tables]
-        waiting: dict[str, list[Row]] = {name: [] for name in order}
+        buffers: dict[str, list[Row]] = {name: [] for name in order}
         pending: deque[Future[None]] = deque()
         tables = {model: table_of(model).name for model in _models()}
         with ThreadPoolExecutor(1, thread_name_prefix="copy") as server:
             for model, values in rows:
-                gathered = waiting[tables[model]]
-                gathered.append(values)
-                if len(gathered) >= CHUNK:
-                    pending.append(server.submit(self._send, [(name, waiting[name]) for name in order]))
-                    waiting = {name: [] for name in order}
+                buffered = buffers[tables[model]]
+                buffered.append(values)
+                if len(buffered) >= CHUNK:
+                    pending.append(server.submit(self._send, [(name, buffers[name]) for name in order]))
+                    buffers = {name: [] for name in order}
                     while len(pending) > AHEAD:
                         pending.popleft().result()
-            pending.append(server.submit(self._send, [(name, waiting[name]) for name in order]))
+            pending.append(server.submit(self._send, [(name, buffers[name]) for name in order]))
             for sent in pending:
                 sent.result()
 
-    def _send(self, gathered: list[tuple[str, list[Row]]]) -> None:
-        for name, rows in gathered:
+    def _send(self, buffered: list[tuple[str, list[Row]]]) -> None:
+        for name, rows in buffered:
             if rows:
                 self._send_table(name, rows)
                 self.rows[name] = self.rows.get(name, 0) + len(rows)
@@ -82,7 +82,7 @@ class Copier:
 
 
 def filled(table: sa.Table, values: Row) -> tuple[str, ...]:
-    """The columns of the table that such a row fills; raises ValueError where row and model do not fit."""
+    """Return the columns that such a row fills. Raises ValueError for unknown columns, and where one is missing."""
     unknown = [name for name in values if name not in table.columns]
     missing = [
         column.name

@@ -1,4 +1,4 @@
-"""Rows that a school prepares: terms, classes, enrolments, subjects, templates, lessons."""
+"""Rows of terms, classes, enrolments, subjects, assignment templates and lessons."""
 
 import datetime as dt
 import json
@@ -12,29 +12,29 @@ COLOURS = ("#3B82F6", "#EF4444", "#10B981", "#F59E0B", "#8B5CF6", "#EC4899", "#1
 SCALE = json.dumps({"A": 90, "B": 80, "C": 70, "D": 60})
 TYPES = ("homework", "quiz", "worksheet", "essay", "project", "reading", "practice", "presentation", "test")
 PER_TERM = 3
-"""Assignments that a class gets in a subject of a term."""
+"""Assignments of a class in one subject and term."""
 MAX_POINTS = (100, 20, 50, 10, 100, 25)
 LESSONS = 5
-"""Lessons in a subject of a grade and term."""
+"""Lessons of a grade in one subject and term."""
 
 
 def template_id(grade: int, subject: int, half: int, nth: int) -> int:
-    """The template of the nth assignment of a grade in a subject and half of the year."""
+    """Return the id of the template of a grade's nth assignment in a subject and half of the year."""
     return ((((grade - 1) * len(SUBJECTS)) + subject - 1) * 2 + half) * PER_TERM + nth + 1
 
 
 def max_points(template: int) -> int:
-    """What a template's work is worth."""
+    """Return the maximum points of a template."""
     return MAX_POINTS[template % len(MAX_POINTS)]
 
 
 def term_subject_id(term: int, subject: int) -> int:
-    """The subject as it is taught in that term."""
+    """Return the id of the subject's row in term_subjects."""
     return (term - 1) * len(SUBJECTS) + subject
 
 
 def prepared(school: School) -> Rows:
-    """Terms, subjects and templates, then classes with who is in them, then lessons."""
+    """Yield terms and subjects, classes with their enrolments, templates, then lessons."""
     yield from _terms(school)
     yield from _subjects(school)
     yield from _classes(school)

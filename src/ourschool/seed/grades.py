@@ -1,4 +1,4 @@
-"""Rows of grades: how each pupil stands in each subject of a term, and what was changed in it."""
+"""Rows of term grades and of their history."""
 
 from dataclasses import dataclass, field
 
@@ -12,13 +12,13 @@ LETTERS = ((90, "A"), (80, "B"), (70, "C"), (60, "D"), (0, "F"))
 
 
 def letter(percentage: float) -> str:
-    """A to F."""
+    """Return the letter, A to F, for a percentage."""
     return next(each for least, each in LETTERS if percentage >= least)
 
 
 @dataclass(slots=True)
 class Standing:
-    """How a pupil stands in a subject of a term."""
+    """The running totals of a student in a subject of a term."""
 
     earned: float = 0
     possible: float = 0
@@ -29,7 +29,7 @@ class Standing:
 
 @dataclass(slots=True)
 class Register:
-    """What a class has behind it in a term."""
+    """The running totals of a class in a term; days and presence are by student, standings by student and subject."""
 
     meetings: int = 0
     days: dict[int, int] = field(default_factory=dict)
@@ -38,15 +38,15 @@ class Register:
 
 
 class Grades:
-    """Makes the rows of grades from what the classes have behind them."""
+    """Makes the rows of grades from the registers of the classes."""
 
     def __init__(self, school: School) -> None:
         self.school = school
-        self.dice = school.plan.dice("grades")
+        self.rng = school.plan.random_stream("grades")
         self.last_day = school.plan.last_day
 
     def term(self, each: ClassYear, register: Register, term: TermDays) -> Rows:
-        """The grades of a class in a term, final where the term is over."""
+        """Yield the grades of a class in a term, final where the term is over."""
         over = term.end <= self.last_day
         by_id = {student.id: student for student in each.students}
         for (student_id, subject), standing in register.standings.items():
@@ -84,27 +84,27 @@ class Grades:
             assignments_completed=standing.completed,
             assignments_total=standing.total,
             attendance_rate=rate,
-            progress_notes=self.dice.choice(words) if self.dice.random() < 0.2 else None,
-            strengths=self.dice.choice(words) if self.dice.random() < 0.1 else None,
+            progress_notes=self.rng.choice(words) if self.rng.random() < 0.2 else None,
+            strengths=self.rng.choice(words) if self.rng.random() < 0.1 else None,
             created_at=at(term.start, 60_000),
             updated_at=made,
             last_calculated=made,
         )
-        if standing.last_assignment is not None and percentage is not None and self.dice.random() < 0.35:
+        if standing.last_assignment is not None and percentage is not None and self.rng.random() < 0.35:
             yield self._correction(key, self.school.teacher_of(each, subject), percentage, standing, made)
 
     def _correction(
         self, grade: int, teacher: Person, percentage: float, standing: Standing, moment: str
     ) -> tuple[type[models.Base], Row]:
-        """What the grade was before its last assignment."""
+        """Return a history row with the percentage before the last assignment."""
         return row(
             models.GradeHistory,
             id=self.school.next_id("grade_history"),
             student_term_grade_id=grade,
             field_name="current_percentage",
-            old_value=str(round(max(0.0, percentage - self.dice.random() * 5), 2)),
+            old_value=str(round(max(0.0, percentage - self.rng.random() * 5), 2)),
             new_value=str(percentage),
-            change_reason=self.dice.choice(self.school.words.sentences),
+            change_reason=self.rng.choice(self.school.words.sentences),
             changed_by=teacher.id,
             changed_by_name=teacher.name,
             changed_at=moment,

@@ -17,7 +17,7 @@ SETTINGS = (
 
 
 def settings(school: School) -> Rows:
-    """The settings; what the database records of them in settings_changes is its own work."""
+    """Yield the settings; a trigger writes settings_changes."""
     made, admin = at(school.plan.terms[0].start, 20_000), school.admins[0]
     for number, (key, value, kind) in enumerate(SETTINGS, 1):
         yield row(
@@ -35,61 +35,61 @@ def settings(school: School) -> Rows:
         )
 
 
-def audit(school: School, dice: random.Random, day: dt.date) -> Rows:
-    """What people did on one day, besides what other tables tell: about one thing a pupil and year."""
+def audit(school: School, rng: random.Random, day: dt.date) -> Rows:
+    """Yield the audit entries of one day: about one for each student and year."""
     often = school.plan.students / 200
-    for _ in range(int(often) + (dice.random() < often % 1)):
-        student = dice.choice(school.students)
-        teacher = dice.choice(school.teachers)
-        old = dice.randrange(40, 95)
+    for _ in range(int(often) + (rng.random() < often % 1)):
+        student = rng.choice(school.students)
+        teacher = rng.choice(school.teachers)
+        old = rng.randrange(40, 95)
         yield models.AuditEntry, _entry(
-            school, dice, (teacher, day),
+            school, rng, (teacher, day),
             action="grade.changed", entity="users", entity_id=str(student.id),
-            before=json.dumps({"percentage": old}), after=json.dumps({"percentage": old + dice.randrange(1, 6)}),
+            before=json.dumps({"percentage": old}), after=json.dumps({"percentage": old + rng.randrange(1, 6)}),
         )  # fmt: skip
 
 
-def withdrawals(school: School, dice: random.Random, day: dt.date) -> Rows:
-    """Who left on that day had asked for it; a few more ask and stay, and some wait for an answer."""
+def withdrawals(school: School, rng: random.Random, day: dt.date) -> Rows:
+    """Yield the approved requests of those who left on that day; on the last day also pending and rejected ones."""
     for student in school.students:
         if student.leaves == day and student.id not in school.now:
-            yield from _request(school, dice, student, (day, "approved"))
-        elif day == school.plan.last_day and student.leaves is None and dice.random() < 0.004:
-            yield from _request(school, dice, student, (day, "pending" if dice.random() < 0.6 else "rejected"))
+            yield from _request(school, rng, student, (day, "approved"))
+        elif day == school.plan.last_day and student.leaves is None and rng.random() < 0.004:
+            yield from _request(school, rng, student, (day, "pending" if rng.random() < 0.6 else "rejected"))
 
 
-def _request(school: School, dice: random.Random, student: Student, what: tuple[dt.date, str]) -> Rows:
+def _request(school: School, rng: random.Random, student: Student, what: tuple[dt.date, str]) -> Rows:
     day, status = what
     clerk = None if status == "pending" else school.admins[1]
-    asked = at(day - dt.timedelta(days=6), 40_000)
+    requested_at = at(day - dt.timedelta(days=6), 40_000)
     key = school.next_id("withdrawal_requests")
     yield row(
         models.WithdrawalRequest,
         id=key,
         student_id=student.id,
-        reason=dice.choice(school.words.sentences),
+        reason=rng.choice(school.words.sentences),
         status=status,
-        response=dice.choice(school.words.sentences) if clerk else None,
-        created_at=asked,
+        response=rng.choice(school.words.sentences) if clerk else None,
+        created_at=requested_at,
         processed_at=at(day, 45_000) if clerk else None,
         processed_by=clerk.id if clerk else None,
         processed_by_name=clerk.name if clerk else None,
     )
     if clerk:
         yield models.AuditEntry, _entry(
-            school, dice, (clerk, day),
+            school, rng, (clerk, day),
             action=f"withdrawal.{status}", entity="withdrawal_requests", entity_id=str(key),
             before=json.dumps({"status": "pending"}), after=json.dumps({"status": status}),
         )  # fmt: skip
 
 
-def _entry(school: School, dice: random.Random, who: tuple[Person, dt.date], **what: str) -> Row:
+def _entry(school: School, rng: random.Random, who: tuple[Person, dt.date], **what: str) -> Row:
     actor, day = who
     return {
         "id": school.next_id("audit_log"),
-        "occurred_at": at(day, dice.randrange(28_000, 80_000)),
+        "occurred_at": at(day, rng.randrange(28_000, 80_000)),
         "actor_id": actor.id,
         "actor_name": actor.name,
-        "request_id": f"{dice.getrandbits(64):016x}",
-        "address": dice.choice(school.words.addresses),
+        "request_id": f"{rng.getrandbits(64):016x}",
+        "address": rng.choice(school.words.addresses),
     } | what

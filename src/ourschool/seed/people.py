@@ -1,4 +1,4 @@
-"""Rows about people: accounts, profiles, guardianships, and what they sign in with."""
+"""Rows of accounts, profiles, guardianships, sessions and API keys."""
 
 import datetime as dt
 import hashlib
@@ -17,18 +17,18 @@ RELATIONS = (("mother", "father"), ("father", "mother"), ("mother", "aunt"), ("g
 
 
 def accounts(school: School) -> Rows:
-    """Everybody, those first whom others refer to."""
-    dice = school.plan.dice("accounts")
+    """Yield the accounts, guardians before the students who refer to them."""
+    rng = school.plan.random_stream("accounts")
     begun = school.plan.terms[0].start - dt.timedelta(days=60)
     for role, group in (("admin", school.admins), ("teacher", school.teachers), ("guardian", school.guardians)):
         for person in group:
-            yield models.User, _user(school, person, role, begun, dice.random())
+            yield models.User, _user(school, person, role, begun, rng.random())
     for student in school.students:
-        yield models.User, _student(school, student, dice.random())
+        yield models.User, _student(school, student, rng.random())
 
 
 def about_people(school: School) -> Rows:
-    """What refers to accounts, and to classes."""
+    """Yield the rows that refer to accounts and classes: profiles, guardianships, sessions, API keys."""
     for student in school.students:
         yield models.StudentProfile, _profile(school, student)
         yield from _guardianships(school, student)
@@ -36,7 +36,7 @@ def about_people(school: School) -> Rows:
 
 
 def _role(role: str) -> str:
-    """Where the models know no teachers and guardians, those are admins."""
+    """Return the role, or admin where the models have no such role."""
     return role if role in ROLES else "admin"
 
 
@@ -63,7 +63,9 @@ def _user(school: School, person: Person, role: str, begun: dt.date, chance: flo
         "last_failed_login_at": at(last, 40_000 + int(chance * 1000)) if chance < 0.05 else None,
         "must_change_password": role != "admin" and 0.1 < chance < 0.13,
         "theme": ("system", "light", "dark")[int(chance * 97) % 3],
-        "external_id": str(uuid.UUID(int=school.plan.dice(f"external {person.id}").getrandbits(128), version=4)),
+        "external_id": str(
+            uuid.UUID(int=school.plan.random_stream(f"external {person.id}").getrandbits(128), version=4)
+        ),
     }
 
 
@@ -83,7 +85,7 @@ def _student(school: School, student: Student, chance: float) -> Row:
 
 
 def _plain(name: str) -> str:
-    """The letters of the name that every mail server takes."""
+    """Return the name's letters in lower-case ASCII."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return "".join(letter for letter in plain if letter.isalpha()) or "x"
 
@@ -122,24 +124,24 @@ def _guardianships(school: School, student: Student) -> Rows:
 
 
 def _access(school: School) -> Rows:
-    """Sessions of the last weeks, and a few keys of programs."""
-    dice, last = school.plan.dice("access"), school.plan.last_day
+    """Yield sessions of the last weeks, and an API key for each of the staff."""
+    rng, last = school.plan.random_stream("access"), school.plan.last_day
     for person in (*school.admins, *school.teachers, *school.guardians, *school.students):
-        if dice.random() < 0.5:
+        if rng.random() < 0.5:
             continue
-        day = last - dt.timedelta(days=dice.randrange(40))
-        seconds = dice.randrange(25_000, 80_000)
+        day = last - dt.timedelta(days=rng.randrange(40))
+        seconds = rng.randrange(25_000, 80_000)
         yield row(
             models.UserSession,
             id=school.next_id("user_sessions"),
             user_id=person.id,
-            token_hash=_hash(dice.random()),
-            ip_address=dice.choice(school.words.addresses),
-            user_agent=dice.choice(school.words.browsers),
+            token_hash=_hash(rng.random()),
+            ip_address=rng.choice(school.words.addresses),
+            user_agent=rng.choice(school.words.browsers),
             created_at=at(day, seconds),
             last_seen_at=at(day, seconds + 900),
             expires_at=at(day + dt.timedelta(days=30), seconds),
-            revoked_at=at(day, seconds + 3600) if dice.random() < 0.2 else None,
+            revoked_at=at(day, seconds + 3600) if rng.random() < 0.2 else None,
         )
     for nth, person in enumerate((*school.admins, *school.teachers)):
         yield row(
@@ -148,7 +150,7 @@ def _access(school: School) -> Rows:
             user_id=person.id,
             name=("timetable", "backup", "grade import")[nth % 3],
             prefix=f"os_{nth:05}",
-            key_hash=_hash(dice.random()),
+            key_hash=_hash(rng.random()),
             permissions='["read"]' if nth % 3 else '["read", "write"]',
             is_active=nth % 5 != 4,
             created_at=at(school.plan.terms[-2].start, 40_000 + nth),

@@ -1,4 +1,4 @@
-"""What school is to be made: how many pupils, which years, and its days."""
+"""The plan of a made-up school: its size, its years, its terms and days."""
 
 import datetime as dt
 import random
@@ -14,12 +14,12 @@ GRADES = range(1, 13)
 MEETINGS = ((0, 2), (1, 3), (2, 4), (0, 3), (1, 4))
 """The two weekdays on which a class meets: pupils come from their morning schools."""
 ROWS_PER_YEAR = 116
-"""About how many rows a pupil makes in a year, those counted who have not come yet or have left."""
+"""About how many rows a student makes in a year, counting those who have not come yet or have left."""
 
 
 @dataclass(frozen=True)
 class TermDays:
-    """One term: which school year and half of it, and from when to when."""
+    """One term: its school year, its half of it (0 or 1), its first and last day."""
 
     number: int
     year: int
@@ -30,12 +30,12 @@ class TermDays:
 
     @property
     def academic_year(self) -> str:
-        """Like 2024-2025."""
+        """The school year as the database has it: 2024-2025."""
         begun = self.start.year - self.half
         return f"{begun}-{begun + 1}"
 
     def days(self) -> Iterator[dt.date]:
-        """Monday to Friday, but for a week of holidays."""
+        """Yield its days from Monday to Friday, without a week of holidays."""
         free = self.start + dt.timedelta(days=70)
         for count in range((self.end - self.start).days + 1):
             day = self.start + dt.timedelta(days=count)
@@ -45,9 +45,10 @@ class TermDays:
 
 @dataclass(frozen=True)
 class Plan:
-    """A school of so many pupils over so many years up to a day; equal plans make equal rows.
+    """A school of `students` over `years` up to `last_day`; equal plans make equal rows.
 
-    The pupils are all who were there in those years: those in one year are about three of four. Raises UsageError.
+    `students` are all who attended in those years, about three quarters of them in one year. Raises UsageError for
+    numbers out of range.
     """
 
     students: int = 2000
@@ -68,12 +69,12 @@ class Plan:
 
     @property
     def estimate(self) -> int:
-        """About how many rows it will have."""
+        """About how many rows the school will have."""
         return self.students * self.years * ROWS_PER_YEAR
 
     @cached_property
     def terms(self) -> tuple[TermDays, ...]:
-        """Two terms a year; the last year is the one that the last day is in."""
+        """Two terms for each year; the last year is that of the last day."""
         newest = self.last_day.year - (self.last_day.month < 8)
         made: list[TermDays] = []
         for year, begun in enumerate(range(newest - self.years + 1, newest + 1)):
@@ -83,17 +84,17 @@ class Plan:
                 made.append(TermDays(len(made) + 1, year, half, start, end))
         return tuple(made)
 
-    def dice(self, part: str) -> random.Random:
-        """A stream of chance of its own for each part, so that one may change and the others stay as they are."""
+    def random_stream(self, part: str) -> random.Random:
+        """Return the random numbers of one part, independent of the others: a change to one part leaves the rest."""
         return random.Random(f"{self.random_seed} {part}")  # noqa: S311  # chance, not secrecy
 
 
 def _monday(day: dt.date) -> dt.date:
-    """That day, or the next Monday."""
+    """Return that day where it is a Monday, else the next Monday."""
     return day + dt.timedelta(days=-day.weekday() % 7)
 
 
 def at(day: dt.date, seconds: float) -> str:
-    """So many seconds into that day, UTC, as PostgreSQL reads it."""
+    """Return the UTC time so many seconds into the day, as PostgreSQL reads it."""
     whole = int(seconds)
     return f"{day} {whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}+00"

@@ -1,4 +1,4 @@
-"""The school in memory: its people and classes, which all rows are about. What happens to them is never kept here."""
+"""The people and classes of the school in memory; rows about them are made one by one and not kept."""
 
 import datetime as dt
 import random
@@ -15,12 +15,12 @@ SUBJECTS = (
     "Mathematics", "English", "Science", "History", "Geography", "Hindi", "French", "Computing", "Art", "Physics",
 )  # fmt: skip
 PER_CLASS = 4
-"""Subjects that a class has."""
+"""The number of subjects of a class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who has an account."""
+    """A person with an account."""
 
     id: int
     first: str
@@ -28,13 +28,13 @@ class Person:
 
     @property
     def name(self) -> str:
-        """As the database keeps it beside what the person did."""
+        """The full name, as columns such as graded_by_name have it."""
         return f"{self.first} {self.last}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Student(Person):
-    """A pupil: `grade` is that of the first year (below 1: comes later, the section stays the same)."""
+    """A student. `grade` is that of the plan's first year; below 1 the student comes in a later year."""
 
     grade: int
     section: int
@@ -44,14 +44,14 @@ class Student(Person):
     leaves: dt.date | None
 
     def grade_in(self, year: int) -> int | None:
-        """The grade in that year, None before and after school."""
+        """Return the grade in that year, None before and after school."""
         grade = self.grade + year
         return grade if grade in GRADES else None
 
 
 @dataclass(frozen=True, slots=True)
 class ClassYear:
-    """A class of one school year and its pupils."""
+    """A class of one school year, and its students."""
 
     id: int
     year: int
@@ -62,28 +62,28 @@ class ClassYear:
 
     @property
     def code(self) -> str:
-        """Like 7B, and 7AB after 7Z."""
+        """The class's name: 7B, and 7AA after 7Z."""
         first, last = divmod(self.section, 26)
         return f"{self.grade}{chr(64 + first) if first else ''}{chr(65 + last)}"
 
     @property
     def subjects(self) -> tuple[int, ...]:
-        """The numbers of its subjects, from 1: two for all grades, and two that change with them."""
+        """The ids of its subjects: two that every grade has, and two that depend on the grade."""
         return 1, 2, 3 + self.grade % 4, 7 + self.grade % 4
 
     @property
     def weekdays(self) -> tuple[int, int]:
-        """When it meets."""
+        """The two weekdays on which it meets."""
         return MEETINGS[(self.grade + self.section) % len(MEETINGS)]
 
-    def there(self, day: dt.date) -> tuple[Student, ...]:
-        """Who has not left by then."""
+    def present(self, day: dt.date) -> tuple[Student, ...]:
+        """Return the students who have not left by that day."""
         return tuple(each for each in self.students if each.leaves is None or day <= each.leaves)
 
 
 @dataclass
 class School:
-    """Who is in the school of a plan; `number` gives each table its keys."""
+    """The people of a plan's school; `keys` counts the ids of each table."""
 
     plan: Plan
     words: Words
@@ -94,48 +94,48 @@ class School:
     keys: dict[str, "count[int]"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        dice, plan = self.plan.dice("people"), self.plan
+        rng, plan = self.plan.random_stream("people"), self.plan
         people = count(1)
         cohorts = len(GRADES) + plan.years - 1
         sections = -(-plan.students // (cohorts * CLASS_SIZE))
-        self.admins = tuple(self._person(dice, people) for _ in range(3))
-        self.teachers = tuple(self._person(dice, people) for _ in range(max(4, plan.students * 3 // 4 // CLASS_SIZE)))
-        families = [self._family(dice, people) for _ in range(max(1, plan.students * 3 // 4))]
+        self.admins = tuple(self._person(rng, people) for _ in range(3))
+        self.teachers = tuple(self._person(rng, people) for _ in range(max(4, plan.students * 3 // 4 // CLASS_SIZE)))
+        families = [self._family(rng, people) for _ in range(max(1, plan.students * 3 // 4))]
         # a family has one pupil, sometimes two or three
-        of_families = [*families, *(dice.choice(families) for _ in range(plan.students - len(families)))]
+        of_families = [*families, *(rng.choice(families) for _ in range(plan.students - len(families)))]
         for nth, family in enumerate(of_families[: plan.students]):
             self.students.append(
                 Student(
                     id=next(people),
-                    first=dice.choice(self.words.first_names),
+                    first=rng.choice(self.words.first_names),
                     last=family[0].last,
                     grade=max(GRADES) - nth % cohorts,
                     section=nth // cohorts % sections,
-                    ability=min(1.0, max(0.05, dice.gauss(0.72, 0.14))),
-                    diligence=min(0.99, max(0.2, dice.gauss(0.9, 0.09))),
+                    ability=min(1.0, max(0.05, rng.gauss(0.72, 0.14))),
+                    diligence=min(0.99, max(0.2, rng.gauss(0.9, 0.09))),
                     guardians=family,
-                    leaves=self._leaves(dice),
+                    leaves=self._leaves(rng),
                 )
             )
 
-    def _person(self, dice: random.Random, people: "count[int]", last: str | None = None) -> Person:
-        return Person(next(people), dice.choice(self.words.first_names), last or dice.choice(self.words.last_names))
+    def _person(self, rng: random.Random, people: "count[int]", last: str | None = None) -> Person:
+        return Person(next(people), rng.choice(self.words.first_names), last or rng.choice(self.words.last_names))
 
-    def _family(self, dice: random.Random, people: "count[int]") -> tuple[Person, ...]:
-        first = self._person(dice, people)
-        family = (first, self._person(dice, people, first.last)) if dice.random() < 0.6 else (first,)
+    def _family(self, rng: random.Random, people: "count[int]") -> tuple[Person, ...]:
+        first = self._person(rng, people)
+        family = (first, self._person(rng, people, first.last)) if rng.random() < 0.6 else (first,)
         self.guardians.extend(family)
         return family
 
-    def _leaves(self, dice: random.Random) -> dt.date | None:
-        """A few leave before they have finished, and not on the first days of the record."""
+    def _leaves(self, rng: random.Random) -> dt.date | None:
+        """Return the day on which a student leaves early, None for most."""
         last = (self.plan.last_day - self.plan.terms[0].start).days
-        if dice.random() > 0.05 or last <= 60:
+        if rng.random() > 0.05 or last <= 60:
             return None
-        return self.plan.terms[0].start + dt.timedelta(days=dice.randrange(30, last))
+        return self.plan.terms[0].start + dt.timedelta(days=rng.randrange(30, last))
 
     def next_id(self, table: str) -> int:
-        """The next key of that table."""
+        """Return the next id of the table."""
         keys = self.keys.get(table)
         if keys is None:
             keys = self.keys[table] = count(1)
@@ -160,19 +160,19 @@ class School:
 
     @cached_property
     def now(self) -> dict[int, tuple[ClassYear, int]]:
-        """By pupil, the class of today and the place in its roll; pupils who are not in one are not there."""
+        """The class and the roll number on the last day, by id of the student; former students are missing."""
         last = self.plan.years - 1
         return {
             student.id: (each, roll)
             for each in self.classes
             if each.year == last
-            for roll, student in enumerate(each.there(self.plan.last_day), 1)
+            for roll, student in enumerate(each.present(self.plan.last_day), 1)
         }
 
     def of_year(self, term: TermDays) -> Sequence[ClassYear]:
-        """The classes of the term's school year."""
+        """Return the classes of the term's school year."""
         return [each for each in self.classes if each.year == term.year]
 
     def teacher_of(self, each: ClassYear, subject: int) -> Person:
-        """Who teaches a subject in a class; the first is the class teacher's own."""
+        """Return the teacher of a subject in a class; subject 1 is taught by the class teacher."""
         return self.teachers[(self.teachers.index(each.teacher) + subject - 1) % len(self.teachers)]

@@ -1,4 +1,4 @@
-"""Makes the school of a plan in an empty database at head, in one transaction."""
+"""Fills an empty database at head with the school of a plan, in one transaction."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from ourschool.seed.words import draw
 from surefoot.errors import RefusedError
 
 FROM_REVISIONS = frozenset({"assignment_types"})
-"""Tables that have rows at head without any school."""
+"""Tables that have rows at head before a school is seeded."""
 KNOWN_COLUMNS = """
 select c.relname, a.attname
   from pg_class c
@@ -34,18 +34,18 @@ SET_KEYS = "select setval(pg_get_serial_sequence({name}, 'id'), max(id)) from {t
 def seed(
     connection: psycopg.Connection[Any], plan: Plan, advance: Callable[[int], None] = lambda _: None
 ) -> dict[str, int]:
-    """Fill an empty database at head with the school of `plan`; returns how many rows each table has got.
+    """Fill an empty database at head with the school of `plan`; return the number of rows by table.
 
-    Everything is one transaction: it is all there or nothing is. Triggers and rules are on, so what they write (the
-    balances of points, the log of the settings) is there too, with the time of the making. `advance` is told how many
-    rows were copied since it was last told.
+    All rows are copied in one transaction. Triggers are enabled, so what they write (the balances of points, the log
+    of the settings) is written too, with the current time. `advance` is called with the number of rows copied since
+    its last call.
 
     Raises RefusedError where the database is not at head or has rows in a table of the school, SeedMissing without the
     extra `seed`.
     """
     words = draw(plan.random_seed)
     with connection.transaction():
-        _look(connection)
+        _refuse_unless_empty_at_head(connection)
         copier = Copier(connection, advance)
         copier.copy(rows(School(plan, words)))
         for table in models.metadata.sorted_tables:
@@ -56,7 +56,7 @@ def seed(
 
 
 def rows(school: School) -> Rows:
-    """All rows of the school, in an order in which each comes after those that it refers to."""
+    """Yield all rows of the school, each after those that it refers to."""
     ledger = Ledger(school)
     yield from people.accounts(school)
     yield from curriculum.prepared(school)
@@ -67,56 +67,56 @@ def rows(school: School) -> Rows:
     for term in school.plan.terms:
         if term.start <= school.plan.last_day:
             yield from days.term(term)
-    yield from office.withdrawals(school, school.plan.dice("last day"), school.plan.last_day)
+    yield from office.withdrawals(school, school.plan.random_stream("last day"), school.plan.last_day)
 
 
 class _Days:
-    """What happens in the school, day by day."""
+    """Makes the rows of the terms, day by day."""
 
     def __init__(self, school: School, ledger: Ledger) -> None:
         self.school = school
         self.ledger = ledger
         self.classroom = Classroom(school, ledger)
         self.grades = Grades(school)
-        self.of = {part: school.plan.dice(part) for part in ("fees", "journal", "messages", "office")}
+        self.rngs = {part: school.plan.random_stream(part) for part in ("fees", "journal", "messages", "office")}
 
     def term(self, term: TermDays) -> Rows:
-        """One term, to its end or to the plan's last day."""
+        """Yield the rows of one term, to its end or to the plan's last day."""
         registers = {each.id: Register() for each in self.school.of_year(term)}
         month = 0
         for nth, day in enumerate(term.days()):
             if day > self.school.plan.last_day:
                 break
             if nth % 10 == 4:
-                yield from communication.to_all(self.school, self.of["messages"], day)
+                yield from communication.to_all(self.school, self.rngs["messages"], day)
             if nth % 30 == 7:
-                yield from communication.resource(self.school, self.of["messages"], None, day)
+                yield from communication.resource(self.school, self.rngs["messages"], None, day)
             for each in self.school.of_year(term):
                 if day.month != month:
                     yield from self._month(each, day)
                 if day.weekday() in each.weekdays:
                     yield from self.classroom.day(each, registers[each.id], term, day)
-                    yield from journal.afternoon(self.school, self.ledger, self.of["journal"], each, day)
+                    yield from journal.afternoon(self.school, self.ledger, self.rngs["journal"], each, day)
             month = day.month
-            yield from office.audit(self.school, self.of["office"], day)
+            yield from office.audit(self.school, self.rngs["office"], day)
             if day < self.school.plan.last_day:
-                yield from office.withdrawals(self.school, self.of["office"], day)
+                yield from office.withdrawals(self.school, self.rngs["office"], day)
         for each in self.school.of_year(term):
             yield from self.grades.term(each, registers[each.id], term)
 
     def _month(self, each: ClassYear, day: dt.date) -> Rows:
-        yield from communication.to_class(self.school, self.of["messages"], each, day)
-        for student in each.there(day):
-            yield from fees.month(self.school, self.of["fees"], student, each.grade, day)
+        yield from communication.to_class(self.school, self.rngs["messages"], each, day)
+        for student in each.present(day):
+            yield from fees.month(self.school, self.rngs["fees"], student, each.grade, day)
             yield from self.ledger.month(student, day)
 
 
-def _look(connection: psycopg.Connection[Any]) -> None:
-    """Refuse what is not an empty database at head; nobody else seeds it meanwhile."""
+def _refuse_unless_empty_at_head(connection: psycopg.Connection[Any]) -> None:
+    """Raise RefusedError unless the database is at head and empty; lock it against a second seed."""
     tables = models.metadata.sorted_tables
-    found = set(connection.execute(KNOWN_COLUMNS, [[table.name for table in tables]]).fetchall())
+    known = set(connection.execute(KNOWN_COLUMNS, [[table.name for table in tables]]).fetchall())
     missing = [f"{table.name}.{column.name}" for table in tables for column in table.columns
-               if (table.name, column.name) not in found]  # fmt: skip
+               if (table.name, column.name) not in known]  # fmt: skip
     if missing:
         raise RefusedError(
             f"The database is not at head: it lacks {missing[0]}"

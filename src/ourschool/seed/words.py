@@ -1,4 +1,4 @@
-"""Names and texts, by Faker: drawn once into pools, because Faker is slow and a school is big."""
+"""Pools of names and texts by Faker, which is too slow to be asked for each row."""
 
 import random
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ LOCALES = ("en_US", "en_IN", "fr_FR", "es_MX")
 
 
 class SeedMissing(UsageError):
-    """Names come from Faker, and the extra is not installed."""
+    """The extra `seed` with Faker is not installed."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """Pools to choose from."""
+    """The pools of names and texts."""
 
     first_names: tuple[str, ...]
     last_names: tuple[str, ...]
@@ -31,13 +31,13 @@ class Words:
 
 
 def draw(seed: int, size: int = 400) -> Words:
-    """The pools for a seed, the same on each machine with the same Faker. Raises SeedMissing without the extra."""
-    made = [_faker(locale, seed) for locale in LOCALES]
-    plain = made[0]
-    each = size // len(made)
+    """Return the pools for a seed; the same Faker makes the same ones. Raises SeedMissing without the extra."""
+    fakers = [_faker(locale, seed) for locale in LOCALES]
+    plain = fakers[0]
+    each = size // len(fakers)
     return Words(
-        first_names=tuple(fake.first_name() for fake in made for _ in range(each)),
-        last_names=tuple(fake.last_name() for fake in made for _ in range(each * 2)),
+        first_names=tuple(fake.first_name() for fake in fakers for _ in range(each)),
+        last_names=tuple(fake.last_name() for fake in fakers for _ in range(each * 2)),
         sentences=tuple(plain.sentence(random.Random(nth).randint(4, 12)) for nth in range(size)),  # noqa: S311
         paragraphs=tuple(plain.paragraph(4) for _ in range(size // 2)),
         schools=tuple(f"{plain.last_name()} {kind}" for kind in KINDS_OF_SCHOOL for _ in range(5)),

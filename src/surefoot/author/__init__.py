@@ -1,1 +1,1 @@
-"""For whoever writes a revision: write it, prove it, check the project, and say what in it would hurt."""
+"""Commands for the author of a revision: generate it, test it on scratch databases, lint it, check the project."""

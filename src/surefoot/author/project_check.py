@@ -1,4 +1,4 @@
-"""What CI asks of the whole project: an unbroken history, nothing released touched, models and revisions one, lint."""
+"""The checks that CI runs on the whole project: history, released files, journal, models against revisions, lint."""
 
 import hashlib
 import warnings
@@ -34,16 +34,16 @@ JOURNALLED = sa.text(f"""
 
 @dataclass(frozen=True)
 class Outcome:
-    """One check and what it found: nothing, or a line for each problem."""
+    """A check, and a line for each problem that it found."""
 
     name: str
     problems: tuple[str, ...]
 
 
 def check(settings: Settings, url: URL) -> Iterator[Outcome]:
-    """Run every check, one after the other; those that need a sound history are left out where it is not.
+    """Run the checks one after the other; where the history is broken, those that need it are left out.
 
-    Works in scratch databases beside the one of `url`; of that one only the journal is read, where there is one.
+    They work in scratch databases on the server of `url`; of its own database only the journal is read.
     """
     script, broken = _history(settings)
     yield Outcome("history: one base, one head, no id twice or too long, names in order", tuple(broken))
@@ -57,7 +57,7 @@ def check(settings: Settings, url: URL) -> Iterator[Outcome]:
     yield Outcome("models and revisions make equal databases", tuple(_drift(settings, url)))
     known = releases.listed(settings)
     new = [each.revision for each in script.walk_revisions("base", "heads") if each.revision not in known]
-    yield Outcome("lint of what is not released yet", tuple(_told(lambda: _lint(settings, url, new))))
+    yield Outcome("lint of what is not released yet", tuple(_problems_of(lambda: _lint(settings, url, new))))
 
 
 def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:
@@ -107,9 +107,9 @@ def _undocumented(settings: Settings, script: ScriptDirectory) -> Iterator[str]:
     text = settings.project.workplace / settings.project.guide
     if not text.exists():
         return
-    told = text.read_text("utf-8")
+    table = text.read_text("utf-8")
     for each in script.walk_revisions("base", "heads"):
-        if f"| `{each.revision}` |" not in told:
+        if f"| `{each.revision}` |" not in table:
             yield f"{each.revision} ({each.doc}) is not in the table."
 
 
@@ -123,12 +123,12 @@ def _drift(settings: Settings, url: URL) -> list[str]:
 
 
 def _lint(settings: Settings, url: URL, revisions: list[str]) -> list[str]:
-    """What is released cannot be changed any more, so nothing is left to say of it."""
+    """Lint `revisions`: those that are not released, for the others cannot be changed any more."""
     found = lint(settings, url, revisions).findings if revisions else ()
     return [f"{each.file.name}:{each.line}: {each.rule}: {each.why}" for each in found]
 
 
-def _told(run: Callable[[], list[str]]) -> list[str]:
+def _problems_of(run: Callable[[], list[str]]) -> list[str]:
     try:
         return run()
     except SurefootError as fault:

@@ -1,4 +1,4 @@
-"""What is out: the committed list of revisions with the SHA-256 of their files, which never change again."""
+"""The committed list of released revisions, with the SHA-256 of their files, which never change again."""
 
 import hashlib
 from collections.abc import Iterator
@@ -15,19 +15,19 @@ HEADER = """\
 
 
 def path(settings: Settings) -> Path:
-    """The list, beside the folder of the revisions."""
+    """Return the path of the list, in Alembic's script folder."""
     return settings.project.script_folder / "released.txt"
 
 
 def listed(settings: Settings) -> dict[str, str]:
-    """Revision to SHA-256; empty where there is no list."""
+    """Return the listed SHA-256 by revision; empty where there is no list."""
     file = path(settings)
     lines = file.read_text("utf-8").splitlines() if file.exists() else []
     return dict(line.split() for line in lines if line.strip() and not line.startswith("#"))
 
 
 def sums(script: ScriptDirectory) -> dict[str, str]:
-    """Revision to the SHA-256 of its file as it is, oldest first."""
+    """Return the SHA-256 of each revision's file as it is now, oldest first."""
     return {
         each.revision: hashlib.sha256(Path(each.path).read_bytes()).hexdigest()
         for each in reversed(list(script.walk_revisions("base", "heads")))
@@ -35,7 +35,7 @@ def sums(script: ScriptDirectory) -> dict[str, str]:
 
 
 def problems(settings: Settings, script: ScriptDirectory) -> Iterator[str]:
-    """What was changed or removed after its release."""
+    """Yield a sentence for each revision whose file was changed or removed after its release."""
     present = sums(script)
     for revision, digest in listed(settings).items():
         if revision not in present:
@@ -45,7 +45,7 @@ def problems(settings: Settings, script: ScriptDirectory) -> Iterator[str]:
 
 
 def add(settings: Settings, script: ScriptDirectory) -> list[str]:
-    """Add what is not listed yet; returns it."""
+    """Add the revisions that are not listed yet, and return them."""
     known, present = listed(settings), sums(script)
     new = [revision for revision in present if revision not in known]
     lines = [f"{revision} {digest}" for revision, digest in (known | {name: present[name] for name in new}).items()]

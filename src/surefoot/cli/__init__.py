@@ -1,4 +1,4 @@
-"""A project's program: parse, call, print; the work is done elsewhere."""
+"""The command-line program of a project: commands are parsed and printed here, and imported when they are used."""
 
 import importlib
 import sys
@@ -14,7 +14,7 @@ from surefoot.project import Project
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 Commands = Mapping[str, tuple[str, Mapping[str, Any]]]
-"""Each command's module and function, and Typer's options for it, in the order of `--help`."""
+"""By name the place of each command as `module:function`, and Typer's options for it, in the order of `--help`."""
 COMMANDS: Commands = {
     "adopt": ("surefoot.cli.adopt:adopt_database", {}),
     "identify": ("surefoot.cli.identify:identify_database", {}),
@@ -41,57 +41,57 @@ COMMANDS: Commands = {
         {"context_settings": PASS_THROUGH | {"allow_interspersed_args": False}},
     ),
 }
-"""The engine's own. A project may add some; a Typer is a family of commands."""
+"""The engine's own commands, to which a project may add. A place that holds a Typer is a group of commands."""
 
 
 def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> None:
-    """Run the command that was typed; a foreseen fault is one sentence, a remedy and its exit status.
+    """Run the command line of `project`; an expected error ends it with one sentence, a remedy and an exit status.
 
-    `about` says in a sentence what the database is for, above the list of commands.
+    `about` is the sentence above the list of commands in `--help`.
     """
-    context.use(project)
+    context.use_project(project)
     try:
         application(project, commands, about)()
     except SurefootError as fault:
-        _end(project, fault)
+        _exit(project, fault)
     except Exception as fault:
-        # a revision file that Python cannot run comes up wherever the revisions are first needed
+        # any command that loads the revisions may meet one that Python cannot import
         from surefoot.runtime import error_translation  # noqa: PLC0415  # `ensure` must not load it for nothing
 
         foreseen = error_translation.translate_known(fault, None)
         if foreseen is None:
             raise
-        _end(project, foreseen)
+        _exit(project, foreseen)
 
 
-def _end(project: Project, fault: SurefootError) -> NoReturn:
+def _exit(project: Project, fault: SurefootError) -> NoReturn:
     sys.stderr.write(f"{project.name}: {fault}\n")
     sys.exit(fault.status)
 
 
 def application(project: Project, commands: Commands, about: str) -> typer.Typer:
-    """The program, which imports the module of the one command that was asked for: `ensure` stands before a start."""
+    """Return the program. It imports only the module of the command that runs, since `ensure` delays a start."""
 
-    class Lazily(TyperGroup):
+    class LazyGroup(TyperGroup):
         def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as Click calls it
             return list(commands)
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
             return _command(project, cmd_name, *commands[cmd_name]) if cmd_name in commands else None
 
-    made = typer.Typer(
-        cls=Lazily,
+    app = typer.Typer(
+        cls=LazyGroup,
         help=f"{about}\n\nExample: {project.name} status",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
 
-    @made.callback()
+    @app.callback()
     def group() -> None:
         """Migrations are run with python -m alembic; this command has what Alembic has no word for."""
 
-    return made
+    return app
 
 
 def _command(project: Project, name: str, place: str, options: Mapping[str, Any]) -> Any:
@@ -104,12 +104,12 @@ def _command(project: Project, name: str, place: str, options: Mapping[str, Any]
         app.command(name, **options)(found)
         command = typer.main.get_command(app)
     command.name = name
-    _name(command, project)
+    _name_in_help(command, project)
     return command
 
 
-def _name(command: Any, project: Project) -> None:
-    """The engine's help says `surefoot`; who reads it types the project's program."""
+def _name_in_help(command: Any, project: Project) -> None:
+    """Replace `surefoot` in the help by the project's program, and SUREFOOT_ by its prefix."""
     for attribute in ("help", "short_help", "epilog"):
         text = getattr(command, attribute, None)
         if text:
@@ -117,4 +117,4 @@ def _name(command: Any, project: Project) -> None:
                 command, attribute, text.replace("SUREFOOT_", project.prefix).replace("surefoot ", f"{project.name} ")
             )
     for each in getattr(command, "commands", {}).values():
-        _name(each, project)
+        _name_in_help(each, project)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from surefoot.cli.context import here, print_json, project
+from surefoot.cli.context import load_settings, print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import RefusedError, UsageError
 from surefoot.operate.adopt.adopt_findings import Finding, Group
@@ -34,7 +34,7 @@ def adopt_database(  # noqa: PLR0913, PLR0917  # an argument for each option
     decided: Annotated[
         bool, typer.Option("--decided", help="In that file, what needs a decision is ready to run, not commented out.")
     ] = False,
-    back: Annotated[
+    giving_back: Annotated[
         bool, typer.Option("--give-back", help="Instead: give back what a repair set aside and no revision needs.")
     ] = False,
     as_json: AsJson = False,
@@ -47,12 +47,12 @@ def adopt_database(  # noqa: PLR0913, PLR0917  # an argument for each option
     Where something differs nothing is stamped, each difference is listed with what it asks of you, and the exit status
     is 3.
     """
-    if back:
+    if giving_back:
         if revision or repair or decided:
             raise UsageError("--give-back stands alone.", f"python -m {program()} adopt --give-back")
-        _give_back(give_back(*project(database_url)), as_json=as_json)
+        _give_back(give_back(*settings_and_url(database_url)), as_json=as_json)
         return
-    outcome = adopt(*project(database_url), revision, repair=repair, decided=decided)
+    outcome = adopt(*settings_and_url(database_url), revision, repair=repair, decided=decided)
     if as_json:
         print_json(_json(outcome))
     else:
@@ -61,12 +61,12 @@ def adopt_database(  # noqa: PLR0913, PLR0917  # an argument for each option
         raise _refusal(outcome, revision)
 
 
-def _give_back(given: GivenBack, *, as_json: bool) -> None:
+def _give_back(result: GivenBack, *, as_json: bool) -> None:
     if as_json:
-        print_json({"back": given.back, "stays": [{"what": what, "why": why} for what, why in given.stays]})
+        print_json({"back": result.back, "stays": [{"what": what, "why": why} for what, why in result.stays]})
         return
-    lines = [paragraph(f"{what} is back.", "", "  ") for what in given.back]
-    lines += [paragraph(f"{what} stays set aside: {why}.", "", "  ") for what, why in given.stays]
+    lines = [paragraph(f"{what} is back.", "", "  ") for what in result.back]
+    lines += [paragraph(f"{what} stays set aside: {why}.", "", "  ") for what, why in result.stays]
     typer.echo("\n".join(lines or ["Nothing is set aside for somebody else."]))
 
 
@@ -87,11 +87,11 @@ def _text(outcome: Adoption) -> Iterator[str]:
         if findings:
             yield f"{heading} ({len(findings)}):"
             for finding in findings:
-                yield from _lines(finding)
+                yield from _finding_lines(finding)
             yield ""
 
 
-def _lines(finding: Finding) -> Iterator[str]:
+def _finding_lines(finding: Finding) -> Iterator[str]:
     yield paragraph(str(finding.deviation), "  ", "    ")
     if finding.repair.note and finding.repair.group is not Group.FOREIGN:
         yield paragraph(finding.repair.note, "    · ", "      ")
@@ -106,18 +106,18 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
             f"This is not the database of revision {outcome.revision}: most of its tables are missing or others.",
             f"Look whether DATABASE_URL names the right database; python -m {program()} identify tells what it is.",
         )
-    says = f"The database deviates from revision {outcome.revision} in {counted(len(outcome.findings), 'place')}, "
+    sentence = f"The database deviates from revision {outcome.revision} in {counted(len(outcome.findings), 'place')}, "
     if outcome.repair is not None:
         file = shlex.quote(str(outcome.repair))
-        then = "python -m alembic upgrade head" if outcome.only_names else again
-        remedy = f"Read {file}, back up, then: python -m {program()} psql -f {file} && {then}."
+        next_command = "python -m alembic upgrade head" if outcome.only_names else again
+        remedy = f"Read {file}, back up, then: python -m {program()} psql -f {file} && {next_command}."
     else:
         remedy = f"To have the repair written for you to read: {again} --repair {REPAIR}."
     if outcome.strangers:
         remedy += " What has a name that a later revision makes has to go: --decided has it set aside."
-    elif outcome.only_beyond and outcome.revision == here().project.baseline:
+    elif outcome.only_beyond and outcome.revision == load_settings().project.baseline:
         remedy += f" What is only beyond may stay: python -m alembic stamp {outcome.revision} lets it."
-    elif outcome.revision == here().project.baseline:
+    elif outcome.revision == load_settings().project.baseline:
         remedy += f" Which revision it is nearest to: python -m {program()} identify."
     if outcome.only_names:
         return RefusedError(
@@ -125,7 +125,7 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
             "revisions make are taken.",
             f"{remedy} What is in nobody's way stays.",
         )
-    return RefusedError(says + "so it was not stamped.", remedy)
+    return RefusedError(sentence + "so it was not stamped.", remedy)
 
 
 def _json(outcome: Adoption) -> dict[str, object]:

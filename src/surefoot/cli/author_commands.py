@@ -1,14 +1,12 @@
-"""`surefoot new`, `surefoot prove`, `surefoot check`: what the author of a revision asks."""
+"""`surefoot new`, `surefoot prove` and `surefoot check`: the commands of the author of a revision."""
 
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from surefoot.author import project_check as checks
-from surefoot.author import releases
-from surefoot.author import revision_test as proofs
-from surefoot.cli.context import print_json, project
+from surefoot.author import project_check, releases, revision_test
+from surefoot.cli.context import print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.environment import alembic_api
 from surefoot.program import program
@@ -25,12 +23,12 @@ def new(
 
     Example: surefoot new "add avatar_url to users"
     """
-    settings, url = project(database_url)
-    written = proofs.write(settings, url, message)
+    settings, url = settings_and_url(database_url)
+    written = revision_test.write(settings, url, message)
     if written is None:
         typer.echo("null" if as_json else "Models and revisions agree: no file was written.")
         return
-    _show(proofs.prove(settings, url, written.revision), as_json=as_json)
+    _show(revision_test.prove(settings, url, written.revision), as_json=as_json)
 
 
 def prove(
@@ -42,7 +40,7 @@ def prove(
 
     Example: surefoot prove head
     """
-    _show(proofs.prove(*project(database_url), revision), as_json=as_json)
+    _show(revision_test.prove(*settings_and_url(database_url), revision), as_json=as_json)
 
 
 def check(
@@ -54,9 +52,9 @@ def check(
 
     Example: surefoot check
     """
-    settings, url = project(database_url)
+    settings, url = settings_and_url(database_url)
     outcomes = []
-    for outcome in checks.check(settings, url):
+    for outcome in project_check.check(settings, url):
         outcomes.append(outcome)
         if not as_json:
             typer.echo(f"{'found' if outcome.problems else 'ok':<6}{outcome.name}")
@@ -72,11 +70,11 @@ def check(
         typer.echo(f"Released: {', '.join(new_ones) or 'nothing that was not before'}.", err=as_json)
 
 
-def _show(proof: proofs.Proof, *, as_json: bool) -> None:
+def _show(proof: revision_test.Proof, *, as_json: bool) -> None:
     if as_json:
-        told = asdict(proof) | {"file": str(proof.file), "holds": proof.holds}
-        del told["findings"]
-        print_json(told)
+        output = asdict(proof) | {"file": str(proof.file), "holds": proof.holds}
+        del output["findings"]
+        print_json(output)
     else:
         typer.echo(f"{proof.file}")
         for step in proof.steps:

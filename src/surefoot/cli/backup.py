@@ -1,17 +1,17 @@
-"""`surefoot backup`, `backup list`, `backup verify`, `backup prune`: backups that prove themselves."""
+"""`surefoot backup`, `backup list`, `backup verify` and `backup prune`."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from surefoot.cli.context import here, print_json, project
+from surefoot.cli.context import load_settings, print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
-from surefoot.cli.progress import telling
 from surefoot.operate.backup import Backup, Rule, backup, find, prune, store, verify, verify_files
 from surefoot.operate.backup.server_facts import name_of
 from surefoot.operate.interrupted_notice import unfinished
 from surefoot.program import program
+from surefoot.progress import command_steps
 from surefoot.wording import paragraph, size
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
@@ -30,8 +30,8 @@ def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, dat
     """
     if context.invoked_subcommand is not None:
         return
-    chosen, url = project(database_url)
-    with telling() as say:
+    chosen, url = settings_and_url(database_url)
+    with command_steps() as say:
         made = backup(chosen, url, jobs=jobs, say=say)
     if as_json:
         print_json(as_object(made))
@@ -48,25 +48,25 @@ def list_backups(as_json: AsJson = False) -> None:
 
     Example: surefoot backup list --json
     """
-    folder = here().backup_folder  # needs no database
-    found = store.listing(folder)
-    damaged = [{"name": path.name, "path": str(path), "fault": fault.message} for path, fault in found.damaged]
+    folder = load_settings().backup_folder  # needs no database
+    listing = store.listing(folder)
+    damaged = [{"name": path.name, "path": str(path), "fault": fault.message} for path, fault in listing.damaged]
     if as_json:
-        objects = [as_object(each) for each in found.backups]
-        partial = [str(path) for path in found.partial]
+        objects = [as_object(each) for each in listing.backups]
+        partial = [str(path) for path in listing.partial]
         print_json({"backups": objects, "damaged": damaged, "partial": partial})
     else:
-        for line in _lines(found.backups, folder):
+        for line in _table(listing.backups, folder):
             typer.echo(line)
-        for kept in found.backups:
-            if kept.manifest.not_proven:
-                typer.echo(paragraph(f"not proven: {kept.name}: {kept.manifest.not_proven}", "", "  "))
-        if any(kept.manifest.not_proven for kept in found.backups):
+        for each in listing.backups:
+            if each.manifest.not_proven:
+                typer.echo(paragraph(f"not proven: {each.name}: {each.manifest.not_proven}", "", "  "))
+        if any(each.manifest.not_proven for each in listing.backups):
             typer.echo(f"  → {program()} backup verify NAME restores one for a trial, which proves it.")
-        for path in found.partial:
+        for path in listing.partial:
             typer.echo(f"not finished: {path.name} (being made, or cut off; it does not count)")
-        for each in damaged:
-            typer.echo(f"damaged: {each['fault']}")
+        for one in damaged:
+            typer.echo(f"damaged: {one['fault']}")
     raise typer.Exit(1 if damaged else 0)
 
 
@@ -85,24 +85,24 @@ def verify_backup(
     Example: surefoot backup verify latest
     """
     if files_only:
-        chosen = find(here().backup_folder, wanted)
+        chosen = find(load_settings().backup_folder, wanted)
         verify_files(chosen, jobs)
         if as_json:
             print_json(as_object(chosen) | {"restored": False, "notes": []})
         else:
             typer.echo(f"{chosen.name}: every file is as it was written.")
         return
-    loaded, url = project(database_url)
+    loaded, url = settings_and_url(database_url)
     chosen = find(loaded.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
-    with telling() as say:
+    with command_steps() as say:
         proven = verify(url, chosen, jobs=jobs, say=say)
     if as_json:
         print_json(as_object(chosen) | {"restored": True, "notes": list(proven.notes)})
         return
     for note in proven.notes:
         typer.echo(note, err=True)
-    found = f"{proven.rows:,} rows in {proven.tables} tables"
-    typer.echo(paragraph(f"{chosen.name}: restores to {found}, equal to its manifest.", "", "  "))
+    compared = f"{proven.rows:,} rows in {proven.tables} tables"
+    typer.echo(paragraph(f"{chosen.name}: restores to {compared}, equal to its manifest.", "", "  "))
 
 
 @app.command("prune")
@@ -119,7 +119,7 @@ def prune_backups(
 
     What any of the options names is kept, for each database by itself.
     """
-    folder = here().backup_folder  # needs no database
+    folder = load_settings().backup_folder  # needs no database
     done = prune(folder, Rule(keep, daily, weekly, monthly), rehearse=dry_run)
     word = "would delete" if dry_run else "deleted"
     for name in [*(each.name for each in done.deleted), *(path.name for path in done.partial)]:
@@ -128,7 +128,7 @@ def prune_backups(
 
 
 def as_object(each: Backup) -> dict[str, Any]:
-    """A backup for a program."""
+    """Return the backup as an object for JSON; sizes are bytes, durations seconds."""
     made = each.manifest
     return {
         "name": each.name,
@@ -150,7 +150,7 @@ def as_object(each: Backup) -> dict[str, Any]:
     }
 
 
-def _lines(backups: tuple[Backup, ...], folder: Path) -> list[str]:
+def _table(backups: tuple[Backup, ...], folder: Path) -> list[str]:
     if not backups:
         return [f"No backup in {folder}. Make one: {program()} backup"]
     cells = [

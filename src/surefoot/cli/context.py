@@ -1,4 +1,4 @@
-"""Which database a command was asked about, what it asks back, and its answer for a program."""
+"""What every command needs: the settings and the database it works on, a confirmation, output as JSON."""
 
 import json
 from pathlib import Path
@@ -14,30 +14,30 @@ from surefoot.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-_given: list[Project] = []
+_projects: list[Project] = []
 
 
-def use(project: Project) -> None:
-    """Let the commands of this process work on `project`."""
-    _given.append(project)
+def use_project(project: Project) -> None:
+    """Make `project` the one that the commands of this process work on."""
+    _projects.append(project)
 
 
-def here(database_url: str | None = None) -> Settings:
-    """The settings of the project whose program was typed, in the folder that it was typed in."""
-    return settings.load(_given[-1].at(Path.cwd()), database_url=database_url)
+def load_settings(database_url: str | None = None) -> Settings:
+    """Load the settings of the project for the current folder."""
+    return settings.load(_projects[-1].at(Path.cwd()), database_url=database_url)
 
 
-def project(database_url: str | None) -> "tuple[Settings, URL]":
-    """The settings of the folder that the command was typed in, and the database they name."""
-    # here, so that the list of commands and `ensure` wait for no SQLAlchemy
+def settings_and_url(database_url: str | None) -> "tuple[Settings, URL]":
+    """Load the settings for the current folder, and return them with the URL of the database that they name."""
+    # imported here, because `--help` and `ensure` must not wait for SQLAlchemy
     from surefoot import database  # noqa: PLC0415
 
-    loaded = here(database_url)
+    loaded = load_settings(database_url)
     return loaded, database.url_of(loaded)
 
 
-def ask(question: str, *, yes: bool) -> None:
-    """Ask before something that is not lightly taken back, unless `yes`. Raises RefusedError for no, and for nobody."""
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask for a confirmation, unless `yes`. Raises RefusedError for no, and where nobody can answer."""
     if yes:
         return
     try:
@@ -49,5 +49,5 @@ def ask(question: str, *, yes: bool) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as JSON; times as ISO 8601."""
+    """Print `value` as JSON; what JSON has no type for is printed by str()."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -1,4 +1,4 @@
-"""`surefoot ensure`: for start scripts, what `ensure_current` is for applications."""
+"""`surefoot ensure`: upgrades the database before an application starts; `ensure_current` as a command."""
 
 import logging
 import sys
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from surefoot.cli.context import here
+from surefoot.cli.context import load_settings
 from surefoot.cli.options import DatabaseUrl
 from surefoot.errors import SurefootError
 from surefoot.operate import head_check
@@ -23,7 +23,7 @@ def ensure(
     Example: surefoot ensure && exec gunicorn app:app
     """
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
-    chosen = here(database_url)
+    chosen = load_settings(database_url)
     for name in (program(), "surefoot", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.INFO)
     head = head_check.at_head(chosen)

@@ -1,11 +1,11 @@
-"""`surefoot history`: the revisions and what was done with them here."""
+"""`surefoot history`: the revisions, and their runs on this database."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
 
 import typer
 
-from surefoot.cli.context import print_json, project
+from surefoot.cli.context import print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.operate.status.journal_report import Ran
 from surefoot.operate.status.revision_history import Chapter, history
@@ -17,7 +17,7 @@ def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> N
 
     Example: surefoot history
     """
-    chapters = history(*project(database_url))
+    chapters = history(*settings_and_url(database_url))
     if as_json:
         print_json([asdict(each) for each in chapters])
     else:
@@ -25,7 +25,7 @@ def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> N
 
 
 def lines(chapter: Chapter) -> Iterator[str]:
-    """A revision and its runs as text."""
+    """Yield the lines of text for a revision and its runs."""
     here = " (here)" if chapter.here else ""
     message = "no file has it" if chapter.message is None else chapter.message
     yield paragraph(f"{chapter.revision}{here}  {message}", "", "    ")

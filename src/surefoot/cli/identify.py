@@ -1,18 +1,18 @@
-"""`surefoot identify`: which revision a database equals, whatever it says of itself."""
+"""`surefoot identify`: which revision the schema of a database equals, whatever alembic_version says."""
 
 from collections.abc import Iterator
 
 import typer
 
-from surefoot.cli.context import here, print_json, project
+from surefoot.cli.context import load_settings, print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
 from surefoot.program import program
 from surefoot.revision_catalogues.identify import Identity, identify
 from surefoot.wording import counted, paragraph
 
-SHOWN = 20
-"""How many deviations are printed; --json has all."""
+MOST_LISTED = 20
+"""The number of differences that are printed; --json has all."""
 
 
 def identify_database(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
@@ -23,74 +23,75 @@ def identify_database(as_json: AsJson = False, database_url: DatabaseUrl = None)
     Exit status 0 where it is what alembic_version says, else 1. The database is only looked at; the revisions are built
     in a scratch database beside it.
     """
-    found = identify(*project(database_url))
+    result = identify(*settings_and_url(database_url))
     if as_json:
-        print_json(_json(found))
+        print_json(_json(result))
     else:
-        typer.echo("\n".join(_text(found)))
-    if not found.consistent:
-        raise _fault(found)
+        typer.echo("\n".join(_text(result)))
+    if not result.consistent:
+        raise _failure(result)
 
 
-def _text(found: Identity) -> Iterator[str]:
-    if found.cut_off is not None:
-        yield paragraph(found.cut_off.sentence)
-    for revision in found.equals:
-        yield paragraph(f"{revision}  {found.messages[revision]}", "Equals   ", "         ")
-    if found.empty:
+def _text(result: Identity) -> Iterator[str]:
+    if result.cut_off is not None:
+        yield paragraph(result.cut_off.sentence)
+    for revision in result.equals:
+        yield paragraph(f"{revision}  {result.messages[revision]}", "Equals   ", "         ")
+    if result.empty:
         yield "Equals   nothing: the database has no tables"
-    if found.nearest:
-        count = counted(len(found.difference.deviations), "deviation")
-        yield paragraph(f"{found.nearest}  {found.messages[found.nearest]}: {count}", "Nearest  ", "         ")
-        for line in found.difference.lines()[:SHOWN]:
+    if result.nearest:
+        count = counted(len(result.difference.deviations), "deviation")
+        yield paragraph(f"{result.nearest}  {result.messages[result.nearest]}: {count}", "Nearest  ", "         ")
+        for line in result.difference.lines()[:MOST_LISTED]:
             yield paragraph(line, "  ", "    ")
-        if len(found.difference.deviations) > SHOWN:
-            yield f"  and {len(found.difference.deviations) - SHOWN} more: --json has all"
-    says = " and ".join(f"{one} (unknown to these files)" if one in found.unknown else one for one in found.recorded)
+        if len(result.difference.deviations) > MOST_LISTED:
+            yield f"  and {len(result.difference.deviations) - MOST_LISTED} more: --json has all"
+    says = " and ".join(f"{one} (unknown to these files)" if one in result.unknown else one for one in result.recorded)
     yield f"Says     {says or 'nothing: no revision is recorded'}"
 
 
-def _fault(found: Identity) -> CheckFailed:
-    if found.cut_off is not None:
-        return CheckFailed(found.cut_off.message, found.cut_off.remedy)
-    says = " and ".join(found.recorded)
-    if found.empty:
+def _failure(result: Identity) -> CheckFailed:
+    if result.cut_off is not None:
+        return CheckFailed(result.cut_off.message, result.cut_off.remedy)
+    says = " and ".join(result.recorded)
+    if result.empty:
         return CheckFailed(
             f"The database says it is at {says}, and has no tables.",
             "Restore the last backup into a new database, or begin anew: drop table alembic_version, then "
             "python -m alembic upgrade head.",
         )
-    if found.equals:
-        revision = found.equals[-1]
-        argument = "" if revision == here().project.baseline and not found.recorded else f" {revision}"
-        stands = f"says it is at {says}, but" if says else "has no recorded revision, and"
-        several = ", of which only you know which rows were changed" if len(found.equals) > 1 else ""
+    if result.equals:
+        revision = result.equals[-1]
+        argument = "" if revision == load_settings().project.baseline and not result.recorded else f" {revision}"
+        recorded = f"says it is at {says}, but" if says else "has no recorded revision, and"
+        several = ", of which only you know which rows were changed" if len(result.equals) > 1 else ""
         return CheckFailed(
-            f"The database {stands} equals {' and '.join(found.equals)}{several}.",
+            f"The database {recorded} equals {' and '.join(result.equals)}{several}.",
             f"Back up, then record what it is: python -m {program()} adopt{argument}.",
         )
-    assert found.nearest is not None
-    if found.hidden is not None:
+    assert result.nearest is not None
+    if result.hidden is not None:
         return CheckFailed(
-            f"The database equals no revision; {found.nearest} is the nearest. {found.hidden.message}",
-            f"{found.hidden.remedy} Then python -m {program()} identify tells what else differs.",
+            f"The database equals no revision; {result.nearest} is the nearest. {result.hidden.message}",
+            f"{result.hidden.remedy} Then python -m {program()} identify tells what else differs.",
         )
-    remedy = f"python -m {program()} adopt {found.nearest} --repair repair.sql writes what makes up for the difference."
-    if found.unknown:
+    adopt = f"python -m {program()} adopt {result.nearest}"
+    remedy = f"{adopt} --repair repair.sql writes what makes up for the difference."
+    if result.unknown:
         remedy = (
-            f"{' and '.join(found.unknown)} is probably of a newer {program()}: install that. Only where you know that "
-            f"it is not: {remedy}"
+            f"{' and '.join(result.unknown)} is probably of a newer {program()}: install that. Only where you know "
+            f"that it is not: {remedy}"
         )
-    return CheckFailed(f"The database equals no revision; {found.nearest} is the nearest.", remedy)
+    return CheckFailed(f"The database equals no revision; {result.nearest} is the nearest.", remedy)
 
 
-def _json(found: Identity) -> dict[str, object]:
+def _json(result: Identity) -> dict[str, object]:
     return {
-        "says": found.recorded,
-        "unknown": found.unknown,
-        "equals": found.equals,
-        "nearest": found.nearest,
-        "deviations": found.difference.as_json(),
-        "in_step": found.consistent,
-        "unfinished": found.cut_off.as_json() if found.cut_off else None,
+        "says": result.recorded,
+        "unknown": result.unknown,
+        "equals": result.equals,
+        "nearest": result.nearest,
+        "deviations": result.difference.as_json(),
+        "in_step": result.consistent,
+        "unfinished": result.cut_off.as_json() if result.cut_off else None,
     }

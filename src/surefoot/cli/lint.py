@@ -1,4 +1,4 @@
-"""`surefoot lint`: what in a revision would hurt the users, and what to write instead."""
+"""`surefoot lint`: finds dangerous statements in revisions, and prints safe ones to paste."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from surefoot.author.lint import lint_report
 from surefoot.author.lint.linted_history import lint
-from surefoot.cli.context import project
+from surefoot.cli.context import settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 
 
@@ -21,6 +21,6 @@ def lint_revisions(
 
     Example: surefoot lint head
     """
-    found = lint(*project(database_url), revisions or ())
-    typer.echo(lint_report.as_json(found) if as_json else lint_report.as_text(found))
-    raise typer.Exit(1 if found.findings else 0)
+    report = lint(*settings_and_url(database_url), revisions or ())
+    typer.echo(lint_report.as_json(report) if as_json else lint_report.as_text(report))
+    raise typer.Exit(1 if report.findings else 0)

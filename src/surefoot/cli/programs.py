@@ -1,4 +1,4 @@
-"""`surefoot psql`, `surefoot pg_dump` and `surefoot alembic`: other people's programs, told which database."""
+"""`surefoot psql`, `surefoot pg_dump` and `surefoot alembic`: run these programs on the project's database."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 import typer
 
 from surefoot import client_programs, database
-from surefoot.cli.context import here, project
+from surefoot.cli.context import load_settings, settings_and_url
 from surefoot.cli.options import DatabaseUrl
 from surefoot.servers import libpq
 
@@ -33,12 +33,12 @@ def alembic(context: typer.Context) -> None:
 
     Example: surefoot alembic upgrade head
     """
-    command = [sys.executable, "-m", "alembic", "-c", str(here().project.ini), *context.args]
+    command = [sys.executable, "-m", "alembic", "-c", str(load_settings().project.ini), *context.args]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 
 def _run(program: str, arguments: list[str], database_url: str | None) -> None:
-    _, url = project(database_url)
+    _, url = settings_and_url(database_url)
     try:
         binary = client_programs.for_server(program, url)
     except sa.exc.DBAPIError as fault:

@@ -1,4 +1,4 @@
-"""`surefoot restore`: a backup in the place of the database, and what becomes of the old one."""
+"""`surefoot restore`: puts a backup in the place of the database, lists and drops the databases kept from before."""
 
 from typing import Annotated
 
@@ -7,9 +7,8 @@ from sqlalchemy.engine import URL
 
 from surefoot import database
 from surefoot.cli.backup import Jobs
-from surefoot.cli.context import ask, print_json, project
+from surefoot.cli.context import confirm, print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl, Yes
-from surefoot.cli.progress import telling
 from surefoot.errors import UsageError
 from surefoot.operate.backup import (
     Backup,
@@ -24,6 +23,7 @@ from surefoot.operate.backup import (
 )
 from surefoot.operate.backup.server_facts import name_of
 from surefoot.program import program
+from surefoot.progress import command_steps
 from surefoot.settings import Settings
 from surefoot.wording import paragraph, size
 
@@ -59,84 +59,85 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
             "restore wants one of these: a backup, --old, --swap-in NAME, --drop-old NAME.",
             f"{program()} backup list shows the backups; {program()} restore latest takes the newest.",
         )
-    loaded, url = project(database_url)
+    settings, url = settings_and_url(database_url)
     if old:
-        _list(loaded, as_json=as_json)
+        _list(settings, as_json=as_json)
     elif swap is not None:
         _swap_in(url, swap, yes=yes, disconnect=disconnect)
     elif drop is not None:
-        _drop(url, drop, yes=yes, disconnect=disconnect)
+        _drop_old(url, drop, yes=yes, disconnect=disconnect)
     elif wanted is not None:
-        chosen = find(loaded.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
-        how = RestoreOptions(into, in_place, disconnect, jobs)
-        _restore(loaded, chosen, how, yes=yes, as_json=as_json)
+        backup = find(settings.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
+        options = RestoreOptions(into, in_place, disconnect, jobs)
+        _restore(settings, backup, options, yes=yes, as_json=as_json)
 
 
 def _swap_in(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
-    ask(f"Put {name} in the place of {name_of(url)}?", yes=yes)
+    confirm(f"Put {name} in the place of {name_of(url)}?", yes=yes)
     kept = swap_in(url, name, disconnect=disconnect)
-    typer.echo(f"{name} is {name_of(url)} now." + _kept(kept))
+    typer.echo(f"{name} is {name_of(url)} now." + _about_the_old(kept))
 
 
-def _drop(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
-    ask(f"Drop {name} with all that is in it?", yes=yes)
+def _drop_old(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
+    confirm(f"Drop {name} with all that is in it?", yes=yes)
     drop_old(url, name, disconnect=disconnect)
     typer.echo(f"{name} is gone.")
 
 
-def _restore(loaded: Settings, chosen: Backup, how: RestoreOptions, *, yes: bool, as_json: bool) -> None:
-    if how.into is None:
-        ask(_plan(loaded, chosen, in_place=how.inside), yes=yes)
-    with telling() as say:
-        done = restore(loaded, database.url_of(loaded), chosen, how, say=say)
-    _report(done, as_json=as_json)
+def _restore(settings: Settings, backup: Backup, options: RestoreOptions, *, yes: bool, as_json: bool) -> None:
+    if options.into is None:
+        confirm(_plan(settings, backup, in_place=options.inside), yes=yes)
+    with command_steps() as say:
+        result = restore(settings, database.url_of(settings), backup, options, say=say)
+    _report(result, as_json=as_json)
 
 
-def _plan(loaded: Settings, chosen: Backup, *, in_place: bool) -> str:
-    url = database.url_of(loaded)
-    made = chosen.manifest
+def _plan(settings: Settings, backup: Backup, *, in_place: bool) -> str:
+    url = database.url_of(settings)
+    manifest = backup.manifest
     how = (
         "Inside the database, in one transaction, after a backup of what is there."
         if in_place or restore_run.is_inside(url)
         else "Beside the database, which is kept under another name."
     )
     return (
-        f"Restore {chosen.name} ({made.total_rows:,} rows, revision {made.revision or 'none'}) in the place of "
-        f"{name_of(url)}?\nWhat was written since {made.started_at:%Y-%m-%d %H:%M} UTC will not be in it. {how}\nGo on?"
+        f"Restore {backup.name} ({manifest.total_rows:,} rows, revision {manifest.revision or 'none'}) in the place of "
+        f"{name_of(url)}?\nWhat was written since {manifest.started_at:%Y-%m-%d %H:%M} UTC will not be in it. "
+        f"{how}\nGo on?"
     )
 
 
-def _report(done: Restored, *, as_json: bool) -> None:
+def _report(result: Restored, *, as_json: bool) -> None:
     if as_json:
-        told = {
-            "database": done.database,
-            "backup": done.backup.name,
-            "kept": done.kept,
-            "saved": done.saved.name if done.saved else None,
-            "notes": list(done.notes),
+        output = {
+            "database": result.database,
+            "backup": result.backup.name,
+            "kept": result.kept,
+            "saved": result.saved.name if result.saved else None,
+            "notes": list(result.notes),
         }
-        print_json(told)
+        print_json(output)
         return
-    made = done.backup.manifest
-    for note in done.notes:
+    manifest = result.backup.manifest
+    for note in result.notes:
         typer.echo(note, err=True)
-    held = (
-        f"{done.database} holds {done.backup.name} now: {made.total_rows:,} rows in {len(made.rows)} tables, equal to "
-        f"its manifest, at revision {made.revision or 'none'}."
+    sentence = (
+        f"{result.database} holds {result.backup.name} now: {manifest.total_rows:,} rows in {len(manifest.rows)} "
+        f"tables, equal to its manifest, at revision {manifest.revision or 'none'}."
     )
-    typer.echo(paragraph(held, "", "  ") + _kept(done.kept))
-    if done.saved is not None:
-        typer.echo(f"What was there before is in the backup {done.saved.name}.")
+    typer.echo(paragraph(sentence, "", "  ") + _about_the_old(result.kept))
+    if result.saved is not None:
+        typer.echo(f"What was there before is in the backup {result.saved.name}.")
 
 
-def _kept(name: str | None) -> str:
+def _about_the_old(name: str | None) -> str:
     if name is None:
         return ""
     return f"\nThe old one is kept as {name}. When it is not needed any more:\n  {program()} restore --drop-old {name}"
 
 
-def _list(loaded: Settings, *, as_json: bool) -> None:
-    found = aside(database.url_of(loaded))
+def _list(settings: Settings, *, as_json: bool) -> None:
+    found = aside(database.url_of(settings))
     if as_json:
         print_json(
             [{"name": e.name, "kind": str(e.kind), "since": e.since.isoformat(), "bytes": e.size} for e in found]

@@ -1,4 +1,4 @@
-"""`surefoot status`: how the database stands."""
+"""`surefoot status`: the state of the database, as text and as JSON."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL
 
 from surefoot import database
 from surefoot.cli import history
-from surefoot.cli.context import print_json, project
+from surefoot.cli.context import print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
 from surefoot.operate.status.collect import State, Status, status
@@ -19,8 +19,8 @@ from surefoot.program import program
 from surefoot.wording import counted, duration, paragraph, utc_time
 
 INDENT = " " * 10
-SHOWN = 20
-"""How many deviations are printed; --json has all."""
+MOST_LISTED = 20
+"""The number of differences that are printed; --json has all."""
 
 
 def _remedies() -> dict[State, tuple[str, str]]:
@@ -48,51 +48,51 @@ def show_status(
 
     Exit status 1 where something is pending or the database is not what its revision makes. Nothing is changed.
     """
-    settings, url = project(database_url)
-    found = status(settings, url)
+    settings, url = settings_and_url(database_url)
+    result = status(settings, url)
     if as_json:
-        told = _json(found, url) | ({"tables": _tables_json(found)} if tables else {})
+        output = _json(result, url) | ({"tables": _tables_json(result)} if tables else {})
         if runs:
-            told["history"] = [asdict(each) for each in chapters(settings, url)]
-        print_json(told)
+            output["history"] = [asdict(each) for each in chapters(settings, url)]
+        print_json(output)
     else:
-        lines = [*_text(found, url), *(_tables(found) if tables else [])]
+        lines = [*_text(result, url), *(_tables(result) if tables else [])]
         if runs:
             lines += ["", *(line for chapter in chapters(settings, url) for line in history.lines(chapter))]
         typer.echo("\n".join(lines))
-    if not found.well:
-        raise _fault(found)
+    if not result.well:
+        raise _failure(result)
 
 
-def _text(found: Status, url: URL) -> Iterator[str]:
-    yield _row("Database", f"{database.describe(url)}, PostgreSQL {found.server}")
-    messages = found.line.messages
-    for one in found.revision or ("none",):
-        yield _row("Revision", f"{one}  {messages.get(one, 'no file has it' if found.revision else '')}".rstrip())
-    for one in found.line.heads:
+def _text(result: Status, url: URL) -> Iterator[str]:
+    yield _row("Database", f"{database.describe(url)}, PostgreSQL {result.server}")
+    messages = result.line.messages
+    for one in result.revision or ("none",):
+        yield _row("Revision", f"{one}  {messages.get(one, 'no file has it' if result.revision else '')}".rstrip())
+    for one in result.line.heads:
         yield _row("Head", f"{one}  {messages[one]}")
-    if found.state is not State.UNKNOWN:
-        yield _row("Pending", counted(len(found.pending), "revision") if found.pending else "nothing")
-        for each in found.pending:
+    if result.state is not State.UNKNOWN:
+        yield _row("Pending", counted(len(result.pending), "revision") if result.pending else "nothing")
+        for each in result.pending:
             yield from _pending(each)
-    if found.rehearsal is not None:
-        yield _row("Rehearsal", found.rehearsal)
-    if found.cut_off is not None:
-        yield _row("Half done", found.cut_off.sentence)
-    yield from _drift(found)
-    yield _row("Migrating", found.migrating or "nobody")
-    yield _row("Health", f"{counted(len(found.health), 'thing')} to look at" if found.health else "nothing found")
-    for ailment in found.health:
-        yield paragraph(ailment.what, "  ", "    ")
-        yield paragraph(f"→ {ailment.remedy}", "    ", "      ")
-    if found.backup is None:
+    if result.rehearsal is not None:
+        yield _row("Rehearsal", result.rehearsal)
+    if result.cut_off is not None:
+        yield _row("Half done", result.cut_off.sentence)
+    yield from _drift(result)
+    yield _row("Migrating", result.migrating or "nobody")
+    yield _row("Health", f"{counted(len(result.health), 'thing')} to look at" if result.health else "nothing found")
+    for finding in result.health:
+        yield paragraph(finding.what, "  ", "    ")
+        yield paragraph(f"→ {finding.remedy}", "    ", "      ")
+    if result.backup is None:
         yield _row("Backup", "none found")
     else:
-        at = f", at {found.backup.revision}" if found.backup.revision else ""
-        age = duration(found.backup.age)
-        yield _row("Backup", f"{utc_time(found.backup.finished_at)} UTC, {age} old{at}, in {found.backup.path}")
-        if found.backup.not_proven:
-            yield paragraph(f"not proven: {found.backup.not_proven}", INDENT, INDENT)
+        at = f", at {result.backup.revision}" if result.backup.revision else ""
+        age = duration(result.backup.age)
+        yield _row("Backup", f"{utc_time(result.backup.finished_at)} UTC, {age} old{at}, in {result.backup.path}")
+        if result.backup.not_proven:
+            yield paragraph(f"not proven: {result.backup.not_proven}", INDENT, INDENT)
 
 
 def _pending(each: Pending) -> Iterator[str]:
@@ -100,34 +100,34 @@ def _pending(each: Pending) -> Iterator[str]:
     if each.why:
         yield paragraph(each.why, "      ", "      ")
     how = "online: in steps that stop nobody" if each.online else "in one transaction"
-    took = f"; took {duration(each.took)} when it ran here before" if each.took is not None else ""
+    before = f"; took {duration(each.took)} when it ran here before" if each.took is not None else ""
     rehearsed = each.rehearsed
-    there = f"; took {duration(rehearsed.seconds)} in the rehearsal of {rehearsed.on}" if rehearsed else ""
-    yield paragraph(f"{how}{took}{there}", "      ", "      ")
+    in_rehearsal = f"; took {duration(rehearsed.seconds)} in the rehearsal of {rehearsed.on}" if rehearsed else ""
+    yield paragraph(f"{how}{before}{in_rehearsal}", "      ", "      ")
 
 
-def _drift(found: Status) -> Iterator[str]:
-    deviations = found.drift.difference.deviations
-    if found.cut_off is not None:
-        what = f"revision {found.cut_off.revision} is half done; --json has what differs meanwhile"
+def _drift(result: Status) -> Iterator[str]:
+    deviations = result.drift.difference.deviations
+    if result.cut_off is not None:
+        what = f"revision {result.cut_off.revision} is half done; --json has what differs meanwhile"
         yield _row("Drift", f"not judged: {what}" if deviations else "none")
         return
-    if found.drift.unseen:
-        yield _row("Drift", f"could not be looked at: {found.drift.unseen}")
+    if result.drift.unseen:
+        yield _row("Drift", f"could not be looked at: {result.drift.unseen}")
     elif deviations:
-        yield _row("Drift", f"{counted(len(deviations), 'deviation')} from revision {found.revision[0]}")
-        for deviation in deviations[:SHOWN]:
+        yield _row("Drift", f"{counted(len(deviations), 'deviation')} from revision {result.revision[0]}")
+        for deviation in deviations[:MOST_LISTED]:
             yield paragraph(str(deviation), "  ", "    ")
-        if len(deviations) > SHOWN:
-            yield f"  and {len(deviations) - SHOWN} more: --json has all"
-    elif len(found.revision) == 1 and found.state is not State.UNKNOWN:
+        if len(deviations) > MOST_LISTED:
+            yield f"  and {len(deviations) - MOST_LISTED} more: --json has all"
+    elif len(result.revision) == 1 and result.state is not State.UNKNOWN:
         yield _row("Drift", "none: the database is what its revision makes")
     else:
         yield _row("Drift", "not looked at: it is at no single known revision")
 
 
-def _tables(found: Status) -> Iterator[str]:
-    for table in found.catalogue.tables if found.catalogue else ():
+def _tables(result: Status) -> Iterator[str]:
+    for table in result.catalogue.tables if result.catalogue else ():
         yield ""
         yield f"{table.name}"
         width = max((len(column.name) for column in table.columns), default=0)
@@ -135,8 +135,8 @@ def _tables(found: Status) -> Iterator[str]:
             yield paragraph(f"{column.name:<{width}}  {column.summary}", "  ", " " * (width + 4))
 
 
-def _tables_json(found: Status) -> dict[str, dict[str, str]]:
-    tables = found.catalogue.tables if found.catalogue else ()
+def _tables_json(result: Status) -> dict[str, dict[str, str]]:
+    tables = result.catalogue.tables if result.catalogue else ()
     return {table.name: {column.name: column.summary for column in table.columns} for table in tables}
 
 
@@ -144,43 +144,44 @@ def _row(label: str, text: str) -> str:
     return paragraph(text, f"{label:<10}", INDENT)
 
 
-def _fault(found: Status) -> CheckFailed:
-    if found.cut_off is not None:
-        return CheckFailed(found.cut_off.message, found.cut_off.remedy)
-    if found.state is not State.CURRENT:
-        message, remedy = _remedies()[found.state]
-        if found.hidden is not None:
-            return CheckFailed(f"{message}. {found.hidden.message}", f"{found.hidden.remedy} Then: {remedy}")
-        drifted = ", and is not what its revision makes" if found.drift.difference else ""
+def _failure(result: Status) -> CheckFailed:
+    if result.cut_off is not None:
+        return CheckFailed(result.cut_off.message, result.cut_off.remedy)
+    if result.state is not State.CURRENT:
+        message, remedy = _remedies()[result.state]
+        if result.hidden is not None:
+            return CheckFailed(f"{message}. {result.hidden.message}", f"{result.hidden.remedy} Then: {remedy}")
+        drifted = ", and is not what its revision makes" if result.drift.difference else ""
         if drifted:
             remedy = f"python -m {program()} identify first: an upgrade builds on what the database is. Then: {remedy}"
         return CheckFailed(f"{message}{drifted}.", remedy)
-    if found.hidden is not None:
+    if result.hidden is not None:
         return CheckFailed(
-            f"The database has drifted from revision {found.revision[0]}. {found.hidden.message}", found.hidden.remedy
+            f"The database has drifted from revision {result.revision[0]}. {result.hidden.message}",
+            result.hidden.remedy,
         )
     return CheckFailed(
-        f"The database has drifted from revision {found.revision[0]}.",
-        f"python -m {program()} adopt {found.revision[0]} --repair repair.sql writes what makes up for it.",
+        f"The database has drifted from revision {result.revision[0]}.",
+        f"python -m {program()} adopt {result.revision[0]} --repair repair.sql writes what makes up for it.",
     )
 
 
-def _json(found: Status, url: URL) -> dict[str, object]:
+def _json(result: Status, url: URL) -> dict[str, object]:
     return {
         "database": database.describe(url),
-        "server": found.server,
-        "state": found.state.value,
-        "revision": found.revision,
-        "heads": found.line.heads,
-        "pending": [asdict(each) for each in found.pending],
+        "server": result.server,
+        "state": result.state.value,
+        "revision": result.revision,
+        "heads": result.line.heads,
+        "pending": [asdict(each) for each in result.pending],
         "drift": {
-            "looked": found.drift.unseen is None and len(found.revision) == 1 and not found.line.unknown,
-            "unseen": found.drift.unseen,
-            "deviations": found.drift.difference.as_json(),
+            "looked": result.drift.unseen is None and len(result.revision) == 1 and not result.line.unknown,
+            "unseen": result.drift.unseen,
+            "deviations": result.drift.difference.as_json(),
         },
-        "rehearsal": found.rehearsal,
-        "unfinished": found.cut_off.as_json() if found.cut_off else None,
-        "migrating": found.migrating,
-        "health": [asdict(each) for each in found.health],
-        "backup": asdict(found.backup) | {"age": found.backup.age} if found.backup else None,
+        "rehearsal": result.rehearsal,
+        "unfinished": result.cut_off.as_json() if result.cut_off else None,
+        "migrating": result.migrating,
+        "health": [asdict(each) for each in result.health],
+        "backup": asdict(result.backup) | {"age": result.backup.age} if result.backup else None,
     }

@@ -1,4 +1,4 @@
-"""`surefoot upgrade`, `rollback` and `purge`: they tell what they would do, ask, and back up first."""
+"""`surefoot upgrade`, `rollback` and `purge`: show the plan, ask for confirmation, back up, then change."""
 
 import datetime as dt
 import logging
@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from surefoot.cli.context import ask, project
+from surefoot.cli.context import confirm, settings_and_url
 from surefoot.cli.options import DatabaseUrl, Yes
-from surefoot.cli.progress import telling
 from surefoot.errors import RefusedError
 from surefoot.operate import change
 from surefoot.operate.change.guarded_upgrade import Done, Plan
+from surefoot.progress import command_steps
 from surefoot.wording import counted, paragraph
 
-DELETES = "A downgrade past their revisions makes their columns and tables again, empty."
+EMPTY_AFTER_PURGE = "A downgrade past their revisions makes their columns and tables again, empty."
 DELETED = "Deleted; only the backup that is made first will have them:"
 SET_ASIDE = "Set aside in schema retired, and out of sight:"
 
@@ -30,7 +30,7 @@ def upgrade(
 
     Example: surefoot upgrade
     """
-    settings, url = project(database_url)
+    settings, url = settings_and_url(database_url)
     plan = change.plan(settings, url, target, with_backup=not no_backup)
     if plan.cut_off is not None:
         typer.echo(paragraph(plan.cut_off.sentence))
@@ -42,9 +42,9 @@ def upgrade(
     if plan.rehearsal:
         typer.echo(paragraph(f"! {plan.rehearsal}", "  ", "    "), err=yes)
         apply = f"The last rehearsal failed. {apply} all the same"
-    ask(f"{apply}?", yes=yes)
-    _log()
-    with telling() as say:
+    confirm(f"{apply}?", yes=yes)
+    _log_to_stderr()
+    with command_steps() as say:
         done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say)
     _summary(done)
 
@@ -58,7 +58,7 @@ def rollback(
 
     Example: surefoot rollback -1
     """
-    settings, url = project(database_url)
+    settings, url = settings_and_url(database_url)
     cost = change.cost(settings, url, target)
     typer.echo(f"{cost.database} goes back from {cost.at} to {cost.target}, {len(cost.steps)} revisions:")
     for step in cost.steps:
@@ -70,13 +70,13 @@ def rollback(
             typer.echo(title)
         for each in several:
             typer.echo(f"  {each}")
-    ask(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
+    confirm(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
     if cost.deleted:
-        ask("The rows of these tables are deleted; only the backup will have them. Are you certain?", yes=yes)
+        confirm("The rows of these tables are deleted; only the backup will have them. Are you certain?", yes=yes)
     elif cost.losses:
-        ask("The application will not see what is listed above. Are you certain?", yes=yes)
-    _log()
-    with telling() as say:
+        confirm("The application will not see what is listed above. Are you certain?", yes=yes)
+    _log_to_stderr()
+    with command_steps() as say:
         done = change.roll_back(settings, url, cost, say=say)
     _summary(done)
 
@@ -90,7 +90,7 @@ def purge(
 
     Example: surefoot purge --older-than 730
     """
-    settings, url = project(database_url)
+    settings, url = settings_and_url(database_url)
     found = change.purgeable(url, dt.timedelta(days=older_than))
     if not found:
         typer.echo(f"Nothing was set aside more than {older_than} days ago.")
@@ -104,9 +104,9 @@ def purge(
         for each in several:
             typer.echo(paragraph(str(each), "  ", "    "))
     if any(each.made_again for each in found):
-        typer.echo(DELETES)
-    ask(f"Delete these {len(found)} items permanently? This cannot be undone.", yes=yes)
-    with telling() as say:
+        typer.echo(EMPTY_AFTER_PURGE)
+    confirm(f"Delete these {len(found)} items permanently? This cannot be undone.", yes=yes)
+    with command_steps() as say:
         made, left = change.purge(settings, url, found, say=say)
     typer.echo(paragraph(f"Deleted {len(found) - len(left)}. The backup from before: {made.path}", "", "  "))
     if left:
@@ -119,17 +119,17 @@ def purge(
 def _show(plan: Plan) -> None:
     typer.echo(f"{plan.database} stands at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
     for each in plan.pending:
-        took = "" if each.took is None else f", took {each.took:.1f} s before"
+        before = "" if each.took is None else f", took {each.took:.1f} s before"
         rehearsed = each.rehearsed
-        there = f", took {rehearsed.seconds:.1f} s in the rehearsal of {rehearsed.on}" if rehearsed else ""
+        in_rehearsal = f", took {rehearsed.seconds:.1f} s in the rehearsal of {rehearsed.on}" if rehearsed else ""
         how = "online" if each.online else "one transaction"
-        typer.echo(f"  {each.revision}  {each.message} ({how}{took}{there})")
+        typer.echo(f"  {each.revision}  {each.message} ({how}{before}{in_rehearsal})")
     for warning in plan.warnings:
         typer.echo(f"  ! {warning}")
 
 
-def _log() -> None:
-    """Alembic's progress, a line for each revision, on stderr."""
+def _log_to_stderr() -> None:
+    """Log a line for each revision to stderr."""
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     for name in ("surefoot", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.INFO)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -15,6 +16,7 @@ from surefoot.errors import RefusedError, UsageError
 from tests.ourschool.history.schools import downgrade
 from tests.ourschool.seed.conftest import PLAN
 from tests.support.databases import ROOT, Database
+from tests.support.terminal import on_a_terminal
 
 TABLES = [table.name for table in models.metadata.sorted_tables]
 WHEN_IT_WAS_MADE = {"student_points": "updated_at", "settings_changes": "changed_at"}
@@ -142,6 +144,13 @@ def test_progress_is_told_in_rows(empty: Database) -> None:
         made = seed(connection, plan, told.append)
     assert sum(told) == sum(made.values())
     assert 0.5 < plan.estimate / sum(told) < 2
+
+
+def test_a_bar_on_a_terminal(empty: Database) -> None:
+    command = [sys.executable, "-m", "ourschool", "seed", "--students", "100", "--years", "1"]
+    _, screens = on_a_terminal(command, ROOT, empty.environment())
+    assert any(re.match(r"seeding +━.* \d+/\d+ +rows", line) for lines in screens for line in lines)
+    assert [line for line in screens[-1] if line.strip()] == []
 
 
 @pytest.mark.parametrize("other", [Plan(400, 2, 8), Plan(400, 2, 7, LAST_DAY - dt.timedelta(days=30))])

@@ -1,10 +1,7 @@
 """A backfill at work: cut off, beside a held row, told of in a log and on a terminal, giving way to replicas."""
 
 import logging
-import os
-import pty
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.online import batch_progress
+from surefoot import progress
 from surefoot.online.backfill import batch_runner, replica_lag
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server, _run, _server_user, running
+from tests.support.terminal import on_a_terminal
 from tests.surefoot.online.clients import Clients
 from tests.surefoot.online.filling import chain, table
 from tests.surefoot.online.harness import run, wait_until
@@ -65,7 +63,7 @@ def test_a_row_that_is_held_makes_the_batch_smaller_and_wait(scratch: Database, 
 def test_a_line_now_and_then_in_a_log(
     scratch: Database, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_progress, "INTERVAL", 0.0)
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
     table(scratch)
     with caplog.at_level(logging.INFO, "surefoot"):
         run(scratch, lambda op: op.backfill("t", {"c": "b"}))
@@ -78,26 +76,10 @@ def test_a_line_now_and_then_in_a_log(
 def test_a_bar_on_a_terminal_and_none_in_a_pipe(scratch: Database, project: Path) -> None:
     table(scratch, rows=20_000)
     chain(scratch, project)
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "alembic", "upgrade", "head"],
-        cwd=project, env=scratch.environment({"TERM": "xterm", "COLUMNS": "120"}), stdin=theirs,
-        stdout=subprocess.DEVNULL, stderr=theirs,
-    )  # fmt: skip
-    os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:  # how a terminal says that nobody is there any more
-            break
-        if not part:
-            break
-        seen += part
-    os.close(ours)
-    assert process.wait() == 0, seen.decode()
-    assert "━".encode() in seen
-    assert re.search(rb"\d+/20000", seen)
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    output, _ = on_a_terminal(command, project, scratch.environment())
+    assert "━" in output
+    assert re.search(r"\d+/20000", output)
     scratch.execute("update t set c = null")
     scratch.alembic("downgrade", "one", cwd=project)
     piped = scratch.alembic("upgrade", "head", cwd=project)

@@ -1,1 +1,1 @@
-"""Lint of revisions: their statements, recorded while they run on a scratch database, held to squawk and our rules."""
+"""Lint of revisions: their statements are recorded on a scratch database, and checked by squawk and our rules."""

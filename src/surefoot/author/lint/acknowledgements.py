@@ -1,4 +1,4 @@
-"""What an author has looked at and means: `# lint: <rule> <reason>` above a call or at its end."""
+"""Comments that acknowledge a finding: `# lint: <rule> <reason>` above a call or at its end."""
 
 import ast
 import io
@@ -12,14 +12,14 @@ from surefoot.author.lint.lint_findings import Finding
 from surefoot.author.lint.statement_recorder import Span
 
 NO_REASON = "acknowledgement-without-reason"
-OF_NOTHING = "acknowledgement-of-nothing"
+WITHOUT_FINDING = "acknowledgement-of-nothing"
 
 MARK = re.compile(r"#\s*lint:\s*(?P<rules>[\w-]+(?:\s*,\s*[\w-]+)*)?\s*(?P<reason>.*)", flags=re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """One comment: the line it stands on, the line of code it is about, its rules and its reason."""
+    """One comment: its own line, the line of code that it is about, its rules and its reason."""
 
     line: int
     about: int
@@ -28,43 +28,46 @@ class Acknowledgement:
     text: str
 
     def covers(self, finding: Finding, statements: dict[int, int]) -> bool:
-        """Whether it stands beside the finding's call, or the statement that the call is in."""
+        """Return whether the comment is at the finding's call, or at the statement that contains the call.
+
+        `statements` gives the first line of the innermost statement by line.
+        """
         return finding.rule in self.rules and any(
             span.first <= self.about <= span.last or self.about == statements.get(span.first) for span in finding.spans
         )
 
 
-def judge(file: Path, revision: str, findings: list[Finding]) -> list[Finding]:
-    """The findings of one revision without the acknowledged ones, and with faults of the acknowledgements."""
+def unacknowledged(file: Path, revision: str, findings: list[Finding]) -> list[Finding]:
+    """Return the findings that no comment acknowledges, with those on comments that lack a reason or match nothing."""
     source = file.read_text("utf-8")
-    given = list(_read(source))
+    acknowledgements = list(_read(source))
     statements = _statements(source)
-    left = [
+    remaining = [
         finding for finding in findings
-        if not any(each.reason and each.covers(finding, statements) for each in given)
+        if not any(each.reason and each.covers(finding, statements) for each in acknowledgements)
     ]  # fmt: skip
-    for each in given:
+    for each in acknowledgements:
         matched = {finding.rule for finding in findings if each.covers(finding, statements)}
         span = (Span(each.line, each.line),)
         if not each.reason or not each.rules:
-            left.append(Finding(
+            remaining.append(Finding(
                 NO_REASON, revision, file, "", span, each.text,
                 "Whoever reads this at two in the morning needs to know why it is safe here.",
                 f"# lint: {', '.join(each.rules) or '<rule>'} <why it does no harm here>",
             ))  # fmt: skip
-        left += [
+        remaining += [
             Finding(
-                OF_NOTHING, revision, file, "", span, each.text,
+                WITHOUT_FINDING, revision, file, "", span, each.text,
                 f"Nothing beside it breaks the rule {rule!r} (any more): it would hide the next fault here.",
                 "Delete it, or move it to the line above the call that it is about.",
             )
             for rule in sorted(set(each.rules) - matched)
         ]  # fmt: skip
-    return left
+    return remaining
 
 
 def _read(source: str) -> Iterator[Acknowledgement]:
-    """The acknowledgements; comment lines that follow one carry its reason on."""
+    """Yield the acknowledgements; comment lines below one continue its reason."""
     tokens = [each for each in tokenize.generate_tokens(io.StringIO(source).readline) if each.type != tokenize.NL]
     comments = {each.start[0]: each for each in tokens if each.type == tokenize.COMMENT}
     code = sorted({
@@ -76,9 +79,9 @@ def _read(source: str) -> Iterator[Acknowledgement]:
     for line, comment in comments.items():
         if not re.match(r"#\s*lint:", comment.string):
             continue
-        alone = line not in code
+        own_line = line not in code
         text, following = comment.string, line + 1
-        while alone and following in comments and following not in code:
+        while own_line and following in comments and following not in code:
             more = comments[following].string
             if re.match(r"#\s*lint:", more):
                 break
@@ -87,12 +90,12 @@ def _read(source: str) -> Iterator[Acknowledgement]:
         match = MARK.match(text)
         assert match is not None
         rules = tuple(re.split(r"\s*,\s*", match["rules"])) if match["rules"] else ()
-        yield Acknowledgement(line, _about(line, alone, comments, code), rules, match["reason"].strip(), text)
+        yield Acknowledgement(line, _about(line, own_line, comments, code), rules, match["reason"].strip(), text)
 
 
-def _about(line: int, alone: bool, comments: dict[int, tokenize.TokenInfo], code: list[int]) -> int:
-    """The line of code that a comment is about: its own, or the one directly below the comment lines."""
-    if not alone:
+def _about(line: int, own_line: bool, comments: dict[int, tokenize.TokenInfo], code: list[int]) -> int:
+    """Return the line of code that a comment is about: its own, or the one directly below the comment lines."""
+    if not own_line:
         return line
     while line + 1 in comments and line + 1 not in code:
         line += 1
@@ -100,12 +103,12 @@ def _about(line: int, alone: bool, comments: dict[int, tokenize.TokenInfo], code
 
 
 def _statements(source: str) -> dict[int, int]:
-    """For each line, the first line of the innermost statement that it is part of."""
-    found: dict[int, tuple[int, int]] = {}
+    """Return the first line of the innermost statement, by each line that it spans."""
+    innermost: dict[int, tuple[int, int]] = {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.stmt):
             last = node.end_lineno or node.lineno
             for line in range(node.lineno, last + 1):
-                if line not in found or last - node.lineno < found[line][1]:
-                    found[line] = node.lineno, last - node.lineno
-    return {line: first for line, (first, _) in found.items()}
+                if line not in innermost or last - node.lineno < innermost[line][1]:
+                    innermost[line] = node.lineno, last - node.lineno
+    return {line: first for line, (first, _) in innermost.items()}

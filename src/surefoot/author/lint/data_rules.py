@@ -1,19 +1,19 @@
-"""Rules on the database's rows: changed in one statement, lost, or copied by a rewrite of the table."""
+"""Rules on the database's rows: changed in one statement, lost, or copied by a table rewrite."""
 
 from collections.abc import Iterator
 
 from surefoot.author.lint import remedies
-from surefoot.author.lint.lint_findings import Finding, at
+from surefoot.author.lint.lint_findings import Finding, at_statement
 from surefoot.author.lint.sql_tokens import UNKNOWN
 from surefoot.author.lint.statement_info import condition, data_target, deletes, key_condition, target
 from surefoot.author.lint.statement_recorder import Recording, Statement
 
 RETIRED = "retired"
-AT_ONCE = "backfill-in-one-statement"
-LOSES = "loses-data"
+UNBATCHED = "backfill-in-one-statement"
+LOST = "loses-data"
 REWRITES = "rewrites-table"
 
-WHY_AT_ONCE = (
+WHY_UNBATCHED = (
     "One statement changes {table} without bounds on its key: every row stays locked until the whole transaction ends, "
     "writers wait, and a failure near the end throws all of it away."
 )
@@ -26,61 +26,63 @@ WHY_REWRITES = (
 )
 
 
-def at_once(recording: Recording) -> Iterator[Finding]:
-    """UPDATE or DELETE of a table that was there before, without a range or a value of its key."""
-    for piece in recording.pieces():
-        written = data_target(piece.words)
-        if piece.online or written is None or written[0] not in {"update", "delete"}:
+def unbatched_changes(recording: Recording) -> Iterator[Finding]:
+    """Find each UPDATE or DELETE of an existing table whose condition does not bound its key."""
+    for statement in recording.single_statements():
+        changed = data_target(statement.words)
+        if statement.online or changed is None or changed[0] not in {"update", "delete"}:
             continue
-        relation = piece.before.find(written[1])
-        unknown = piece.inner and UNKNOWN in written[1]
+        relation = statement.before.find(changed[1])
+        unknown = statement.inner and UNKNOWN in changed[1]
         if not unknown and (relation is None or relation.oid not in recording.start.relations):
             continue
-        if relation is not None and relation.schema == RETIRED:  # set aside already: nobody waits for it
+        if relation is not None and relation.schema == RETIRED:  # no application reads it, so nobody waits
             continue
-        if key_condition(condition(piece.words), relation.keys if relation else frozenset({"id"})) is None:
-            why = WHY_AT_ONCE.format(table=relation or "a table")
-            yield at(recording, piece, AT_ONCE, why, remedies.in_batches(piece.words))
+        if key_condition(condition(statement.words), relation.keys if relation else frozenset({"id"})) is None:
+            why = WHY_UNBATCHED.format(table=relation or "a table")
+            yield at_statement(recording, statement, UNBATCHED, why, remedies.in_batches(statement.words))
 
 
-def loses(recording: Recording) -> Iterator[Finding]:
-    """Tables and columns that vanished, rows deleted, TRUNCATE, DROP SCHEMA CASCADE, outside retirement."""
+def lost_data(recording: Recording) -> Iterator[Finding]:
+    """Find what deletes data without retiring it: dropped tables and columns, DELETE, TRUNCATE, DROP SCHEMA CASCADE."""
     for statement in recording.statements:
         if not statement.online:
-            for what, safe in _vanished(recording, statement):
-                yield at(recording, statement, LOSES, WHY_DROPPED.format(what=what), safe)
-    for piece in recording.pieces():
-        if piece.online:
+            for what, safe in _dropped(recording, statement):
+                yield at_statement(recording, statement, LOST, WHY_DROPPED.format(what=what), safe)
+    for statement in recording.single_statements():
+        if statement.online:
             continue
-        words = piece.words
+        words = statement.words
         if words[:2] == ("drop", "schema") and "cascade" in words:
-            yield at(recording, piece, LOSES, WHY_SCHEMA, remedies.retire_table("..."))
+            yield at_statement(recording, statement, LOST, WHY_SCHEMA, remedies.retire_table("..."))
         emptied = [target(words)] if words[:1] == ("truncate",) else list(deletes(words))
         for table in emptied:
-            if table is not None and not recording.is_new(table, piece.before):
-                yield at(recording, piece, LOSES, WHY_DELETED.format(table=table), remedies.retire_rows(words, table))
+            if table is not None and not recording.is_new(table, statement.before):
+                yield at_statement(
+                    recording, statement, LOST, WHY_DELETED.format(table=table), remedies.retire_rows(words, table)
+                )
 
 
-def rewrites(recording: Recording) -> Iterator[Finding]:
-    """Statements after which a table, or an index on it, is stored in another file: known, not guessed."""
+def rewritten_tables(recording: Recording) -> Iterator[Finding]:
+    """Find statements that rewrote a table or an index: afterwards its relfilenode is another one."""
     for statement in recording.statements:
         if statement.online or {"truncate", "reindex"} & set(statement.words[:1]):
             continue
-        moved: list[str] = []
+        rewritten: list[str] = []
         for oid, before in statement.before.relations.items():
             after = statement.after.relations.get(oid)
             table = recording.start.relations.get(before.table or oid)
             if oid not in recording.start.relations or after is None or table is None or not table.is_table:
                 continue
             if after.file is not None and after.file != before.file:
-                moved.append(str(before) if before.table is None else f"the index {before} of {table}")
-        if moved:
-            what = min(moved, key=lambda name: name.startswith("the index"))
+                rewritten.append(str(before) if before.table is None else f"the index {before} of {table}")
+        if rewritten:
+            what = min(rewritten, key=lambda name: name.startswith("the index"))
             why = WHY_REWRITES.format(what=what)
-            yield at(recording, statement, REWRITES, why, remedies.change_types(statement.words))
+            yield at_statement(recording, statement, REWRITES, why, remedies.change_types(statement.words))
 
 
-def _vanished(recording: Recording, statement: Statement) -> Iterator[tuple[str, str]]:
+def _dropped(recording: Recording, statement: Statement) -> Iterator[tuple[str, str]]:
     for oid, before in statement.before.relations.items():
         if oid not in recording.start.relations or not before.is_table:
             continue

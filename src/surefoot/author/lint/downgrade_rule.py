@@ -1,11 +1,11 @@
-"""Rule on the way back: it runs, and the revision can be run again after it."""
+"""Rule on the downgrade: it runs, and the upgrade runs again after it."""
 
 from collections.abc import Iterator
 
-from surefoot.author.lint.lint_findings import Finding, at, in_general
+from surefoot.author.lint.lint_findings import Finding, at_function, at_statement
 from surefoot.author.lint.statement_recorder import Recording, Statement
 
-FAILS = "way-back-fails"
+DOWNGRADE_FAILS = "way-back-fails"
 
 WHY = "Up, down and up again fails here: {fault}. Whoever has to go back stands with half a revision, and no way on."
 SAFE = (
@@ -13,8 +13,12 @@ SAFE = (
 )
 
 
-def fails(recording: Recording, fault: str, failed: Statement | None) -> Iterator[Finding]:
-    """What failed in downgrade(), or in the upgrade() after it; nothing where `fault` is empty."""
+def failing_downgrade(recording: Recording, fault: str, failed: Statement | None) -> Iterator[Finding]:
+    """Yield a finding for the `fault` of downgrade(), or of the upgrade() after it; none where it is empty."""
     if fault:
         why = WHY.format(fault=fault)
-        yield at(recording, failed, FAILS, why, SAFE) if failed else in_general(recording, FAILS, why, SAFE)
+        yield (
+            at_statement(recording, failed, DOWNGRADE_FAILS, why, SAFE)
+            if failed
+            else at_function(recording, DOWNGRADE_FAILS, why, SAFE)
+        )

@@ -1,17 +1,31 @@
-"""Rule A11: a revision may do other things to data in other surroundings, never to the schema."""
+"""Rule A11: what a revision reads of its environment may decide about data, never about the schema.
 
+The rule checks the revision's source, its statements, and what it did in a session with another time zone.
+"""
+
+import ast
 import itertools
 from collections.abc import Iterator
 
-from surefoot.author.lint.history_run import Elsewhere, Outcome
-from surefoot.author.lint.lint_findings import Finding, at, in_general
-from surefoot.author.lint.sql_tokens import DDL, body, inside, is_block, words
-from surefoot.author.lint.statement_recorder import Recording, Statement
+from surefoot.author.lint.history_run import TIME_ZONE_ELSEWHERE, Elsewhere, Outcome
+from surefoot.author.lint.lint_findings import Finding, at_function, at_statement
+from surefoot.author.lint.source_file import SourceFile
+from surefoot.author.lint.source_flow import Dependence, Effect, Flow
+from surefoot.author.lint.sql_tokens import DDL, block_body, block_statements, is_block, words
+from surefoot.author.lint.statement_recorder import Recording, Span, Statement
 from surefoot.catalogue.compare import compare
 
 BRANCHES = "schema-branches-on-environment"
+ELSEWHERE = f"in the time zone {TIME_ZONE_ELSEWHERE}"
 
-WHY_STREAM = (
+WHY_SOURCE = {
+    Effect.WHETHER: "The schema depends on where the revision runs: {read} decides whether this is run. Two databases "
+    "at the same revision are then not the same.",
+    Effect.WHAT: "The schema depends on where the revision runs: {read} is part of this statement. Two databases at "
+    "the same revision are then not the same.",
+    Effect.FAILURE: "The revision may run here, and fail elsewhere: {read} decides it in line {line}.",
+}
+WHY_STATEMENTS = (
     "The schema depends on where the revision runs: {elsewhere}, this statement {fate}. Two databases at the same "
     "revision are then not the same."
 )
@@ -29,54 +43,63 @@ ASKS = frozenset({"current_database", "current_user", "session_user", "current_r
                   "inet_server_addr", "inet_client_addr", "inet_server_port", "pg_postmaster_start_time"})  # fmt: skip
 
 
-def branches(recording: Recording, outcome: Outcome, others: list[Elsewhere]) -> Iterator[Finding]:
-    """The first difference to each of the other runs; and statements that ask the server where it is."""
-    for other in others:
-        found = _one(recording, outcome, other)
-        if found is not None:
-            yield found
-            break
+def dependences(recording: Recording, outcome: Outcome, other: Elsewhere | None) -> Iterator[Finding]:
+    """Yield what in the source depends on the environment, and the statements that ask the server where it is.
+
+    Where the revision ran in a session elsewhere as well, yield the first difference to that run.
+    """
+    for each in Flow(SourceFile(recording.file)).dependences(recording.direction):
+        yield _in_source(recording, each)
+    difference = _difference(recording, outcome, other) if other is not None else None
+    if difference is not None:
+        yield difference
     for statement in recording.statements:
         asked = sorted(ASKS & _called(statement))
         if asked and not statement.online:
-            yield at(recording, statement, BRANCHES, WHY_ASKS.format(asked=", ".join(asked)), SAFE)
+            yield at_statement(recording, statement, BRANCHES, WHY_ASKS.format(asked=", ".join(asked)), SAFE)
 
 
-def _one(recording: Recording, outcome: Outcome, other: Elsewhere) -> Finding | None:
-    where = other.surroundings
+def _in_source(recording: Recording, dependence: Dependence) -> Finding:
+    here = dependence.calls[0]
+    why = WHY_SOURCE[dependence.effect].format(read=dependence.read, line=here.lineno)
+    if dependence.effect is Effect.FAILURE:
+        return at_function(recording, BRANCHES, why, SAFE)
+    spans = tuple(Span(each.lineno, each.end_lineno or each.lineno) for each in dependence.calls)
+    return Finding(
+        BRANCHES, recording.revision, recording.file, recording.direction, spans, ast.unparse(here), why, SAFE
+    )
+
+
+def _difference(recording: Recording, outcome: Outcome, other: Elsewhere) -> Finding | None:
     if other.recording is None:
-        why = WHY_FAILS.format(elsewhere=where, fault=other.fault)
-        return in_general(recording, BRANCHES, why, SAFE)
-    here, there = _schema(recording), _schema(other.recording)
+        why = WHY_FAILS.format(elsewhere=ELSEWHERE, fault=other.fault)
+        return at_function(recording, BRANCHES, why, SAFE)
+    here, there = _schema_changes(recording), _schema_changes(other.recording)
     for mine, theirs in itertools.zip_longest(here, there):
         if mine is None or theirs is None or mine.words != theirs.words:
             missing = mine is not None and mine.words not in {each.words for each in there}
             fate = "is not run" if missing else "is run" if theirs is not None else "is run in another order"
             shown = theirs if theirs is not None and not missing else mine
             assert shown is not None
-            return at(
-                recording,
-                shown,
-                BRANCHES,
-                WHY_STREAM.format(elsewhere=where, fate=fate),
-                SAFE,
-            )
+            return at_statement(recording, shown, BRANCHES, WHY_STATEMENTS.format(elsewhere=ELSEWHERE, fate=fate), SAFE)
     difference = compare(outcome.catalogue, other.catalogue) if other.catalogue is not None else None
     if difference:
         shown_difference = "; ".join(str(deviation) for deviation in difference.deviations[:3])
-        why = WHY_CATALOGUE.format(elsewhere=where, difference=shown_difference)
-        return in_general(recording, BRANCHES, why, SAFE)
+        why = WHY_CATALOGUE.format(elsewhere=ELSEWHERE, difference=shown_difference)
+        return at_function(recording, BRANCHES, why, SAFE)
     return None
 
 
-def _schema(recording: Recording) -> list[Statement]:
-    return [piece for piece in recording.pieces() if piece.words[:1] and piece.words[0] in DDL]
+def _schema_changes(recording: Recording) -> list[Statement]:
+    return [
+        statement for statement in recording.single_statements() if statement.words[:1] and statement.words[0] in DDL
+    ]
 
 
 def _called(statement: Statement) -> set[str]:
-    """What is asked in a SELECT of the revision's, or in a block that changes the schema; data may know its author."""
+    """Return the words of a SELECT, or of a block that changes the schema; a change of rows may know its author."""
     if statement.words[:1] == ("select",):
         return set(statement.words)
-    if is_block(statement.sql) and any(words(inner.sql)[0] in DDL for inner in inside(statement.sql)):
-        return set(words(body(statement.sql)))
+    if is_block(statement.sql) and any(words(inner.sql)[0] in DDL for inner in block_statements(statement.sql)):
+        return set(words(block_body(statement.sql)))
     return set()

@@ -1,7 +1,7 @@
-"""The history on a scratch database, revision by revision: recorded up, recorded down, cut off and run again."""
+"""Runs revisions on a scratch database one by one: recorded, cut off before they are recorded as done, run again."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL
 
 from surefoot import database
-from surefoot.author.lint.fake_environment import Answer, Surroundings
 from surefoot.author.lint.statement_recorder import CutOff, Recorder, Recording, Statement
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import BOOKKEEPING, read_catalogue
@@ -24,6 +23,8 @@ from surefoot.runtime.session import server_settings
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
+TIME_ZONE_ELSEWHERE = "Asia/Kathmandu"
+"""The time zone of the sessions whose result is compared: a quarter of an hour off every other."""
 TABLES = sa.text("""
     select format('%I.%I', nspname, relname)
       from pg_class
@@ -38,7 +39,7 @@ TABLES = sa.text("""
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step left: the catalogue, and how many rows each table has."""
+    """The database after a step: its catalogue, and the number of rows by table."""
 
     catalogue: Catalogue
     rows: dict[str, int]
@@ -46,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rerun:
-    """A revision cut off before it was recorded, and run again: what the second run left or stumbled over."""
+    """The second run of a revision that was cut off before: its outcome, or why and at which statement it failed."""
 
     outcome: Outcome | None
     fault: str = ""
@@ -55,54 +56,48 @@ class Rerun:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A step in other surroundings: what it did and left, or why it failed. No catalogue where it was run twice."""
+    """A step in another time zone: its statements and catalogue, or its fault. No catalogue where it was run twice."""
 
-    surroundings: str
     recording: Recording | None
     catalogue: Catalogue | None
     fault: str = ""
 
 
 class Scratch:
-    """A scratch database and the revisions as they are loaded in its surroundings."""
+    """A scratch database, and the revisions that run in it; `elsewhere` gives its sessions another time zone."""
 
-    def __init__(self, settings: Settings, url: URL, answer: Answer = Answer.AS_IT_IS) -> None:
+    def __init__(self, settings: Settings, url: URL, *, elsewhere: bool = False) -> None:
         self._settings = settings
         self._url = url
-        self.surroundings = Surroundings(answer)
         options = server_settings(settings)
-        if answer is not Answer.AS_IT_IS:
-            options["timezone"] = "Asia/Kathmandu"
+        if elsewhere:
+            options["timezone"] = TIME_ZONE_ELSEWHERE
         self._engine = database.engine_for(url, application_name=f"{program()} lint", options=options)
         self._recorder = Recorder(self._engine)
-        config = self._config()
-        self._versions = Path(ScriptDirectory.from_config(config).versions)
-        with self._asked():  # a file may ask while it is loaded
-            self.script = ScriptDirectory.from_config(config)
-            list(self.script.walk_revisions())
+        self.script = ScriptDirectory.from_config(self._config())
 
     @contextmanager
-    def copy(self, answer: Answer = Answer.AS_IT_IS) -> Iterator["Scratch"]:
-        """A database like this one is now, for what would spoil it; in other surroundings where asked for."""
+    def copy_elsewhere(self) -> Iterator["Scratch"]:
+        """Yield a copy of the database as it is now, with sessions in another time zone."""
         with scratch_database(self._url, purpose="lint_copy", template=self._url.database) as url:
-            yield Scratch(self._settings, url, answer)
+            yield Scratch(self._settings, url, elsewhere=True)
 
-    def bring(self, revisions: Iterable[str]) -> None:
-        """Upgrade through `revisions`, unrecorded."""
-        self._recorder.rest()
+    def upgrade_through(self, revisions: Iterable[str]) -> None:
+        """Upgrade through `revisions` without recording their statements."""
+        self._recorder.pause()
         steps = [self._step(revision, upgrade=True) for revision in revisions]
         if steps:
             self._run(steps)
 
     def step(self, revision: str, direction: str) -> Recording:
-        """Run one revision, recorded. Raises what a migration raises."""
+        """Run one revision and return its statements. Raises the migration's own error."""
         step = self._step(revision, upgrade=direction == "upgrade")
         self._recorder.begin(Path(self._script(revision).path))
         self._run([step])
         return self._recorder.recording(revision, direction)
 
     def cut_off(self, revision: str, direction: str) -> Recording:
-        """Run one revision that fails when all is done but its own recording; what it committed stays."""
+        """Run one revision, and fail just before alembic_version is written; what it has committed stays."""
         self._recorder.cut_off = True
         try:
             return self.step(revision, direction)
@@ -113,25 +108,25 @@ class Scratch:
         finally:
             self._recorder.cut_off = False
 
-    def again(self, revision: str, direction: str) -> Rerun:
-        """Run a revision that was cut off before."""
+    def run_again(self, revision: str, direction: str) -> Rerun:
+        """Run a revision that was cut off, and return its outcome or why it failed."""
         try:
             self.step(revision, direction)
-        except Exception as fault:  # whatever a revision raises that it did not raise the first time
-            return Rerun(None, told(fault), self._recorder.pending)
+        except Exception as fault:  # whatever the revision raises
+            return Rerun(None, fault_sentence(fault), self._recorder.pending)
         return Rerun(self.outcome())
 
     def recorded(self, revision: str, direction: str) -> Recording:
-        """What the last step did as far as it came."""
+        """Return the statements of the last step, up to where it failed."""
         return self._recorder.recording(revision, direction)
 
     @property
     def failed(self) -> Statement | None:
-        """The statement at which the last step failed, where it was one."""
+        """The statement at which the last step failed, None where it was not a statement."""
         return self._recorder.pending
 
     def outcome(self) -> Outcome:
-        """What the database is now."""
+        """Return the catalogue and the row counts of the database as it is now."""
         with self._engine.connect() as connection:
             tables = connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING)}).scalars().all()
             counts = {
@@ -141,37 +136,34 @@ class Scratch:
             return Outcome(read_catalogue(connection), counts)
 
     def version(self) -> str:
-        """The server's version as squawk takes it: 18.1."""
+        """Return the server's version in the form that squawk takes: 18.1."""
         with self._engine.connect() as connection:
             number = int(connection.exec_driver_sql("show server_version_num").scalar_one())
         return f"{number // 10_000}.{number % 10_000}"
 
     def _run(self, steps: list[RevisionStep]) -> None:
         config = self._config()
-        with self._engine.connect() as connection, self._asked():
+        with self._engine.connect() as connection:
             config.attributes["connection"] = connection
             alembic_api.run(config, self.script, steps)
-
-    def _asked(self) -> AbstractContextManager[None]:
-        return self.surroundings.around(self._versions, self._engine)
 
     def _config(self) -> Config:
         return Config(str(self._settings.project.ini))
 
     def _script(self, revision: str) -> Script:
-        found = self.script.get_revision(revision)
-        assert found is not None
-        return found
+        script = self.script.get_revision(revision)
+        assert script is not None
+        return script
 
     def _step(self, revision: str, *, upgrade: bool) -> RevisionStep:
-        made: Callable[..., RevisionStep] = (
+        from_script: Callable[..., RevisionStep] = (
             MigrationStep.upgrade_from_script if upgrade else MigrationStep.downgrade_from_script
         )
-        return made(self.script.revision_map, self._script(revision))
+        return from_script(self.script.revision_map, self._script(revision))
 
 
-def told(fault: BaseException) -> str:
-    """The one sentence behind what a run raised."""
+def fault_sentence(fault: BaseException) -> str:
+    """Return one sentence on the first cause of what a run raised, without a full stop."""
     while isinstance(fault, SurefootError) and fault.__cause__ is not None:
         fault = fault.__cause__
     return fault.message.rstrip(".") if isinstance(fault, SurefootError) else error_translation.primary_message(fault)

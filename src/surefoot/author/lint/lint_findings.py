@@ -1,4 +1,4 @@
-"""What lint found: a rule, a place, the statement, why it hurts, and the safe form to paste."""
+"""A finding of lint: its rule, its place, the statement, why it is dangerous, and safe code to paste."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from surefoot.author.lint.statement_recorder import Recording, Span, Statement
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault of one revision. `spans` are the calls that an acknowledgement may stand beside, innermost first."""
+    """One violation of a rule. An acknowledgement may be at any of the calls in `spans`, which are innermost first."""
 
     rule: str
     revision: str
@@ -19,23 +19,23 @@ class Finding:
     why: str
     safe: str
     more: int = 0
-    """How many other statements of the same line have the same fault."""
+    """The number of other statements of the same line that violate the rule as well."""
 
     @property
     def line(self) -> int:
-        """Where the call begins, or the function where the whole of it is meant."""
+        """The first line of the call, or of the function where no single call is to blame."""
         return self.spans[0].first
 
 
-def at(recording: Recording, statement: Statement, rule: str, why: str, safe: str) -> Finding:
-    """A finding at one statement."""
+def at_statement(recording: Recording, statement: Statement, rule: str, why: str, safe: str) -> Finding:
+    """Return a finding at one statement."""
     return Finding(
         rule, recording.revision, recording.file, recording.direction, statement.spans, statement.sql, why, safe
     )
 
 
-def in_general(recording: Recording, rule: str, why: str, safe: str) -> Finding:
-    """A finding that no single statement is to blame for: it stands at `def upgrade` or `def downgrade`."""
+def at_function(recording: Recording, rule: str, why: str, safe: str) -> Finding:
+    """Return a finding that no single statement is to blame for: its line is `def upgrade` or `def downgrade`."""
     lines = recording.file.read_text("utf-8").splitlines()
     start = f"def {recording.direction}("
     number = next((number for number, line in enumerate(lines, 1) if line.startswith(start)), 1)

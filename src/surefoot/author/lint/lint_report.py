@@ -1,4 +1,4 @@
-"""The findings for a person, and as JSON."""
+"""Formats the findings as text and as JSON."""
 
 import json
 import os
@@ -11,21 +11,21 @@ from surefoot.runtime.error_translation import shortened
 
 
 def as_text(report: Report) -> str:
-    """A paragraph for each finding: where, what, why it hurts, what to paste instead."""
-    looked = f"{len(report.revisions)} revisions, {report.statements} statements on PostgreSQL {report.version}"
+    """Return a paragraph for each finding: its place, the statement, why it is dangerous, what to paste instead."""
+    summary = f"{len(report.revisions)} revisions, {report.statements} statements on PostgreSQL {report.version}"
     if report.unread:
-        looked += f" ({report.unread} of them squawk could not read)"
+        summary += f" ({report.unread} of them squawk could not read)"
     if not report.findings:
-        return f"{looked}: nothing found."
+        return f"{summary}: nothing found."
     paragraphs = [_paragraph(finding) for finding in report.findings]
     count = len(paragraphs)
-    return "\n\n".join([*paragraphs, f"{looked}: {count} finding{'s' if count > 1 else ''}."])
+    return "\n\n".join([*paragraphs, f"{summary}: {count} finding{'s' if count > 1 else ''}."])
 
 
 def as_json(report: Report) -> str:
-    """All of it, statements in full."""
+    """Return the whole report, with statements in full."""
     findings = [
-        asdict(finding) | {"file": _shown(finding.file), "line": finding.line, "spans": None}
+        asdict(finding) | {"file": _short_path(finding.file), "line": finding.line, "spans": None}
         for finding in report.findings
     ]
     for each in findings:
@@ -45,7 +45,9 @@ def as_json(report: Report) -> str:
 
 def _paragraph(finding: Finding) -> str:
     more = f"  (and {finding.more} more from this line)" if finding.more else ""
-    lines = [f"{_shown(finding.file)}:{finding.line}  {finding.rule}  {finding.direction} {finding.revision}".rstrip()]
+    lines = [
+        f"{_short_path(finding.file)}:{finding.line}  {finding.rule}  {finding.direction} {finding.revision}".rstrip()
+    ]
     if finding.statement:
         lines.append(f"  statement  {shortened(finding.statement, 200)}{more}")
     lines.append(f"  why        {finding.why}")
@@ -57,6 +59,6 @@ def _paragraph(finding: Finding) -> str:
     return "\n".join(lines)
 
 
-def _shown(file: Path) -> str:
-    """As a person in the project's folder would type it."""
+def _short_path(file: Path) -> str:
+    """Return the path relative to the current folder where the file is in it."""
     return os.path.relpath(file) if file.is_relative_to(Path.cwd()) else str(file)

@@ -1,4 +1,4 @@
-"""Lint of revisions: each is run on a scratch database, up and down, and what it did is held to the rules."""
+"""Runs each revision on a scratch database, up and down, and checks what it did against the rules."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -20,69 +20,73 @@ from surefoot.author.lint import (
     transaction_rules,
 )
 from surefoot.author.lint.lint_findings import Finding
-from surefoot.author.lint.two_database_run import Seen, TwoDatabaseRun
+from surefoot.author.lint.two_database_run import DirectionRun, TwoDatabaseRun
 from surefoot.errors import UsageError
 from surefoot.settings import Settings
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked at, and what was found: ordered as the history is, then by line."""
+    """The revisions that were linted, and their findings: ordered as the history is, then by line."""
 
     revisions: tuple[str, ...]
     statements: int
     version: str
     findings: tuple[Finding, ...]
     unread: int = 0
-    """Statements that squawk could not read: only our own rules have looked at them."""
+    """The number of statements that squawk could not parse: only our own rules have checked them."""
 
 
-def lint(settings: Settings, url: URL, wanted: Sequence[str] = ()) -> Report:
-    """Lint the revisions `wanted` (ids, `head`, ranges `a:b`), or all of them.
+def lint(settings: Settings, url: URL, requested: Sequence[str] = ()) -> Report:
+    """Lint the revisions `requested` (ids, `head`, ranges `a:b`), or all of them.
 
-    Works in scratch databases beside the one of `url`, which is not touched. Raises UsageError for a revision that is
-    not there, and what a migration raises for one that does not run.
+    The revisions run in scratch databases on the server of `url`; its own database is not touched. Raises UsageError
+    for an unknown revision, and the migration's own error for one whose upgrade fails.
     """
     with ExitStack() as stack:
-        course = TwoDatabaseRun(settings, url, stack)
-        script = course.here.script
+        run = TwoDatabaseRun(settings, url, stack)
+        script = run.here.script
         history = [each.revision for each in script.walk_revisions("base", "heads")][::-1]
-        chosen = _chosen(script, wanted) if wanted else set(history)
-        last = max((number for number, revision in enumerate(history) if revision in chosen), default=-1)
-        seen: dict[str, list[Seen]] = {}
-        for asked_about, stretch in itertools.groupby(history[: last + 1], key=chosen.__contains__):
-            if asked_about:
-                seen |= {revision: course.look(revision) for revision in stretch}
+        selected = _selected(script, requested) if requested else set(history)
+        last = max((number for number, revision in enumerate(history) if revision in selected), default=-1)
+        runs: dict[str, list[DirectionRun]] = {}
+        for is_selected, revisions in itertools.groupby(history[: last + 1], key=selected.__contains__):
+            if is_selected:
+                runs |= {revision: run.run_revision(revision) for revision in revisions}
             else:
-                course.bring(list(stretch))
-        version = course.here.version()
-    recordings = [each.recording for both in seen.values() for each in both]
-    theirs, unread = squawk.findings(recordings, version)
-    raw = [*theirs, *(found for both in seen.values() for each in both for found in _own(each))]
+                run.upgrade_through(list(revisions))
+        version = run.here.version()
+    recordings = [each.recording for directions in runs.values() for each in directions]
+    of_squawk, unread = squawk.findings(recordings, version)
+    own = [found for directions in runs.values() for each in directions for found in _own_findings(each)]
+    findings = [
+        found
+        for revision, directions in runs.items()
+        for found in _unacknowledged(revision, directions[0].recording.file, [*of_squawk, *own])
+    ]
     return Report(
-        tuple(seen), sum(len(each.statements) for each in recordings), version,
-        tuple(found for revision, both in seen.items() for found in _left(revision, both[0].recording.file, raw)),
-        unread,
+        tuple(runs), sum(len(each.statements) for each in recordings), version,
+        tuple(findings), unread,
     )  # fmt: skip
 
 
-def _own(seen: Seen) -> Iterator[Finding]:
-    recording = seen.recording
+def _own_findings(run: DirectionRun) -> Iterator[Finding]:
+    recording = run.recording
     yield from transaction_rules.validated_at_once(recording)
     yield from transaction_rules.lock_held(recording)
-    yield from data_rules.at_once(recording)
-    yield from data_rules.loses(recording)
-    yield from data_rules.rewrites(recording)
-    yield from downgrade_rule.fails(recording, seen.way_back, seen.stumbled)
-    branches = list(environment_dependence.branches(recording, seen.outcome, seen.others))
+    yield from data_rules.unbatched_changes(recording)
+    yield from data_rules.lost_data(recording)
+    yield from data_rules.rewritten_tables(recording)
+    yield from downgrade_rule.failing_downgrade(recording, run.downgrade_fault, run.failed_statement)
+    branches = list(environment_dependence.dependences(recording, run.outcome, run.other))
     yield from branches
-    # what other surroundings changed is no fault of running twice
-    yield from rerun_rule.not_twice(recording, None if branches else seen.outcome, seen.rerun)
+    # a difference that the environment made does not come from the second run
+    yield from rerun_rule.not_rerunnable(recording, None if branches else run.outcome, run.rerun)
 
 
-def _left(revision: str, file: Path, findings: list[Finding]) -> list[Finding]:
-    """What is not acknowledged, each fault of a line once."""
-    left = acknowledgements.judge(file, revision, [each for each in findings if each.revision == revision])
+def _unacknowledged(revision: str, file: Path, findings: list[Finding]) -> list[Finding]:
+    """Return what no comment acknowledges, each rule once a line and direction."""
+    left = acknowledgements.unacknowledged(file, revision, [each for each in findings if each.revision == revision])
     left.sort(key=lambda each: (each.line, each.rule, each.direction))
     groups = [
         list(group) for _, group in itertools.groupby(left, key=lambda each: (each.line, each.rule, each.direction))
@@ -90,18 +94,18 @@ def _left(revision: str, file: Path, findings: list[Finding]) -> list[Finding]:
     return [replace(group[0], more=len(group) - 1) for group in groups]
 
 
-def _chosen(script: ScriptDirectory, wanted: Sequence[str]) -> set[str]:
-    chosen: set[str] = set()
-    for text in wanted:
+def _selected(script: ScriptDirectory, requested: Sequence[str]) -> set[str]:
+    selected: set[str] = set()
+    for text in requested:
         first, separator, last = text.partition(":")
         try:
             if separator:
-                chosen |= {each.revision for each in script.walk_revisions(first or "base", last or "heads")}
+                selected |= {each.revision for each in script.walk_revisions(first or "base", last or "heads")}
             else:
-                chosen |= {each.revision for each in script.get_revisions(text) if each is not None}
+                selected |= {each.revision for each in script.get_revisions(text) if each is not None}
         except CommandError as fault:
             raise UsageError(
                 f"There is no revision {text!r}: {str(fault).rstrip('.')}.",
                 "python -m alembic history lists them; without an argument lint looks at all.",
             ) from fault
-    return chosen
+    return selected

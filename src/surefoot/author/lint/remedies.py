@@ -1,11 +1,11 @@
-"""The safe form of what lint finds, ready to paste; names are those of the statement where it shows them."""
+"""Safe code to paste in place of a statement that lint finds, with the statement's names where it shows them."""
 
 from surefoot.author.lint.sql_tokens import Words
 from surefoot.author.lint.statement_info import alters, data_target, name_at, target
 
 
 def create_index(words: Words) -> str:
-    """For CREATE INDEX on a table with rows."""
+    """Return the remedy for CREATE INDEX on a table with rows."""
     opening = words.index("(") if "(" in words else len(words)
     before_on = words[: words.index("on")] if "on" in words else words
     name = before_on[-1] if before_on[-1] not in {"index", "concurrently", "exists"} else "ix_..."
@@ -17,14 +17,14 @@ def create_index(words: Words) -> str:
 
 
 def drop_index(words: Words) -> str:
-    """For DROP INDEX."""
+    """Return the remedy for DROP INDEX."""
     noise = {"drop", "index", "if", "exists"}
     name = next((word for word in words if word not in noise), "...")
     return f'op.drop_index_online("{name}")'
 
 
 def add_constraint(words: Words) -> str:
-    """For a CHECK, FOREIGN KEY or UNIQUE constraint that is added at once, or NOT VALID by hand."""
+    """Return the remedy for a CHECK, FOREIGN KEY or UNIQUE constraint that is added at once, or NOT VALID by hand."""
     table = target(words) or "..."
     for action in alters(words):
         if action[:2] != ("add", "constraint"):
@@ -32,19 +32,19 @@ def add_constraint(words: Words) -> str:
         name, place = name_at(action, 2)
         kind = action[place : place + 1]
         if kind == ("foreign",):
-            local = _list(action, place)
+            columns = _column_list(action, place)
             other, after = name_at(action, action.index("references") + 1)
-            return (
-                f'op.add_foreign_key_online("{name}", "{table}", "{other}", {local}, {_list(action, after) or ["id"]})'
-            ).replace("'", '"')
+            referred = _column_list(action, after) or ["id"]
+            call = f'op.add_foreign_key_online("{name}", "{table}", "{other}", {columns}, {referred})'
+            return call.replace("'", '"')
         if kind == ("unique",):
-            return f'op.add_unique_online("{name}", "{table}", {_list(action, place)})'.replace("'", '"')
-        return f'op.add_check_online("{name}", "{table}", "{_inner(action, place)}")'
+            return f'op.add_unique_online("{name}", "{table}", {_column_list(action, place)})'.replace("'", '"')
+        return f'op.add_check_online("{name}", "{table}", "{_in_parentheses(action, place)}")'
     return f'op.add_check_online("...", "{table}", "...")'
 
 
 def set_not_null(words: Words) -> str:
-    """For SET NOT NULL, and for a column that is added NOT NULL."""
+    """Return the remedy for SET NOT NULL, and for a column that is added NOT NULL."""
     table = target(words) or "..."
     column = next((_column(action) for action in alters(words)), "...")
     if any(action[:1] == ("add",) for action in alters(words)):
@@ -57,27 +57,27 @@ def set_not_null(words: Words) -> str:
 
 
 def change_types(words: Words) -> str:
-    """For what writes a table anew."""
+    """Return the remedy for a statement that rewrites a table."""
     column = next((_column(action) for action in alters(words)), "...")
     return f'op.change_types_online("{target(words) or "..."}", {{"{column}": (sa.<type>(), "<using>", "<back>")}})'
 
 
 def in_batches(words: Words) -> str:
-    """For an UPDATE or DELETE of a whole table."""
-    written, table = data_target(words) or ("update", "...")
-    if written == "delete":
+    """Return the remedy for an UPDATE or DELETE of a whole table."""
+    verb, table = data_target(words) or ("update", "...")
+    if verb == "delete":
         return retire_rows(words, table)
     column = name_at(words, words.index("set") + 1)[0] if "set" in words else "..."
     return f'op.backfill("{table}", {{"{column}": "<expression>"}}, "{column} is distinct from <expression>")'
 
 
 def retire_table(name: str) -> str:
-    """For DROP TABLE."""
+    """Return the remedy for DROP TABLE."""
     return f'op.retire_table("{name}")  # the other direction: if not op.restore_table("{name}"): op.create_table(...)'
 
 
 def retire_column(table: str, column: str) -> str:
-    """For DROP COLUMN."""
+    """Return the remedy for DROP COLUMN."""
     return (
         f'op.retire_column("{table}", "{column}")  # the other direction: '
         f'if not op.restore_column("{table}", "{column}"): op.add_column(...)'
@@ -85,13 +85,13 @@ def retire_column(table: str, column: str) -> str:
 
 
 def retire_rows(words: Words, table: str) -> str:
-    """For DELETE and TRUNCATE."""
+    """Return the remedy for DELETE and TRUNCATE."""
     where = "true" if words[:1] == ("truncate",) else "<condition>"
     return f'op.retire_rows("{table}", "{where}")  # the other direction: op.restore_rows("{table}")'
 
 
 def two_transactions(words: Words) -> str:
-    """For NOT VALID and VALIDATE together."""
+    """Return the remedy for NOT VALID and VALIDATE in one transaction."""
     name = next((action[2] for action in alters(words) if action[:2] == ("validate", "constraint")), "...")
     table = target(words) or "..."
     return (
@@ -100,8 +100,8 @@ def two_transactions(words: Words) -> str:
     )
 
 
-def apart(words: Words) -> str:
-    """For long work under a lock: what is long goes into a transaction of its own."""
+def own_transaction(words: Words) -> str:
+    """Return the remedy for long work while a lock is held: it goes into a transaction of its own."""
     if words[:1] == ("create",):
         return create_index(words)
     if alters(words) and words[:1] == ("alter",):
@@ -112,7 +112,7 @@ def apart(words: Words) -> str:
 
 
 def rerunnable(words: Words) -> str:
-    """For what a second run does not survive."""
+    """Return the remedy for a statement that fails when it is run a second time."""
     if words[:1] == ("create",) and "index" in words[:3]:
         return create_index(words)
     if any(action[:2] == ("add", "constraint") for action in alters(words)):
@@ -127,9 +127,9 @@ def rerunnable(words: Words) -> str:
 
 
 def primary_key(words: Words) -> str:
-    """For ADD PRIMARY KEY."""
+    """Return the remedy for ADD PRIMARY KEY."""
     table = target(words) or "..."
-    columns = next((_list(action, 0) for action in alters(words) if "primary" in action), [])
+    columns = next((_column_list(action, 0) for action in alters(words) if "primary" in action), [])
     listed = ", ".join(f'"{column}"' for column in columns)
     return (
         f'op.create_index_online("{table}_pkey", "{table}", [{listed}], unique=True)\n'
@@ -138,10 +138,10 @@ def primary_key(words: Words) -> str:
 
 
 def rename(words: Words) -> str:
-    """For RENAME, which breaks every client that runs: expand, let the clients follow, contract."""
+    """Return the remedy for RENAME, which breaks running clients: expand, let the clients follow, contract."""
     table = target(words) or "..."
     return (
-        f'op.add_column("{table}", sa.Column("<new>", ...), if_not_exists=True)  # written by a trigger or the '
+        f'op.add_column("{table}", sa.Column("<new>", ...), if_not_exists=True)  # verb by a trigger or the '
         f'application\nop.backfill("{table}", {{"<new>": "<old>"}}, "<new> is null")\n'
         f'# in a later revision: op.retire_column("{table}", "<old>")'
     )
@@ -163,14 +163,14 @@ def _closing(words: Words, opening: int) -> int:
     return len(words)
 
 
-def _list(words: Words, start: int) -> list[str]:
+def _column_list(words: Words, start: int) -> list[str]:
     if "(" not in words[start:]:
         return []
     opening = words.index("(", start)
     return [word for word in words[opening + 1 : _closing(words, opening)] if word != ","]
 
 
-def _inner(words: Words, start: int) -> str:
+def _in_parentheses(words: Words, start: int) -> str:
     if "(" not in words[start:]:
         return "..."
     opening = words.index("(", start)

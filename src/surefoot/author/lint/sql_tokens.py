@@ -1,6 +1,6 @@
-"""SQL as the rules read it: tokens without comments, single statements, and the statements inside a DO block.
+"""Splits SQL into tokens without comments, into statements, and a DO block into the statements inside it.
 
-Not a parser: squawk has one, and what a statement did to the database is looked up there (state.py).
+This is no parser: squawk has one, and what a statement did to the database is read there (table_state).
 """
 
 import re
@@ -24,7 +24,7 @@ TOKEN = re.compile(
 )
 
 CONTROL = frozenset({"begin", "loop", "then", "else"})
-"""After these words of PL/pgSQL a statement begins."""
+"""Words of PL/pgSQL after which a statement begins."""
 DDL = frozenset({
     "alter", "cluster", "comment", "create", "drop", "grant", "reassign", "reindex", "revoke", "security", "truncate",
 })  # fmt: skip
@@ -33,7 +33,7 @@ VERBS = DDL | {
     "select", "set", "update", "vacuum", "with",
 }  # fmt: skip
 UNKNOWN = "?"
-"""Stands for a name that is only known when the block runs, as in execute format('alter table %I …')."""
+"""A placeholder for a name that is only known when the block runs, as in execute format('alter table %I …')."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Inner:
 
 
 def words(sql: str) -> Words:
-    """The tokens of `sql`."""
+    """Return the tokens of `sql`."""
     found = []
     for match in TOKEN.finditer(sql):
         text, kind = match.group(), match.lastgroup
@@ -59,12 +59,12 @@ def words(sql: str) -> Words:
 
 
 def without_comments(sql: str) -> str:
-    """The statement as the server understands it; a comment for squawk in it acknowledges nothing here."""
+    """Return the statement without comments, so that one for squawk acknowledges nothing, and without its semicolon."""
     return TOKEN.sub(lambda match: " " if match.group("comment") else match.group(), sql).strip().rstrip(";").rstrip()
 
 
 def split(sql: str) -> list[str]:
-    """The single statements of a text, without their semicolons."""
+    """Return the statements of a text, without their semicolons."""
     cuts = [0]
     for match in TOKEN.finditer(sql):
         if match.group("symbol") == ";":
@@ -75,20 +75,20 @@ def split(sql: str) -> list[str]:
 
 
 def is_block(sql: str) -> bool:
-    """Whether `sql` is a DO block."""
+    """Return whether `sql` is a DO block."""
     return words(sql)[:1] == ("do",)
 
 
-def body(block: str) -> str:
-    """What stands between the quotes of a DO block, without comments."""
+def block_body(block: str) -> str:
+    """Return the text between the quotes of a DO block, without comments."""
     quoted = [match.group() for match in TOKEN.finditer(block) if match.group("dollar") or match.group("string")]
     return without_comments(_unquoted(max(quoted, key=len, default="")))
 
 
-def inside(block: str) -> Iterator[Inner]:
-    """The statements of a DO block as they are written there, those of a constant EXECUTE too."""
+def block_statements(block: str) -> Iterator[Inner]:
+    """Yield the statements of a DO block as they are written there, those of an EXECUTE with a constant too."""
     part = 0
-    for piece in split(body(block)):
+    for piece in split(block_body(block)):
         statement = _statement(piece)
         if statement is None:
             continue
@@ -99,7 +99,7 @@ def inside(block: str) -> Iterator[Inner]:
 
 
 def _statement(piece: str) -> str | None:
-    """The SQL in a piece of PL/pgSQL: what follows `begin`, `loop`, `then`, `else`, or the whole."""
+    """Return the SQL in a piece of PL/pgSQL: what follows `begin`, `loop`, `then`, `else`, or the whole."""
     before: str | None = None
     for match in TOKEN.finditer(piece):
         word = match.group().lower()
@@ -111,7 +111,7 @@ def _statement(piece: str) -> str | None:
 
 
 def _executed(call: str) -> str | None:
-    """What EXECUTE runs, as far as it stands there."""
+    """Return the text that EXECUTE runs, None where it is not a constant."""
     for match in TOKEN.finditer(call):
         if match.group("string") or match.group("dollar"):
             text = re.sub(r"%(?:\d+\$)?([IsL])", _placeholder, _unquoted(match.group()))

@@ -1,4 +1,4 @@
-"""squawk on what was recorded: its findings on tables that were there before, for the server's version."""
+"""Runs squawk on the recorded statements, and keeps its findings on tables that the revision did not make."""
 
 import itertools
 import json
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.author.lint import remedies
-from surefoot.author.lint.lint_findings import Finding, at
+from surefoot.author.lint.lint_findings import Finding, at_statement
 from surefoot.author.lint.sql_tokens import Words
 from surefoot.author.lint.statement_info import target
 from surefoot.author.lint.statement_recorder import Recording, Statement
@@ -33,10 +33,10 @@ LEFT_OUT = {
     "require-timeout-settings": "env.py sets them for the session",
     "syntax-error": "the server has run it",
 }
-"""What squawk reports and we do not, by the beginning of the rule's name, and why."""
+"""Rules of squawk that are not reported, by the beginning of the rule's name, and why."""
 
-SUBSUMED = {"constraint-missing-not-valid": ("foreign", "unique", "primary", "exclude")}
-"""Said a second time, by a rule of their own, of these kinds of constraint."""
+REPORTED_TWICE = {"constraint-missing-not-valid": ("foreign", "unique", "primary", "exclude")}
+"""Rules that squawk reports for these kinds of constraint although another of its rules does so too."""
 
 SAFE: dict[str, Callable[[Words], str]] = {
     "adding-foreign-key-constraint": remedies.add_constraint,
@@ -51,13 +51,13 @@ SAFE: dict[str, Callable[[Words], str]] = {
     "renaming-column": remedies.rename,
     "renaming-table": remedies.rename,
 }
-UNTOLD = {("begin",), ("commit",), ("rollback",), ("do",)}
-"""Transactions are marked anew, and squawk does not look into blocks."""
+NOT_SENT = {("begin",), ("commit",), ("rollback",), ("do",)}
+"""Statements that squawk is not given: transactions are marked anew, and it does not read blocks."""
 
 
 @dataclass(frozen=True)
 class _Section:
-    """One file for squawk: a step's statements with the lines they begin at, transactions marked."""
+    """The file for squawk with the statements of one step in their transactions; `statements` has their first lines."""
 
     recording: Recording
     statements: tuple[tuple[int, Statement], ...]
@@ -68,18 +68,18 @@ class _Section:
         return before[-1] if before else None
 
     def without(self, lines: set[int]) -> "_Section":
-        """The same without the statements on those lines: one that squawk cannot read silences all the others."""
+        """Return the section without the statements on those lines: one that squawk cannot parse hides all findings."""
         unread = {id(self.at(line)) for line in lines}
         return _section(self.recording, [each for _, each in self.statements if id(each) not in unread])
 
 
 def findings(recordings: list[Recording], version: str) -> tuple[list[Finding], int]:
-    """What squawk finds in the statements of the steps, for a server of that `version` (18.1).
+    """Return what squawk finds in the statements, for a server of that `version` (such as 18.1).
 
-    With it, how many statements it cannot read, so that nobody takes its silence on them for praise; pieces of blocks,
-    which are PL/pgSQL in part, do not count. Raises UsageError where squawk is not installed.
+    The second value is the number of statements that squawk cannot parse; statements of DO blocks, which are PL/pgSQL
+    in part, do not count. Raises UsageError where squawk is not installed, FailedError where it fails.
     """
-    sections = [_section(each, list(each.pieces())) for each in recordings]
+    sections = [_section(each, list(each.single_statements())) for each in recordings]
     whole = _readable(sections)
     program = _program()
     while True:
@@ -110,7 +110,7 @@ def _finding(section: _Section, report: dict[str, str]) -> Finding | None:
     statement = section.at(int(report["line"]))
     if rule.startswith(tuple(LEFT_OUT)) or statement is None or statement.online:
         return None
-    if set(SUBSUMED.get(rule, ())) & set(statement.words):
+    if set(REPORTED_TWICE.get(rule, ())) & set(statement.words):
         return None
     name = target(statement.words)
     if section.recording.is_new(name, statement.after) or section.recording.is_new(name, statement.before):
@@ -120,22 +120,22 @@ def _finding(section: _Section, report: dict[str, str]) -> Finding | None:
         if rule in SAFE
         else (report["help"] or f"read squawk's page on {rule}, and split or guard the statement")
     )
-    return at(section.recording, statement, rule, report["message"], safe)
+    return at_statement(section.recording, statement, rule, report["message"], safe)
 
 
 def _section(recording: Recording, statements: list[Statement]) -> _Section:
     lines: list[str] = []
-    placed: list[tuple[int, Statement]] = []
-    told = [each for each in statements if each.words[:1] not in UNTOLD]
-    for _, group in itertools.groupby(told, key=lambda each: each.transaction):
+    lines_of: list[tuple[int, Statement]] = []
+    sent = [each for each in statements if each.words[:1] not in NOT_SENT]
+    for _, group in itertools.groupby(sent, key=lambda each: each.transaction):
         together = list(group)
         alone = len(together) == 1 and recording.committed(together[0])
         lines += [] if alone else ["begin;"]
         for statement in together:
-            placed.append((len(lines), statement))
+            lines_of.append((len(lines), statement))
             lines += f"{statement.sql};".split("\n")
         lines += [] if alone else ["commit;"]
-    return _Section(recording, tuple(placed), "\n".join(lines) + "\n")
+    return _Section(recording, tuple(lines_of), "\n".join(lines) + "\n")
 
 
 def _run(program: str, sections: list[_Section], version: str) -> list[tuple[int, dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""Every statement of a revision, recorded while it runs: its text, its transaction, its line, what it did."""
+"""Records every statement of a revision while it runs: its text, its transaction, its line, what it changed."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ IDLE = psycopg.pq.TransactionStatus.IDLE
 
 
 class CutOff(Exception):
-    """Raised in place of recording the revision: everything it committed is there, and nobody knows."""
+    """Raised in place of writing alembic_version: what the revision committed stays, and is not recorded."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement as it was sent.
+    """One statement as it was sent, with the state of the database before and after it.
 
-    `transaction` is its number and, inside a DO block, how many commits of the block came before it. `spans` are the
-    calls in the revision that led to it, innermost first. `online` is one that an online operation sent.
+    `transaction` is the transaction's number and, inside a DO block, the number of the block's commits before it.
+    `spans` are the calls in the revision that led to it, innermost first. `online` is set where an online operation
+    sent it, `inner` where it is a statement of a DO block.
     """
 
     sql: str
@@ -52,13 +53,13 @@ class Statement:
 
     @property
     def line(self) -> int:
-        """Where the call that sent it begins."""
+        """The first line of the call that sent it."""
         return self.spans[0].first
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One revision in one direction: its statements in order, and the transaction that recorded the revision."""
+    """The statements of one revision in one direction, and the transaction that wrote alembic_version."""
 
     revision: str
     file: Path
@@ -67,35 +68,35 @@ class Recording:
     statements: tuple[Statement, ...]
     version_transaction: int | None
 
-    def pieces(self) -> Iterator[Statement]:
-        """The statements, a DO block by those in it; the last of them stands for what the block did."""
+    def single_statements(self) -> Iterator[Statement]:
+        """Yield the statements, in place of a DO block those inside it, with the states around the whole block."""
         for statement in self.statements:
-            found = [
+            statements = [
                 replace(
                     statement, sql=inner.sql, words=sql_tokens.words(inner.sql), inner=True,
                     transaction=(statement.transaction[0], inner.part),
                 )
-                for inner in (sql_tokens.inside(statement.sql) if sql_tokens.is_block(statement.sql) else ())
+                for inner in (sql_tokens.block_statements(statement.sql) if sql_tokens.is_block(statement.sql) else ())
             ]  # fmt: skip
-            yield from found or [statement]
+            yield from statements or [statement]
 
     def committed(self, statement: Statement) -> bool:
-        """Whether it stays when the revision fails afterwards, so that the next run meets its work."""
+        """Return whether the statement is committed before the revision is recorded: a second run meets its work."""
         return self.version_transaction is not None and statement.transaction[0] != self.version_transaction
 
     def existing(self, name: str | None, at: table_state.State) -> table_state.Relation | None:
-        """The table of that name where it was there before the revision; new tables are nobody's yet."""
+        """Return the relation of that name, None where the revision made it: nobody uses it yet."""
         relation = at.find(name) if name else None
         return relation if relation is not None and relation.oid in self.start.relations else None
 
     def is_new(self, name: str | None, at: table_state.State) -> bool:
-        """Whether the revision made that table itself."""
+        """Return whether the revision made the relation of that name itself."""
         relation = at.find(name) if name else None
         return relation is not None and relation.oid not in self.start.relations
 
 
 class Recorder:
-    """Listens to an engine. `cut_off` makes the revision fail just before it would be recorded as done."""
+    """Records the statements of an engine; with `cut_off` the revision fails just before alembic_version is written."""
 
     def __init__(self, engine: Engine) -> None:
         self.cut_off = False
@@ -113,16 +114,16 @@ class Recorder:
         self.pending: Statement | None = None
 
     def begin(self, file: Path) -> None:
-        """From now on record what the revision in `file` does."""
+        """Start recording the statements of the revision in `file`."""
         self._clear()
         self._file = file.resolve()
 
-    def rest(self) -> None:
-        """Listen to nothing until `begin`."""
+    def pause(self) -> None:
+        """Record nothing until `begin` is called."""
         self._file = None
 
     def recording(self, revision: str, direction: str) -> Recording:
-        """What was recorded since `begin`."""
+        """Return what was recorded since `begin`."""
         assert self._file is not None
         start = self._start or table_state.State({})
         return Recording(revision, self._file, direction, start, tuple(self._done), self._version)
@@ -136,14 +137,14 @@ class Recorder:
         assert isinstance(driver, psycopg.Connection)
         if driver.info.transaction_status == IDLE:
             self._number += 1
-        called = _calls(self._file)
-        if called is None:
+        calls = _calls(self._file)
+        if calls is None:
             self._bookkeeping(text)
             return
         if self._now is None:
-            self._now = self._start = table_state.look(driver)
-        spans, is_online = called
-        full = _as_sent(driver, text, parameters[0] if many and parameters else parameters)
+            self._now = self._start = table_state.read_state(driver)
+        spans, is_online = calls
+        full = _with_values(driver, text, parameters[0] if many and parameters else parameters)
         self.pending = Statement(
             full, sql_tokens.words(full), (self._number, 0), spans, is_online, before=self._now, after=self._now
         )
@@ -153,20 +154,22 @@ class Recorder:
             return
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
-        self._now = table_state.look(driver)
+        self._now = table_state.read_state(driver)
         self._done.append(replace(self.pending, after=self._now))
         self.pending = None
 
     def _bookkeeping(self, text: str) -> None:
-        found = sql_tokens.words(text)
-        if found[:1] and found[0] in {"insert", "update", "delete"} and "alembic_version" in found:
+        statements = sql_tokens.words(text)
+        if statements[:1] and statements[0] in {"insert", "update", "delete"} and "alembic_version" in statements:
             self._version = self._number
             if self.cut_off:
                 raise CutOff
 
 
-def _as_sent(driver: psycopg.Connection[Any], text: str, parameters: Mapping[str, Any] | Sequence[Any] | None) -> str:
-    """The statement with its values in place, as a person would write it."""
+def _with_values(
+    driver: psycopg.Connection[Any], text: str, parameters: Mapping[str, Any] | Sequence[Any] | None
+) -> str:
+    """Return the statement with its parameters in place, without comments."""
     try:
         full = psycopg.ClientCursor(driver).mogrify(text, parameters)
     except psycopg.Error:
@@ -175,22 +178,22 @@ def _as_sent(driver: psycopg.Connection[Any], text: str, parameters: Mapping[str
 
 
 def _calls(file: Path) -> tuple[tuple[Span, ...], bool] | None:
-    """The calls of the revision file on the stack, innermost first; whether an online operation stands between."""
+    """Return the revision's calls on the stack, innermost first, and whether an online operation is above them."""
     spans: list[Span] = []
     is_online = False
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  # documented, and the one way to the line that asked
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  # documented, and the one way to the calling line
     while frame is not None:
-        at, of_ours = _resolved(frame.f_code.co_filename)
+        at, in_online = _resolved(frame.f_code.co_filename)
         if at == file:
             spans.append(_span(frame))
-        elif not spans and of_ours:
+        elif not spans and in_online:
             is_online = True
         frame = frame.f_back
     return (tuple(spans), is_online) if spans else None
 
 
 def _span(frame: FrameType) -> Span:
-    """All lines of the call that runs in `frame`; a frame knows only its first one by itself."""
+    """Return all lines of the call that runs in `frame`; f_lineno is only one of them."""
     positions = list(frame.f_code.co_positions())[frame.f_lasti // 2]
     first, last = positions[0] or frame.f_lineno, positions[1] or frame.f_lineno
     return Span(min(first, frame.f_lineno), last)
@@ -198,6 +201,6 @@ def _span(frame: FrameType) -> Span:
 
 @lru_cache(maxsize=4096)
 def _resolved(name: str) -> tuple[Path, bool]:
-    """The file, and whether it is one of the online operations'."""
+    """Return the file's real path, and whether it is in surefoot.online."""
     path = Path(os.path.realpath(name))
     return path, path.is_relative_to(ONLINE)

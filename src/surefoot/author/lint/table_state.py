@@ -1,6 +1,6 @@
-"""What the scratch database is between two statements: its tables, where their rows are stored, the locks held.
+"""The relations of the scratch database between two statements: their columns, their files on disk, their locks.
 
-Looked up, not parsed: a DO block, a function or a string put together at run time hides nothing from it.
+They are read from the catalogue, so a DO block, a function or dynamic SQL hides nothing.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,11 @@ RELATIONS = """
 
 @dataclass(frozen=True)
 class Relation:
-    """A table, an index or what else has a row in pg_class. `table` is what an index is on."""
+    """A row of pg_class. `file` is its relfilenode, `table` the oid of an index's table.
+
+    `columns` are names by attnum as text, `keys` the first columns of unique indexes, `locked` is whether this session
+    holds ACCESS EXCLUSIVE.
+    """
 
     oid: int
     schema: str
@@ -62,7 +66,7 @@ class Relation:
 
     @property
     def is_table(self) -> bool:
-        """Whether it holds rows of the application's: bookkeeping of migrations does not."""
+        """Whether it is a table of the application's, not of the migrations' bookkeeping."""
         return self.kind in {"r", "p"} and self.name not in BOOKKEEPING
 
     def __str__(self) -> str:
@@ -71,12 +75,12 @@ class Relation:
 
 @dataclass(frozen=True)
 class State:
-    """All relations of the database at one moment, by oid."""
+    """The relations of the database at one moment, by oid."""
 
     relations: Mapping[int, Relation]
 
     def find(self, name: str) -> Relation | None:
-        """The relation of that name, qualified or found on the search path."""
+        """Return the relation of that name, qualified or on the search path; None where there is none."""
         schema, _, last = name.rpartition(".")
         for relation in self.relations.values():
             if relation.name == last and (relation.schema == schema if schema else relation.visible):
@@ -84,17 +88,17 @@ class State:
         return None
 
     def locked(self) -> frozenset[int]:
-        """The relations that this session holds ACCESS EXCLUSIVE."""
+        """Return the oids of the relations that this session has locked ACCESS EXCLUSIVE."""
         return frozenset(oid for oid, relation in self.relations.items() if relation.locked)
 
 
-def look(driver: psycopg.Connection[Any]) -> State:
-    """The state as the session of `driver` sees it, inside its transaction where it is in one."""
+def read_state(driver: psycopg.Connection[Any]) -> State:
+    """Read the state as the session of `driver` sees it, inside its transaction where it is in one."""
     with driver.cursor(row_factory=rows.dict_row) as cursor:
-        found = cursor.execute(RELATIONS).fetchall()
+        relations = cursor.execute(RELATIONS).fetchall()
     return State(
         {
             row["oid"]: Relation(**row | {"columns": row["columns"] or {}, "keys": frozenset(row["keys"] or ())})
-            for row in found
+            for row in relations
         }
     )

@@ -1,9 +1,9 @@
-"""Rules on what stands together in one transaction: NOT VALID with VALIDATE, ACCESS EXCLUSIVE beside long work."""
+"""Rules on what shares a transaction: NOT VALID with VALIDATE, an ACCESS EXCLUSIVE lock with long work."""
 
 from collections.abc import Iterator
 
 from surefoot.author.lint import remedies
-from surefoot.author.lint.lint_findings import Finding, at
+from surefoot.author.lint.lint_findings import Finding, at_statement
 from surefoot.author.lint.sql_tokens import UNKNOWN
 from surefoot.author.lint.statement_info import alters, condition, data_target, key_condition, locks, reads, target
 from surefoot.author.lint.statement_recorder import Recording, Statement
@@ -22,64 +22,64 @@ WHY_HELD = (
 
 
 def validated_at_once(recording: Recording) -> Iterator[Finding]:
-    """A constraint that is added NOT VALID and validated in one transaction, on a table that was there before."""
+    """Find constraints of existing tables that are added NOT VALID and validated in one transaction."""
     added: set[tuple[tuple[int, int], str]] = set()
-    for piece in recording.pieces():
-        if piece.online or recording.is_new(target(piece.words), piece.after):
+    for statement in recording.single_statements():
+        if statement.online or recording.is_new(target(statement.words), statement.after):
             continue
-        for subject in alters(piece.words):
+        for subject in alters(statement.words):
             if subject[:2] == ("add", "constraint") and subject[-2:] == ("not", "valid"):
-                added.add((piece.transaction, subject[2]))
-            elif subject[:2] == ("validate", "constraint") and (piece.transaction, subject[2]) in added:
-                safe = remedies.two_transactions(piece.words)
-                yield at(recording, piece, VALIDATED_AT_ONCE, WHY_VALIDATED, safe)
+                added.add((statement.transaction, subject[2]))
+            elif subject[:2] == ("validate", "constraint") and (statement.transaction, subject[2]) in added:
+                safe = remedies.two_transactions(statement.words)
+                yield at_statement(recording, statement, VALIDATED_AT_ONCE, WHY_VALIDATED, safe)
 
 
 def lock_held(recording: Recording) -> Iterator[Finding]:
-    """Data statements, index builds or validation after an ACCESS EXCLUSIVE lock in the same transaction.
+    """Find changes of rows, index builds and validations after an ACCESS EXCLUSIVE lock in the same transaction.
 
-    Outside DO blocks the locks are those that the session really held (pg_locks); inside, what the text asks for.
-    One finding a transaction: its first long statement.
+    Outside DO blocks the locks are those of pg_locks; inside, those that the text implies. There is one finding for
+    each transaction, at its first long statement.
     """
     holders: dict[tuple[int, int], tuple[str, Statement]] = {}
     long: dict[tuple[int, int], list[Statement]] = {}
-    for piece in recording.pieces():
-        if piece.online:
+    for statement in recording.single_statements():
+        if statement.online:
             continue
-        if piece.transaction in holders and _is_long(recording, piece):
-            long.setdefault(piece.transaction, []).append(piece)
-        if piece.transaction not in holders:
-            table = _locked(recording, piece)
+        if statement.transaction in holders and _is_long(recording, statement):
+            long.setdefault(statement.transaction, []).append(statement)
+        if statement.transaction not in holders:
+            table = _locked(recording, statement)
             if table is not None:
-                holders[piece.transaction] = table, piece
+                holders[statement.transaction] = table, statement
     for transaction, statements in long.items():
         table, holder = holders[transaction]
         more = f", nor during {len(statements) - 1} more after it" if len(statements) > 1 else ""
         why = WHY_HELD.format(table=table, line=holder.line, more=more)
-        yield at(recording, statements[0], LOCK_HELD, why, remedies.apart(statements[0].words))
+        yield at_statement(recording, statements[0], LOCK_HELD, why, remedies.own_transaction(statements[0].words))
 
 
-def _locked(recording: Recording, piece: Statement) -> str | None:
-    if piece.inner:
-        name = locks(piece.words)
-        return name if name is not None and not recording.is_new(name, piece.after) else None
-    for oid in sorted(piece.after.locked() & recording.start.relations.keys()):
+def _locked(recording: Recording, statement: Statement) -> str | None:
+    if statement.inner:
+        name = locks(statement.words)
+        return name if name is not None and not recording.is_new(name, statement.after) else None
+    for oid in sorted(statement.after.locked() & recording.start.relations.keys()):
         if recording.start.relations[oid].is_table:
             return str(recording.start.relations[oid])
     return None
 
 
-def _is_long(recording: Recording, piece: Statement) -> bool:
-    words = piece.words
+def _is_long(recording: Recording, statement: Statement) -> bool:
+    words = statement.words
     written = data_target(words)
     if written is not None and written[0] in {"update", "delete"}:
-        relation = piece.before.find(written[1])
+        relation = statement.before.find(written[1])
         return key_condition(condition(words), relation.keys if relation else frozenset({"id"})) != "row"
     if written is not None:
-        return any(recording.existing(name, piece.before) or UNKNOWN in name for name in reads(words))
+        return any(recording.existing(name, statement.before) or UNKNOWN in name for name in reads(words))
     if words[:2] in {("create", "index"), ("create", "unique")} or words[:1] in {("reindex",), ("cluster",)}:
-        return "concurrently" not in words and not recording.is_new(target(words), piece.before)
-    if recording.is_new(target(words), piece.before):
+        return "concurrently" not in words and not recording.is_new(target(words), statement.before)
+    if recording.is_new(target(words), statement.before):
         return False
     return any(
         subject[:1] == ("validate",) or (_scans(subject) and subject[-2:] != ("not", "valid"))
@@ -88,5 +88,5 @@ def _is_long(recording: Recording, piece: Statement) -> bool:
 
 
 def _scans(subject: tuple[str, ...]) -> bool:
-    """Whether adding this constraint looks at every row; a plain column's own constraints do not count here."""
+    """Return whether adding this constraint scans the table; USING INDEX does not."""
     return subject[:2] == ("add", "constraint") and not {"using"} & set(subject[:5])

@@ -1,129 +1,115 @@
-"""The way of a history through two scratch databases: one as here, one elsewhere, where steps are cut off as well."""
+"""Runs a history in two scratch databases: straight in the first, cut off and in another time zone in the second."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from sqlalchemy.engine import URL
 
-from surefoot.author.lint.fake_environment import Answer
-from surefoot.author.lint.history_run import Elsewhere, Outcome, Rerun, Scratch, told
+from surefoot.author.lint.history_run import Elsewhere, Outcome, Rerun, Scratch, fault_sentence
 from surefoot.author.lint.rerun_rule import commits_early
 from surefoot.author.lint.statement_recorder import Recording, Statement
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
-DIRECTIONS = ("upgrade", "downgrade")
-
 
 @dataclass(frozen=True)
-class Seen:
-    """One revision in one direction: as it ran straight, cut off, and elsewhere; and how the way back failed."""
+class DirectionRun:
+    """One revision in one direction: its run in both databases, and why its downgrade failed, if it did."""
 
     recording: Recording
     outcome: Outcome
     rerun: Rerun | None
-    others: list[Elsewhere] = field(default_factory=list)
-    way_back: str = ""
-    stumbled: Statement | None = None
+    other: Elsewhere | None = None
+    downgrade_fault: str = ""
+    failed_statement: Statement | None = None
 
 
 class TwoDatabaseRun:
-    """Two databases that are brought through the same revisions; `stack` drops them when it is closed."""
+    """Two databases that the same revisions are run in; closing `stack` drops them."""
 
     def __init__(self, settings: Settings, url: URL, stack: ExitStack) -> None:
         self._settings = settings
         self._url = url
         self._stack = stack
         self._done: list[str] = []
-        self._strayed = False
+        self._differs = False
         self.here = Scratch(settings, self._new())
-        self._there = Scratch(settings, self._new(), Answer.EXPECTED)
+        self._second = Scratch(settings, self._new(), elsewhere=True)
 
-    def bring(self, revisions: list[str]) -> None:
-        """Upgrade both through revisions that nobody asked about: one runs them, the other is a copy."""
-        self.here.bring(revisions)
+    def upgrade_through(self, revisions: list[str]) -> None:
+        """Upgrade through revisions that are not linted: the first database runs them, the second is copied from it."""
+        self.here.upgrade_through(revisions)
         self._done += revisions
-        self._follow()
+        self._copy_first()
 
-    def look(self, revision: str) -> list[Seen]:
-        """Up, down and up again, in both databases. Raises what a migration raises where the first way up fails."""
-        self._strayed = False
+    def run_revision(self, revision: str) -> list[DirectionRun]:
+        """Run one revision up, down and up again in both databases; return its upgrade and its downgrade.
+
+        Raises the migration's own error where the first upgrade fails.
+        """
+        self._differs = False
         up = self.here.step(revision, "upgrade")
-        there = self.here.outcome()
-        variants = [self._variant(revision, answer, there) for answer in self._answers(up.file)]
-        other, rerun = self._elsewhere(up, there)
-        seen = [Seen(up, there, rerun, [*(pair[0] for pair in variants), other])]
+        outcome = self.here.outcome()
+        other, rerun = self._run_elsewhere(up, outcome)
+        runs = [DirectionRun(up, outcome, rerun, other)]
         self._done.append(revision)
-        seen.append(self._down(revision, [pair[1] for pair in variants if len(pair) > 1]))
-        if self._strayed:
-            self._follow()
+        runs.append(self._down(revision))
+        if self._differs:
+            self._copy_first()
         else:
-            self._there.bring([revision])
-        return seen
+            self._second.upgrade_through([revision])
+        return runs
 
-    def _down(self, revision: str, variants: list[Elsewhere]) -> Seen:
+    def _down(self, revision: str) -> DirectionRun:
         try:
             down = self.here.step(revision, "downgrade")
-            back = self.here.outcome()
+            outcome = self.here.outcome()
         except Exception as fault:
-            return self._no_way_back(self.here.recorded(revision, "downgrade"), fault, self.here.failed)
-        other, rerun = self._elsewhere(down, back)
+            return self._failed_downgrade(self.here.recorded(revision, "downgrade"), fault, self.here.failed)
+        other, rerun = self._run_elsewhere(down, outcome)
         try:
-            self.here.bring([revision])
+            self.here.upgrade_through([revision])
         except Exception as fault:
-            return self._no_way_back(down, fault, None)
-        return Seen(down, back, rerun, [*variants, other])
+            return self._failed_downgrade(down, fault, None)
+        return DirectionRun(down, outcome, rerun, other)
 
-    def _no_way_back(self, recording: Recording, fault: Exception, stumbled: Statement | None) -> Seen:
-        """Begin anew, and go up to where the history was without looking back."""
-        self._strayed = True
+    def _failed_downgrade(
+        self, recording: Recording, fault: Exception, failed_statement: Statement | None
+    ) -> DirectionRun:
+        """Replace the first database by a new one, upgraded to the same revision: the old one is half downgraded."""
+        self._differs = True
         outcome = self.here.outcome()
         self.here = Scratch(self._settings, self._new())
-        self.here.bring(self._done)
-        return Seen(recording, outcome, None, way_back=told(fault), stumbled=stumbled)
+        self.here.upgrade_through(self._done)
+        return DirectionRun(
+            recording, outcome, None, downgrade_fault=fault_sentence(fault), failed_statement=failed_statement
+        )
 
-    def _elsewhere(self, recording: Recording, outcome: Outcome) -> tuple[Elsewhere, Rerun | None]:
-        """The same step elsewhere; where it commits early, cut off before it was recorded and then run again."""
-        revision, direction, where = recording.revision, recording.direction, Answer.EXPECTED.value
+    def _run_elsewhere(self, recording: Recording, outcome: Outcome) -> tuple[Elsewhere, Rerun | None]:
+        """Run the step in the second database; where it commits early, cut it off and run it again."""
+        revision, direction = recording.revision, recording.direction
         rerun: Rerun | None = None
         try:
             if commits_early(recording):
-                recorded = self._there.cut_off(revision, direction)
-                rerun = self._there.again(revision, direction)
+                recorded = self._second.cut_off(revision, direction)
+                rerun = self._second.run_again(revision, direction)
                 left = rerun.outcome
             else:
-                recorded = self._there.step(revision, direction)
-                left = self._there.outcome()
+                recorded = self._second.step(revision, direction)
+                left = self._second.outcome()
         except Exception as fault:
-            self._follow()
-            return Elsewhere(where, None, None, told(fault)), None
-        if left is None or left.catalogue != outcome.catalogue:  # what comes next must not differ for this reason
-            self._follow()
-        return Elsewhere(where, recorded, None if rerun or left is None else left.catalogue), rerun
+            self._copy_first()
+            return Elsewhere(None, None, fault_sentence(fault)), None
+        if (
+            left is None or left.catalogue != outcome.catalogue
+        ):  # so that the next revision does not differ for this reason
+            self._copy_first()
+        return Elsewhere(recorded, None if rerun or left is None else left.catalogue), rerun
 
-    def _variant(self, revision: str, answer: Answer, outcome: Outcome) -> list[Elsewhere]:
-        """Up, and down where that led to the same, on a copy in yet other surroundings."""
-        found: list[Elsewhere] = []
-        with self._there.copy(answer) as copy:
-            try:
-                for direction in DIRECTIONS:
-                    recording = copy.step(revision, direction)
-                    found.append(Elsewhere(answer.value, recording, copy.outcome().catalogue))
-                    if found[0].catalogue != outcome.catalogue:
-                        break
-            except Exception as fault:
-                found.append(Elsewhere(answer.value, None, None, told(fault)))
-        return found
-
-    def _answers(self, file: Path) -> list[Answer]:
-        """What else to answer where a revision asks for variables: it may compare them with anything."""
-        return [Answer.ABSENT, Answer.OTHER] if self.here.surroundings.asked.get(file) else []
-
-    def _follow(self) -> None:
-        """The other database becomes a copy of this one: it failed, or is not the same any more."""
-        self._strayed = True
-        self._there = self._stack.enter_context(self.here.copy(Answer.EXPECTED))
+    def _copy_first(self) -> None:
+        """Replace the second database by a copy of the first: its step failed, or made something else."""
+        self._differs = True
+        self._second = self._stack.enter_context(self.here.copy_elsewhere())
 
     def _new(self) -> URL:
         return self._stack.enter_context(scratch_database(self._url, purpose="lint"))

@@ -1,1 +1,1 @@
-"""Rows for a proof: made from the catalogue, so that every table has some, whatever revision made it."""
+"""Sample rows for the test of a revision, made from the catalogue for every table."""

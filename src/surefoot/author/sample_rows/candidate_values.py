@@ -1,4 +1,4 @@
-"""Values that a column may be tried with: ordinary ones, and those that a conversion or a rule stumbles over."""
+"""Candidate values for a column: ordinary ones, and those that a conversion or a rule is likely to refuse."""
 
 import re
 from decimal import Decimal
@@ -9,7 +9,7 @@ LONG = "lang " * 500
 TEXTS = ("", "a", "A", "O'Brien", 'Zoë "Q" 学生 %s :x \\n', " both ends ", "0", "NULL", LONG)
 PATTERNS = ("#1a2b3c", "#FFFFFF", "2025-2026", "1999-2000", "a@example.org", "A@EXAMPLE.ORG", "https://example.org/x",
             "{}", "[1, \"2\"]", "12:30", "2026-05-08", "7", "abc_1", "AB-12", "1.5", "true")  # fmt: skip
-"""What rules about the form of a text may ask for."""
+"""Texts that match common patterns in CHECK constraints."""
 INTEGERS = {"int2": 15, "int4": 31, "int8": 63}
 BY_TYPE = {
     "bool": ("true", "false"),
@@ -34,28 +34,28 @@ BY_TYPE = {
     "name": ("a", "Zoë"),
     "\"char\"": ("a",),
 }  # fmt: skip
-"""As PostgreSQL reads them, for `cast(… as type)`."""
+"""Literals by name of the type, for `cast(… as type)`."""
 
 
 def of(column: Column, rules: list[Rule], *, mild: bool) -> list[str | None]:
-    """The values to try, those first that are most likely to be let through. `mild` leaves out the extremes."""
-    made: list[str | None] = []
+    """Return the values to try as literals, the likeliest to be accepted first. `mild` leaves out the extremes."""
+    values: list[str | None] = []
     if column.array:
-        made += [f"{{{column.labels[0]}}}" if column.labels else "{}", "{}", *([] if mild else ["{NULL}"])]
+        values += [f"{{{column.labels[0]}}}" if column.labels else "{}", "{}", *([] if mild else ["{NULL}"])]
     elif column.labels:
-        made += column.labels
+        values += column.labels
     elif column.type in {"text", "varchar", "bpchar"}:
-        made += _texts(column, rules, mild)
+        values += _texts(column, rules, mild)
     elif column.type in INTEGERS or column.type == "numeric":
-        made += _numbers(column, rules, mild)
+        values += _numbers(column, rules, mild)
     else:
-        made += BY_TYPE.get(column.type, ())
-        made += [word for rule in rules for word in rule.words]
-    return list(dict.fromkeys(made if column.not_null else [*made, None]))
+        values += BY_TYPE.get(column.type, ())
+        values += [word for rule in rules for word in rule.words]
+    return list(dict.fromkeys(values if column.not_null else [*values, None]))
 
 
 def distinct(column: Column, value: str | None, nth: int) -> str | None:
-    """The value, made different from every other by the number; one that cannot be is left as it is."""
+    """Return the value made unique by the number `nth`; unchanged where its type allows no such change."""
     if value is None or column.labels or column.array:
         return value
     if column.type in {"text", "varchar", "bpchar"}:
@@ -82,29 +82,29 @@ def _distinct_text(value: str, nth: int, size: int) -> str:
 def _texts(column: Column, rules: list[Rule], mild: bool) -> list[str]:
     words = [word for rule in rules for word in rule.words]
     size = _size(column)
-    made = [*words, *(PATTERNS[:3] if mild and not rules else PATTERNS if rules else ()), *TEXTS]
+    values = [*words, *(PATTERNS[:3] if mild and not rules else PATTERNS if rules else ()), *TEXTS]
     if size:
-        made += ["学" * size, "y" * size]
-    fitting = [each for each in made if not size or len(each) <= size]
+        values += ["学" * size, "y" * size]
+    fitting = [each for each in values if not size or len(each) <= size]
     return [each for each in fitting if each != LONG] if mild else fitting
 
 
 def _numbers(column: Column, rules: list[Rule], mild: bool) -> list[str]:
     known = [number for rule in rules for number in rule.numbers]
-    made = [*known, "1", "0", "2", "7", "10"]
+    values = [*known, "1", "0", "2", "7", "10"]
     if column.type in INTEGERS:
         bits = INTEGERS[column.type]
-        made = [each for each in made if "." not in each]
-        return made if mild else [*made, "-1", str(2**bits - 1), str(-(2**bits))]
+        values = [each for each in values if "." not in each]
+        return values if mild else [*values, "-1", str(2**bits - 1), str(-(2**bits))]
     found = re.search(r"\((\d+),(\d+)\)", column.printed)
     if found:
         whole, scale = int(found[1]) - int(found[2]), int(found[2])
         most = Decimal(10) ** whole - Decimal(1).scaleb(-scale)
         extremes = [str(most), str(-most), str(Decimal(1).scaleb(-scale))]
-        made = [each for each in made if abs(Decimal(each)) <= most]
+        values = [each for each in values if abs(Decimal(each)) <= most]
     else:
         extremes = ["-1", "0.10", "99999999999999999999.000000000000000001"]
-    return made if mild else [*made, *extremes]
+    return values if mild else [*values, *extremes]
 
 
 def _size(column: Column) -> int:

@@ -1,4 +1,4 @@
-"""Rules of the state after a revision, laid on the tables before it while rows are made: rows that it must take."""
+"""Adds the constraints of the schema after a revision to the tables before it, so that sample rows satisfy them."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,30 +13,30 @@ TEXTS = frozenset({"text", "varchar", "bpchar"})
 
 
 @contextmanager
-def demanded(connection: Connection, after: Mapping[str, Shape]) -> Iterator[None]:
-    """Inside the block the tables take only what the tables `after` would take too, as far as that can be said."""
+def later_rules(connection: Connection, after: Mapping[str, Shape]) -> Iterator[None]:
+    """Add what can be added of the constraints of the tables `after` while the block runs; `connection` is idle."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     before = read(connection)
     connection.rollback()
-    undo: list[sql.Composed] = []
+    removals: list[sql.Composed] = []
     for name in before.keys() & after.keys():
-        for do, back in _rules(before[name], after[name]):
+        for addition, removal in _rules(before[name], after[name]):
             try:
                 with driver.transaction():
-                    driver.execute(do)
+                    driver.execute(addition)
             except psycopg.Error:
-                continue  # it is about what is not there yet
-            undo.append(back)
+                continue  # the rule needs a column or function of the revision's
+            removals.append(removal)
     driver.commit()
     yield
-    for back in reversed(undo):
-        driver.execute(back)
+    for removal in reversed(removals):
+        driver.execute(removal)
     driver.commit()
 
 
 def _rules(before: Shape, after: Shape) -> Iterator[tuple[sql.Composed, sql.Composed]]:
-    """Each as what lays it on, and what takes it off."""
+    """Yield for each rule the statement that adds it and the one that drops it."""
     table = sql.Identifier(before.name)
     known = {rule.definition for rule in before.rules.values()}
     number = 0
@@ -53,9 +53,9 @@ def _rules(before: Shape, after: Shape) -> Iterator[tuple[sql.Composed, sql.Comp
         else:
             add = sql.SQL("alter table {} add constraint {} {}").format(table, name, sql.SQL(rule.definition))
             yield add, sql.SQL("alter table {} drop constraint {}").format(table, name)
-    there = {column.name: column for column in before.columns}
+    present = {column.name: column for column in before.columns}
     for column in after.columns:
-        old = there.get(column.name)
+        old = present.get(column.name)
         if old is None:
             continue
         if column.not_null and not old.not_null:

@@ -1,4 +1,4 @@
-"""A revision run over rows: up, down, up, and down once more with rows that came since; every value compared."""
+"""Runs a revision over rows: up, down, up, and down again with later rows; compares every value each time."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 from surefoot.author.sample_rows import row_filling, table_shape
-from surefoot.author.sample_rows.future_rules import demanded
+from surefoot.author.sample_rows.future_rules import later_rules
 from surefoot.author.sample_rows.table_shape import Shape
 from surefoot.author.sample_rows.test_steps import Step
 from surefoot.catalogue.compare import compare
@@ -28,8 +28,8 @@ ZONE = "America/Chicago"
 
 
 @dataclass(frozen=True)
-class Both:
-    """The tables before and after the revision, and those that it touches in their definition."""
+class TouchedTables:
+    """The tables before and after a revision, by name, and the names of those whose definition it changes."""
 
     before: Mapping[str, Shape]
     after: Mapping[str, Shape]
@@ -38,13 +38,13 @@ class Both:
 
 @dataclass(frozen=True)
 class State:
-    """Catalogue and values."""
+    """A catalogue, and hashes of the values by table and by `table.column`."""
 
     catalogue: Catalogue
     sums: Mapping[str, str]
 
-    def apart(self, found: "State") -> tuple[str, ...]:
-        """What sets another state apart from this one, a line each."""
+    def differences(self, found: "State") -> tuple[str, ...]:
+        """Return a line for each difference of `found` from this state."""
         lines = tuple(map(str, compare(self.catalogue, found.catalogue).deviations))
         names = [name for name, total in self.sums.items() if name in found.sums and found.sums[name] != total]
         columns = [name for name in names if "." in name]
@@ -53,75 +53,77 @@ class State:
 
 
 class Trial:
-    """One database at the revision's parent, without rows, to try the revision in."""
+    """A test of one revision in a database that is at the revision's parent and has no rows."""
 
-    def __init__(self, settings: Settings, url: URL, revision: str, parent: str, both: Both) -> None:
-        self.settings, self.url, self.revision, self.parent, self.both = settings, url, revision, parent, both
+    def __init__(self, settings: Settings, url: URL, revision: str, parent: str, tables: TouchedTables) -> None:
+        self.settings, self.url, self.revision, self.parent, self.tables = settings, url, revision, parent, tables
 
     def run(self, *, fitting: bool) -> Iterator[Step]:
-        """The steps, as far as they come. With `fitting` the rows keep the rules after the revision, too.
+        """Yield the steps up to the first that fails. With `fitting` the rows satisfy the revision's rules, too.
 
-        Where the first step has `notes` and is the last one, the revision refused the rows and changed nothing.
+        One step alone, with `notes`, says that the revision refused the rows and changed nothing.
         """
         counts = self._fill_before(fitting=fitting)
         before = self.state()
-        step, fault = self._go("up with rows", command.upgrade, self.revision)
+        step, fault = self._run("up with rows", command.upgrade, self.revision)
         if fault is not None:
-            changed = before.apart(self.state())
+            changed = before.differences(self.state())
             if changed or fitting:
-                yield step.found(fault, *(f"and yet: {line}" for line in changed))
+                yield step.with_problems(fault, *(f"and yet: {line}" for line in changed))
             else:
-                yield step.noted(fault)
+                yield step.with_notes(fault)
             return
         after = self.state()
-        yield self._counted(step, counts, before, after)
-        step, fault = self._go("down with rows", command.downgrade, self.parent)
-        yield step.found(fault) if fault else step.found(*before.apart(self.state()))
+        yield self._with_row_counts(step, counts, before, after)
+        step, fault = self._run("down with rows", command.downgrade, self.parent)
+        yield step.with_problems(fault) if fault else step.with_problems(*before.differences(self.state()))
         if fault:
             return
-        step, fault = self._go("up again with rows", command.upgrade, self.revision)
-        yield step.found(fault) if fault else step.found(*after.apart(self.state()))
+        step, fault = self._run("up again with rows", command.upgrade, self.revision)
+        yield step.with_problems(fault) if fault else step.with_problems(*after.differences(self.state()))
         if fault:
             return
         yield from self._with_later_rows()
 
     def _with_later_rows(self) -> Iterator[Step]:
-        """Down with rows that use what the revision allows: refused with nothing changed, or back by the way up."""
-        with self.looking() as connection:
-            row_filling.fill(connection, tables=self.both.touched or None, seed=2)
-        came = self.state()
-        step, fault = self._go("down with rows that came since", command.downgrade, self.parent)
+        """Downgrade with rows of the new schema: refused with nothing changed, or restored by the upgrade."""
+        with connected(self.url) as connection:
+            row_filling.fill(connection, tables=self.tables.touched or None, seed=2)
+        later = self.state()
+        step, fault = self._run("down with rows that came since", command.downgrade, self.parent)
         if fault is not None:
-            changed = came.apart(self.state())
+            changed = later.differences(self.state())
             yield (
-                step.found(fault, *(f"and yet: {line}" for line in changed))
+                step.with_problems(fault, *(f"and yet: {line}" for line in changed))
                 if changed
-                else step.noted(f"refused, with nothing changed: {fault}")
+                else step.with_notes(f"refused, with nothing changed: {fault}")
             )
             return
-        _, fault = self._go("up again", command.upgrade, self.revision)
-        yield step.found(fault) if fault else step.found(*came.apart(self.state()))
+        _, fault = self._run("up again", command.upgrade, self.revision)
+        yield step.with_problems(fault) if fault else step.with_problems(*later.differences(self.state()))
 
     def _fill_before(self, *, fitting: bool) -> dict[str, int]:
-        wanted = _with_kin(self.both.before, self.both.touched) or None
-        with self.looking() as connection:
+        chosen = _with_related(self.tables.before, self.tables.touched) or None
+        with connected(self.url) as connection:
             if not fitting:
-                return row_filling.fill(connection, tables=wanted)
-            with demanded(connection, self.both.after):
-                return row_filling.fill(connection, tables=wanted, mild=True)
+                return row_filling.fill(connection, tables=chosen)
+            with later_rules(connection, self.tables.after):
+                return row_filling.fill(connection, tables=chosen, mild=True)
 
-    def _counted(self, step: Step, counts: Mapping[str, int], before: State, after: State) -> Step:
-        """Which tables were proven on how many rows; one that the revision touches and that has none is not."""
+    def _with_row_counts(self, step: Step, counts: Mapping[str, int], before: State, after: State) -> Step:
+        """Note how many rows each touched table has; one without rows is a problem, for nothing was proven on it."""
         changed = {name.partition(".")[0] for name, total in before.sums.items() if after.sums.get(name) != total}
-        touched = sorted((self.both.touched | changed) & counts.keys())
-        with self.looking() as connection:
-            rows = {name: row_filling.count(connection, name) for name in touched if name in self.both.after}
+        touched = sorted((self.tables.touched | changed) & counts.keys())
+        with connected(self.url) as connection:
+            rows = {name: row_filling.count(connection, name) for name in touched if name in self.tables.after}
         none = [name for name in touched if not rows.get(name, counts[name])]
-        step = step.noted("rows: " + ", ".join(f"{name} {rows.get(name, counts[name])}" for name in touched) if touched
-                          else "no table that was there before is touched")  # fmt: skip
-        return step.found(*(f"{name}: not proven on rows, for none could be made that its rules take" for name in none))
+        listed = ", ".join(f"{name} {rows.get(name, counts[name])}" for name in touched)
+        step = step.with_notes(f"rows: {listed}" if touched else "no table that was there before is touched")
+        return step.with_problems(
+            *(f"{name}: not proven on rows, for none could be made that its rules take" for name in none)
+        )
 
-    def _go(self, what: str, run: object, target: str) -> tuple[Step, str | None]:
+    def _run(self, what: str, run: object, target: str) -> tuple[Step, str | None]:
         started = time.perf_counter()
         fault = None
         try:
@@ -132,33 +134,27 @@ class Trial:
         return Step(what, time.perf_counter() - started), fault
 
     def state(self) -> State:
-        """What is there now."""
-        with self.looking() as connection:
-            return State(read_catalogue(connection), value_hashes.sums(connection))
-
-    @contextmanager
-    def looking(self) -> Iterator[Connection]:
-        """A connection beside the revisions'."""
+        """Return the state of the database now."""
         with connected(self.url) as connection:
-            yield connection
+            return State(read_catalogue(connection), value_hashes.sums(connection))
 
 
 @contextmanager
 def connected(url: URL) -> Iterator[Connection]:
-    """A connection that prints values as they are compared."""
+    """Yield a connection whose settings print values as value_hashes compares them."""
     engine = database.engine_for(url, application_name=f"{program()} prove", options=SETTINGS)
     with engine.connect() as connection:
         yield connection
 
 
 def shapes(url: URL) -> dict[str, Shape]:
-    """The tables of a database."""
+    """Return the tables of a database by name, those first that others refer to."""
     with connected(url) as connection:
         return table_shape.read(connection)
 
 
-def elsewhere(url: URL) -> None:
-    """Give a database of a proof another time zone than UTC: a conversion that trusts the session's would show."""
+def set_time_zone(url: URL) -> None:
+    """Give the database a time zone other than UTC, so that a conversion that trusts the session's zone shows."""
     with connected(url) as connection:
         zone = sql.SQL("alter database {} set timezone = {}").format(sql.Identifier(str(url.database)), ZONE)
         database.execute_verbatim(connection, zone)
@@ -166,7 +162,7 @@ def elsewhere(url: URL) -> None:
 
 
 def touched(before: Catalogue, after: Catalogue) -> frozenset[str]:
-    """The tables that are not the same on both sides, those included of which only an enum type changes."""
+    """Return the tables that differ between two catalogues, those included of which only an enum type changes."""
     old, new = ({table.name: table for table in each.tables} for each in (before, after))
     names = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
     enums = {each.name: each for each in before.enums}
@@ -175,9 +171,11 @@ def touched(before: Catalogue, after: Catalogue) -> frozenset[str]:
     return frozenset(names)
 
 
-def _with_kin(tables: Mapping[str, Shape], names: Collection[str]) -> set[str]:
-    """Those, the tables that point to them, and all that any of them point to."""
-    wanted = {name for name, each in tables.items() if name in names or {p.table for p in each.pointers} & set(names)}
-    while more := {p.table for name in wanted & tables.keys() for p in tables[name].pointers} - wanted:
-        wanted |= more
-    return wanted
+def _with_related(tables: Mapping[str, Shape], names: Collection[str]) -> set[str]:
+    """Return `names`, the tables that refer to them, and all that any of these refer to."""
+    chosen = {
+        name for name, each in tables.items() if name in names or {key.table for key in each.foreign_keys} & set(names)
+    }
+    while more := {key.table for name in chosen & tables.keys() for key in tables[name].foreign_keys} - chosen:
+        chosen |= more
+    return chosen

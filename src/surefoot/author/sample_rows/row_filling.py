@@ -1,4 +1,4 @@
-"""Rows for every table, made from the catalogue alone: tried one by one, and what a rule refuses is tried otherwise."""
+"""Fills tables with rows that are made from the catalogue alone; a row that a rule refuses is changed and retried."""
 
 import random
 from collections.abc import Collection, Iterable
@@ -14,20 +14,20 @@ from surefoot.author.sample_rows import candidate_values
 from surefoot.author.sample_rows.table_shape import Column, Rule, Shape, read
 
 ROWS = 8
-"""Of each table: as many as show every value of most columns."""
+"""Rows of each table: enough to use every candidate value of most columns."""
 TRIES = 60
-"""Until a row is let through; a table whose rules nobody can guess gets none, and that is told."""
+"""INSERTs of one row until it is given up; a table whose rules cannot be guessed gets no rows, which is reported."""
 BLIND = 8
-"""Until a row is let through where nobody can tell what is wrong with it: a trigger refuses it, perhaps all of them."""
+"""INSERTs of one row whose error names no constraint until it is given up: a trigger may refuse every row."""
 INSERT = sql.SQL("insert into {table} ({columns}) values ({values})")
 
 
 def fill(
     connection: Connection, *, tables: Collection[str] | None = None, mild: bool = False, seed: int = 1
 ) -> dict[str, int]:
-    """Give every table (or `tables` alone) rows; returns how many each has got, in one transaction.
+    """Insert rows into every table (or `tables` alone) in one transaction; return their number by table.
 
-    `connection` is in no transaction. `mild` leaves out the extremes of numbers and lengths.
+    `connection` must be in no transaction. `mild` leaves out the extremes of numbers and lengths.
     """
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
@@ -41,19 +41,19 @@ def fill(
 @dataclass
 class _Maker:
     driver: psycopg.Connection[Any]
-    dice: random.Random
+    rng: random.Random
     mild: bool
     _count: int = field(default=0)
     _known: dict[tuple[str, str], list[str | None]] = field(default_factory=dict)
 
     def fill(self, shape: Shape) -> int:
-        made = 0
+        inserted = 0
         for nth in range(ROWS):
             if self._row(_Row(self, shape, nth)):
-                made += 1
-            elif not made and nth > 1:
-                break  # its rules are beyond us
-        return made
+                inserted += 1
+            elif not inserted and nth > 1:
+                break  # its rules cannot be guessed
+        return inserted
 
     def _row(self, row: "_Row") -> bool:
         row.draw(row.columns)
@@ -62,14 +62,14 @@ class _Maker:
                 with self.driver.transaction():
                     row.insert()
             except psycopg.Error as fault:
-                if self.driver.closed or not row.otherwise(fault):
+                if self.driver.closed or not row.change_refused(fault):
                     return False
             else:
                 return True
         return False
 
     def candidates(self, shape: Shape, column: Column) -> list[str | None]:
-        """What the column may be tried with: as far as it stands in rules alone, what they let through."""
+        """Return the candidate values of a column that pass the CHECKs on it alone; all where none passes."""
         key = (shape.name, column.name)
         if key not in self._known:
             rules = [rule for rule in shape.rules.values() if rule.kind == "c" and column.name in rule.columns]
@@ -95,13 +95,13 @@ class _Maker:
         return bool(row and row[0])
 
     def number(self) -> int:
-        """One that no other row has."""
+        """Return a number that no other row has been given."""
         self._count += 1
         return self._count + 100
 
 
 class _Row:
-    """One row on its way into a table."""
+    """One row that is to be inserted."""
 
     def __init__(self, maker: _Maker, shape: Shape, nth: int) -> None:
         self.maker, self.shape, self.nth = maker, shape, nth
@@ -111,39 +111,39 @@ class _Row:
         ]  # fmt: skip
         self.values: dict[str, str | None] = {}
         self._blind = 0
-        self._pointing = {name for pointer in shape.pointers for name in pointer.columns}
+        self._referring = {name for foreign_key in shape.foreign_keys for name in foreign_key.columns}
 
     def draw(self, columns: Iterable[Column], *, distinct: bool = False) -> None:
-        """Give these columns values: the nth row the nth candidate of each at first, then any."""
+        """Draw values for these columns: at first the nth candidate for the nth row, then a random one."""
         names = {column.name for column in columns}
         for place, column in enumerate(self.columns):
-            if column.name not in names or column.name in self._pointing:
+            if column.name not in names or column.name in self._referring:
                 continue
             known = self.maker.candidates(self.shape, column)
             if not known:
                 self.values[column.name] = None
                 continue
             fresh = column.name not in self.values
-            value = known[(self.nth + place) % len(known)] if fresh else self.maker.dice.choice(known)
+            value = known[(self.nth + place) % len(known)] if fresh else self.maker.rng.choice(known)
             self.values[column.name] = (
                 candidate_values.distinct(column, value, self.maker.number()) if distinct else value
             )
-        for pointer in self.shape.pointers:
-            if names & set(pointer.columns):
-                self._point(pointer)
+        for foreign_key in self.shape.foreign_keys:
+            if names & set(foreign_key.columns):
+                self._refer(foreign_key)
 
-    def _point(self, pointer: Any) -> None:
-        """To a row that is there; to none where that may be, now and then."""
-        free = all(not column.not_null for column in self.columns if column.name in pointer.columns)
+    def _refer(self, foreign_key: Any) -> None:
+        """Refer to a random row, or now and then to none where the columns may be null."""
+        free = all(not column.not_null for column in self.columns if column.name in foreign_key.columns)
         found = self.maker.driver.execute(
             sql.SQL("select {} from {} order by random() limit 1").format(
-                sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in pointer.referred),
-                sql.Identifier(pointer.table),
+                sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in foreign_key.referred),
+                sql.Identifier(foreign_key.table),
             )
         ).fetchone()
-        if found is None or (free and self.maker.dice.random() < 0.2):
-            found = (None,) * len(pointer.columns)
-        self.values |= dict(zip(pointer.columns, found, strict=True))
+        if found is None or (free and self.maker.rng.random() < 0.2):
+            found = (None,) * len(foreign_key.columns)
+        self.values |= dict(zip(foreign_key.columns, found, strict=True))
 
     def insert(self) -> None:
         columns = [column for column in self.columns if column.name in self.values]
@@ -157,28 +157,28 @@ class _Row:
         else:
             self.maker.driver.execute(sql.SQL("insert into {} default values").format(sql.Identifier(self.shape.name)))
 
-    def otherwise(self, fault: psycopg.Error) -> bool:
-        """Draw anew what the rule is about that refused the row; False where nobody can."""
+    def change_refused(self, fault: psycopg.Error) -> bool:
+        """Redraw the columns of the constraint that refused the row; return False where the row is given up."""
         diagnosis = fault.diag
         rule: Rule | None = self.shape.rules.get(diagnosis.constraint_name or "")
         if isinstance(fault, psycopg.errors.NotNullViolation) and diagnosis.column_name in self.values:
-            return self._anew([diagnosis.column_name or ""])
+            return self._redraw([diagnosis.column_name or ""])
         if rule is not None:
             unique = isinstance(fault, psycopg.errors.UniqueViolation)
-            return self._anew(rule.columns, distinct=unique)
+            return self._redraw(rule.columns, distinct=unique)
         self._blind += 1
         if not self.values or self._blind > BLIND:
             return False
-        self.draw(self.columns)  # a trigger, or a value that something cannot take: who knows which
+        self.draw(self.columns)  # a trigger, or a value that its type refuses: the error does not say which
         return True
 
-    def _anew(self, names: Collection[str], *, distinct: bool = False) -> bool:
+    def _redraw(self, names: Collection[str], *, distinct: bool = False) -> bool:
         columns = [column for column in self.columns if column.name in names]
-        self.draw(columns, distinct=distinct and self.maker.dice.random() < 0.7)
+        self.draw(columns, distinct=distinct and self.maker.rng.random() < 0.7)
         return bool(columns)
 
 
 def count(connection: Connection, table: str) -> int:
-    """How many rows the table has."""
+    """Return the number of rows of the table."""
     query = sql.SQL("select count(*) from {}").format(sql.Identifier(table))
     return int(database.execute_verbatim(connection, query).scalar_one())

@@ -1,4 +1,4 @@
-"""What a maker of rows has to know of a table: columns, keys, what they point to, which words its rules use."""
+"""Reads the tables as far as sample rows need them: columns, keys, references, the constants in their rules."""
 
 import re
 from collections.abc import Mapping
@@ -79,7 +79,10 @@ _NUMBER = re.compile(r"(?<![\w.'])-?\d+(?:\.\d+)?(?![\w.'])")
 
 @dataclass(frozen=True)
 class Column:
-    """One column; `made` where the server makes its values, `labels` those of its enum type."""
+    """A column. `made` is set for identity and generated columns, `labels` are those of its enum type.
+
+    `type` is the name in pg_type (of a domain its base type), `printed` what format_type prints.
+    """
 
     name: str
     type: str
@@ -92,8 +95,8 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Pointer:
-    """A foreign key."""
+class ForeignKey:
+    """A foreign key: its columns, the table they refer to, and that table's columns."""
 
     columns: tuple[str, ...]
     table: str
@@ -102,7 +105,7 @@ class Pointer:
 
 @dataclass(frozen=True)
 class Rule:
-    """A constraint or unique index by name: the columns it is about, and what it says."""
+    """A constraint or unique index. `kind` is contype, or `i` for an index; `definition` as PostgreSQL prints it."""
 
     name: str
     kind: str
@@ -111,12 +114,12 @@ class Rule:
 
     @property
     def words(self) -> list[str]:
-        """The texts that it compares with."""
+        """The string constants in the definition."""
         return [word.replace("''", "'") for word in _WORD.findall(self.definition)]
 
     @property
     def numbers(self) -> list[str]:
-        """The numbers that it compares with, and their neighbours."""
+        """The numbers in the definition, each with its two neighbours."""
         found = _NUMBER.findall(_WORD.sub("''", self.definition))
         return [
             str(float(each) + step) if "." in each else str(int(each) + step) for each in found for step in (0, -1, 1)
@@ -125,16 +128,16 @@ class Rule:
 
 @dataclass(frozen=True)
 class Shape:
-    """One table."""
+    """A table; `rules` are by name."""
 
     name: str
     columns: tuple[Column, ...]
-    pointers: tuple[Pointer, ...]
+    foreign_keys: tuple[ForeignKey, ...]
     rules: Mapping[str, Rule]
 
 
 def read(connection: Connection) -> dict[str, Shape]:
-    """The tables of the current schema, those first that others point to."""
+    """Return the tables of the current schema by name, those first that others refer to."""
     columns: dict[str, list[Column]] = {}
     for row in connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING), "retired": RETIRED_PREFIX}):
         columns.setdefault(row.table, []).append(
@@ -143,29 +146,31 @@ def read(connection: Connection) -> dict[str, Shape]:
                 tuple(row.labels or ()),
             )
         )  # fmt: skip
-    pointers: dict[str, list[Pointer]] = {}
+    foreign_keys: dict[str, list[ForeignKey]] = {}
     rules: dict[str, dict[str, Rule]] = {}
     for row in connection.execute(RULES):
         rule = Rule(row.name, row.kind, tuple(row.columns), row.definition)
         rules.setdefault(row.table, {})[row.name] = rule
         if row.kind == "f":
-            pointers.setdefault(row.table, []).append(Pointer(tuple(row.columns), row.referent, tuple(row.referred)))
+            foreign_keys.setdefault(row.table, []).append(
+                ForeignKey(tuple(row.columns), row.referent, tuple(row.referred))
+            )
     for row in connection.execute(UNIQUE):
         rules.setdefault(row.table, {}).setdefault(
             row.name, Rule(row.name, "i", tuple(row.columns), row.definition.partition(" USING ")[2])
         )
     shapes = {
-        name: Shape(name, tuple(each), tuple(pointers.get(name, ())), rules.get(name, {}))
+        name: Shape(name, tuple(each), tuple(foreign_keys.get(name, ())), rules.get(name, {}))
         for name, each in columns.items()
     }
     return {name: shapes[name] for name in _ordered(shapes)}
 
 
 def _ordered(shapes: Mapping[str, Shape]) -> list[str]:
-    left = {name: {p.table for p in shape.pointers} - {name} for name, shape in shapes.items()}
+    remaining = {name: {key.table for key in shape.foreign_keys} - {name} for name, shape in shapes.items()}
     ordered: list[str] = []
-    while left:
-        name = next((name for name, needs in left.items() if not needs & left.keys()), next(iter(left)))
+    while remaining:
+        name = next((name for name, needs in remaining.items() if not needs & remaining.keys()), next(iter(remaining)))
         ordered.append(name)
-        del left[name]
+        del remaining[name]
     return ordered

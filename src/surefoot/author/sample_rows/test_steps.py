@@ -1,4 +1,4 @@
-"""One thing that was tried in a proof, and what came of it."""
+"""A step of the test of a revision, and its result."""
 
 import time
 from collections.abc import Callable
@@ -9,24 +9,24 @@ from surefoot.errors import SurefootError
 
 @dataclass(frozen=True)
 class Step:
-    """What was tried, seconds, and what was wrong, or nothing; `notes` are what is good to know."""
+    """A step: what it does, its duration in seconds, its problems (none where it passed), and notes."""
 
     what: str
     seconds: float
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def found(self, *problems: str) -> "Step":
-        """The same with more that was wrong."""
+    def with_problems(self, *problems: str) -> "Step":
+        """Return the step with more problems."""
         return replace(self, problems=(*self.problems, *problems))
 
-    def noted(self, *notes: str) -> "Step":
-        """The same with more to know."""
+    def with_notes(self, *notes: str) -> "Step":
+        """Return the step with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
 
-def tried(what: str, run: Callable[[], tuple[str, ...] | None]) -> Step:
-    """Run it; what it returns or raises are the problems."""
+def timed_step(what: str, run: Callable[[], tuple[str, ...] | None]) -> Step:
+    """Time `run`; the problems of the step are what it returns, or the message of the SurefootError that it raises."""
     started = time.perf_counter()
     try:
         problems = run() or ()

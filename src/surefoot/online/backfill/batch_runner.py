@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from surefoot.online.backfill.replica_lag import Replicas
-from surefoot.online.batch_progress import Progress
 from surefoot.online.executor import Steps
 from surefoot.online.key_ranges import Key, Place
 from surefoot.online.target_table import Table
+from surefoot.progress import RowProgress
 from surefoot.runtime import lock_retry
 
 TARGET = 0.05
@@ -51,7 +51,7 @@ class Walk:
     table: Table
     key: Key
     work: Work
-    progress: Progress
+    progress: RowProgress
     size: int = FIRST
 
     def run(self) -> int:

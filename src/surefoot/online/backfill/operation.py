@@ -13,9 +13,9 @@ from psycopg import sql
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online import key_ranges, rendering, target_table
 from surefoot.online.backfill import batch_runner, offline
-from surefoot.online.batch_progress import Progress
 from surefoot.online.executor import Steps
 from surefoot.online.target_table import Table
+from surefoot.progress import row_progress
 
 log = logging.getLogger("surefoot")
 
@@ -127,7 +127,8 @@ def _run(steps: Steps, op: BackfillOp) -> None:
     fill.check()
     if not fill.left():
         return
-    with Progress(f"Backfill of {table.name} ({', '.join(op.values)})", batch_runner.about(steps, table)) as progress:
+    what = f"Backfill of {table.name} ({', '.join(op.values)})"
+    with row_progress(what, batch_runner.about(steps, table)) as progress:
         for _ in range(PASSES):
             batch_runner.Walk(steps, table, fill.key, fill.batch, progress).run()
             if not fill.left():

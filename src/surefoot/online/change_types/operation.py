@@ -15,7 +15,6 @@ from sqlalchemy.types import TypeEngine
 from surefoot.errors import RefusedError, SurefootError, UsageError
 from surefoot.online import key_ranges, target_table
 from surefoot.online.backfill import batch_runner
-from surefoot.online.batch_progress import Progress
 from surefoot.online.change_types import (
     column_attributes,
     column_dependents,
@@ -33,6 +32,7 @@ from surefoot.online.executor import Steps
 from surefoot.online.retire import kept_definitions
 from surefoot.online.target_table import Table
 from surefoot.private_members import type_as_python
+from surefoot.progress import row_progress
 
 log = logging.getLogger("surefoot")
 
@@ -167,7 +167,7 @@ def _fill(steps: Steps, table: Table, key: key_ranges.Key, conversion: Conversio
         assert done is not None
         return done.rowcount
 
-    with Progress(f"Change of types in {table.name} ({columns})", batch_runner.about(steps, table)) as progress:
+    with row_progress(f"Change of types in {table.name} ({columns})", batch_runner.about(steps, table)) as progress:
         try:
             batch_runner.Walk(steps, table, key, work, progress).run()
         except sa.exc.DBAPIError as fault:

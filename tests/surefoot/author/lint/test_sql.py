@@ -2,7 +2,7 @@
 
 import pytest
 
-from surefoot.author.lint.sql_tokens import inside, split, without_comments, words
+from surefoot.author.lint.sql_tokens import block_statements, split, without_comments, words
 from surefoot.author.lint.statement_info import alters, condition, data_target, key_condition, locks, target
 
 KEYS = frozenset({"id"})
@@ -42,7 +42,7 @@ def test_the_statements_of_a_block() -> None:
         end
         $body$
     """
-    assert [(inner.sql, inner.part) for inner in inside(block)] == [
+    assert [(inner.sql, inner.part) for inner in block_statements(block)] == [
         ("update pupils set a = case when b then 1 else 2 end where id = t.id", 0),
         ("drop index i", 1),
         ("lock table pupils", 1),
