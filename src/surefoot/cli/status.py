@@ -14,7 +14,7 @@ from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
 from surefoot.operate.status.collect import State, Status, status
 from surefoot.operate.status.revision_history import history as chapters
-from surefoot.operate.status.revision_list import Pending
+from surefoot.operate.status.revision_list import PendingRevision
 from surefoot.program import program
 from surefoot.wording import counted, duration, paragraph, utc_time
 
@@ -60,16 +60,16 @@ def show_status(
         if runs:
             lines += ["", *(line for chapter in chapters(settings, url) for line in history.lines(chapter))]
         typer.echo("\n".join(lines))
-    if not found.well:
+    if not found.is_current:
         raise _fault(found)
 
 
 def _text(found: Status, url: URL) -> Iterator[str]:
-    yield _row("Database", f"{database.describe(url)}, PostgreSQL {found.server}")
-    messages = found.line.messages
+    yield _row("Database", f"{database.described(url)}, PostgreSQL {found.server}")
+    messages = found.revisions.messages
     for one in found.revision or ("none",):
         yield _row("Revision", f"{one}  {messages.get(one, 'no file has it' if found.revision else '')}".rstrip())
-    for one in found.line.heads:
+    for one in found.revisions.heads:
         yield _row("Head", f"{one}  {messages[one]}")
     if found.state is not State.UNKNOWN:
         yield _row("Pending", counted(len(found.pending), "revision") if found.pending else "nothing")
@@ -81,10 +81,10 @@ def _text(found: Status, url: URL) -> Iterator[str]:
         yield _row("Half done", found.cut_off.sentence)
     yield from _drift(found)
     yield _row("Migrating", found.migrating or "nobody")
-    yield _row("Health", f"{counted(len(found.health), 'thing')} to look at" if found.health else "nothing found")
-    for ailment in found.health:
-        yield paragraph(ailment.what, "  ", "    ")
-        yield paragraph(f"→ {ailment.remedy}", "    ", "      ")
+    yield _row("Health", f"{many(len(found.health), 'thing')} to look at" if found.health else "nothing found")
+    for finding in found.health:
+        yield paragraph(finding.what, "  ", "    ")
+        yield paragraph(f"→ {finding.remedy}", "    ", "      ")
     if found.backup is None:
         yield _row("Backup", "none found")
     else:
@@ -95,7 +95,7 @@ def _text(found: Status, url: URL) -> Iterator[str]:
             yield paragraph(f"not proven: {found.backup.not_proven}", INDENT, INDENT)
 
 
-def _pending(each: Pending) -> Iterator[str]:
+def _pending(each: PendingRevision) -> Iterator[str]:
     yield paragraph(f"{each.revision}  {each.message}", "  ", "    ")
     if each.why:
         yield paragraph(each.why, "      ", "      ")
@@ -112,8 +112,8 @@ def _drift(found: Status) -> Iterator[str]:
         what = f"revision {found.cut_off.revision} is half done; --json has what differs meanwhile"
         yield _row("Drift", f"not judged: {what}" if deviations else "none")
         return
-    if found.drift.unseen:
-        yield _row("Drift", f"could not be looked at: {found.drift.unseen}")
+    if found.drift.not_compared:
+        yield _row("Drift", f"could not be looked at: {found.drift.not_compared}")
     elif deviations:
         yield _row("Drift", f"{counted(len(deviations), 'deviation')} from revision {found.revision[0]}")
         for deviation in deviations[:SHOWN]:
@@ -171,11 +171,11 @@ def _json(found: Status, url: URL) -> dict[str, object]:
         "server": found.server,
         "state": found.state.value,
         "revision": found.revision,
-        "heads": found.line.heads,
+        "heads": found.revisions.heads,
         "pending": [asdict(each) for each in found.pending],
         "drift": {
-            "looked": found.drift.unseen is None and len(found.revision) == 1 and not found.line.unknown,
-            "unseen": found.drift.unseen,
+            "looked": found.drift.not_compared is None and len(found.revision) == 1 and not found.revisions.unknown,
+            "unseen": found.drift.not_compared,
             "deviations": found.drift.difference.as_json(),
         },
         "rehearsal": found.rehearsal,

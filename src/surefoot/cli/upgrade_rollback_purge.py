@@ -103,7 +103,7 @@ def purge(
             typer.echo(title)
         for each in several:
             typer.echo(paragraph(str(each), "  ", "    "))
-    if any(each.made_again for each in found):
+    if any(each.recreatable for each in found):
         typer.echo(DELETES)
     ask(f"Delete these {len(found)} items permanently? This cannot be undone.", yes=yes)
     with telling() as say:

@@ -18,10 +18,10 @@ from surefoot.operate.backup import Backup, backup
 from surefoot.operate.change import change_detection, row_counts
 from surefoot.operate.change.change_preflight import preflight
 from surefoot.operate.change.row_counts import Rows
-from surefoot.operate.pending_names import refuse_strangers
+from surefoot.operate.pending_names import refuse_taken_names
 from surefoot.operate.rehearse import saved_reports
 from surefoot.operate.status import journal_report
-from surefoot.operate.status.revision_list import Pending, line, pending
+from surefoot.operate.status.revision_list import PendingRevision, describe_pending, list_revisions
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
@@ -39,7 +39,7 @@ class Plan:
     database: str
     at: tuple[str, ...]
     target: str
-    pending: tuple[Pending, ...]
+    pending: tuple[PendingRevision, ...]
     warnings: tuple[str, ...]
     cut_off: CutOff | None = None
     """The revision that was begun and not finished: this upgrade goes on with it."""
@@ -66,20 +66,20 @@ def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: boo
     """
     script = alembic_api.script(settings)
     revision, wanted = reach(script, target)
-    with read_connection(url, f"{program()} upgrade") as connection:
-        at, took = heads(connection), journal_report.took(connection)
+    with look(url, f"{program()} upgrade") as connection:
+        at, median_seconds = heads(connection), journal_report.median_seconds(connection)
         steps = preconditions.steps_to(script, at, target, upward=True)
-        preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, steps, upward=True))
-        todo = line(script, build.history(script), at).pending
-        refuse_strangers(settings, url, connection, [each for each in todo if each.revision in wanted])
+        preconditions.before_a_run(preconditions.Asked(connection, script, at, steps, upward=True))
+        todo = list_revisions(script, build.history(script), at).pending
+        refuse_taken_names(settings, url, connection, [each for each in todo if each.revision in wanted])
         begun = interrupted_run.find(connection, script, at)
         warnings = _whose(connection, names_at(settings, url, at))
     rehearsed = saved_reports.took(settings, url, todo)
     warnings += preflight(settings, url, with_backup=with_backup and bool(todo))
     return Plan(
         str(url.database), at, revision,
-        tuple(pending(each, took, rehearsed) for each in todo if each.revision in wanted), tuple(warnings),
-        begun, saved_reports.warning(settings, url, at),
+        tuple(describe_pending(each, median_seconds, rehearsed) for each in todo if each.revision in wanted),
+        tuple(warnings), begun, saved_reports.warning(settings, url, at),
     )  # fmt: skip
 
 

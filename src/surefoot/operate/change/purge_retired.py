@@ -71,8 +71,8 @@ def purgeable(url: URL, older_than: dt.timedelta) -> list[KeptItem]:
     with read_connection(url, f"{program()} purge") as connection:
         chosen = [
             each
-            for each in retired_items.found(connection)
-            if not each.awaited and (each.at < before if each.at else older_than == dt.timedelta())
+            for each in retired_items.read(connection)
+            if not each.still_needed and (each.at < before if each.at else older_than == dt.timedelta())
         ]
     if chosen:
         backup_access.ready(url)  # nobody is asked for what no backup can precede
@@ -126,19 +126,19 @@ def _deleted(connection: Connection, each: KeptItem, say: Say) -> str | None:
 
 
 def _delete(connection: Connection, each: KeptItem) -> None:
-    thing = each.thing
-    if thing is None:
-        set_aside_schema.let_go(connection, each.quoted)
-        execute_verbatim(connection, f"drop {each.kind} if exists {each.quoted}")
+    registered = each.registered
+    if registered is None:
+        set_aside_schema.drop_foreign_keys(connection, each.identifier)
+        as_it_is(connection, f"drop {each.kind} if exists {each.identifier}")
         return
     there = sa.text("select 1 from retired.things where id = :id for update")
-    if connection.execute(there, {"id": thing.id}).first() is None:
+    if connection.execute(there, {"id": registered.id}).first() is None:
         return
-    if thing.what == "rows":
-        execute_verbatim(connection, f"drop table if exists {each.quoted}")
-    elif thing.what == "object":
-        execute_verbatim(connection, f"drop {each.kind} if exists {each.quoted}")
+    if registered.what == "rows":
+        as_it_is(connection, f"drop table if exists {each.identifier}")
+    elif registered.what == "object":
+        as_it_is(connection, f"drop {each.kind} if exists {each.identifier}")
     else:
-        execute_verbatim(connection, kept_definitions.purged(thing.what, thing.id))
+        as_it_is(connection, kept_definitions.purged(registered.what, registered.id))
     if connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is not None:
-        connection.execute(sa.text("delete from retired.things where id = :id"), {"id": thing.id})
+        connection.execute(sa.text("delete from retired.things where id = :id"), {"id": registered.id})

@@ -19,14 +19,14 @@ from surefoot.operate.backup import server_facts
 from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import row_counts
 from surefoot.operate.change.guarded_upgrade import names_at, reach
-from surefoot.operate.pending_names import refuse_strangers
+from surefoot.operate.pending_names import refuse_taken_names
 from surefoot.operate.rehearse import committing_blocks, data_checks, value_hashes
 from surefoot.operate.rehearse.copy_database import alone, copied, place
 from surefoot.operate.rehearse.copy_source import Asked, chosen
 from surefoot.operate.rehearse.measurements import stand
 from surefoot.operate.rehearse.rehearsal_result import Cost, Failure, Ran, Rehearsal, WayBack
 from surefoot.operate.rehearse.rehearsal_run import Runner
-from surefoot.operate.status.revision_list import line
+from surefoot.operate.status.revision_list import list_revisions
 from surefoot.program import program
 from surefoot.readonly import heads
 from surefoot.revision_catalogues import build
@@ -59,8 +59,8 @@ def rehearse(settings: Settings, url: URL, asked: Asked, *, say: Say) -> Rehears
         todo = _pending(real, script, history, wanted) if asked.backup is None else []
         if asked.backup is None and not todo:
             return None
-        lacking = ownership.missing_privilege(real, names_at(settings, url, heads(real)))
-        refuse_strangers(settings, url, real, todo)
+        lacking = ownership.lacking(real, names_at(settings, url, heads(real)))
+        refuse_taken_names(settings, url, real, todo)
         begun = interrupted_run.find(real, script, heads(real))
         if begun is not None:
             say(begun.sentence)
@@ -105,8 +105,8 @@ def _pending(
 ) -> list[Script]:
     """What is to be done, the oldest first. Raises RefusedError where an upgrade would be refused before it begins."""
     at = heads(connection)
-    preconditions.refuse_unknown_revision(script, at)
-    found = [each for each in line(script, history, at).pending if each.revision in wanted]
+    preconditions.unknown_revision(script, at)
+    found = [each for each in list_revisions(script, history, at).pending if each.revision in wanted]
     if found:
         preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
     steps = [MigrationStep.upgrade_from_script(script.revision_map, each) for each in found]

@@ -12,7 +12,7 @@ from surefoot.operate.rehearse.copy_source import Asked
 from surefoot.operate.rehearse.data_checks import rights_lost
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_result import Rehearsal
-from surefoot.operate.status.health import HealthFinding, ailments
+from surefoot.operate.status.health import HealthFinding, find_problems
 from surefoot.settings import Settings
 from tests.ourschool.history.schools import catalogue, upgrade
 from tests.support.databases import Database
@@ -25,7 +25,7 @@ MOST = "grant select on users, terms, subjects, lessons, term_subjects, api_keys
 def missing(database: Database) -> list[HealthFinding]:
     engine = database.engine()
     with engine.connect() as connection:
-        return [each for each in ailments(connection) if each.kind == "missing rights"]
+        return [each for each in find_problems(connection) if each.kind == "missing rights"]
 
 
 def test_status_names_who_was_forgotten_by_an_upgrade_of_former_times(school: Database, roles: Roles) -> None:
