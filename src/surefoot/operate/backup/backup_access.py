@@ -1,6 +1,5 @@
 """May this role back the database up? Asked before anything is started: the programs, and every table's rows."""
 
-from surefoot.program import program
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,8 +9,9 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import client_programs, database
 from surefoot.errors import FailedError
-from surefoot.runtime import preconditions
 from surefoot.operate.backup import server_facts
+from surefoot.program import program
+from surefoot.runtime import preconditions
 
 # What pg_dump locks or reads: tables and sequences, none of an extension's.
 UNREADABLE = sa.text("""
@@ -65,8 +65,8 @@ def denied_to(role: str, tables: Sequence[str]) -> FailedError:
     few = f"Let the owner run: grant select on {', '.join(tables)} to {quoted}; or " if len(tables) <= FEW else ""
     remedy = f"{few}{all_of_them} or back up as the owner of the tables. Nothing was changed."
     return FailedError(
-        f"The role {role!r} may not read {server_facts.listed(list(tables), FEW)} (permission denied), and a backup without "
-        "them would be none.",
+        f"The role {role!r} may not read {server_facts.listed(list(tables), FEW)} (permission denied), and a backup "
+        "without them would be none.",
         remedy[0].upper() + remedy[1:],
     )
 
@@ -75,8 +75,8 @@ def hidden_from(role: str, tables: Sequence[str]) -> FailedError:
     """The sentence for tables of which row security shows the role only a part."""
     quoted = sql.Identifier(role).as_string()
     return FailedError(
-        f"Row security hides rows of {server_facts.listed(list(tables))} from the role {role!r}, and a backup without them "
-        "would be none.",
+        f"Row security hides rows of {server_facts.listed(list(tables))} from the role {role!r}, and a backup without "
+        "them would be none.",
         f"Let a superuser run: alter role {quoted} bypassrls; or back up as the tables' owner, where row security is "
         f"not forced on it (alter table {tables[0]} no force row level security). Nothing was changed.",
     )

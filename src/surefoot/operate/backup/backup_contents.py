@@ -1,6 +1,5 @@
 """What a database holds, in numbers that a restored one is held to: rows of each table, fingerprint; and its roles."""
 
-from surefoot.program import program
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 from surefoot.catalogue.fingerprint import fingerprint, fingerprints
+from surefoot.program import program
 
 # What an extension brought is not dumped, and neither is what a foreign server holds.
 TABLES = sa.text("""

@@ -1,6 +1,5 @@
 """A backup: pg_dump of one snapshot, its rows counted in the same snapshot, proven readable before it counts."""
 
-from surefoot.program import program, variable
 import datetime as dt
 import logging
 import os
@@ -18,10 +17,21 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 from surefoot.errors import FailedError, UsageError
-from surefoot.runtime import preconditions
-from surefoot.operate.backup import backup_access, archive, backup_contents, manifest, database_settings, dump_proof, server_facts, store, dump_programs
+from surefoot.operate.backup import (
+    archive,
+    backup_access,
+    backup_contents,
+    database_settings,
+    dump_programs,
+    dump_proof,
+    manifest,
+    server_facts,
+    store,
+)
 from surefoot.operate.backup.manifest import File, Manifest
 from surefoot.operate.backup.store import Backup
+from surefoot.program import program, variable
+from surefoot.runtime import preconditions
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
@@ -92,7 +102,9 @@ def _dumped(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -
                 draft = _beside(dumping, lambda: _describe(source, settings, url, row, started))
                 _wait(dumping, url, settings.backup_folder, jobs)
                 say("Reading it back" + (" and building its schema" if prove else ""))
-                made = _seal(partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs), url if prove else None)
+                made = _seal(
+                    partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs), url if prove else None
+                )
             except BaseException as fault:
                 shutil.rmtree(partial, ignore_errors=True)
                 if isinstance(fault, OSError):
@@ -195,7 +207,9 @@ def _seal(partial: Path, draft: Manifest, url: URL | None) -> Backup:
         return _sealed(partial, draft)
     # not while pg_dump runs: it needs the connections, and these two are fewer than it had
     with dump_proof.trial(url, draft.properties) as trial:
-        proof = dump_proof.prove(trial, dump, listing, dump_programs.program("pg_restore", dump_programs.major(draft.tool)))
+        proof = dump_proof.prove(
+            trial, dump, listing, dump_programs.program("pg_restore", dump_programs.major(draft.tool))
+        )
         return _sealed(partial, replace(draft, proof=proof))
 
 
