@@ -63,10 +63,10 @@ def adopt_database(  # noqa: PLR0913, PLR0917  # an argument for each option
 
 def _give_back(given: GivenBack, *, as_json: bool) -> None:
     if as_json:
-        print_json({"back": given.back, "stays": [{"what": what, "why": why} for what, why in given.stays]})
+        print_json({"back": given.restored, "stays": [{"what": what, "why": why} for what, why in given.kept]})
         return
-    lines = [paragraph(f"{what} is back.", "", "  ") for what in given.back]
-    lines += [paragraph(f"{what} stays set aside: {why}.", "", "  ") for what, why in given.stays]
+    lines = [paragraph(f"{what} is back.", "", "  ") for what in given.restored]
+    lines += [paragraph(f"{what} stays set aside: {why}.", "", "  ") for what, why in given.kept]
     typer.echo("\n".join(lines or ["Nothing is set aside for somebody else."]))
 
 
@@ -95,8 +95,8 @@ def _lines(finding: Finding) -> Iterator[str]:
     yield paragraph(str(finding.deviation), "  ", "    ")
     if finding.repair.note and finding.repair.group is not Group.FOREIGN:
         yield paragraph(finding.repair.note, "    · ", "      ")
-    if finding.repair.show:
-        yield paragraph(finding.repair.show, "      ", "      ")
+    if finding.repair.rows_query:
+        yield paragraph(finding.repair.rows_query, "      ", "      ")
 
 
 def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
@@ -109,17 +109,17 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
     says = f"The database deviates from revision {outcome.revision} in {counted(len(outcome.findings), 'place')}, "
     if outcome.repair is not None:
         file = shlex.quote(str(outcome.repair))
-        then = "python -m alembic upgrade head" if outcome.only_names else again
+        then = "python -m alembic upgrade head" if outcome.only_name_conflicts else again
         remedy = f"Read {file}, back up, then: python -m {program()} psql -f {file} && {then}."
     else:
         remedy = f"To have the repair written for you to read: {again} --repair {REPAIR}."
     if outcome.strangers:
         remedy += " What has a name that a later revision makes has to go: --decided has it set aside."
-    elif outcome.only_beyond and outcome.revision == here().project.baseline:
+    elif outcome.only_additions and outcome.revision == here().project.baseline:
         remedy += f" What is only beyond may stay: python -m alembic stamp {outcome.revision} lets it."
     elif outcome.revision == here().project.baseline:
         remedy += f" Which revision it is nearest to: python -m {program()} identify."
-    if outcome.only_names:
+    if outcome.only_name_conflicts:
         return RefusedError(
             f"The database is at {outcome.revision}, and {counted(len(outcome.strangers), 'name')} that later "
             "revisions make are taken.",

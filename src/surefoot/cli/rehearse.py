@@ -16,11 +16,11 @@ from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.cli.progress import telling
 from surefoot.errors import CheckFailed, FailedError
 from surefoot.operate.rehearse import saved_reports
-from surefoot.operate.rehearse.copy_source import Asked
+from surefoot.operate.rehearse.copy_source import RehearsalOptions
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_report import as_object, markdown
-from surefoot.operate.rehearse.rehearsal_result import HeldLock, Rehearsal, WayBack
-from surefoot.operate.rehearse.summary import growth, held, verdict
+from surefoot.operate.rehearse.rehearsal_result import DowngradeResult, HeldLock, Rehearsal
+from surefoot.operate.rehearse.summary import growth, lock_text, verdict
 from surefoot.settings import Settings
 from surefoot.wording import WIDTH, duration, measured, paragraph
 
@@ -47,7 +47,7 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
     """
     settings, url = project(database_url)
     with telling() as say, _ended_as_by_hand():
-        found = rehearse(settings, url, Asked(target, backup, fresh), say=say)
+        found = rehearse(settings, url, RehearsalOptions(target, backup, fresh), say=say)
     if found is None:
         what = f"Nothing to rehearse: no revision is pending up to {target}."
         print_json({"revisions": [], "holds": True, "verdict": what}) if as_json else typer.echo(what)
@@ -83,7 +83,7 @@ def _show(found: Rehearsal) -> None:
                          f"in {found.place}."))  # fmt: skip
     Console(width=WIDTH, highlight=False).print(_table(found))
     lines = [
-        f"{ran.revision}: {held(lock)}: {lock.stops}"
+        f"{ran.revision}: {lock_text(lock)}: {lock.stops}"
         for ran in found.revisions
         for lock in ran.locks
         if lock.stalls and lock.seconds >= NOTICED
@@ -131,7 +131,7 @@ def _who(lock: HeldLock) -> str:
     return "all" if lock.mode == "ACCESS EXCLUSIVE" else "rows" if lock.rows else "writers"
 
 
-def _back(back: WayBack) -> str:
+def _back(back: DowngradeResult) -> str:
     if back.failure is not None:
         word = "refuses on purpose" if back.failure.meant else "failed"
         return f"The way down of {back.failure.revision} {word}: {back.failure.why}"

@@ -15,9 +15,9 @@ from surefoot.operate.backup import (
     Backup,
     Restored,
     RestoreOptions,
-    aside,
     drop_old,
     find,
+    list_replaced,
     restore,
     restore_run,
     swap_in,
@@ -136,7 +136,7 @@ def _kept(name: str | None) -> str:
 
 
 def _list(loaded: Settings, *, as_json: bool) -> None:
-    found = aside(database.url_of(loaded))
+    found = list_replaced(database.url_of(loaded))
     if as_json:
         print_json(
             [{"name": e.name, "kind": str(e.kind), "since": e.since.isoformat(), "bytes": e.size} for e in found]

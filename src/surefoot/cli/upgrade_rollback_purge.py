@@ -12,8 +12,8 @@ from surefoot.cli.options import DatabaseUrl, Yes
 from surefoot.cli.progress import telling
 from surefoot.errors import RefusedError
 from surefoot.operate import change
-from surefoot.operate.change.guarded_upgrade import Done, Plan
-from surefoot.wording import counted, paragraph
+from surefoot.operate.change.guarded_upgrade import ChangeResult, UpgradePlan
+from surefoot.wording import many, paragraph
 
 DELETES = "A downgrade past their revisions makes their columns and tables again, empty."
 DELETED = "Deleted; only the backup that is made first will have them:"
@@ -31,7 +31,7 @@ def upgrade(
     Example: surefoot upgrade
     """
     settings, url = project(database_url)
-    plan = change.plan(settings, url, target, with_backup=not no_backup)
+    plan = change.plan_upgrade(settings, url, target, with_backup=not no_backup)
     if plan.cut_off is not None:
         typer.echo(paragraph(plan.cut_off.sentence))
     if not plan.pending:
@@ -59,7 +59,7 @@ def rollback(
     Example: surefoot rollback -1
     """
     settings, url = project(database_url)
-    cost = change.cost(settings, url, target)
+    cost = change.rollback_cost(settings, url, target)
     typer.echo(f"{cost.database} goes back from {cost.at} to {cost.target}, {len(cost.steps)} revisions:")
     for step in cost.steps:
         typer.echo(f"  {step}")
@@ -116,7 +116,7 @@ def purge(
         )
 
 
-def _show(plan: Plan) -> None:
+def _show(plan: UpgradePlan) -> None:
     typer.echo(f"{plan.database} stands at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
     for each in plan.pending:
         took = "" if each.took is None else f", took {each.took:.1f} s before"
@@ -135,8 +135,8 @@ def _log() -> None:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
-def _summary(done: Done) -> None:
-    before, rows = sum(done.before.there.values()), sum(done.after.there.values())
+def _summary(done: ChangeResult) -> None:
+    before, rows = sum(done.before.present.values()), sum(done.after.present.values())
     retired = max(sum(done.after.retired.values()) - sum(done.before.retired.values()), 0)
     deleted = f", {before - rows - retired} deleted" if done.revision == "base" else ""
     typer.echo(f"Done: at {done.revision} in {done.seconds:.1f} s.")

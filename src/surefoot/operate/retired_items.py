@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from psycopg import errors
 from sqlalchemy.engine import Connection
 
 from surefoot.database import execute_verbatim
@@ -168,7 +169,7 @@ def _count(connection: Connection, quoted: str) -> int | None:
         with connection.begin_nested():
             return int(execute_verbatim(connection, f"select count(*) from {quoted}").scalar_one())  # noqa: S608  # by format()
     except sa.exc.DBAPIError as fault:
-        if getattr(fault.orig, "sqlstate", None) in {"42P01", "42501"}:
+        if isinstance(fault.orig, errors.UndefinedTable | errors.InsufficientPrivilege):
             return None
         raise
 

@@ -134,7 +134,7 @@ class Trial:
     def state(self) -> State:
         """What is there now."""
         with self.looking() as connection:
-            return State(read_catalogue(connection), value_hashes.sums(connection))
+            return State(read_catalogue(connection), value_hashes.column_sums(connection))
 
     @contextmanager
     def looking(self) -> Iterator[Connection]:

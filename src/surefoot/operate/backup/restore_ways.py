@@ -1,4 +1,4 @@
-"""Beside the database, or inside it: what the role may do on its server decides."""
+"""Decides by the rights of the role whether to restore beside the database or inside it."""
 
 from dataclasses import dataclass
 
@@ -11,23 +11,23 @@ from surefoot.program import program
 
 
 @dataclass(frozen=True)
-class Way:
-    """What the role may do, and whether it has to restore inside the database of the URL."""
+class RestoreRights:
+    """The rights of the role, and whether it has to restore inside the database of the URL."""
 
     role: str
     may_create: bool
     inside: bool
 
 
-def way(url: URL) -> Way:
-    """How this role has to restore the database of `url`. Raises what connecting raises."""
+def restore_rights(url: URL) -> RestoreRights:
+    """Return how this role has to restore the database of `url`. Raises what connecting raises."""
     name = server_facts.name_of(url)
     try:
-        with server_facts.beside(url) as admin:
-            held, owner = server_facts.rights(admin), server_facts.owns(admin, name)
-            may_rename = held.superuser or owner is not False  # None: there is nothing to rename
-            return Way(held.role, held.may_create, not (held.may_create and may_rename))
-    except ConnectFailed:  # no other database lets us in: there is only this one
+        with server_facts.connection_beside(url) as admin:
+            rights, owner = server_facts.rights(admin), server_facts.owns_database(admin, name)
+            may_rename = rights.superuser or owner is not False  # None: no database is to be renamed
+            return RestoreRights(rights.role, rights.may_create, not (rights.may_create and may_rename))
+    except ConnectFailed:  # the role may connect to no other database
         engine = database.engine_for(url, application_name=f"{program()} backup")
-        with server_facts.explained(url), engine.connect() as connection:
-            return Way(server_facts.rights(connection).role, may_create=False, inside=True)
+        with server_facts.explaining_errors(url), engine.connect() as connection:
+            return RestoreRights(server_facts.rights(connection).role, may_create=False, inside=True)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 from alembic.script import Script
+from psycopg import errors
 from sqlalchemy.engine import URL, Connection
 
 from surefoot.catalogue.compare import compare
@@ -111,7 +112,7 @@ def status(settings: Settings, url: URL) -> Status:
             )
     if cut_off is not None:  # its indexes and constraints are invalid until it has validated them
         health = tuple(each for each in health if each.kind not in UNFINISHED)
-    rehearsal_seconds = saved_reports.took(settings, url, revisions.pending)
+    rehearsal_seconds = saved_reports.last_durations(settings, url, revisions.pending)
     todo = tuple(describe_pending(each, median_seconds, rehearsal_seconds) for each in revisions.pending)
     return Status(
         server, state, at, revisions, todo, drift, migrating, health,
@@ -124,7 +125,7 @@ def _read_catalogue(connection: Connection, url: URL) -> tuple[Catalogue | None,
     try:
         return read_catalogue(connection), None
     except sa.exc.DBAPIError as fault:
-        if getattr(fault.orig, "sqlstate", None) == "55P03":
+        if isinstance(fault.orig, errors.LockNotAvailable):
             return None, "somebody holds a table"
         raise explain(fault, url) from fault
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alembic.script import Script, ScriptDirectory
 
-from surefoot.operate.rehearse.saved_reports import Rehearsed
+from surefoot.operate.rehearse.saved_reports import RehearsalDuration
 from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 
 HEADING = re.compile(r"^(Why|Locks|Data|Way back): +(.*?)(?=\n(?:[A-Z][\w ]*: )|\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
@@ -25,7 +25,7 @@ class PendingRevision:
     """Whether it runs as online operations in short transactions instead of in one transaction."""
     took: float | None
     """Seconds, the median of the times that the journal has of it."""
-    rehearsed: Rehearsed | None
+    rehearsed: RehearsalDuration | None
     """How long it took in the last rehearsal; None without one."""
 
 
@@ -59,7 +59,7 @@ def list_revisions(script: ScriptDirectory, history: Iterable[Script], at: tuple
 
 
 def describe_pending(
-    script: Script, median_seconds: Mapping[str, float], rehearsed: Mapping[str, Rehearsed]
+    script: Script, median_seconds: Mapping[str, float], rehearsed: Mapping[str, RehearsalDuration]
 ) -> PendingRevision:
     """Describe `script` before it is applied.
 

@@ -79,10 +79,10 @@ def test_every_command_that_would_run_the_revisions_refuses(school: Database, tm
     before = everything(school)
     refuses(school.alembic("upgrade", "head", status=3).stderr)
     with pytest.raises(RefusedError) as upgrade:
-        change.plan(project(school), school.url)
+        change.plan_upgrade(project(school), school.url)
     refuses(str(upgrade.value))
     with pytest.raises(RefusedError) as rehearsal:
-        full_rehearsal.rehearse(project(school), school.url, copy_source.Asked(), say=lambda _: None)
+        full_rehearsal.rehearse(project(school), school.url, copy_source.RehearsalOptions(), say=lambda _: None)
     refuses(str(rehearsal.value))
     with pytest.raises(RefusedError) as starting:
         ensure.ensure_current(school.engine(), PROJECT)
