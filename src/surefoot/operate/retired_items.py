@@ -18,8 +18,8 @@ from surefoot.operate import set_aside_schema
 SCHEMAS = (retired_registry.SCHEMA, set_aside_schema.SCHEMA)
 """The schemas of retired objects: that of migrations, and that of `adopt --repair` in earlier versions."""
 
-# What no row of retired.things speaks for. A sequence or index goes with its table, a partition with the whole, the
-# type of a table with it; what an extension brought is its own.
+# Objects without a row in retired.things. Left out are those that are dropped with another one: sequences and indexes
+# of tables, partitions, row types, and members of extensions.
 UNREGISTERED = sa.text("""
     with thing (class, id, kind, space, name, shown, holds) as (
         select 'pg_class'::regclass, c.oid,

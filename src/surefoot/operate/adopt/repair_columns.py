@@ -1,9 +1,9 @@
 """Repairs of columns: added, retired, and given the expected type, default, collation and NOT NULL."""
 
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.relations import Column, Relation
-from surefoot.operate.adopt import repair_retire
-from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, literal, quoted
+from surefoot.catalogue.relations import Column
+from surefoot.operate.adopt import repair_comments, repair_retire
+from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, quoted
 from surefoot.operate.adopt.repair_counts import RowQueries
 from surefoot.operate.adopt.repair_sequences import create, identity, owned_by
 
@@ -27,7 +27,8 @@ class Columns:
         """Add the column with its default. If existing rows would need an invented value, that is a decision."""
         sequences, owned = self._sequences(table, column)
         add = f"alter table {quoted(table)} add column {column_ddl(column, self._expected, table)};"
-        statements = (*sequences, Statement(Phase.COLUMN, add), *owned, *comment_statement(table, column))
+        comment = repair_comments.optional("column", f"{quoted(table)}.{quoted(column.name)}", column.comment)
+        statements = (*sequences, Statement(Phase.COLUMN, add), *owned, *comment)
         unexpected = self._unexpected(table)
         if unexpected:
             names = ", ".join(one.name for one in unexpected)
@@ -64,7 +65,9 @@ class Columns:
             return harmless(Statement(Phase.DEFAULT, f"{on} {change};"))
         if attribute == "identity":
             return self._identity(table, new, old, on)
-        return harmless(_comment(table, new)) if attribute == "comment" else self._generated(new, on)
+        if attribute == "comment":
+            return harmless(repair_comments.required("column", f"{quoted(table)}.{quoted(new.name)}", new.comment))
+        return self._generated(new, on)
 
     @staticmethod
     def _generated(new: Column, on: str) -> Repair:
@@ -159,22 +162,6 @@ def column_ddl(column: Column, catalogue: Catalogue, table: str) -> str:
     return " ".join(parts)
 
 
-def comment_statements(relation: Relation) -> list[Statement]:
-    """Return the comments of all columns of the relation."""
-    return [each for column in relation.columns for each in comment_statement(relation.name, column)]
-
-
-def comment_statement(table: str, column: Column) -> list[Statement]:
-    """Return the column's comment, if it has one."""
-    return [_comment(table, column)] if column.comment is not None else []
-
-
 def row_count(count: int | None) -> str:
     """Return the number of rows in words."""
     return "rows that could not be counted" if count is None else f"{count} row{'' if count == 1 else 's'}"
-
-
-def _comment(table: str, column: Column) -> Statement:
-    return Statement(
-        Phase.COMMENT, f"comment on column {quoted(table)}.{quoted(column.name)} is {literal(column.comment)};"
-    )

@@ -1,9 +1,12 @@
 """Repairs of constraints and indexes. Existing rows are checked first."""
 
+from collections.abc import Sequence
+
 from surefoot.autogenerate import parsed_definitions
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.relations import Constraint, Index
-from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, literal, quoted
+from surefoot.operate.adopt import repair_comments
+from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, quoted
 from surefoot.operate.adopt.repair_columns import row_count
 from surefoot.operate.adopt.repair_counts import RowQueries
 
@@ -33,7 +36,9 @@ class Constraints:
         if attribute == "name":
             return harmless(Statement(Phase.ASIDE, f"{on} rename constraint {quoted(old.name)} to {quoted(new.name)};"))
         if attribute == "comment":
-            return harmless(_comment_on("constraint", f"{quoted(new.name)} on {quoted(table)}", new.comment))
+            return harmless(
+                repair_comments.required("constraint", f"{quoted(new.name)} on {quoted(table)}", new.comment)
+            )
         if attribute == "valid" and new.valid:
             validate = Statement(Phase.CONSTRAINT, f"{on} validate constraint {quoted(new.name)};")
             return self._unless_violated(table, new, validate)
@@ -59,7 +64,7 @@ class Constraints:
         if attribute == "name":
             return harmless(Statement(Phase.ASIDE, f"alter index {quoted(old.name)} rename to {quoted(new.name)};"))
         if attribute == "comment":
-            return harmless(_comment_on("index", quoted(new.name), new.comment))
+            return harmless(repair_comments.required("index", quoted(new.name), new.comment))
         if new.constraint or old.constraint:
             return decision("it belongs to a constraint: drop and add that")
         rebuild = (Statement(Phase.CONSTRAINT, f"drop index {quoted(old.name)};"),
@@ -68,14 +73,8 @@ class Constraints:
 
     def _unless_violated(self, table: str, new: Constraint, *statements: Statement) -> Repair:
         count, rows_query = self._violations(table, new) if new.valid else (0, "")
-        if count is None:
-            return decision("the rows could not be asked whether they agree with it", *statements)
-        if count:
-            return decision(
-                f"{row_count(count)} stand{'s' if count == 1 else ''} against it: correct them first",
-                rows_query=rows_query,
-            )
-        return harmless(*statements)
+        note = f"{row_count(count)} stand{'s' if count == 1 else ''} against it: correct them first"
+        return _unless_counted(count, note, rows_query, statements)
 
     def _violations(self, table: str, new: Constraint) -> tuple[int | None, str]:
         try:
@@ -105,25 +104,22 @@ class Constraints:
         return self._queries.duplicates(table, list(map(quoted, key.columns)), nulls_not_distinct=nulls_not_distinct)
 
     def _unless_duplicated(self, table: str, new: Index, *statements: Statement) -> Repair:
+        count, rows_query = self._index_duplicates(table, new)
+        note = f"{count} value{' stands' if count == 1 else 's stand'} there more than once"
+        return _unless_counted(count, note, rows_query, statements)
+
+    def _index_duplicates(self, table: str, new: Index) -> tuple[int | None, str]:
         if not new.definition.startswith("CREATE UNIQUE"):
-            return harmless(*statements)
+            return 0, ""
         try:
             parts = parsed_definitions.index(new.definition)
         except parsed_definitions.Unreadable:
-            return decision("the rows could not be asked whether they agree with it", *statements)
-        plain = [one for one in parts.columns if one not in parts.expressions]
-        if not self._has(table, plain):
-            return harmless(*statements)
+            return None, ""
+        if not self._has(table, [one for one in parts.columns if one not in parts.expressions]):
+            return 0, ""
         keys = [one if one in parts.expressions else quoted(one) for one in parts.columns]
         where = parts.options.get("postgresql_where")
-        count, rows_query = self._queries.duplicates(table, keys, str(where) if where else None)
-        if count is None:
-            return decision("the rows could not be asked whether they agree with it", *statements)
-        if count:
-            return decision(
-                f"{count} value{' stands' if count == 1 else 's stand'} there more than once", rows_query=rows_query
-            )
-        return harmless(*statements)
+        return self._queries.duplicates(table, keys, str(where) if where else None)
 
     def _has(self, table: str, columns: list[str]) -> bool:
         """Return whether the table has the columns. A column that is still to be added has no values yet."""
@@ -141,15 +137,16 @@ def phase(constraint: Constraint) -> Phase:
     return Phase.FOREIGN_KEY if constraint.kind == "f" else Phase.CONSTRAINT
 
 
-def _constraint_comment(table: str, new: Constraint) -> list[Statement]:
-    if new.comment is None:
-        return []
-    return [_comment_on("constraint", f"{quoted(new.name)} on {quoted(table)}", new.comment)]
+def _constraint_comment(table: str, new: Constraint) -> tuple[Statement, ...]:
+    return repair_comments.optional("constraint", f"{quoted(new.name)} on {quoted(table)}", new.comment)
 
 
-def _index_comment(new: Index) -> list[Statement]:
-    return [_comment_on("index", quoted(new.name), new.comment)] if new.comment is not None else []
+def _index_comment(new: Index) -> tuple[Statement, ...]:
+    return repair_comments.optional("index", quoted(new.name), new.comment)
 
 
-def _comment_on(what: str, name: str, comment: str | None) -> Statement:
-    return Statement(Phase.COMMENT, f"comment on {what} {name} is {literal(comment)};")
+def _unless_counted(count: int | None, note: str, rows_query: str, statements: Sequence[Statement]) -> Repair:
+    """Return the repair, or a decision with `note` if `count` rows prevent it; None means they could not be counted."""
+    if count is None:
+        return decision("the rows could not be asked whether they agree with it", *statements)
+    return decision(note, rows_query=rows_query) if count else harmless(*statements)

@@ -2,6 +2,7 @@
 
 from surefoot.catalogue.model import Catalogue, Sequence
 from surefoot.catalogue.relations import Column
+from surefoot.operate.adopt import repair_comments
 from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, literal, quoted
 
 
@@ -45,7 +46,7 @@ def differs(attribute: str, new: Sequence, old: Sequence) -> Repair:
         owner = f"{quoted(new.owner.table)}.{quoted(new.owner.column)}" if new.owner else "none"
         return harmless(Statement(Phase.DEFAULT, f"{on} owned by {owner};"))
     if attribute == "comment":
-        return harmless(Statement(Phase.COMMENT, f"comment on sequence {quoted(new.name)} is {literal(new.comment)};"))
+        return harmless(repair_comments.required("sequence", quoted(new.name), new.comment))
     if attribute == "persistence":
         return harmless(
             Statement(Phase.SEQUENCE, f"{on} set {'logged' if new.persistence != 'unlogged' else 'unlogged'};")

@@ -2,9 +2,9 @@
 
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.relations import Relation
-from surefoot.operate.adopt import repair_retire
-from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, literal, quoted
-from surefoot.operate.adopt.repair_columns import column_ddl, comment_statements
+from surefoot.operate.adopt import repair_comments, repair_retire
+from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, quoted
+from surefoot.operate.adopt.repair_columns import column_ddl
 from surefoot.operate.adopt.repair_constraints import add, phase
 from surefoot.operate.adopt.repair_sequences import create, owned_by
 
@@ -34,8 +34,12 @@ def missing(relation: Relation, expected: Catalogue) -> Repair:
             if each.name not in constraint_names
         ),
         *(Statement(Phase.PROGRAM, f"{each.definition};") for each in relation.triggers),
-        *comment_statements(relation),
-        *([_comment(relation)] if relation.comment else []),
+        *(
+            each
+            for column in relation.columns
+            for each in repair_comments.optional("column", f"{name}.{quoted(column.name)}", column.comment)
+        ),
+        *repair_comments.optional(relation.kind, name, relation.comment),
     ]
     return harmless(*statements, note="it is made empty; what it once held is not in this database")
 
@@ -53,7 +57,7 @@ def differs(attribute: str, new: Relation, old: Relation) -> Repair:
     """Repair one attribute of an existing table or view."""
     name = quoted(new.name)
     if attribute == "comment":
-        return harmless(_comment(new))
+        return harmless(repair_comments.required(new.kind, name, new.comment))
     if attribute == "persistence":
         word = "unlogged" if new.persistence == "unlogged" else "logged"
         return harmless(Statement(Phase.COLUMN, f"alter table {name} set {word};"), note="the table is rewritten")
@@ -71,9 +75,3 @@ def differs(attribute: str, new: Relation, old: Relation) -> Repair:
         replace = f"create or replace view {name} as\n{new.definition}"
         return decision("somebody changed the view", Statement(Phase.PROGRAM, replace))
     return decision("no statement can make up for this and keep every value; ask who changed it")
-
-
-def _comment(relation: Relation) -> Statement:
-    return Statement(
-        Phase.COMMENT, f"comment on {relation.kind} {quoted(relation.name)} is {literal(relation.comment)};"
-    )

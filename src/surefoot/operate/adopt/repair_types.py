@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from surefoot.catalogue.model import Catalogue, EnumType, Function
 from surefoot.catalogue.relations import Policy, Trigger
+from surefoot.operate.adopt import repair_comments
 from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, literal, quoted
 from surefoot.operate.adopt.repair_columns import row_count
 from surefoot.operate.adopt.repair_counts import RowQueries
@@ -11,14 +12,14 @@ from surefoot.operate.adopt.repair_counts import RowQueries
 
 def enum_missing(new: EnumType) -> Repair:
     """Create the type with its comment."""
-    comment = [_comment("type", quoted(new.name), new.comment)] if new.comment else []
+    comment = repair_comments.optional("type", quoted(new.name), new.comment)
     return harmless(Statement(Phase.TYPE, f"{_create(new)};"), *comment)
 
 
 def enum_differs(attribute: str, new: EnumType, old: EnumType, found: Catalogue, queries: RowQueries) -> Repair:
     """Add and rename labels. A label is removed only if no row has it, and if somebody decides so."""
     if attribute == "comment":
-        return harmless(_comment("type", quoted(new.name), new.comment))
+        return harmless(repair_comments.required("type", quoted(new.name), new.comment))
     removed = [label for label in old.labels if label not in new.labels]
     added = [label for label in new.labels if label not in old.labels]
     if not removed and [label for label in new.labels if label in old.labels] == list(old.labels):
@@ -61,8 +62,7 @@ def _replace_type(new: EnumType, found: Catalogue) -> Iterator[Statement]:
                     lines = [f"{on} drop default;", *lines, f"{on} set default {column.default};"]
                 yield from (Statement(Phase.TYPE, line) for line in lines)
     yield Statement(Phase.TYPE, f"drop type {before};")
-    if new.comment:
-        yield _comment("type", name, new.comment)
+    yield from repair_comments.optional("type", name, new.comment)
 
 
 def trigger_missing(new: Trigger) -> Repair:
@@ -87,7 +87,7 @@ def trigger_differs(table: str, attribute: str, new: Trigger, old: Trigger) -> R
         switch = f"alter table {quoted(table)} {verb[new.enabled]} trigger {name};"
         return harmless(Statement(Phase.PROGRAM, switch))
     if attribute == "comment":
-        return harmless(_comment("trigger", f"{name} on {quoted(table)}", new.comment))
+        return harmless(repair_comments.required("trigger", f"{name} on {quoted(table)}", new.comment))
     drop = Statement(Phase.PROGRAM, f"drop trigger {name} on {quoted(table)};")
     return decision(
         "somebody changed it", drop, Statement(Phase.PROGRAM, f"{new.definition};"), undo=f"{old.definition};"
@@ -107,14 +107,10 @@ def function(attribute: str | None, new: Function) -> Repair:
     if new.kind not in {"function", "procedure"}:
         return decision(f"the {new.kind} is best made by the revision that has it")
     if attribute == "comment":
-        return harmless(_comment(new.kind, new.name, new.comment))
+        return harmless(repair_comments.required(new.kind, new.name, new.comment))
     statement = Statement(Phase.PROGRAM, f"{new.definition.rstrip()};")
     return harmless(statement) if attribute is None else decision("somebody changed it", statement)
 
 
 def _create(new: EnumType) -> str:
     return f"create type {quoted(new.name)} as enum ({', '.join(map(literal, new.labels))})"
-
-
-def _comment(what: str, name: str, comment: str | None) -> Statement:
-    return Statement(Phase.COMMENT, f"comment on {what} {name} is {literal(comment)};")

@@ -5,8 +5,9 @@ replaces the database by one, `swap_in` and `drop_old` deal with the databases t
 """
 
 from surefoot.operate.backup.backup_dump import backup
-from surefoot.operate.backup.database_swap import ReplacedDatabase, drop_old, list_replaced, swap_in
+from surefoot.operate.backup.database_swap import drop_old, swap_in
 from surefoot.operate.backup.prune_backups import Rule, prune
+from surefoot.operate.backup.replaced_databases import ReplacedDatabase, list_replaced
 from surefoot.operate.backup.restore_run import Restored, RestoreOptions, restore
 from surefoot.operate.backup.store import Backup, backups, find, latest
 from surefoot.operate.backup.verify_backup import Verified, verify, verify_files

@@ -106,7 +106,7 @@ def create(connection: Connection, name: str, properties: Properties) -> list[st
         sql.Identifier(name), locale(properties), sql.Literal(properties.connection_limit)
     )
     owner = (sql.SQL(" owner {}").format(sql.Identifier(properties.owner)), f"owner {properties.owner}")
-    # even the default one may be named only by who may create in it
+    # naming even the default tablespace requires CREATE on it
     tablespace_name = properties.tablespace if properties.tablespace != DEFAULT else None
     tablespace = (
         sql.SQL(" tablespace {}").format(sql.Identifier(tablespace_name or DEFAULT)),
@@ -172,7 +172,7 @@ def _statements(name: str, properties: Properties) -> Iterator[tuple[str, list[s
         yield (
             f"setting {setting}{f' of role {role}' if role else ''}",
             [
-                # how a list such as search_path is quoted is the server's business: it takes the value from the session
+                # FROM CURRENT, because the server quotes a list such as search_path itself
                 sql.SQL("select set_config({}, {}, true)").format(sql.Literal(setting), sql.Literal(value)),
                 sql.SQL("alter {} set {} from current").format(
                     scope, sql.SQL(".").join(map(sql.Identifier, setting.split(".")))

@@ -14,15 +14,16 @@ from surefoot.operate.backup import (
     backup_contents,
     database_settings,
     database_swap,
+    replaced_databases,
     restore_in_place,
-    restore_ways,
+    restore_rights,
     server_facts,
 )
 from surefoot.operate.backup.backup_dump import Say, job_count
 from surefoot.operate.backup.database_settings import Properties
-from surefoot.operate.backup.database_swap import Kind, ReplacedDatabase
 from surefoot.operate.backup.manifest_comparison import differences
-from surefoot.operate.backup.restore_ways import RestoreRights
+from surefoot.operate.backup.replaced_databases import Kind, ReplacedDatabase
+from surefoot.operate.backup.restore_rights import RestoreRights
 from surefoot.operate.backup.store import Backup
 from surefoot.operate.backup.verify_backup import verify_files
 from surefoot.program import program
@@ -101,7 +102,7 @@ def restore(
     task = _Task(url, backup, job_count(options.jobs), say)
     say(f"Reading {backup.name}")
     verify_files(backup, task.jobs)
-    rights = restore_ways.restore_rights(url)
+    rights = restore_rights.read(url)
     with server_facts.explaining_errors(url):
         if options.into is not None:
             return _into(task, options.into, rights)
@@ -114,7 +115,7 @@ def restore(
 
 def is_inside(url: URL) -> bool:
     """Return whether the role has to restore inside the database of `url`, because it may not create or rename one."""
-    return restore_ways.restore_rights(url).inside
+    return restore_rights.read(url).inside
 
 
 def _replace(task: _Task, *, disconnect: bool) -> Restored:
@@ -138,7 +139,7 @@ def _replace(task: _Task, *, disconnect: bool) -> Restored:
 
 def _drop_leftovers(admin: Connection, task: _Task) -> None:
     """Drop what killed restores left. No other restore runs, because this one holds the lock."""
-    for each in database_swap.list_replaced_with(admin, task.name):
+    for each in replaced_databases.list_replaced_with(admin, task.name):
         if each.kind is Kind.RESTORING:
             task.say(f"Dropping {each.name}, left by a restore that was cut off")
             database_swap.drop(admin, each.name)
@@ -149,7 +150,7 @@ def _find_restored(admin: Connection, task: _Task) -> ReplacedDatabase | None:
 
     It is dropped if it was changed since.
     """
-    for each in database_swap.list_replaced_with(admin, task.name):
+    for each in replaced_databases.list_replaced_with(admin, task.name):
         if each.kind is Kind.RESTORED and each.comment == _comment(task.backup):
             task.say(f"Going on with {each.name}, which an earlier run has restored")
             if not task.faults(each.name):
@@ -165,7 +166,7 @@ def _comment(backup: Backup) -> str:
 def _restore_new(admin: Connection, task: _Task) -> tuple[ReplacedDatabase, list[str]]:
     """Restore into a new database beside the one of the URL and compare it with the manifest; drop it if that fails."""
     manifest = task.backup.manifest
-    name = database_swap.free_name(admin, task.name, Kind.RESTORING)
+    name = replaced_databases.free_name(admin, task.name, Kind.RESTORING)
     present = database_settings.read(admin, task.name)
     try:
         notes = _create_and_restore(
@@ -179,7 +180,7 @@ def _restore_new(admin: Connection, task: _Task) -> tuple[ReplacedDatabase, list
                 "Take another backup, or look at what it makes: "
                 f"{program()} restore {task.backup.name} --into {task.name}_look",
             )
-        return database_swap.rename(admin, name, Kind.RESTORED, task.name, _comment(task.backup)), notes
+        return replaced_databases.rename(admin, name, Kind.RESTORED, task.name, _comment(task.backup)), notes
     except BaseException:
         _drop_quietly(admin, name)
         raise

@@ -13,7 +13,7 @@ from surefoot.operate.backup import (
     backup_contents,
     manifest,
     restore_in_place,
-    restore_ways,
+    restore_rights,
     server_facts,
     store,
 )
@@ -53,7 +53,7 @@ def verify(url: URL, backup: Backup, *, jobs: int | None = None, say: Say = log.
     if problems:
         because = f" Of note: {' '.join(notes)}" if notes else ""
         raise CheckFailed(f"{backup.name} restores to something else: {'; '.join(problems)}.{because}", _other_backup())
-    if restore_ways.restore_rights(url).inside:
+    if restore_rights.read(url).inside:
         notes += restore_in_place.preview(url, backup)
     return Verified(backup, len(backup.manifest.rows), backup.manifest.total_rows, tuple(notes))
 

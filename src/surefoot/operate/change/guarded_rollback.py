@@ -64,9 +64,8 @@ def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
         base_tables = build.catalogue(settings, url, steps[-1]).tables if revision == BASE else ()
         planned = preconditions.steps_to(script, at, revision, upward=False)
         preconditions.before_a_run(preconditions.Asked(connection, script, at, planned, upward=False))
-        backup_access.require_backup_rights(
-            url
-        )  # refuse before anybody confirms a rollback that no backup could precede
+        # refuse before anybody confirms a rollback that no backup could precede
+        backup_access.require_backup_rights(url)
         dropped = {relation.name for relation in base_tables}
         present = build.catalogue(settings, url, at[0]).tables
         losses = tuple(

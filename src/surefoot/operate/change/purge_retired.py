@@ -77,7 +77,8 @@ def purgeable(url: URL, older_than: dt.timedelta) -> list[KeptItem]:
             if not item.still_needed and (item.at < before if item.at else older_than == dt.timedelta())
         ]
     if chosen:
-        backup_access.require_backup_rights(url)  # refuse before anybody confirms a purge that no backup could precede
+        # refuse before anybody confirms a purge that no backup could precede
+        backup_access.require_backup_rights(url)
     return chosen
 
 

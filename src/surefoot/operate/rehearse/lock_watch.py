@@ -147,7 +147,7 @@ class LockMonitor:
         with self._counting_overhead():
             locks = self._sampler_run.stop()
         for (relation, mode), seconds in locks.items():
-            # an index that is dropped concurrently is locked when no query can plan with it any more
+            # DROP INDEX CONCURRENTLY locks the index only when no query can use it any more
             if relation in self._known and not self._known[relation].index:
                 self._add(relation, mode, seconds, sampled=True)
         self._sampler_run = None

@@ -24,7 +24,7 @@ class PendingRevision:
     online: bool
     """Whether it runs as online operations in short transactions instead of in one transaction."""
     took: float | None
-    """Seconds, the median of the times that the journal has of it."""
+    """The median duration of its earlier upgrades here, in seconds; None without one."""
     rehearsed: RehearsalDuration | None
     """How long it took in the last rehearsal; None without one."""
 

@@ -19,7 +19,7 @@ class RestoreRights:
     inside: bool
 
 
-def restore_rights(url: URL) -> RestoreRights:
+def read(url: URL) -> RestoreRights:
     """Return how this role has to restore the database of `url`. Raises what connecting raises."""
     name = server_facts.name_of(url)
     try:
