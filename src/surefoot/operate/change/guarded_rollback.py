@@ -15,8 +15,9 @@ from surefoot.catalogue.relations import Relation
 from surefoot.environment import alembic_api
 from surefoot.errors import UsageError
 from surefoot.operate.backup import backup, backup_access
+from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import change_detection, row_counts
-from surefoot.operate.change.guarded_upgrade import ChangeResult, Say, hinting_at_restore, restore_hint
+from surefoot.operate.change.guarded_upgrade import ChangeResult, hinting_at_restore, restore_hint
 from surefoot.operate.revision_lookup import find_revision
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection

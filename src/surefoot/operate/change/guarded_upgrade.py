@@ -1,7 +1,7 @@
 """The guarded upgrade: plan, backup, Alembic's own upgrade, and verification of catalogue and rows."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from surefoot.environment import alembic_api
 from surefoot.errors import AttentionError, SurefootError
 from surefoot.online.change_types import legacy_trigger
 from surefoot.operate.backup import Backup, backup
+from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import change_detection, row_counts
 from surefoot.operate.change.change_detection import DatabaseState
 from surefoot.operate.change.change_preflight import preflight
@@ -30,9 +31,6 @@ from surefoot.revision_catalogues import build
 from surefoot.runtime import interrupted_run, ownership, preconditions, privileges
 from surefoot.runtime.interrupted_run import CutOff
 from surefoot.settings import Settings
-
-Say = Callable[[str], None]
-"""Takes one line about the progress."""
 
 
 @dataclass(frozen=True)

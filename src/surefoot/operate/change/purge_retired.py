@@ -12,7 +12,7 @@ from surefoot.online import retired_registry
 from surefoot.online.retire import kept_definitions
 from surefoot.operate import retired_items, set_aside_schema
 from surefoot.operate.backup import Backup, backup, backup_access
-from surefoot.operate.change.guarded_upgrade import Say
+from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.migrator_connection import connect_as_migrator
 from surefoot.operate.retired_items import KeptItem
 from surefoot.program import program
