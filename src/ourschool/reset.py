@@ -15,7 +15,7 @@ from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError
 from surefoot.operate import retired_items
 from surefoot.operate.migrator_connection import connect_as_migrator
-from surefoot.readonly import look
+from surefoot.readonly import read_connection
 from surefoot.settings import Settings
 
 EMBEDDED = "embedded"
@@ -138,7 +138,7 @@ def _empty(settings: Settings, url: URL) -> None:
     with connect_as_migrator(settings, url, "ourschool reset") as connection:
         try:
             with connection.begin():
-                as_it_is(connection, EMPTY)
+                execute_verbatim(connection, EMPTY)
         except sa.exc.DBAPIError as fault:
             if getattr(fault.orig, "sqlstate", None) != IN_USE:
                 raise

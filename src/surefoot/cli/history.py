@@ -9,7 +9,7 @@ from surefoot.cli.context import print_json, project
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.operate.status.journal_report import JournalEntry
 from surefoot.operate.status.revision_history import RevisionRuns, history
-from surefoot.wording import duration, moment, paragraph
+from surefoot.wording import duration, paragraph, utc_time
 
 
 def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:

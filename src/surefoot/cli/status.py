@@ -65,7 +65,7 @@ def show_status(
 
 
 def _text(found: Status, url: URL) -> Iterator[str]:
-    yield _row("Database", f"{database.described(url)}, PostgreSQL {found.server}")
+    yield _row("Database", f"{database.describe(url)}, PostgreSQL {found.server}")
     messages = found.revisions.messages
     for one in found.revision or ("none",):
         yield _row("Revision", f"{one}  {messages.get(one, 'no file has it' if found.revision else '')}".rstrip())
@@ -81,7 +81,7 @@ def _text(found: Status, url: URL) -> Iterator[str]:
         yield _row("Half done", found.cut_off.sentence)
     yield from _drift(found)
     yield _row("Migrating", found.migrating or "nobody")
-    yield _row("Health", f"{many(len(found.health), 'thing')} to look at" if found.health else "nothing found")
+    yield _row("Health", f"{counted(len(found.health), 'thing')} to look at" if found.health else "nothing found")
     for finding in found.health:
         yield paragraph(finding.what, "  ", "    ")
         yield paragraph(f"→ {finding.remedy}", "    ", "      ")

@@ -13,7 +13,7 @@ from surefoot.cli.progress import telling
 from surefoot.errors import RefusedError
 from surefoot.operate import change
 from surefoot.operate.change.guarded_upgrade import ChangeResult, UpgradePlan
-from surefoot.wording import many, paragraph
+from surefoot.wording import counted, paragraph
 
 DELETES = "A downgrade past their revisions makes their columns and tables again, empty."
 DELETED = "Deleted; only the backup that is made first will have them:"

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from surefoot import database
 from surefoot.operate.head_check import VERSIONS, finished_revisions, sqlstate
-from surefoot.program import speak_for
+from surefoot.program import set_project
 from surefoot.project import Project
 
 WhenBehind = Literal["upgrade", "refuse"]

@@ -23,7 +23,7 @@ def refuse_taken_names(settings: Settings, url: URL, connection: Connection, pen
     """
     script, at = alembic_api.script(settings), heads(connection)
     try:
-        names = build.made(settings, url, build.history(script))
+        names = build.created_names(settings, url, build.history(script))
     except SurefootError:
         names = None
     name_conflicts.refuse(name_conflicts.find(connection, script, at, pending, names), at)

@@ -15,7 +15,7 @@ def find_revision(script: ScriptDirectory, target: str) -> Script:
     try:
         revision = script.get_revision(target)
     except CommandError as fault:
-        raise error_translation.understood(fault, None) from fault
+        raise error_translation.translate(fault, None) from fault
     if revision is None:
         raise UsageError(f"{target!r} is no revision.", "python -m alembic history lists them.")
     return revision

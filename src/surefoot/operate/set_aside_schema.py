@@ -51,4 +51,4 @@ def drop_foreign_keys(connection: Connection, name: str) -> None:
     The application relies on none of them: everything in the schema was unexpected.
     """
     for foreign_key in connection.execute(REFERENCING, {"name": name}).all():
-        as_it_is(connection, f"alter table {foreign_key.table} drop constraint {foreign_key.name}")
+        execute_verbatim(connection, f"alter table {foreign_key.table} drop constraint {foreign_key.name}")

@@ -23,7 +23,7 @@ def to_head(connection: Connection, project: Project, when_behind: WhenBehind) -
     script = ScriptDirectory.from_config(config)
     with _transaction_as_before(connection):
         heads = readonly.heads(connection)
-        preconditions.unknown_revision(script, heads)
+        preconditions.refuse_unknown_revision(script, heads)
         cut_off = interrupted_run.find(connection, script, heads)
     pending = _pending(script, heads)
     # an unfinished downgrade is left to Alembic's command, which knows whether the database lacks anything

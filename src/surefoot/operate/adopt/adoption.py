@@ -24,7 +24,7 @@ from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
 from surefoot.runtime import baseline, interrupted_run, name_conflicts, preconditions
-from surefoot.runtime.name_conflicts import Stranger
+from surefoot.runtime.name_conflicts import NameConflict
 from surefoot.runtime.session import server_settings
 from surefoot.settings import Settings
 
@@ -41,7 +41,7 @@ class Adoption:
     findings: tuple[Finding, ...]
     stamped: bool
     repair: Path | None = None
-    strangers: tuple[Stranger, ...] = ()
+    strangers: tuple[NameConflict, ...] = ()
     """The unexpected objects whose name a later revision creates."""
 
     @property
@@ -78,17 +78,17 @@ def adopt(
     config = Config(str(settings.project.ini))
     script = ScriptDirectory.from_config(config)
     target = find_revision(script, revision or _baseline(settings)).revision
-    with look(url, f"{program()} adopt") as connection:
+    with read_connection(url, f"{program()} adopt") as connection:
         before = heads(connection)
         catalogue = read_catalogue(connection)
         _refuse_nothing_to_adopt(before, revision, catalogue)
-        preconditions.hidden_rows(connection)
+        preconditions.refuse_hidden_rows(connection)
         expected = _expected(settings, url, connection, script, target)
         difference = compare(expected, catalogue)
         _refuse_unfinished(connection, script, before, difference)
         pending = _pending(script, target)
         conflicts = name_conflicts.find(
-            connection, script, (target,), pending, build.made(settings, url, build.history(script))
+            connection, script, (target,), pending, build.created_names(settings, url, build.history(script))
         )
         # a database that is at the revision was proven to equal it, and only the conflicting names are to be repaired
         retire_all = not conflicts or before != (target,)
@@ -162,8 +162,8 @@ def _expected(
     settings: Settings, url: URL, connection: Connection, script: ScriptDirectory, revision: str
 ) -> Catalogue:
     """Return the catalogue of the revision. Only a baseline that commits in parts needs a scratch database."""
-    if revision == settings.project.baseline and not baseline.in_parts(script, revision):
-        return baseline.catalogue(connection, script, revision)
+    if revision == settings.project.baseline and not baseline.commits_in_parts(script, revision):
+        return baseline.baseline_catalogue(connection, script, revision)
     return build.catalogue(settings, url, revision)
 
 

@@ -53,7 +53,9 @@ def _created_names(script: ScriptDirectory, at: tuple[str, ...]) -> set[tuple[st
     applied = list(script.iterate_revisions(at, "base", inclusive=True)) if at else []
     names = revision_names.read(Path(script.dir), applied)
     return {
-        (item.on if item.kind in HANGING else "", item.name) for revision in names.values() for item in revision.made
+        (item.on if item.kind in TABLE_SCOPED else "", item.name)
+        for revision in names.values()
+        for item in revision.made
     }
 
 

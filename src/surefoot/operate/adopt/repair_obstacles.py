@@ -84,7 +84,7 @@ COLUMN_OBSTACLES = sa.text("""
 def add_name_conflicts(
     connection: Connection,
     findings: Sequence[Finding],
-    strangers: Sequence[Stranger],
+    strangers: Sequence[NameConflict],
     retire_for: Mapping[ObjectKey, str],
     *,
     retire_all: bool,
@@ -133,7 +133,7 @@ def _key(finding: Finding) -> ObjectKey | None:
     return None
 
 
-def _outside_catalogue(stranger: Stranger, why: Mapping[ObjectKey, str]) -> Finding:
+def _outside_catalogue(stranger: NameConflict, why: Mapping[ObjectKey, str]) -> Finding:
     """Return a finding for an object that the catalogue does not compare, such as a range type."""
     what = f"{stranger.kind} {stranger.name}"
     deviation = Deviation(Kind.UNEXPECTED, what, None, None, str(stranger), Sides(None, stranger))
@@ -145,7 +145,7 @@ def _outside_catalogue(stranger: Stranger, why: Mapping[ObjectKey, str]) -> Find
     return Finding(deviation, decision(f"it has to be set aside, but {reason}") if reason else repair)
 
 
-def _rename(stranger: Stranger) -> Repair | None:
+def _rename(stranger: NameConflict) -> Repair | None:
     """Return a repair that renames the object; None if it is useless under another name and has to be retired."""
     name, free = quoted(stranger.name), quoted(names(f"{stranger.name}_before_{stranger.revision}")[0])
     match stranger.kind:

@@ -40,7 +40,7 @@ def require_backup_rights(url: URL) -> None:
     """
     engine = database.engine_for(url, application_name=f"{program()} backup")
     with server_facts.explaining_errors(url), engine.connect() as connection:
-        preconditions.hidden_rows(connection, preconditions.EVERYWHERE)
+        preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
         find_pg_dump(connection, url)
         require_readable(connection)
 
@@ -50,7 +50,7 @@ def find_pg_dump(connection: Connection, url: URL) -> Path:
 
     Raises UsageError without it, or without a matching pg_restore.
     """
-    pg_dump = client_programs.connecting("pg_dump", server_facts.rights(connection).major, connection, url)
+    pg_dump = client_programs.for_connection("pg_dump", server_facts.rights(connection).major, connection, url)
     client_programs.program("pg_restore", client_programs.major(pg_dump))
     return pg_dump
 

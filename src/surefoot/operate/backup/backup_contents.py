@@ -118,7 +118,7 @@ def contents_of(url: URL, jobs: int, *, expected: Mapping[str, int] | None = Non
             disable_timeouts(connection)
             without_statistics = [row.name for row in tables if row.unknown] if expected is not None else []
             if without_statistics:
-                database.as_it_is(connection, f"analyze {', '.join(without_statistics)}")
+                database.execute_verbatim(connection, f"analyze {', '.join(without_statistics)}")
             return {
                 row.name: row.came if expected and expected.get(row.name) == row.came else _count(connection, row.name)
                 for row in tables

@@ -84,7 +84,7 @@ def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> 
         engine = database.engine_for(url, application_name=f"{program()} backup")
         with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as source:
             backup_contents.disable_timeouts(source)
-            preconditions.hidden_rows(source, preconditions.EVERYWHERE)
+            preconditions.refuse_hidden_rows(source, preconditions.EVERYWHERE)
             row = source.execute(SNAPSHOT).one()
             started = dt.datetime.now(dt.UTC)
             binary = backup_access.find_pg_dump(source, url)

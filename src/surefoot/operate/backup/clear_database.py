@@ -109,10 +109,10 @@ def clear(connection: Connection, objects: list[DatabaseObject]) -> None:
     """
     statements = [statement for item in objects if item.mine for statement in _drop_statements(item)]
     if statements:
-        as_it_is(connection, "; ".join(statements))
+        execute_verbatim(connection, "; ".join(statements))
     for item in objects:
         if item.mine and item.kind == "schema":
-            as_it_is(connection, sql.SQL(DROP_EMPTY).format(sql.Literal(item.name)))
+            execute_verbatim(connection, sql.SQL(DROP_EMPTY).format(sql.Literal(item.name)))
 
 
 DROP_EMPTY = """

@@ -117,7 +117,7 @@ def create(connection: Connection, name: str, properties: Properties) -> list[st
     unavailable: list[str] = []
     for granted in attempts:
         try:
-            as_it_is(connection, sql.SQL("").join([plain, *(statement for statement, _ in granted)]))
+            execute_verbatim(connection, sql.SQL("").join([plain, *(statement for statement, _ in granted)]))
         except sa.exc.DBAPIError as fault:
             if not granted or not isinstance(fault.orig, errors.InsufficientPrivilege | errors.UndefinedObject):
                 raise

@@ -10,7 +10,7 @@ from psycopg import errors, sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import scratch_database
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.errors import FailedError, RefusedError
 from surefoot.operate.backup import database_settings, replaced_databases, server_facts
 from surefoot.operate.backup.replaced_databases import Kind, ReplacedDatabase
@@ -75,7 +75,7 @@ def _refuse_subscriber(admin: Connection, name: str) -> None:
 
 def drop(admin: Connection, name: str) -> None:
     """Drop a database and end its sessions."""
-    scratch_database.drop(lambda statement: as_it_is(admin, statement), admin.engine.url, name)
+    scratch_database.drop_database(lambda statement: execute_verbatim(admin, statement), admin.engine.url, name)
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def run(binary: Path, arguments: list[str], remedy: str, url: URL | None = None)
 
 def environment(url: URL) -> dict[str, str]:
     """Return the environment of the program: where and as whom to connect, so that no argument contains a password."""
-    return database.libpq_environment(url) | {"PGAPPNAME": f"{this_program()} backup", "LC_ALL": "C"}
+    return libpq.process_environment(url) | {"PGAPPNAME": f"{this_program()} backup", "LC_ALL": "C"}
 
 
 def connection_string(url: URL) -> str:

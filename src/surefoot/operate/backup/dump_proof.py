@@ -46,7 +46,7 @@ class Trial:
     def __init__(self, url: URL, properties: Properties) -> None:
         self._stack = ExitStack()
         self._thread = ThreadPoolExecutor(max_workers=1)
-        database = beside(url, purpose="proof", options=database_settings.locale(properties))
+        database = empty_database(url, purpose="proof", options=database_settings.locale(properties))
         self._making: Future[URL] = self._thread.submit(self._stack.enter_context, database)
 
     def url(self) -> URL:

@@ -32,7 +32,7 @@ class DatabaseState:
 
 def read_state(connection: Connection) -> DatabaseState:
     """Read the state of the database, without changing it."""
-    has_journal = connection.execute(interrupted_run.THERE).one().journal
+    has_journal = connection.execute(interrupted_run.TABLES_EXIST).one().journal
     notes = {"cut_off": journal.CUT_OFF, "stopped": journal.STOPPED}
     steps = connection.execute(COMMITTED_STEPS, notes).scalar_one() if has_journal else 0
     return DatabaseState(heads(connection), read_catalogue(connection), int(steps))
@@ -41,7 +41,7 @@ def read_state(connection: Connection) -> DatabaseState:
 def changed(url: URL, before: DatabaseState) -> bool:
     """Return whether the database of `url` is no longer in the state `before`; True if it cannot be read."""
     try:
-        with look(url, f"{program()} change") as connection:
+        with read_connection(url, f"{program()} change") as connection:
             return read_state(connection) != before
     except SurefootError:
         return True

@@ -60,11 +60,11 @@ def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
             )
         revision = _target_revision(script, at[0], target)
         steps = _revisions_to_downgrade(script, at[0], revision)
-        preconditions.hidden_rows(connection, preconditions.EVERYWHERE)
+        preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
         target_tables = build.catalogue(settings, url, revision).tables if revision != BASE else ()
         base_tables = build.catalogue(settings, url, steps[-1]).tables if revision == BASE else ()
         planned = preconditions.steps_to(script, at, revision, upward=False)
-        preconditions.before_a_run(preconditions.Asked(connection, script, at, planned, upward=False))
+        preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, planned, upward=False))
         # refuse before anybody confirms a rollback that no backup could precede
         backup_access.require_backup_rights(url)
         dropped = {relation.name for relation in base_tables}
@@ -81,7 +81,7 @@ def roll_back(settings: Settings, url: URL, chosen: RollbackCost, *, say: Say = 
 
     Raises what the backup and the downgrade raise, with a restore hint.
     """
-    with look(url, f"{program()} rollback") as connection:
+    with read_connection(url, f"{program()} rollback") as connection:
         before, state = row_counts.count(connection), change_detection.read_state(connection)
     saved = backup(settings, url, say=say)
     started = time.perf_counter()

@@ -67,10 +67,10 @@ def plan_upgrade(settings: Settings, url: URL, target: str = "head", *, with_bac
     """
     script = alembic_api.script(settings)
     revision, up_to_target = revisions_up_to(script, target)
-    with look(url, f"{program()} upgrade") as connection:
+    with read_connection(url, f"{program()} upgrade") as connection:
         at, median_seconds = heads(connection), journal_report.median_seconds(connection)
         steps = preconditions.steps_to(script, at, target, upward=True)
-        preconditions.before_a_run(preconditions.Asked(connection, script, at, steps, upward=True))
+        preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, steps, upward=True))
         pending = list_revisions(script, build.history(script), at).pending
         chosen = [each for each in pending if each.revision in up_to_target]
         refuse_taken_names(settings, url, connection, chosen)
@@ -100,7 +100,7 @@ def _role_warnings(connection: Connection, names: frozenset[str]) -> list[str]:
 
     Raises RefusedError if this role does not own the tables.
     """
-    ownership.refuse_others(connection, names)
+    ownership.refuse_other_owner(connection, names)
     return [
         f"Role {role} has rights on some tables and no one right on all of them: it gets none on new ones."
         for role in privileges.roles_without_common(connection, names)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from psycopg import errors
 from sqlalchemy.engine import URL, Connection
 
-from surefoot.database import as_it_is
+from surefoot.database import execute_verbatim
 from surefoot.online import retired_registry
 from surefoot.online.retire import kept_definitions
 from surefoot.operate import retired_items, set_aside_schema
@@ -16,7 +16,7 @@ from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.migrator_connection import connect_as_migrator
 from surefoot.operate.retired_items import KeptItem
 from surefoot.program import program
-from surefoot.readonly import look
+from surefoot.readonly import read_connection
 from surefoot.settings import Settings
 
 NotDeleted = list[tuple[KeptItem, str]]
@@ -102,7 +102,7 @@ def purge(
             not_deleted = [(item, why) for item, why in tried if why is not None]
             progress = len(not_deleted) < before
         with connection.begin():
-            as_it_is(connection, DROP_EMPTY_SCHEMAS)
+            execute_verbatim(connection, DROP_EMPTY_SCHEMAS)
     return saved, not_deleted
 
 
@@ -123,16 +123,16 @@ def _delete(connection: Connection, item: KeptItem) -> None:
     entry = item.registered
     if entry is None:
         set_aside_schema.drop_foreign_keys(connection, item.identifier)
-        as_it_is(connection, f"drop {item.kind} if exists {item.identifier}")
+        execute_verbatim(connection, f"drop {item.kind} if exists {item.identifier}")
         return
     row_lock = sa.text("select 1 from retired.things where id = :id for update")
     if connection.execute(row_lock, {"id": entry.id}).first() is None:
         return
     if entry.what == "rows":
-        as_it_is(connection, f"drop table if exists {item.identifier}")
+        execute_verbatim(connection, f"drop table if exists {item.identifier}")
     elif entry.what == "object":
-        as_it_is(connection, f"drop {item.kind} if exists {item.identifier}")
+        execute_verbatim(connection, f"drop {item.kind} if exists {item.identifier}")
     else:
-        as_it_is(connection, kept_definitions.purged(entry.what, entry.id))
+        execute_verbatim(connection, kept_definitions.purged(entry.what, entry.id))
     if connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is not None:
         connection.execute(sa.text("delete from retired.things where id = :id"), {"id": entry.id})

@@ -50,7 +50,7 @@ def exclusive(url: URL, say: Say) -> Iterator[Connection]:
             )
         for name in connection.execute(LEFTOVERS, {"pattern": f"^ourschool_{_purpose(url)}_[0-9a-f]{{12}}$"}).scalars():
             say(f"Dropping {name}, left by a rehearsal that was killed")
-            drop(partial(database.as_it_is, connection), server_facts.url_for(url, name), name)
+            drop_database(partial(database.execute_verbatim, connection), server_facts.url_for(url, name), name)
         yield connection
 
 

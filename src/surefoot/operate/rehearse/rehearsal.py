@@ -59,7 +59,7 @@ def rehearse(settings: Settings, url: URL, options: RehearsalOptions, *, say: Sa
         pending = _pending(real, script, history, up_to_target) if options.backup is None else []
         if options.backup is None and not pending:
             return None
-        missing_right = ownership.lacking(real, table_names_at(settings, url, heads(real)))
+        missing_right = ownership.missing_privilege(real, table_names_at(settings, url, heads(real)))
         refuse_taken_names(settings, url, real, pending)
         cut_off = interrupted_run.find(real, script, heads(real))
         if cut_off is not None:
@@ -108,12 +108,12 @@ def _pending(
     Raises what an upgrade would refuse before it begins.
     """
     at = heads(connection)
-    preconditions.unknown_revision(script, at)
+    preconditions.refuse_unknown_revision(script, at)
     run = [each for each in list_revisions(script, history, at).pending if each.revision in up_to_target]
     if run:
-        preconditions.hidden_rows(connection, preconditions.EVERYWHERE)
+        preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
     steps = [MigrationStep.upgrade_from_script(script.revision_map, each) for each in run]
-    preconditions.before_a_run(preconditions.Asked(connection, script, at, steps, upward=True, writes=False))
+    preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, steps, upward=True, writes=False))
     return run
 
 
@@ -122,7 +122,9 @@ def _open_copy(settings: Settings, copy: URL, script: ScriptDirectory, say: Say)
     engine = database.engine_for(copy, application_name=f"{program()} rehearse", options=value_hashes.SETTINGS)
     with (
         engine.connect().execution_options(isolation_level="AUTOCOMMIT") as observer,
-        psycopg.connect(database.libpq_url(copy), autocommit=True, application_name=f"{program()} rehearse") as sampler,
+        psycopg.connect(
+            libpq.connection_uri(copy), autocommit=True, application_name=f"{program()} rehearse"
+        ) as sampler,
         alembic_api.configured(settings, copy, application_name=f"{program()} rehearsal") as config,
     ):
         say("Remembering every value")
@@ -161,7 +163,7 @@ class _Run:
         self.problems += data_checks.lost_rows(self.up, rows, row_counts.count(observer))
         first, sums = read_catalogue(observer), value_hashes.column_sums(observer)
         self.problems += data_checks.rights_lost(catalogue, first)
-        lacking = privileges.lacking(observer)
+        lacking = privileges.roles_without_tables(observer)
         self.rights = tuple(f"{each}. Where that is not meant: {each.statement}" for each in lacking)
         self._say(f"Going down {len(self._pending)} revisions, and up again")
         self.way_back = self._downgrade_and_repeat(catalogue, first, sums)

@@ -77,7 +77,7 @@ class Runner:
                 raise KeyboardInterrupt from fault
             with suppress(sa.exc.DBAPIError):
                 self._connection.rollback()
-            why = error_translation.understood(fault, None).message.replace(RECORD_LOCKS, "")
+            why = error_translation.translate(fault, None).message.replace(RECORD_LOCKS, "")
             return Failure(script.revision, why, meant=_raised_on_purpose(fault))
         self._flush()
         return None

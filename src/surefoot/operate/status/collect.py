@@ -93,7 +93,7 @@ def status(settings: Settings, url: URL) -> Status:
     """
     script = alembic_api.script(settings)
     history = build.history(script)
-    with look(url, f"{program()} status", LOCK_TIMEOUT_MS) as connection:
+    with read_connection(url, f"{program()} status", LOCK_TIMEOUT_MS) as connection:
         server = str(connection.exec_driver_sql("show server_version").scalar_one()).partition(" ")[0]
         migrating = migrator_lock.holder(connection) or migrator_lock.holder(connection, migrator_lock.WORKER)
         at = heads(connection)
@@ -101,13 +101,13 @@ def status(settings: Settings, url: URL) -> Status:
         median_seconds = journal_report.median_seconds(connection)
         health = tuple(find_problems(connection))
         catalogue, not_compared = _read_catalogue(connection, url)
-        cut_off, hidden = interrupted_run.find(connection, script, at), preconditions.hides(connection)
+        cut_off, hidden = interrupted_run.find(connection, script, at), preconditions.hidden_rows_error(connection)
     state = _state(at, revisions, catalogue)
     drift = Drift(not_compared=not_compared)
     if catalogue is not None and len(at) == 1 and not revisions.unknown:
         drift = _drift(settings, url, at[0], catalogue, history)
         if drift.difference:
-            cut_off = cut_off or between_revisions.seen(
+            cut_off = cut_off or between_revisions.find_unfinished(
                 script, at, catalogue, lambda one: build.catalogue(settings, url, one, history)
             )
     if cut_off is not None:  # its indexes and constraints are invalid until it has validated them

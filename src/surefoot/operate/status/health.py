@@ -147,7 +147,7 @@ def _sequences(connection: Connection) -> Iterator[HealthFinding]:
 
 def _rights(connection: Connection) -> Iterator[HealthFinding]:
     """Report rights that a role has on most tables and lacks on some: forgotten, or withheld on purpose."""
-    for lacking in privileges.lacking(connection):
+    for lacking in privileges.roles_without_tables(connection):
         yield HealthFinding("missing rights", str(lacking), f"{lacking.statement} Where that is meant, leave it.")
 
 
