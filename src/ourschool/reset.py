@@ -9,15 +9,13 @@ from psycopg import Connection
 from sqlalchemy.engine import URL
 
 from ourschool import seed
-from surefoot import database
 from surefoot.catalogue.reader import BOOKKEEPING
 from surefoot.database import execute_verbatim
 from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError
 from surefoot.operate import retired_items
+from surefoot.operate.migrator_connection import connect_as_migrator
 from surefoot.readonly import read_connection
-from surefoot.runtime.migrator_lock import only_migrator
-from surefoot.runtime.session import backend_pid, server_settings
 from surefoot.settings import Settings
 
 EMBEDDED = "embedded"
@@ -137,21 +135,17 @@ def reset(settings: Settings, url: URL, plan: seed.Plan) -> dict[str, int]:
 
 
 def _empty(settings: Settings, url: URL) -> None:
-    engine = database.engine_for(url, application_name="ourschool reset", options=server_settings(settings))
-    try:
-        with engine.connect() as first, engine.connect() as connection:
-            second_connection = first.execution_options(isolation_level="AUTOCOMMIT")
-            with only_migrator(second_connection, settings.migrator_deadline, backend_pid(connection)):
-                connection.rollback()
-                with connection.begin():
-                    execute_verbatim(connection, EMPTY)
-    except sa.exc.DBAPIError as fault:
-        if getattr(fault.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+    with connect_as_migrator(settings, url, "ourschool reset") as connection:
+        try:
+            with connection.begin():
+                execute_verbatim(connection, EMPTY)
+        except sa.exc.DBAPIError as fault:
+            if getattr(fault.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
             raise RefusedError(
                 f"Somebody uses a table of {url.database}. Nothing was deleted.",
                 "Stop the application and whoever else is connected, and run the same command again.",
             ) from fault
-        raise database.explain(fault, url) from fault
 
 
 def _refuse_unmarked(settings: Settings, url: URL) -> None:

@@ -63,10 +63,10 @@ def adopt_database(  # noqa: PLR0913, PLR0917  # an argument for each option
 
 def _give_back(result: GivenBack, *, as_json: bool) -> None:
     if as_json:
-        print_json({"back": result.back, "stays": [{"what": what, "why": why} for what, why in result.stays]})
+        print_json({"back": result.restored, "stays": [{"what": what, "why": why} for what, why in result.kept]})
         return
-    lines = [paragraph(f"{what} is back.", "", "  ") for what in result.back]
-    lines += [paragraph(f"{what} stays set aside: {why}.", "", "  ") for what, why in result.stays]
+    lines = [paragraph(f"{what} is back.", "", "  ") for what in result.restored]
+    lines += [paragraph(f"{what} stays set aside: {why}.", "", "  ") for what, why in result.kept]
     typer.echo("\n".join(lines or ["Nothing is set aside for somebody else."]))
 
 
@@ -95,8 +95,8 @@ def _finding_lines(finding: Finding) -> Iterator[str]:
     yield paragraph(str(finding.deviation), "  ", "    ")
     if finding.repair.note and finding.repair.group is not Group.FOREIGN:
         yield paragraph(finding.repair.note, "    · ", "      ")
-    if finding.repair.show:
-        yield paragraph(finding.repair.show, "      ", "      ")
+    if finding.repair.rows_query:
+        yield paragraph(finding.repair.rows_query, "      ", "      ")
 
 
 def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
@@ -109,17 +109,17 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
     sentence = f"The database deviates from revision {outcome.revision} in {counted(len(outcome.findings), 'place')}, "
     if outcome.repair is not None:
         file = shlex.quote(str(outcome.repair))
-        next_command = "python -m alembic upgrade head" if outcome.only_names else again
+        next_command = "python -m alembic upgrade head" if outcome.only_name_conflicts else again
         remedy = f"Read {file}, back up, then: python -m {program()} psql -f {file} && {next_command}."
     else:
         remedy = f"To have the repair written for you to read: {again} --repair {REPAIR}."
     if outcome.strangers:
         remedy += " What has a name that a later revision makes has to go: --decided has it set aside."
-    elif outcome.only_beyond and outcome.revision == load_settings().project.baseline:
+    elif outcome.only_additions and outcome.revision == load_settings().project.baseline:
         remedy += f" What is only beyond may stay: python -m alembic stamp {outcome.revision} lets it."
     elif outcome.revision == load_settings().project.baseline:
         remedy += f" Which revision it is nearest to: python -m {program()} identify."
-    if outcome.only_names:
+    if outcome.only_name_conflicts:
         return RefusedError(
             f"The database is at {outcome.revision}, and {counted(len(outcome.strangers), 'name')} that later "
             "revisions make are taken.",

@@ -15,11 +15,11 @@ from surefoot.cli.context import print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed, FailedError
 from surefoot.operate.rehearse import saved_reports
-from surefoot.operate.rehearse.copy_source import Asked
+from surefoot.operate.rehearse.copy_source import RehearsalOptions
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_report import as_object, markdown
-from surefoot.operate.rehearse.rehearsal_result import HeldLock, Rehearsal, WayBack
-from surefoot.operate.rehearse.summary import growth, held, verdict
+from surefoot.operate.rehearse.rehearsal_result import DowngradeResult, HeldLock, Rehearsal
+from surefoot.operate.rehearse.summary import growth, lock_text, verdict
 from surefoot.progress import command_steps
 from surefoot.settings import Settings
 from surefoot.wording import WIDTH, duration, measured, paragraph
@@ -47,7 +47,7 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
     """
     settings, url = settings_and_url(database_url)
     with command_steps() as say, _sigterm_as_interrupt():
-        result = rehearse(settings, url, Asked(target, backup, fresh), say=say)
+        result = rehearse(settings, url, RehearsalOptions(target, backup, fresh), say=say)
     if result is None:
         what = f"Nothing to rehearse: no revision is pending up to {target}."
         print_json({"revisions": [], "holds": True, "verdict": what}) if as_json else typer.echo(what)
@@ -85,7 +85,7 @@ def _show(result: Rehearsal) -> None:
                          f"in {result.place}."))  # fmt: skip
     Console(width=WIDTH, highlight=False).print(_table(result))
     lines = [
-        f"{ran.revision}: {held(lock)}: {lock.stops}"
+        f"{ran.revision}: {lock_text(lock)}: {lock.stops}"
         for ran in result.revisions
         for lock in ran.locks
         if lock.stalls and lock.seconds >= LISTED_FROM
@@ -133,7 +133,7 @@ def _who_waits(lock: HeldLock) -> str:
     return "all" if lock.mode == "ACCESS EXCLUSIVE" else "rows" if lock.rows else "writers"
 
 
-def _downgrade_sentence(downgrade: WayBack) -> str:
+def _downgrade_sentence(downgrade: DowngradeResult) -> str:
     if downgrade.failure is not None:
         word = "refuses on purpose" if downgrade.failure.meant else "failed"
         return f"The way down of {downgrade.failure.revision} {word}: {downgrade.failure.why}"

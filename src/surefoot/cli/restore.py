@@ -14,9 +14,9 @@ from surefoot.operate.backup import (
     Backup,
     Restored,
     RestoreOptions,
-    aside,
     drop_old,
     find,
+    list_replaced,
     restore,
     restore_run,
     swap_in,
@@ -137,7 +137,7 @@ def _about_the_old(name: str | None) -> str:
 
 
 def _list(settings: Settings, *, as_json: bool) -> None:
-    found = aside(database.url_of(settings))
+    found = list_replaced(database.url_of(settings))
     if as_json:
         print_json(
             [{"name": e.name, "kind": str(e.kind), "since": e.since.isoformat(), "bytes": e.size} for e in found]

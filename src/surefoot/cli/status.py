@@ -14,7 +14,7 @@ from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
 from surefoot.operate.status.collect import State, Status, status
 from surefoot.operate.status.revision_history import history as chapters
-from surefoot.operate.status.revision_list import Pending
+from surefoot.operate.status.revision_list import PendingRevision
 from surefoot.program import program
 from surefoot.wording import counted, duration, paragraph, utc_time
 
@@ -60,16 +60,16 @@ def show_status(
         if runs:
             lines += ["", *(line for chapter in chapters(settings, url) for line in history.lines(chapter))]
         typer.echo("\n".join(lines))
-    if not result.well:
+    if not result.is_current:
         raise _failure(result)
 
 
 def _text(result: Status, url: URL) -> Iterator[str]:
     yield _row("Database", f"{database.describe(url)}, PostgreSQL {result.server}")
-    messages = result.line.messages
+    messages = result.revisions.messages
     for one in result.revision or ("none",):
         yield _row("Revision", f"{one}  {messages.get(one, 'no file has it' if result.revision else '')}".rstrip())
-    for one in result.line.heads:
+    for one in result.revisions.heads:
         yield _row("Head", f"{one}  {messages[one]}")
     if result.state is not State.UNKNOWN:
         yield _row("Pending", counted(len(result.pending), "revision") if result.pending else "nothing")
@@ -95,7 +95,7 @@ def _text(result: Status, url: URL) -> Iterator[str]:
             yield paragraph(f"not proven: {result.backup.not_proven}", INDENT, INDENT)
 
 
-def _pending(each: Pending) -> Iterator[str]:
+def _pending(each: PendingRevision) -> Iterator[str]:
     yield paragraph(f"{each.revision}  {each.message}", "  ", "    ")
     if each.why:
         yield paragraph(each.why, "      ", "      ")
@@ -112,8 +112,8 @@ def _drift(result: Status) -> Iterator[str]:
         what = f"revision {result.cut_off.revision} is half done; --json has what differs meanwhile"
         yield _row("Drift", f"not judged: {what}" if deviations else "none")
         return
-    if result.drift.unseen:
-        yield _row("Drift", f"could not be looked at: {result.drift.unseen}")
+    if result.drift.not_compared:
+        yield _row("Drift", f"could not be looked at: {result.drift.not_compared}")
     elif deviations:
         yield _row("Drift", f"{counted(len(deviations), 'deviation')} from revision {result.revision[0]}")
         for deviation in deviations[:MOST_LISTED]:
@@ -172,11 +172,11 @@ def _json(result: Status, url: URL) -> dict[str, object]:
         "server": result.server,
         "state": result.state.value,
         "revision": result.revision,
-        "heads": result.line.heads,
+        "heads": result.revisions.heads,
         "pending": [asdict(each) for each in result.pending],
         "drift": {
-            "looked": result.drift.unseen is None and len(result.revision) == 1 and not result.line.unknown,
-            "unseen": result.drift.unseen,
+            "looked": result.drift.not_compared is None and len(result.revision) == 1 and not result.revisions.unknown,
+            "unseen": result.drift.not_compared,
             "deviations": result.drift.difference.as_json(),
         },
         "rehearsal": result.rehearsal,

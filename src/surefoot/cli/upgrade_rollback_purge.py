@@ -11,7 +11,7 @@ from surefoot.cli.context import confirm, settings_and_url
 from surefoot.cli.options import DatabaseUrl, Yes
 from surefoot.errors import RefusedError
 from surefoot.operate import change
-from surefoot.operate.change.guarded_upgrade import Done, Plan
+from surefoot.operate.change.guarded_upgrade import ChangeResult, UpgradePlan
 from surefoot.progress import command_steps
 from surefoot.wording import counted, paragraph
 
@@ -31,7 +31,7 @@ def upgrade(
     Example: surefoot upgrade
     """
     settings, url = settings_and_url(database_url)
-    plan = change.plan(settings, url, target, with_backup=not no_backup)
+    plan = change.plan_upgrade(settings, url, target, with_backup=not no_backup)
     if plan.cut_off is not None:
         typer.echo(paragraph(plan.cut_off.sentence))
     if not plan.pending:
@@ -59,7 +59,7 @@ def rollback(
     Example: surefoot rollback -1
     """
     settings, url = settings_and_url(database_url)
-    cost = change.cost(settings, url, target)
+    cost = change.rollback_cost(settings, url, target)
     typer.echo(f"{cost.database} goes back from {cost.at} to {cost.target}, {len(cost.steps)} revisions:")
     for step in cost.steps:
         typer.echo(f"  {step}")
@@ -103,7 +103,7 @@ def purge(
             typer.echo(title)
         for each in several:
             typer.echo(paragraph(str(each), "  ", "    "))
-    if any(each.made_again for each in found):
+    if any(each.recreatable for each in found):
         typer.echo(EMPTY_AFTER_PURGE)
     confirm(f"Delete these {len(found)} items permanently? This cannot be undone.", yes=yes)
     with command_steps() as say:
@@ -116,7 +116,7 @@ def purge(
         )
 
 
-def _show(plan: Plan) -> None:
+def _show(plan: UpgradePlan) -> None:
     typer.echo(f"{plan.database} stands at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
     for each in plan.pending:
         before = "" if each.took is None else f", took {each.took:.1f} s before"
@@ -135,11 +135,11 @@ def _log_to_stderr() -> None:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
-def _summary(done: Done) -> None:
-    before, rows = sum(done.before.there.values()), sum(done.after.there.values())
+def _summary(done: ChangeResult) -> None:
+    before, rows = sum(done.before.present.values()), sum(done.after.present.values())
     retired = max(sum(done.after.retired.values()) - sum(done.before.retired.values()), 0)
     deleted = f", {before - rows - retired} deleted" if done.revision == "base" else ""
-    typer.echo(f"Done: at {done.revision} in {done.seconds:.1f} s.")
+    typer.echo(f"ChangeResult: at {done.revision} in {done.seconds:.1f} s.")
     typer.echo(f"Rows: {before} before, {rows} now, {retired} set aside{deleted}.")
     if done.backup is not None:
         typer.echo(paragraph(f"Backup from before: {done.backup.path}", "", "  "))

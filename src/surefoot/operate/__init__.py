@@ -1,1 +1,1 @@
-"""What an operator or an author asks for beyond Alembic: lint and, with time, the rest."""
+"""What an operator asks for: status, adopt, upgrade, rollback, purge, backup, restore, rehearse, ensure."""

@@ -1,4 +1,4 @@
-"""`ensure_current`: an application at start asks whether the database fits, and may have it brought up to date."""
+"""`ensure_current` lets an application check the database when it starts, and upgrade it if it is behind."""
 
 import logging
 import threading
@@ -13,21 +13,21 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from surefoot import database
-from surefoot.operate.head_check import VERSIONS, state, wholly_at
+from surefoot.operate.head_check import VERSIONS, finished_revisions, sqlstate
 from surefoot.program import set_project
 from surefoot.project import Project
 
 WhenBehind = Literal["upgrade", "refuse"]
 ONE_AT_A_TIME = threading.Lock()
-"""Alembic's commands keep their state in modules: two threads of one process must not be in them together."""
+"""Alembic's commands keep their state in modules, so only one thread of a process may run them at a time."""
 UNFIT = "The database does not fit, and the application must not start: %s"
 
 
 @dataclass(frozen=True)
 class Ensured:
-    """Where the database stands now, and what was pending when it was asked, oldest first.
+    """The revision that the database is at now, and the revisions that were pending before, oldest first.
 
-    Another process that asked at the same time may have applied a part of it.
+    Another process that called `ensure_current` at the same time may have applied a part of them.
     """
 
     revision: str
@@ -35,15 +35,16 @@ class Ensured:
 
 
 def ensure_current(target: Engine | Connection, project: Project, *, when_behind: WhenBehind = "upgrade") -> Ensured:
-    """Make sure that the database fits this version of `project`; one round trip where it does.
+    """Make sure that the database fits this version of `project`. If it does, this costs one round trip.
 
-    `target` is the application's engine, or a connection; give one that is in no transaction, or all of it becomes part
-    of that transaction. Where revisions are pending they are applied under the migrators' lock, so that any number of
-    processes and threads may call this at once; `when_behind="refuse"` leaves that to a person. An empty database is
-    built. Logs under the name of the project: the beginning, the outcome, a new database, an error.
-    Raises RefusedError where the database is ahead of these revisions, has tables but no revision, or is behind and
-    that is refused; FailedError where a revision failed or the server cannot be reached. The application must not start
-    then.
+    `target` is the application's engine or a connection; on a connection that is in a transaction, everything becomes
+    part of that transaction. Pending revisions are applied under the migrators' lock, so that any number of processes
+    and threads may call this at once; with `when_behind="refuse"` they are left to an operator. An empty database is
+    built. The beginning, the outcome, a new database and an error are logged under the name of the project.
+
+    Raises RefusedError if the database is ahead of the project's revisions, has tables but no revision, or is behind
+    and `when_behind` is "refuse"; FailedError if a revision failed or the server cannot be reached. The application
+    must not start then.
     """
     set_project(project)
     log = logging.getLogger(project.name)
@@ -51,9 +52,9 @@ def ensure_current(target: Engine | Connection, project: Project, *, when_behind
     log.info("Checking the database.")
     try:
         with _connected(target) as connection:
-            stands = _stands_at(connection)
-            if stands == (project.head(),):
-                ensured = Ensured(str(stands[0]))
+            revisions = _current_revisions(connection)
+            if revisions == (project.head(),):
+                ensured = Ensured(str(revisions[0]))
             else:
                 with ONE_AT_A_TIME:
                     from surefoot.operate import upgrade_to_head  # noqa: PLC0415  # only who needs Alembic waits for it
@@ -85,17 +86,17 @@ def _connected(target: Engine | Connection) -> Iterator[Connection]:
             yield connection
 
 
-def _stands_at(connection: Connection) -> tuple[str, ...]:
-    """The revisions that the database is wholly at; none where `alembic_version` is missing."""
+def _current_revisions(connection: Connection) -> tuple[str, ...]:
+    """Return the revisions that the database is wholly at; none if `alembic_version` is missing."""
     driver = connection.connection.dbapi_connection
     try:
         if connection.in_transaction():
-            return wholly_at(lambda query: _nested(connection, query))
+            return finished_revisions(lambda query: _nested(connection, query))
         if isinstance(driver, psycopg.Connection) and not driver.autocommit:
             return _in_one_round_trip(driver)
-        return wholly_at(lambda query: _alone(connection, query))
+        return finished_revisions(lambda query: _alone(connection, query))
     except (psycopg.errors.UndefinedTable, sa.exc.ProgrammingError) as fault:
-        if state(fault) != "42P01":
+        if sqlstate(fault) != "42P01":
             raise
         return ()
 
@@ -113,10 +114,10 @@ def _alone(connection: Connection, query: str) -> Sequence[Sequence[Any]]:
 
 
 def _in_one_round_trip(driver: psycopg.Connection) -> tuple[str, ...]:
-    """Without the BEGIN and ROLLBACK around it that a connection of SQLAlchemy's would send."""
+    """Query in autocommit, without the BEGIN and ROLLBACK that SQLAlchemy's connection would send around it."""
     driver.autocommit = True
     try:
-        return wholly_at(lambda query: driver.execute(query.encode()).fetchall())
+        return finished_revisions(lambda query: driver.execute(query.encode()).fetchall())
     finally:
         if not driver.closed:
             driver.autocommit = False

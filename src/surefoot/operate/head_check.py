@@ -1,4 +1,4 @@
-"""Whether a database is at head, asked with psycopg alone: what stands before every start must not load the rest."""
+"""Checks with psycopg alone whether a database is at head: it runs before every start and must load quickly."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from surefoot.settings import Settings
 
 SCHEME = re.compile(r"postgres(ql)?(\+psycopg)?://")
 VERSIONS = "select version_num from alembic_version"
-STANDS = """
+VERSIONS_AND_DOWNGRADES = """
     select version_num,
            coalesce((
                select direction = 'downgrade' and outcome <> 'done'
@@ -22,36 +22,38 @@ STANDS = """
            ), false)
       from alembic_version
 """
-"""The revisions, and whether the last that the journal has of one is a way down that did not come to its end."""
+"""The revisions of `alembic_version`, and for each whether its last journal entry is a downgrade that did not
+finish."""
 WITHOUT_JOURNAL = frozenset({"42P01", "42501"})
-"""There is none, or this role may not read it."""
+"""The SQLSTATEs of a journal that does not exist or that this role may not read."""
 
-Ask = Callable[[str], Sequence[Sequence[Any]]]
-"""Runs a query and returns its rows, so that another may follow where it is refused."""
+RunQuery = Callable[[str], Sequence[Sequence[Any]]]
+"""Runs a query and returns its rows. If the query fails, the connection has to accept another one."""
 
 
-def wholly_at(ask: Ask) -> tuple[str, ...]:
-    """The revisions that `alembic_version` has and of which nothing is taken down, as far as the journal can be read.
+def finished_revisions(run_query: RunQuery) -> tuple[str, ...]:
+    """Return the revisions in `alembic_version` that are not in the middle of a downgrade, as far as the journal tells.
 
-    One round trip where it can. Raises what `ask` does where `alembic_version` itself cannot be read.
+    This is one round trip, or two if the journal cannot be read. Raises what `run_query` raises if `alembic_version`
+    itself cannot be read.
     """
     try:
-        return tuple(version for version, half_way_down in ask(STANDS) if not half_way_down)
+        return tuple(version for version, unfinished in run_query(VERSIONS_AND_DOWNGRADES) if not unfinished)
     except Exception as fault:
-        if state(fault) not in WITHOUT_JOURNAL:
+        if sqlstate(fault) not in WITHOUT_JOURNAL:
             raise
-        return tuple(version for (version,) in ask(VERSIONS))
+        return tuple(version for (version,) in run_query(VERSIONS))
 
 
-def state(fault: Exception) -> str | None:
-    """The SQLSTATE of a fault, raised by psycopg or by SQLAlchemy around it."""
+def sqlstate(fault: Exception) -> str | None:
+    """Return the SQLSTATE of an exception of psycopg, or of one of SQLAlchemy that wraps it; None if it has none."""
     return getattr(getattr(fault, "orig", fault), "sqlstate", None)
 
 
 def at_head(settings: Settings) -> str | None:
-    """The head, where the database is there; None where it is not, or where anything at all is in the way.
+    """Return the head if the database is at it, else None; None also if the check fails for whatever reason.
 
-    Who gets None asks again with `ensure_current`, which explains.
+    The caller then calls `ensure_current`, which explains what is wrong.
     """
     head, url = settings.project.head(), settings.database_url or ""
     if head is None or not SCHEME.match(url):
@@ -62,7 +64,7 @@ def at_head(settings: Settings) -> str | None:
             autocommit=True, application_name=f"{program()} ensure", connect_timeout=10,
             client_encoding="utf8",
         ) as connection:  # fmt: skip
-            found = wholly_at(lambda query: connection.execute(query.encode()).fetchall())
+            revisions = finished_revisions(lambda query: connection.execute(query.encode()).fetchall())
     except psycopg.Error:
         return None
-    return head if found == (head,) else None
+    return head if revisions == (head,) else None

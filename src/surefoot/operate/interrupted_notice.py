@@ -1,4 +1,4 @@
-"""Whether a database is half-way between two revisions, for commands that work all the same and say so."""
+"""Finds an unfinished revision, for commands that work in spite of it and mention it."""
 
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
@@ -13,7 +13,7 @@ from surefoot.settings import Settings
 
 
 def unfinished(settings: Settings, url: URL) -> CutOff | None:
-    """The revision that was begun and not finished; None where there is none, and where nobody can tell."""
+    """Return the revision that was begun and not finished; None if there is none, or if the database cannot be read."""
     try:
         script = alembic_api.script(settings)
         with read_connection(url, f"{program()} status") as connection:

@@ -1,4 +1,7 @@
-"""Whether the names that pending revisions make are free; what is not released yet is built to see what it makes."""
+"""Checks that the names which pending revisions create are free.
+
+Unreleased revisions are built to learn their names.
+"""
 
 from collections.abc import Sequence
 
@@ -13,14 +16,14 @@ from surefoot.runtime import name_conflicts
 from surefoot.settings import Settings
 
 
-def refuse_strangers(settings: Settings, url: URL, connection: Connection, pending: Sequence[Script]) -> None:
-    """Raise RefusedError where something of somebody else's has a name that one of `pending` makes.
+def refuse_taken_names(settings: Settings, url: URL, connection: Connection, pending: Sequence[Script]) -> None:
+    """Raise RefusedError if an object that no revision made has a name that one of `pending` creates.
 
-    Where nothing can be built, what is not released yet is left to the migration itself, which looks again.
+    If no scratch database can be built, only released revisions are checked; the migration checks the others itself.
     """
     script, at = alembic_api.script(settings), heads(connection)
     try:
-        known = build.created_names(settings, url, build.history(script))
+        names = build.created_names(settings, url, build.history(script))
     except SurefootError:
-        known = None
-    name_conflicts.refuse(name_conflicts.find(connection, script, at, pending, known), at)
+        names = None
+    name_conflicts.refuse(name_conflicts.find(connection, script, at, pending, names), at)

@@ -1,4 +1,4 @@
-"""Everything that is set aside in a database: what operations wrote down, and what revisions keep by themselves."""
+"""Lists everything that is retired in a database: the registry's items, and objects that revisions keep without it."""
 
 import datetime as dt
 import re
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from psycopg import errors
 from sqlalchemy.engine import Connection
 
 from surefoot.database import execute_verbatim
@@ -15,11 +16,11 @@ from surefoot.online.retired_registry import RetiredItem
 from surefoot.operate import set_aside_schema
 
 SCHEMAS = (retired_registry.SCHEMA, set_aside_schema.SCHEMA)
-"""Where it stands: what migrations set aside, and what `adopt --repair` did in former versions."""
+"""The schemas of retired objects: that of migrations, and that of `adopt --repair` in earlier versions."""
 
-# What no row of retired.things speaks for. A sequence or index goes with its table, a partition with the whole, the
-# type of a table with it; what an extension brought is its own.
-UNSPOKEN = sa.text("""
+# Objects without a row in retired.things. Left out are those that are dropped with another one: sequences and indexes
+# of tables, partitions, row types, and members of extensions.
+UNREGISTERED = sa.text("""
     with thing (class, id, kind, space, name, shown, holds) as (
         select 'pg_class'::regclass, c.oid,
                case relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence'
@@ -47,117 +48,120 @@ UNSPOKEN = sa.text("""
                           and (deptype = 'e' or kind = 'sequence' and deptype <> 'n'))
      order by nspname, kind, thing.name
 """)
-JOURNAL = sa.text("""
+LAST_RUNS = sa.text("""
     select revision, max(started_at) as at
       from migration_journal
      where outcome = 'done'
        and direction in ('upgrade', 'downgrade')
      group by revision
 """)
-REVISION = re.compile(r"_([0-9a-f]{12})(?=_|$)")
-"""As the released revisions are called, and Alembic calls new ones."""
+REVISION_IN_NAME = re.compile(r"_([0-9a-f]{12})(?=_|$)")
+"""The id of a revision within a name, in the form of the released revisions and of Alembic's new ones."""
 
 
 @dataclass(frozen=True)
 class KeptItem:
-    """One thing that waits for somebody to want it back, or to delete it."""
+    """One retired item: a downgrade may bring it back, or a purge may delete it."""
 
     kind: str
     name: str
-    """What it was: a table, or column of a table; of what a revision kept by itself, what it is called now."""
-    readable: str | None
-    """The relation that shows its rows, quoted."""
-    quoted: str
-    """What to drop: relation, type or routine; of a column its table."""
+    """Its original name, of a column with its table. An object that is not in the registry has its present name
+    here."""
+    relation: str | None
+    """The quoted relation that shows its rows; None if it has no rows to show."""
+    identifier: str
+    """The quoted relation, type or routine to drop; of a column its table."""
     revision: str | None
+    """The revision that retired it, or whose id its name carries; None if unknown."""
     at: dt.datetime | None
     rows: int | None
-    """None where they could not be counted; 0 also for what has none, as a type."""
-    thing: RetiredItem | None
-    awaited: bool = False
-    """Whether its revision has not run here yet, and will need it."""
+    """None if they could not be counted; 0 also for an item without rows, such as a type."""
+    registered: RetiredItem | None
+    """Its row in the registry; None if it is not in there."""
+    still_needed: bool = False
+    """Whether it was kept for a revision that has not run here yet."""
 
     @property
     def holds_rows(self) -> bool:
-        """Whether there is anything in it that somebody could miss."""
+        """Return whether it has rows that somebody could miss, or may have: rows that could not be counted are rows."""
         return self.rows != 0
 
     @property
-    def for_good(self) -> bool:
-        """Whether no upgrade brings it back: the people that its rows belong to were deleted by the way to base."""
-        return self.thing is not None and self.thing.revision.endswith(retired_at_base.BEFORE_BASE)
+    def irrecoverable(self) -> bool:
+        """Return whether no upgrade restores it: a downgrade to base deleted the rows that its own belong to."""
+        return self.registered is not None and self.registered.revision.endswith(retired_at_base.BEFORE_BASE)
 
     @property
-    def made_again(self) -> bool:
-        """Whether a downgrade past its revision makes it again, empty, when it is deleted."""
-        thing = self.thing
-        return thing is not None and thing.what in {"column", "table"} and thing.direction == "upgrade"
+    def recreatable(self) -> bool:
+        """Return whether a downgrade past its revision creates it again, empty, after it was purged."""
+        item = self.registered
+        return item is not None and item.what in {"column", "table"} and item.direction == "upgrade"
 
     @property
-    def of_others(self) -> bool:
-        """Whether no revision ever knew it: somebody made it, and it was set aside for what needs its name."""
-        if self.thing is not None:
-            return self.thing.direction == retired_registry.FOR_OTHERS
-        return self.quoted.startswith(f"{set_aside_schema.SCHEMA}.")
+    def unexpected(self) -> bool:
+        """Return whether no revision made it: it was set aside because a revision needs its name."""
+        if self.registered is not None:
+            return self.registered.direction == retired_registry.FOR_OTHERS
+        return self.identifier.startswith(f"{set_aside_schema.SCHEMA}.")
 
     def __str__(self) -> str:
         about = "about " if self.kind == "column" else ""
         rows = "" if not self.rows else f", {about}{self.rows} row{'' if self.rows == 1 else 's'}"
         when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
-        if self.thing is None and self.of_others:
+        if self.registered is None and self.unexpected:
             return f"{self.kind} {self.name}{rows}, set aside by adopt, nobody knows when"
-        if self.awaited:
+        if self.still_needed:
             return f"{self.kind} {self.name}{rows}, kept for {self.revision}, which has not run here yet"
-        verb = "set aside" if self.thing else "kept"
+        verb = "set aside" if self.registered else "kept"
         return f"{self.kind} {self.name}{rows}, {verb} {when} {self._by_whom()}"
 
     def _by_whom(self) -> str:
         if self.revision is None:
             return "of unknown origin"
-        if self.of_others:
+        if self.unexpected:
             return f"for {self.revision}"
-        down = self.thing is not None and self.thing.direction == "downgrade"
+        down = self.registered is not None and self.registered.direction == "downgrade"
         by = f"by the downgrade of {self.revision}" if down else f"by {self.revision}"
-        return f"{by}, on the way to base" if self.for_good else by
+        return f"{by}, on the way to base" if self.irrecoverable else by
 
 
-def found(connection: Connection) -> list[KeptItem]:
-    """All of it, oldest first; what nobody knows the age of comes last."""
-    spoken = retired_registry.listed(connection)
-    known = {(retired_registry.SCHEMA, "things")}
-    known |= {(retired_registry.SCHEMA, name) for thing in spoken for name in (thing.stands_as, thing.readable_as)}
-    objects = {(retired_registry.SCHEMA, thing.stands_as) for thing in spoken if thing.what == "object"}
-    there = [_thing(connection, thing) for thing in spoken]
+def read(connection: Connection) -> list[KeptItem]:
+    """Return all retired items, oldest first; those of unknown age come last."""
+    items = retired_registry.listed(connection)
+    relations = {(retired_registry.SCHEMA, "things")}
+    relations |= {(retired_registry.SCHEMA, name) for item in items for name in (item.stands_as, item.readable_as)}
+    objects = {(retired_registry.SCHEMA, item.stands_as) for item in items if item.what == "object"}
+    kept = [_kept_item(connection, item) for item in items]
     rows = [
         row
-        for row in connection.execute(UNSPOKEN, {"schemas": list(SCHEMAS)}).all()
-        if (row.space, row.name) not in (objects if row.kind in {"type", "domain", "routine"} else known)
+        for row in connection.execute(UNREGISTERED, {"schemas": list(SCHEMAS)}).all()
+        if (row.space, row.name) not in (objects if row.kind in {"type", "domain", "routine"} else relations)
     ]
     journal = _journal(connection) if rows else {}
     for row in rows:
         revision = _revision(row.name, journal)
         count = _count(connection, row.quoted) if row.holds else 0
         at = journal.get(revision or "")
-        shown = row.quoted if row.holds else None
-        awaited = bool(journal) and revision is not None and at is None
-        there.append(KeptItem(row.kind, row.quoted, shown, row.quoted, revision, at, count, None, awaited))
-    return sorted(there, key=lambda each: (each.at is None, each.at))
+        relation = row.quoted if row.holds else None
+        still_needed = bool(journal) and revision is not None and at is None
+        kept.append(KeptItem(row.kind, row.quoted, relation, row.quoted, revision, at, count, None, still_needed))
+    return sorted(kept, key=lambda each: (each.at is None, each.at))
 
 
-def _thing(connection: Connection, thing: RetiredItem) -> KeptItem:
-    name = f"{thing.table}.{thing.column}" if thing.column else thing.table
-    revision = thing.revision.removesuffix(retired_at_base.BEFORE_BASE)
-    readable = _quoted(connection, retired_registry.SCHEMA, thing.readable_as)
-    if thing.what == "object":
-        kind, arguments = str(thing.definitions["kind"]), str(thing.definitions["arguments"])
+def _kept_item(connection: Connection, item: RetiredItem) -> KeptItem:
+    name = f"{item.table}.{item.column}" if item.column else item.table
+    revision = item.revision.removesuffix(retired_at_base.BEFORE_BASE)
+    readable = _quoted(connection, retired_registry.SCHEMA, item.readable_as)
+    if item.what == "object":
+        kind, arguments = str(item.definitions["kind"]), str(item.definitions["arguments"])
         holds = kind in {"materialized view", "foreign table"}
         rows = _count(connection, readable) if holds else 0
-        shown = readable if holds or kind == "view" else None
-        return KeptItem(kind, name, shown, readable + arguments, revision, thing.retired_at, rows, thing)
-    quoted = readable if thing.what != "column" else _quoted(connection, thing.schema, thing.table)
-    # of a column nobody wrote to since, no row had a value where there was no row
-    rows = thing.rows if thing.what == "column" else _count(connection, readable)
-    return KeptItem(thing.what, name, readable, quoted, revision, thing.retired_at, rows, thing)
+        relation = readable if holds or kind == "view" else None
+        return KeptItem(kind, name, relation, readable + arguments, revision, item.retired_at, rows, item)
+    quoted = readable if item.what != "column" else _quoted(connection, item.schema, item.table)
+    # nobody wrote to a retired column since, so the count of its retirement holds
+    rows = item.rows if item.what == "column" else _count(connection, readable)
+    return KeptItem(item.what, name, readable, quoted, revision, item.retired_at, rows, item)
 
 
 def _count(connection: Connection, quoted: str) -> int | None:
@@ -165,7 +169,7 @@ def _count(connection: Connection, quoted: str) -> int | None:
         with connection.begin_nested():
             return int(execute_verbatim(connection, f"select count(*) from {quoted}").scalar_one())  # noqa: S608  # by format()
     except sa.exc.DBAPIError as fault:
-        if getattr(fault.orig, "sqlstate", None) in {"42P01", "42501"}:
+        if isinstance(fault.orig, errors.UndefinedTable | errors.InsufficientPrivilege):
             return None
         raise
 
@@ -173,16 +177,16 @@ def _count(connection: Connection, quoted: str) -> int | None:
 def _journal(connection: Connection) -> Mapping[str, dt.datetime]:
     if connection.execute(sa.text("select to_regclass('migration_journal')")).scalar_one() is None:
         return {}
-    return {row.revision: row.at for row in connection.execute(JOURNAL)}
+    return {row.revision: row.at for row in connection.execute(LAST_RUNS)}
 
 
 def _revision(name: str, journal: Mapping[str, dt.datetime]) -> str | None:
-    """The revision that the name carries."""
-    named = [each for each in journal if re.search(rf"_{re.escape(each)}(?=_|$)", name)]
-    if named:
-        return max(named, key=len)
-    found = REVISION.search(name)
-    return found[1] if found else None
+    """Return the revision whose id is part of the name: one of the journal, else whatever has the form of an id."""
+    revisions = [each for each in journal if re.search(rf"_{re.escape(each)}(?=_|$)", name)]
+    if revisions:
+        return max(revisions, key=len)
+    match = REVISION_IN_NAME.search(name)
+    return match[1] if match else None
 
 
 def _quoted(connection: Connection, schema: str, name: str) -> str:

@@ -1,6 +1,6 @@
-"""Schema `set_aside`, where adopt of earlier versions moved what was not expected, and its foreign keys with it.
+"""Schema `set_aside`, to which `adopt` of earlier versions moved unexpected tables together with their foreign keys.
 
-A row of the application's that such a table points to cannot be deleted.
+Such a foreign key keeps rows of the application that the table references from being deleted.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from surefoot.database import execute_verbatim
 from surefoot.operate.adopt.adopt_findings import quoted
 
 SCHEMA = "set_aside"
-HELD = sa.text("""
+FOREIGN_KEYS = sa.text("""
     select conrelid::regclass::text as "table", conname::text as name, confrelid::regclass::text as referent
       from pg_constraint
      where contype = 'f'
@@ -24,7 +24,7 @@ HELD = sa.text("""
            <> (select relnamespace from pg_class where oid = confrelid)
      order by 1, 2
 """)
-TIES = sa.text("""
+REFERENCING = sa.text("""
     select conrelid::regclass::text as "table", quote_ident(conname) as name
       from pg_constraint
      where contype = 'f'
@@ -36,8 +36,8 @@ TIES = sa.text("""
 
 
 def foreign_keys(connection: Connection) -> Iterator[tuple[str, str]]:
-    """What still ties the application's tables to the schema, each with the statement that lets go of it."""
-    for row in connection.execute(HELD):
+    """Return the foreign keys between the schema and the application: a sentence and the DROP statement for each."""
+    for row in connection.execute(FOREIGN_KEYS):
         yield (
             f"{row.table} points to {row.referent} by {row.name}, though it is set aside: rows of {row.referent} that "
             "it points to cannot be deleted",
@@ -45,10 +45,10 @@ def foreign_keys(connection: Connection) -> Iterator[tuple[str, str]]:
         )
 
 
-def let_go(connection: Connection, name: str) -> None:
-    """Drop the foreign keys that point to the table, before it is dropped; nothing where it is in another schema.
+def drop_foreign_keys(connection: Connection, name: str) -> None:
+    """Drop the foreign keys that reference the table `name` (quoted) before it is dropped, if it is in this schema.
 
-    `name` is its quoted name. What was moved there is not the application's, so nothing of it relies on it.
+    The application relies on none of them: everything in the schema was unexpected.
     """
-    for tie in connection.execute(TIES, {"name": name}).all():
-        execute_verbatim(connection, f"alter table {tie.table} drop constraint {tie.name}")
+    for foreign_key in connection.execute(REFERENCING, {"name": name}).all():
+        execute_verbatim(connection, f"alter table {foreign_key.table} drop constraint {foreign_key.name}")

@@ -95,9 +95,9 @@ def test_each_stop_between_keeps_what_null_meant(at_revision: Stop) -> None:
         upgrade(database, stop)
         assert active(database) == AS_17D4_LEFT_THEM
     with database.engine().connect() as connection:
-        kept = [str(each) for each in retired_items.found(connection) if USERS in each.quoted]
+        kept = [str(each) for each in retired_items.read(connection) if USERS in each.identifier]
     assert kept == [f"table {USERS}, 4 rows, kept for {REVISION}, which has not run here yet"]
-    assert [each for each in purgeable(database.url, dt.timedelta()) if USERS in each.quoted] == [], "it is needed"
+    assert [each for each in purgeable(database.url, dt.timedelta()) if USERS in each.identifier] == [], "it is needed"
     upgrade(database, HEAD)
     assert active(database) == MEANT
 

@@ -96,7 +96,7 @@ def looked(database: Database, project: Path) -> Status:
 def says_the_same(database: Database, project: Path, direction: str) -> None:
     found = looked(database, project)
     assert found.cut_off is not None
-    assert (found.cut_off.sentence, found.well) == (SENTENCE[direction], False)
+    assert (found.cut_off.sentence, found.is_current) == (SENTENCE[direction], False)
     assert not [each for each in found.health if each.kind in {"invalid index", "unproven constraint"}]
     known = identify(Settings(PROJECT.at(project)), database.url)
     assert (known.cut_off, known.consistent) == (found.cut_off, False)

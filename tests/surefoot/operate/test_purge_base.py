@@ -88,8 +88,8 @@ def test_a_rollback_to_base_says_what_it_deletes(head: Database, tmp_path: Path)
     assert "table users" not in aside
     with head.engine().connect() as connection:
         after = row_counts.count(connection)
-    there, more = sum(before.there.values()), sum(after.retired.values()) - sum(before.retired.values())
-    assert f"{there} before, 0 now, {more} set aside, {there - more} deleted." in said
+    present, more = sum(before.present.values()), sum(after.retired.values()) - sum(before.retired.values())
+    assert f"{present} before, 0 now, {more} set aside, {present - more} deleted." in said
 
 
 def test_down_to_base_again_and_again(scratch: Database, tmp_path: Path) -> None:

@@ -151,14 +151,14 @@ def test_nobody_is_asked_for_what_no_backup_can_precede(tls: Tls, tmp_path: Path
     tls.school.alembic("upgrade", "+1", env=env)
     settings = Settings(PROJECT.at(tmp_path))
     for ask in (
-        lambda: change.plan(settings, url),
-        lambda: change.cost(settings, url, "base"),
+        lambda: change.plan_upgrade(settings, url),
+        lambda: change.rollback_cost(settings, url, "base"),
         lambda: backup(settings, url),
         lambda: client_programs.for_server("psql", url),
     ):
         with pytest.raises(UsageError, match="over TLS, and no"):
             ask()
-    assert change.plan(settings, url, with_backup=False).pending
+    assert change.plan_upgrade(settings, url, with_backup=False).pending
     assert not settings.backup_folder.exists()
 
 

@@ -136,7 +136,7 @@ class Trial:
     def state(self) -> State:
         """Return the state of the database now."""
         with connected(self.url) as connection:
-            return State(read_catalogue(connection), value_hashes.sums(connection))
+            return State(read_catalogue(connection), value_hashes.column_sums(connection))
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Taking over a database that Alembic does not know: prove it equal to a revision, or say and repair what differs."""
+"""`adopt` takes over a database that Alembic does not know: it proves it equal to a revision, or writes the repair."""

@@ -1,4 +1,4 @@
-"""What `adopt` finds: each deviation with the group it belongs to and the SQL that makes up for it."""
+"""What `adopt` finds: each difference from the revision, with its group and the SQL that repairs it."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -12,18 +12,18 @@ _PREPARER = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-
 
 
 class Group(StrEnum):
-    """What a deviation asks of the operator."""
+    """What a difference asks of the operator."""
 
     HARMLESS = "harmless"
-    """Can be repaired now: no value changes, and nothing goes away that somebody made."""
+    """It can be repaired now: no value changes, and nothing that somebody made is dropped."""
     DECISION = "decision"
-    """Somebody made it so, or rows stand against it: only a person can tell."""
+    """Somebody made it on purpose, or existing rows violate it: a person has to decide."""
     FOREIGN = "foreign"
-    """Not this database at all: the thing has only its name in common with ours."""
+    """It belongs to another database: the object has little more than its name in common with the expected one."""
 
 
 class Phase(IntEnum):
-    """In which order statements can run, whatever they repair."""
+    """The order in which statements can run, whichever difference they repair."""
 
     PROGRAM_ASIDE = -1
     ASIDE = 0
@@ -40,7 +40,7 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of the repair."""
+    """One SQL statement of a repair."""
 
     phase: Phase
     sql: str
@@ -48,54 +48,54 @@ class Statement:
 
 @dataclass(frozen=True)
 class Repair:
-    """How a deviation is made up for. Without statements nothing can be written that would keep every value."""
+    """The repair of a difference. It has no statements if none could repair it and keep every value."""
 
     group: Group
     note: str = ""
-    """What the operator has to know of it; empty where the deviation says it all."""
+    """What the operator has to know about it; empty if the difference explains itself."""
     statements: tuple[Statement, ...] = ()
-    back: str = ""
-    """SQL that takes the repair back, where it takes something away."""
-    show: str = ""
-    """A query that shows the rows which stand against it."""
+    undo: str = ""
+    """SQL that reverts the repair, if it drops something; or in words what restores it."""
+    rows_query: str = ""
+    """A query that shows the rows which violate the expected definition."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A deviation and its repair."""
+    """A difference and its repair."""
 
     deviation: Deviation
     repair: Repair
-    stays: bool = False
-    """Whether it is in nobody's way, and nothing else asks for the repair now."""
+    may_stay: bool = False
+    """Whether no pending revision needs the repair."""
 
     def as_json(self) -> dict[str, object]:
-        """The finding as an object that json can write."""
+        """Return the finding as an object that json can write."""
         return {
             **self.deviation.as_json(),
             "says": str(self.deviation),
             "group": self.repair.group.value,
             "note": self.repair.note or None,
             "repair": [each.sql for each in self.repair.statements],
-            "shows_rows": self.repair.show or None,
+            "shows_rows": self.repair.rows_query or None,
         }
 
 
 def quoted(name: str) -> str:
-    """`name` as SQL takes it, in quotes only where it needs them."""
+    """Return `name` as an SQL identifier, quoted only if it has to be."""
     return str(_PREPARER.quote(name))
 
 
 def literal(text: str | None) -> str:
-    """`text` as an SQL literal; NULL for None."""
+    """Return `text` as an SQL literal; NULL for None."""
     return sql.Literal(text).as_string().strip()
 
 
 def harmless(*statements: Statement, note: str = "") -> Repair:
-    """A repair that can be made now."""
+    """Return a repair of the group HARMLESS."""
     return Repair(Group.HARMLESS, note, statements)
 
 
-def decision(note: str, *statements: Statement, back: str = "", show: str = "") -> Repair:
-    """A repair that somebody has to decide about, or that nobody can write without losing values."""
-    return Repair(Group.DECISION, note, statements, back, show)
+def decision(note: str, *statements: Statement, undo: str = "", rows_query: str = "") -> Repair:
+    """Return a repair of the group DECISION; without statements if none could keep every value."""
+    return Repair(Group.DECISION, note, statements, undo, rows_query)

@@ -1,4 +1,4 @@
-"""`adopt`: a database comes under Alembic where it is proven to equal a revision, and only there."""
+"""`adopt` brings a database under Alembic if it is proven to equal a revision, and only then."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
@@ -19,11 +18,12 @@ from surefoot.catalogue.relations import Relation
 from surefoot.errors import RefusedError, UsageError
 from surefoot.operate.adopt import repair_companions, repair_file, repair_obstacles
 from surefoot.operate.adopt.adopt_findings import Finding, Group
-from surefoot.operate.adopt.classify import judge
+from surefoot.operate.adopt.classify import classify
+from surefoot.operate.revision_lookup import find_revision
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
-from surefoot.runtime import baseline, error_translation, interrupted_run, name_conflicts, preconditions
+from surefoot.runtime import baseline, interrupted_run, name_conflicts, preconditions
 from surefoot.runtime.name_conflicts import NameConflict
 from surefoot.runtime.session import server_settings
 from surefoot.settings import Settings
@@ -31,7 +31,10 @@ from surefoot.settings import Settings
 
 @dataclass(frozen=True)
 class Adoption:
-    """How it went: stamped where there are no findings; `before` is what `alembic_version` said."""
+    """The outcome of `adopt`.
+
+    `before` is what `alembic_version` held; the database was stamped if there are no findings.
+    """
 
     revision: str
     before: tuple[str, ...]
@@ -39,21 +42,21 @@ class Adoption:
     stamped: bool
     repair: Path | None = None
     strangers: tuple[NameConflict, ...] = ()
-    """What of it has a name that a later revision makes."""
+    """The unexpected objects whose name a later revision creates."""
 
     @property
-    def only_names(self) -> bool:
-        """Whether the database is at the revision already, so that nothing but the strangers has to go."""
+    def only_name_conflicts(self) -> bool:
+        """Return whether the database is at the revision already, and only conflicting names have to be repaired."""
         return bool(self.strangers) and self.before == (self.revision,)
 
     @property
     def foreign(self) -> bool:
-        """Whether it is another database altogether."""
+        """Return whether it is another database altogether."""
         return bool(self.findings) and all(each.repair.group is Group.FOREIGN for each in self.findings)
 
     @property
-    def only_beyond(self) -> bool:
-        """Whether it has all that is expected, and something more."""
+    def only_additions(self) -> bool:
+        """Return whether it has everything that is expected, and additional objects."""
         return all(each.deviation.expected is None and each.deviation.attribute is None for each in self.findings)
 
 
@@ -65,76 +68,83 @@ def adopt(
     repair: Path | None = None,
     decided: bool = False,
 ) -> Adoption:
-    """Stamp the database of `url` with `revision`, the baseline if None, where it equals that to the last comment.
+    """Stamp the database of `url` with `revision`, or the project's baseline, if it equals that to the last comment.
 
-    Else nothing is stamped, and the SQL that makes up for what differs is written to `repair`; with `decided` what
-    needs a decision stands there ready to run. Raises RefusedError for an empty database, for one of which row security
-    hides rows, and without a `revision` for one that Alembic knows; UsageError for a revision that no file has; what a
-    stamp raises.
+    If it differs, nothing is stamped, and the SQL that repairs the differences is written to the file `repair`; with
+    `decided`, repairs that need a decision are written ready to run instead of commented out. Raises RefusedError for
+    an empty database, for one of which row security hides rows, and without a `revision` for one that has a row in
+    `alembic_version`; UsageError for an unknown revision; and what a stamp raises.
     """
     config = Config(str(settings.project.ini))
     script = ScriptDirectory.from_config(config)
-    target = _revision(script, revision or _baseline(settings)).revision
+    target = find_revision(script, revision or _baseline(settings)).revision
     with read_connection(url, f"{program()} adopt") as connection:
         before = heads(connection)
-        found = read_catalogue(connection)
-        _something(before, revision, found)
+        catalogue = read_catalogue(connection)
+        _refuse_nothing_to_adopt(before, revision, catalogue)
         preconditions.refuse_hidden_rows(connection)
         expected = _expected(settings, url, connection, script, target)
-        difference = compare(expected, found)
-        _whole(connection, script, before, difference)
+        difference = compare(expected, catalogue)
+        _refuse_unfinished(connection, script, before, difference)
         pending = _pending(script, target)
-        taken = name_conflicts.find(
+        conflicts = name_conflicts.find(
             connection, script, (target,), pending, build.created_names(settings, url, build.history(script))
         )
-        all_goes = not taken or before != (target,)  # else it is proven already, and only the names are in the way
-        for_whom = repair_companions.revisions(
+        # a database that is at the revision was proven to equal it, and only the conflicting names are to be repaired
+        retire_all = not conflicts or before != (target,)
+        retire_for = repair_companions.retire_revisions(
             connection,
-            {(each.on, each.name): each.revision for each in taken},
-            {thing for relation in expected.relations for thing in _things(relation)},
+            {(each.on, each.name): each.revision for each in conflicts},
+            {key for relation in expected.relations for key in _object_keys(relation)},
             [each.revision for each in pending],
-            all_goes=all_goes,
+            retire_all=retire_all,
         )
-        judged = judge(expected, found, difference, connection, lambda on, name: for_whom.get((on, name), target))
-        findings = repair_obstacles.repaired(connection, judged, taken, for_whom, all_goes=all_goes)
+        classified = classify(
+            expected, catalogue, difference, connection, lambda on, name: retire_for.get((on, name), target)
+        )
+        findings = repair_obstacles.add_name_conflicts(
+            connection, classified, conflicts, retire_for, retire_all=retire_all
+        )
         schema = str(connection.scalar(sa.text("select current_schema()")))
     if not findings:
-        name_conflicts.refuse(taken, (target,))
+        name_conflicts.refuse(conflicts, (target,))
         _stamp(config, settings, url, target, before)
         return Adoption(target, before, (), stamped=True)
-    outcome = Adoption(target, before, findings, stamped=False, repair=repair, strangers=tuple(taken))
+    outcome = Adoption(target, before, findings, stamped=False, repair=repair, strangers=tuple(conflicts))
     if repair is not None and not outcome.foreign:
         then = (
-            f"python -m {program()} adopt {revision or ''}".rstrip() if all_goes else "python -m alembic upgrade head"
+            f"python -m {program()} adopt {revision or ''}".rstrip() if retire_all else "python -m alembic upgrade head"
         )
         heading = repair_file.heading(str(url.database), target, repair, schema=schema, then=then)
         repair_file.write(repair, repair_file.text(heading, findings, decided=decided))
     return outcome
 
 
-def _things(relation: Relation) -> list[repair_companions.Thing]:
+def _object_keys(relation: Relation) -> list[repair_companions.ObjectKey]:
     return [("", relation.name), *((relation.name, column.name) for column in relation.columns)]
 
 
-def _something(before: tuple[str, ...], revision: str | None, found: Catalogue) -> None:
-    """Refuse where there is nothing to adopt: Alembic knows the database, or it is empty."""
+def _refuse_nothing_to_adopt(before: tuple[str, ...], revision: str | None, catalogue: Catalogue) -> None:
+    """Raise RefusedError if Alembic knows the database already, or if it has no tables."""
     if before and revision is None:
         raise RefusedError(
             f"Alembic knows this database already: it is at {' and '.join(before)}.",
             f"python -m {program()} status shows how it stands, identify which revision it really equals. "
             f"To prove it equal to a revision and stamp it with that: python -m {program()} adopt <revision>.",
         )
-    if not found.relations:
+    if not catalogue.relations:
         raise RefusedError(
             "The database has no tables: there is nothing to adopt.", "python -m alembic upgrade head builds them."
         )
 
 
-def _whole(connection: Connection, script: ScriptDirectory, before: tuple[str, ...], difference: Difference) -> None:
-    """Refuse where it differs because a revision was cut off."""
-    begun = interrupted_run.find(connection, script, before) if difference and before else None
-    if begun is not None:
-        raise RefusedError(f"{begun.message} So the database equals no revision now.", begun.remedy)
+def _refuse_unfinished(
+    connection: Connection, script: ScriptDirectory, before: tuple[str, ...], difference: Difference
+) -> None:
+    """Raise RefusedError if the database differs because a revision is unfinished."""
+    cut_off = interrupted_run.find(connection, script, before) if difference and before else None
+    if cut_off is not None:
+        raise RefusedError(f"{cut_off.message} So the database equals no revision now.", cut_off.remedy)
 
 
 def _baseline(settings: Settings) -> str:
@@ -143,32 +153,22 @@ def _baseline(settings: Settings) -> str:
     return settings.project.baseline
 
 
-def _revision(script: ScriptDirectory, wanted: str) -> Script:
-    try:
-        found = script.get_revision(wanted)
-    except CommandError as fault:
-        raise error_translation.translate(fault, None) from fault
-    if found is None:
-        raise UsageError(f"{wanted!r} is no revision.", "python -m alembic history lists them.")
-    return found
-
-
 def _pending(script: ScriptDirectory, revision: str) -> list[Script]:
-    behind = {each.revision for each in script.iterate_revisions(revision, "base", inclusive=True)}
-    return [each for each in build.history(script) if each.revision not in behind]
+    applied = {each.revision for each in script.iterate_revisions(revision, "base", inclusive=True)}
+    return [each for each in build.history(script) if each.revision not in applied]
 
 
 def _expected(
     settings: Settings, url: URL, connection: Connection, script: ScriptDirectory, revision: str
 ) -> Catalogue:
-    """A baseline of one transaction needs no database of its own; what works in parts does."""
+    """Return the catalogue of the revision. Only a baseline that commits in parts needs a scratch database."""
     if revision == settings.project.baseline and not baseline.commits_in_parts(script, revision):
         return baseline.baseline_catalogue(connection, script, revision)
     return build.catalogue(settings, url, revision)
 
 
 def _stamp(config: Config, settings: Settings, url: URL, revision: str, before: tuple[str, ...]) -> None:
-    """Through Alembic's own command, so that lock, journal and refusals hold."""
+    """Stamp through Alembic's own command, with its lock, journal and refusals."""
     if before == (revision,):
         return
     engine = database.engine_for(url, application_name=f"{program()} migrate", options=server_settings(settings))

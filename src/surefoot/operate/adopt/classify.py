@@ -1,4 +1,4 @@
-"""From deviations to findings: which group each belongs to, and the SQL that makes up for it."""
+"""Classifies the differences between a database and a revision: which group each is in, and the SQL that repairs it."""
 
 from dataclasses import replace
 
@@ -12,192 +12,191 @@ from surefoot.operate.adopt import repair_retire, repair_sequences, repair_table
 from surefoot.operate.adopt.adopt_findings import Finding, Group, Repair, decision, quoted
 from surefoot.operate.adopt.repair_columns import Columns
 from surefoot.operate.adopt.repair_constraints import Constraints
-from surefoot.operate.adopt.repair_counts import Rows
+from surefoot.operate.adopt.repair_counts import RowQueries
 
 FOREIGN = Repair(Group.FOREIGN, "it has little more than its name in common with ours")
 
 
-def judge(
-    expected: Catalogue, found: Catalogue, difference: Difference, connection: Connection, revision: repair_retire.For
+def classify(
+    expected: Catalogue,
+    found: Catalogue,
+    difference: Difference,
+    connection: Connection,
+    revision_of: repair_retire.RevisionOf,
 ) -> list[Finding]:
-    """A finding for each deviation. Reads rows of the database of `connection`, and changes nothing.
+    """Return a finding for each difference. Reads rows of the database of `connection`, and changes nothing.
 
-    `revision` tells for which revision something unexpected is set aside: its way down brings it back.
-    Where fewer than half of the tables are ours, it is another database, and every finding says so.
+    `revision_of` returns the revision for which an unexpected object is retired: the downgrade of that revision
+    restores it. If fewer than half of the expected tables are in the database, it is another database, and every
+    finding says so.
     """
-    ours = {relation.name for relation in expected.tables}
-    strangers = _strangers(expected, found)
-    there = {relation.name for relation in found.tables} & ours - strangers
-    if len(there) * 2 < len(ours):
+    expected_tables = {relation.name for relation in expected.tables}
+    namesakes = _namesakes(expected, found)
+    present = {relation.name for relation in found.tables} & expected_tables - namesakes
+    if len(present) * 2 < len(expected_tables):
         return [Finding(each, FOREIGN) for each in difference.deviations]
-    judgement = _Judgement(expected, found, Rows(connection), strangers, revision)
-    findings = [Finding(each, judgement.repair(each)) for each in difference.deviations]
-    return _after_decisions(_going_along(findings))
+    classifier = _Classifier(expected, found, RowQueries(connection), namesakes, revision_of)
+    findings = [Finding(each, classifier.repair(each)) for each in difference.deviations]
+    return _after_column_decisions(_retired_along(findings))
 
 
-def _strangers(expected: Catalogue, found: Catalogue) -> set[str]:
-    """Tables of our names that have fewer than half of our columns."""
-    there = {relation.name: {column.name for column in relation.columns} for relation in found.relations}
+def _namesakes(expected: Catalogue, found: Catalogue) -> set[str]:
+    """Return the tables that share a name with an expected one, but have fewer than half of its columns."""
+    present = {relation.name: {column.name for column in relation.columns} for relation in found.relations}
     return {
         relation.name
         for relation in expected.tables
-        if relation.name in there
-        and len(there[relation.name] & {column.name for column in relation.columns}) * 2 < len(relation.columns)
+        if relation.name in present
+        and len(present[relation.name] & {column.name for column in relation.columns}) * 2 < len(relation.columns)
     }
 
 
-def _going_along(findings: list[Finding]) -> list[Finding]:
-    """What hangs on something that is set aside goes with it, and is written down there for the way back."""
-    beyond = [one.deviation.sides for one in findings if one.deviation.expected is None
-              and one.deviation.attribute is None]  # fmt: skip
-    columns = [(sides.table, sides.found.name) for sides in beyond if isinstance(sides.found, Column)]
-    tables_aside = [sides.found.name for sides in beyond if isinstance(sides.found, Relation)]
+def _retired_along(findings: list[Finding]) -> list[Finding]:
+    """Give up separate repairs of what depends on a retired object: it is retired and restored together with that."""
+    unexpected = [finding.deviation.sides for finding in findings if finding.deviation.expected is None
+              and finding.deviation.attribute is None]  # fmt: skip
+    columns = [(sides.table, sides.found.name) for sides in unexpected if isinstance(sides.found, Column)]
+    tables_aside = [sides.found.name for sides in unexpected if isinstance(sides.found, Relation)]
 
-    def along(one: Finding) -> Finding:
-        sides = one.deviation.sides
-        if sides not in beyond or not isinstance(sides.found, Constraint | Index | Trigger):
-            return one
+    def retired_along(finding: Finding) -> Finding:
+        sides = finding.deviation.sides
+        if sides not in unexpected or not isinstance(sides.found, Constraint | Index | Trigger):
+            return finding
         for table, name in columns:
             if table == sides.table and mentions(sides.found.definition, name):
-                return replace(one, repair=decision(f"it goes aside with column {name}"))
+                return replace(finding, repair=decision(f"it goes aside with column {name}"))
         if isinstance(sides.found, Constraint) and sides.found.kind == "f":
             for name in tables_aside:
                 if f"REFERENCES {quoted(name)}(" in sides.found.definition:
-                    return replace(one, repair=decision(f"it goes aside with table {name}"))
-        return one
+                    return replace(finding, repair=decision(f"it goes aside with table {name}"))
+        return finding
 
-    return [along(one) for one in findings]
+    return [retired_along(finding) for finding in findings]
 
 
-def _after_decisions(findings: list[Finding]) -> list[Finding]:
-    """What hangs on a column that somebody has to decide about waits for that."""
+def _after_column_decisions(findings: list[Finding]) -> list[Finding]:
+    """Make the repairs of constraints and indexes wait for the decision about a column that they contain."""
     open_columns = [
-        (one.deviation.sides.table, one.deviation.sides.expected.name)
-        for one in findings
-        if isinstance(one.deviation.sides.expected, Column) and one.repair.group is not Group.HARMLESS
+        (finding.deviation.sides.table, finding.deviation.sides.expected.name)
+        for finding in findings
+        if isinstance(finding.deviation.sides.expected, Column) and finding.repair.group is not Group.HARMLESS
     ]
 
-    def waits(one: Finding) -> Finding:
-        thing = one.deviation.sides.expected
-        if one.repair.group is not Group.HARMLESS or not isinstance(thing, Constraint | Index):
-            return one
+    def after_decision(finding: Finding) -> Finding:
+        part = finding.deviation.sides.expected
+        if finding.repair.group is not Group.HARMLESS or not isinstance(part, Constraint | Index):
+            return finding
         names = [name for table, name in open_columns
-                 if table == one.deviation.sides.table and mentions(thing.definition, name)]  # fmt: skip
+                 if table == finding.deviation.sides.table and mentions(part.definition, name)]  # fmt: skip
         if not names:
-            return one
-        return replace(one, repair=replace(
-            one.repair, group=Group.DECISION, note=f"after the decision about {' and '.join(names)}"))  # fmt: skip
+            return finding
+        return replace(finding, repair=replace(
+            finding.repair, group=Group.DECISION, note=f"after the decision about {' and '.join(names)}"))  # fmt: skip
 
-    return [waits(one) for one in findings]
+    return [after_decision(finding) for finding in findings]
 
 
-class _Judgement:
+class _Classifier:
+    """Chooses the repair of one difference after the other."""
+
     def __init__(
-        self, expected: Catalogue, found: Catalogue, rows: Rows, strangers: set[str], revision: repair_retire.For
+        self,
+        expected: Catalogue,
+        found: Catalogue,
+        queries: RowQueries,
+        namesakes: set[str],
+        revision_of: repair_retire.RevisionOf,
     ) -> None:
-        self._revision = revision
+        self._revision_of = revision_of
         self._expected = expected
         self._found = found
-        self._rows = rows
-        self._strangers = strangers
-        self._columns = Columns(expected, found, rows, revision)
-        self._constraints = Constraints(found, rows)
+        self._queries = queries
+        self._namesakes = namesakes
+        self._columns = Columns(expected, found, queries, revision_of)
+        self._constraints = Constraints(found, queries)
 
     def repair(self, deviation: Deviation) -> Repair:
-        """How this deviation is made up for."""
+        """Return the repair of the difference. One side is None if the object is missing there."""
         sides = deviation.sides
-        new, old, table = sides.expected, sides.found, sides.table or ""
-        thing = new if new is not None else old
-        if table in self._strangers or (isinstance(thing, Relation) and thing.name in self._strangers):
+        table = sides.table or ""
+        either = sides.expected if sides.expected is not None else sides.found
+        if table in self._namesakes or (isinstance(either, Relation) and either.name in self._namesakes):
             return FOREIGN
         attribute = deviation.attribute or ""
-        if isinstance(thing, Relation):
-            return self._relation(attribute, new, old)
-        if isinstance(thing, Column):
-            return self._column(table, attribute, new, old)
-        if isinstance(thing, Constraint | Index):
-            return self._constraint(table, attribute, new, old)
-        if isinstance(thing, EnumType):
-            return self._enum(attribute, new, old)
-        return self._rest(table, deviation.attribute, new, old)
-
-    def _relation(self, attribute: str, new: object, old: object) -> Repair:
-        if not isinstance(new, Relation):
-            assert isinstance(old, Relation)
-            return repair_tables.unexpected(old, self._revision("", old.name))
-        if not isinstance(old, Relation):
-            return repair_tables.missing(new, self._expected)
-        return repair_tables.differs(attribute, new, old)
-
-    def _column(self, table: str, attribute: str, new: object, old: object) -> Repair:
-        if not isinstance(new, Column):
-            assert isinstance(old, Column)
-            return self._columns.unexpected(table, old)
-        return self._columns.differs(table, attribute, new, old) if isinstance(old, Column) else (
-            self._columns.missing(table, new)
-        )  # fmt: skip
-
-    def _constraint(self, table: str, attribute: str, new: object, old: object) -> Repair:
-        made = self._constraints
-        if isinstance(new, Constraint):
-            if isinstance(old, Constraint):
-                return made.constraint_differs(table, attribute, new, old)
-            return made.constraint_missing(table, new)
-        if isinstance(old, Constraint):
-            return made.constraint_unexpected(table, old)
-        if isinstance(new, Index):
-            return made.index_differs(table, attribute, new, old) if isinstance(old, Index) else (
-                made.index_missing(table, new)
-            )  # fmt: skip
-        assert isinstance(old, Index)
-        return made.index_unexpected(old)
-
-    def _enum(self, attribute: str, new: object, old: object) -> Repair:
-        if not isinstance(new, EnumType):
-            assert isinstance(old, EnumType)
-            return self._aside("type", old.name)
-        if not isinstance(old, EnumType):
-            return repair_types.enum_missing(new)
-        return repair_types.enum_differs(attribute, new, old, self._found, self._rows)
-
-    def _rest(self, table: str, attribute: str | None, new: object, old: object) -> Repair:
-        match new, old:
-            case (Trigger(), _) | (_, Trigger()):
-                return self._trigger(table, attribute or "", new, old)
-            case (Policy(), _) | (_, Policy()):
-                return repair_types.policy(table, old if new is None and isinstance(old, Policy) else None)
-            case (Sequence(), _) | (_, Sequence()):
-                return self._sequence(attribute or "", new, old)
-            case (Function(), _) | (_, Function()):
-                return self._function(attribute, new, old)
-            case None, Domain():
-                return self._aside("domain", old.name)
-        return decision("no statement can make up for this and keep every value; ask who changed it")
-
-    def _aside(self, kind: str, name: str) -> Repair:
-        return repair_retire.other(kind, name, self._revision("", name))
-
-    def _function(self, attribute: str | None, new: object, old: object) -> Repair:
-        if not isinstance(new, Function):
-            assert isinstance(old, Function)
-            return self._aside(old.kind.removeprefix("window "), old.name)
-        return repair_types.function(attribute, new)
-
-    def _sequence(self, attribute: str, new: object, old: object) -> Repair:
-        if not isinstance(new, Sequence):
-            assert isinstance(old, Sequence)
-            return self._aside("sequence", old.name)
         return (
-            repair_sequences.differs(attribute, new, old)
-            if isinstance(old, Sequence)
-            else repair_sequences.missing(new)
+            self._of_column_or_constraint(table, attribute, sides.expected, sides.found)
+            or self._of_relation_or_trigger(table, attribute, sides.expected, sides.found)
+            or self._of_type_or_routine(deviation.attribute, sides.expected, sides.found)
+            or decision("no statement can make up for this and keep every value; ask who changed it")
         )
 
-    @staticmethod
-    def _trigger(table: str, attribute: str, new: object, old: object) -> Repair:
-        if not isinstance(new, Trigger):
-            assert isinstance(old, Trigger)
-            return repair_types.trigger_unexpected(table, old)
-        return repair_types.trigger_differs(table, attribute, new, old) if isinstance(old, Trigger) else (
-            repair_types.trigger_missing(new)
-        )  # fmt: skip
+    def _of_column_or_constraint(self, table: str, attribute: str, new: object, old: object) -> Repair | None:
+        columns, constraints = self._columns, self._constraints
+        repair = None
+        match new, old:
+            case Column(), Column():
+                repair = columns.differs(table, attribute, new, old)
+            case Column(), None:
+                repair = columns.missing(table, new)
+            case None, Column():
+                repair = columns.unexpected(table, old)
+            case Constraint(), Constraint():
+                repair = constraints.constraint_differs(table, attribute, new, old)
+            case Constraint(), None:
+                repair = constraints.constraint_missing(table, new)
+            case None, Constraint():
+                repair = constraints.constraint_unexpected(table, old)
+            case Index(), Index():
+                repair = constraints.index_differs(table, attribute, new, old)
+            case Index(), None:
+                repair = constraints.index_missing(table, new)
+            case None, Index():
+                repair = constraints.index_unexpected(old)
+        return repair
+
+    def _of_relation_or_trigger(self, table: str, attribute: str, new: object, old: object) -> Repair | None:
+        repair = None
+        match new, old:
+            case Relation(), Relation():
+                repair = repair_tables.differs(attribute, new, old)
+            case Relation(), None:
+                repair = repair_tables.missing(new, self._expected)
+            case None, Relation():
+                repair = repair_tables.unexpected(old, self._revision_of("", old.name))
+            case Trigger(), Trigger():
+                repair = repair_types.trigger_differs(table, attribute, new, old)
+            case Trigger(), None:
+                repair = repair_types.trigger_missing(new)
+            case None, Trigger():
+                repair = repair_types.trigger_unexpected(table, old)
+            case None, Policy():
+                repair = repair_types.policy(table, old)
+            case Policy(), _:
+                repair = repair_types.policy(table, None)
+        return repair
+
+    def _of_type_or_routine(self, attribute: str | None, new: object, old: object) -> Repair | None:
+        repair = None
+        match new, old:
+            case EnumType(), EnumType():
+                repair = repair_types.enum_differs(attribute or "", new, old, self._found, self._queries)
+            case EnumType(), None:
+                repair = repair_types.enum_missing(new)
+            case None, EnumType():
+                repair = self._retire("type", old.name)
+            case Sequence(), Sequence():
+                repair = repair_sequences.differs(attribute or "", new, old)
+            case Sequence(), None:
+                repair = repair_sequences.missing(new)
+            case None, Sequence():
+                repair = self._retire("sequence", old.name)
+            case Function(), _:
+                repair = repair_types.function(attribute, new)
+            case None, Function():
+                repair = self._retire(old.kind.removeprefix("window "), old.name)
+            case None, Domain():
+                repair = self._retire("domain", old.name)
+        return repair
+
+    def _retire(self, kind: str, name: str) -> Repair:
+        return repair_retire.other(kind, name, self._revision_of("", name))

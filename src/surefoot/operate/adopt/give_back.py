@@ -1,15 +1,13 @@
-"""What a repair set aside, given back where no revision needs its name: not every change of mind is a way down."""
+"""`adopt --give-back` restores what a repair retired, as far as no revision that has run needs its name."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL
 
-from surefoot import database
 from surefoot.catalogue import revision_names
 from surefoot.catalogue.revision_names import TABLE_SCOPED
 from surefoot.environment import alembic_api
@@ -18,59 +16,50 @@ from surefoot.online.executor import Steps
 from surefoot.online.retire import displaced_objects
 from surefoot.online.retire.retired_dependents import called
 from surefoot.online.retired_registry import RetiredItem
+from surefoot.operate.migrator_connection import connect_as_migrator
 from surefoot.program import program
-from surefoot.runtime.migrator_lock import only_migrator
-from surefoot.runtime.session import backend_pid, server_settings
 from surefoot.settings import Settings
 
 
 @dataclass(frozen=True)
 class GivenBack:
-    """What has its name back, and what stays set aside with the reason."""
+    """The objects that were restored, and those that were not, each with the reason."""
 
-    back: tuple[str, ...]
-    stays: tuple[tuple[str, str], ...]
+    restored: tuple[str, ...]
+    kept: tuple[tuple[str, str], ...]
 
 
 def give_back(settings: Settings, url: URL) -> GivenBack:
-    """Give each thing its name back that a repair set aside, but for those whose names a revision that has run makes.
+    """Restore each object that a repair retired, except those whose names a revision that has run creates.
 
-    All in one transaction under the migrators' lock. Raises what `database.explain` makes.
+    This is one transaction under the migrators' lock. Raises what `connect_as_migrator` raises.
     """
-    engine = database.engine_for(url, application_name=f"{program()} adopt", options=server_settings(settings))
     script = alembic_api.script(settings)
-    try:
-        with engine.connect() as first, engine.connect() as connection:
-            beside = first.execution_options(isolation_level="AUTOCOMMIT")
-            with only_migrator(beside, settings.migrator_deadline, backend_pid(connection)):
-                connection.rollback()
-                return _given_back(connection, script)
-    except sa.exc.DBAPIError as fault:
-        raise database.explain(fault, url) from fault
-
-
-def _given_back(connection: Connection, script: ScriptDirectory) -> GivenBack:
-    with connection.begin():
-        taken = _made(script, MigrationContext.configure(connection).get_current_heads())
-        waiting = [
-            each for each in retired_registry.listed(connection)[::-1] if each.direction == retired_registry.FOR_OTHERS
+    with connect_as_migrator(settings, url, f"{program()} adopt") as connection, connection.begin():
+        used_names = _created_names(script, MigrationContext.configure(connection).get_current_heads())
+        retired = [
+            item for item in retired_registry.listed(connection)[::-1] if item.direction == retired_registry.FOR_OTHERS
         ]
-        free = [each for each in waiting if _name(each) not in taken]
+        free = [item for item in retired if _original_name(item) not in used_names]
         steps = Steps(Operations(MigrationContext.configure(connection)))
-        left = {thing.id: why for thing, why in displaced_objects.give_back(steps, free)}
-    stays = [(called(each), left.get(each.id) or f"the way down past {each.revision} gives its name back")
-             for each in waiting if each not in free or each.id in left]  # fmt: skip
-    return GivenBack(tuple(called(each) for each in free if each.id not in left), tuple(stays))
+        failed = {item.id: why for item, why in displaced_objects.give_back(steps, free)}
+    kept = [(called(item), failed.get(item.id) or f"the way down past {item.revision} gives its name back")
+             for item in retired if item not in free or item.id in failed]  # fmt: skip
+    return GivenBack(tuple(called(item) for item in free if item.id not in failed), tuple(kept))
 
 
-def _made(script: ScriptDirectory, at: tuple[str, ...]) -> set[tuple[str, str]]:
-    """The names that the revisions up to `at` make, of a column with its table."""
-    behind = list(script.iterate_revisions(at, "base", inclusive=True)) if at else []
-    known = revision_names.read(Path(script.dir), behind)
-    return {(each.on if each.kind in TABLE_SCOPED else "", each.name) for one in known.values() for each in one.made}
+def _created_names(script: ScriptDirectory, at: tuple[str, ...]) -> set[tuple[str, str]]:
+    """Return the names that the revisions up to `at` create: of a column with its table, of anything else with ""."""
+    applied = list(script.iterate_revisions(at, "base", inclusive=True)) if at else []
+    names = revision_names.read(Path(script.dir), applied)
+    return {
+        (item.on if item.kind in TABLE_SCOPED else "", item.name)
+        for revision in names.values()
+        for item in revision.made
+    }
 
 
-def _name(thing: RetiredItem) -> tuple[str, str]:
-    if thing.column:
-        return thing.table, thing.column
-    return "", thing.table + str(thing.definitions.get("arguments", ""))
+def _original_name(item: RetiredItem) -> tuple[str, str]:
+    if item.column:
+        return item.table, item.column
+    return "", item.table + str(item.definitions.get("arguments", ""))

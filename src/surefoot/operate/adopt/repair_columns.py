@@ -1,35 +1,38 @@
-"""Repairs of columns: added, set aside, and given the type, default and NOT NULL that they should have."""
+"""Repairs of columns: added, retired, and given the expected type, default, collation and NOT NULL."""
 
 from surefoot.catalogue.model import Catalogue
-from surefoot.catalogue.relations import Column, Relation
-from surefoot.operate.adopt import repair_retire
-from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, literal, quoted
-from surefoot.operate.adopt.repair_counts import Rows
+from surefoot.catalogue.relations import Column
+from surefoot.operate.adopt import repair_comments, repair_retire
+from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, quoted
+from surefoot.operate.adopt.repair_counts import RowQueries
 from surefoot.operate.adopt.repair_sequences import create, identity, owned_by
 
-SEES_ZONES = frozenset({"timestamp without time zone", "timestamp with time zone"})
+TIMESTAMPS = frozenset({"timestamp without time zone", "timestamp with time zone"})
 
 
 class Columns:
-    """Repairs of the columns of tables that both sides have."""
+    """Repairs of columns of the tables that both the revision and the database have."""
 
-    def __init__(self, expected: Catalogue, found: Catalogue, rows: Rows, revision: repair_retire.For) -> None:
-        self._revision = revision
+    def __init__(
+        self, expected: Catalogue, found: Catalogue, queries: RowQueries, revision_of: repair_retire.RevisionOf
+    ) -> None:
+        self._revision_of = revision_of
         self._expected = expected
         self._enums = {quoted(enum.name) for side in (expected, found) for enum in side.enums}
-        self._there = {relation.name: relation for relation in found.relations}
-        self._wanted = {relation.name: relation for relation in expected.relations}
-        self._rows = rows
+        self._found = {relation.name: relation for relation in found.relations}
+        self._expected_relations = {relation.name: relation for relation in expected.relations}
+        self._queries = queries
 
     def missing(self, table: str, column: Column) -> Repair:
-        """Added with its default; where a value would have to be invented for rows, that is a decision."""
+        """Add the column with its default. If existing rows would need an invented value, that is a decision."""
         sequences, owned = self._sequences(table, column)
-        add = f"alter table {quoted(table)} add column {written(column, self._expected, table)};"
-        statements = (*sequences, Statement(Phase.COLUMN, add), *owned, *commented(table, column))
-        beyond = self._beyond(table)
-        if beyond:
-            names = ", ".join(one.name for one in beyond)
-            alike = [one for one in beyond if one.type == column.type]
+        add = f"alter table {quoted(table)} add column {column_ddl(column, self._expected, table)};"
+        comment = repair_comments.optional("column", f"{quoted(table)}.{quoted(column.name)}", column.comment)
+        statements = (*sequences, Statement(Phase.COLUMN, add), *owned, *comment)
+        unexpected = self._unexpected(table)
+        if unexpected:
+            names = ", ".join(one.name for one in unexpected)
+            alike = [one for one in unexpected if one.type == column.type]
             rename = [
                 Statement(
                     Phase.COLUMN,
@@ -38,20 +41,20 @@ class Columns:
             ] if len(alike) == 1 else []  # fmt: skip
             return decision(f"the table has {names} beyond what is expected: is that the same under another name?", *(
                 rename or statements))  # fmt: skip
-        inventing = not column.nullable and not (column.default or column.identity or column.generated)
-        if inventing and self._rows.any(table) != 0:
+        needs_value = not column.nullable and not (column.default or column.identity or column.generated)
+        if needs_value and self._queries.count(table) != 0:
             return decision("the rows that are there need a value; say which, and add the column with it")
         return harmless(*statements, note="values that it once had are not in this database")
 
     def unexpected(self, table: str, column: Column) -> Repair:
-        """Set aside in its table, under a name that no comparison looks at; every value stays."""
-        others = [one for one in self._lacking(table) if one.type == column.type]
-        if len(others) == 1 and len([one for one in self._beyond(table) if one.type == column.type]) == 1:
+        """Retire the column inside its table under a name that no comparison considers; every value is kept."""
+        others = [one for one in self._missing(table) if one.type == column.type]
+        if len(others) == 1 and len([one for one in self._unexpected(table) if one.type == column.type]) == 1:
             return decision(f"is it {others[0].name} under another name? The repair of {others[0].name} renames it")
-        return repair_retire.column(table, column.name, self._revision(table, column.name))
+        return repair_retire.column(table, column.name, self._revision_of(table, column.name))
 
     def differs(self, table: str, attribute: str, new: Column, old: Column) -> Repair:
-        """One attribute of a column that is there."""
+        """Repair one attribute of an existing column."""
         on = f"alter table {quoted(table)} alter column {quoted(new.name)}"
         if attribute in {"type", "collation"}:
             return self._type(table, new, old)
@@ -62,7 +65,9 @@ class Columns:
             return harmless(Statement(Phase.DEFAULT, f"{on} {change};"))
         if attribute == "identity":
             return self._identity(table, new, old, on)
-        return harmless(_comment(table, new)) if attribute == "comment" else self._generated(new, on)
+        if attribute == "comment":
+            return harmless(repair_comments.required("column", f"{quoted(table)}.{quoted(new.name)}", new.comment))
+        return self._generated(new, on)
 
     @staticmethod
     def _generated(new: Column, on: str) -> Repair:
@@ -73,7 +78,7 @@ class Columns:
 
     def _type(self, table: str, new: Column, old: Column) -> Repair:
         name = quoted(new.name)
-        if {old.type, new.type} == SEES_ZONES:
+        if {old.type, new.type} == TIMESTAMPS:
             value = f"{name} at time zone 'UTC'"
             return decision(
                 "are the values UTC? Then this keeps every one of them",
@@ -81,11 +86,11 @@ class Columns:
             )
         through = "::text" if {old.type, new.type} & self._enums and old.type != new.type else ""
         value = f"{name}{through}::{new.type}"
-        lost, show = self._rows.changed_by(table, new.name, value, f"{through}::{old.type}")
-        if lost is None:
+        changed, rows_query = self._queries.changed_by_conversion(table, new.name, value, f"{through}::{old.type}")
+        if changed is None:
             return decision(f"PostgreSQL cannot turn every {old.type} that is there into {new.type}")
-        if lost:
-            return decision(f"{rows(lost)} would not keep the value as {new.type}", show=show)
+        if changed:
+            return decision(f"{row_count(changed)} would not keep the value as {new.type}", rows_query=rows_query)
         return harmless(
             *self._retype(table, new, old, value),
             note="every value was tried and stays as it is; the table may be locked while it is rewritten",
@@ -93,7 +98,7 @@ class Columns:
 
     @staticmethod
     def _retype(table: str, new: Column, old: Column, value: str) -> tuple[Statement, ...]:
-        """A default is taken off for the moment: PostgreSQL would not convert it."""
+        """Change the type. The default is dropped before and set again after, because USING does not convert it."""
         on = f"alter table {quoted(table)} alter column {quoted(new.name)}"
         collation = f" collate {new.collation}" if new.collation else ""
         lines = [f"{on} type {new.type}{collation} using {value};"]
@@ -104,9 +109,11 @@ class Columns:
     def _nullability(self, table: str, new: Column, on: str) -> Repair:
         if new.nullable:
             return harmless(Statement(Phase.COLUMN, f"{on} drop not null;"))
-        count, show = self._rows.nulls(table, new.name)
+        count, rows_query = self._queries.nulls(table, new.name)
         if count != 0:
-            return decision(f"{rows(count)} have no value there: fill or correct them first", show=show)
+            return decision(
+                f"{row_count(count)} have no value there: fill or correct them first", rows_query=rows_query
+            )
         return harmless(Statement(Phase.COLUMN, f"{on} set not null;"))
 
     def _identity(self, table: str, new: Column, old: Column, on: str) -> Repair:
@@ -124,26 +131,26 @@ class Columns:
         )
 
     def _sequences(self, table: str, column: Column) -> tuple[list[Statement], list[Statement]]:
-        """The sequences that the column has as its own: made before it, given to it after."""
+        """Return the statements that create the column's own sequences, and those that give them to it afterwards."""
         if column.identity:
             return [], []
-        mine = [each for each in self._expected.sequences
+        owned_sequences = [each for each in self._expected.sequences
                 if each.owner and (each.owner.table, each.owner.column) == (table, column.name)]  # fmt: skip
-        return [Statement(Phase.SEQUENCE, create(each)) for each in mine], [
-            Statement(Phase.COLUMN, line) for each in mine for line in owned_by(each)
+        return [Statement(Phase.SEQUENCE, create(each)) for each in owned_sequences], [
+            Statement(Phase.COLUMN, line) for each in owned_sequences for line in owned_by(each)
         ]
 
-    def _beyond(self, table: str) -> list[Column]:
-        wanted = {column.name for column in self._wanted[table].columns}
-        return [column for column in self._there[table].columns if column.name not in wanted]
+    def _unexpected(self, table: str) -> list[Column]:
+        expected = {column.name for column in self._expected_relations[table].columns}
+        return [column for column in self._found[table].columns if column.name not in expected]
 
-    def _lacking(self, table: str) -> list[Column]:
-        there = {column.name for column in self._there[table].columns}
-        return [column for column in self._wanted[table].columns if column.name not in there]
+    def _missing(self, table: str) -> list[Column]:
+        present = {column.name for column in self._found[table].columns}
+        return [column for column in self._expected_relations[table].columns if column.name not in present]
 
 
-def written(column: Column, catalogue: Catalogue, table: str) -> str:
-    """The column as CREATE TABLE and ADD COLUMN have it."""
+def column_ddl(column: Column, catalogue: Catalogue, table: str) -> str:
+    """Return the column as CREATE TABLE and ADD COLUMN write it."""
     parts = [quoted(column.name), column.type]
     parts += [f"collate {column.collation}"] if column.collation else []
     parts += [f"default {column.default}"] if column.default else []
@@ -155,22 +162,6 @@ def written(column: Column, catalogue: Catalogue, table: str) -> str:
     return " ".join(parts)
 
 
-def comments(relation: Relation) -> list[Statement]:
-    """The comments of all columns."""
-    return [each for column in relation.columns for each in commented(relation.name, column)]
-
-
-def commented(table: str, column: Column) -> list[Statement]:
-    """The column's comment, where it has one."""
-    return [_comment(table, column)] if column.comment is not None else []
-
-
-def rows(count: int | None) -> str:
-    """The count in words."""
+def row_count(count: int | None) -> str:
+    """Return the number of rows in words."""
     return "rows that could not be counted" if count is None else f"{count} row{'' if count == 1 else 's'}"
-
-
-def _comment(table: str, column: Column) -> Statement:
-    return Statement(
-        Phase.COMMENT, f"comment on column {quoted(table)}.{quoted(column.name)} is {literal(column.comment)};"
-    )

@@ -1,4 +1,4 @@
-"""What hangs on a stranger, and so is set aside for the same revision: they come back together, tied as they were."""
+"""Finds what depends on objects whose names are needed, so that they are retired, and restored, together."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import product
@@ -6,11 +6,11 @@ from itertools import product
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-Thing = tuple[str, str]
-"""The table of a column and its name; of anything else "" and its name, that of a function with its arguments."""
+ObjectKey = tuple[str, str]
+"""The table and the name of a column; "" and the name of anything else, of a function with its arguments."""
 
-# One hangs on the other where it would not be what it is without: what reads it, points to it or inherits from it. What
-# is only tied, as a table is to the type of a column, or to the function of its trigger, can do without its name.
+# `hangs` is true where one depends on the other: it reads, references or inherits from it. It is false where a table
+# uses a type or a trigger function, which can get another name.
 LINKS = sa.text("""
     select one.relname::text as one, array(select attname::text from pg_attribute
                                             where attrelid = conrelid and attnum = any (conkey)) as one_columns,
@@ -84,45 +84,46 @@ LINKS = sa.text("""
 """)
 
 
-def revisions(
+def retire_revisions(
     connection: Connection,
-    makers: Mapping[Thing, str],
-    ours: Collection[Thing],
-    order: Sequence[str],
+    conflicts: Mapping[ObjectKey, str],
+    expected: Collection[ObjectKey],
+    revisions_in_order: Sequence[str],
     *,
-    all_goes: bool,
-) -> Mapping[Thing, str]:
-    """For which revision each is set aside: `makers` for the strangers, and theirs for what hangs on them.
+    retire_all: bool,
+) -> Mapping[ObjectKey, str]:
+    """Return the revision for which each object is retired: `conflicts` and everything that depends on them.
 
-    `ours` are the tables and columns that stay; `order` has the revisions, oldest first: of several it is the oldest,
-    for the way down comes to that last, when all the others are back. Where `all_goes` that is not ours, what strangers
-    themselves hang on or are tied to comes back with them, too.
+    `conflicts` maps the objects whose names are needed to the revisions that need them. `expected` are the tables and
+    columns that stay. Of several revisions in `revisions_in_order`, oldest first, an object gets the oldest: its
+    downgrade runs last, when all the others are restored. With `retire_all` every unexpected object is retired, so what
+    the conflicts themselves depend on or use gets their revision as well.
     """
-    found = dict(makers)
-    ties: list[tuple[Thing, Thing]] = []
+    retire_for = dict(conflicts)
+    ties: list[tuple[ObjectKey, ObjectKey]] = []
     for row in connection.execute(LINKS):
-        if row.hangs or all_goes:
-            ties += [(other, one) for one, other in _ends(row, ours)]
-    ties += [tie[::-1] for tie in ties] if all_goes else []
+        if row.hangs or retire_all:
+            ties += [(other, one) for one, other in _ends(row, expected)]
+    ties += [tie[::-1] for tie in ties] if retire_all else []
     changed = True
     while changed:
         changed = False
         for one, other in ties:
-            here, there = found.get(one), found.get(other)
-            if here is None or other in makers:
+            revision, present = retire_for.get(one), retire_for.get(other)
+            if revision is None or other in conflicts:
                 continue
-            if there is None or order.index(here) < order.index(there):
-                found[other] = here
+            if present is None or revisions_in_order.index(revision) < revisions_in_order.index(present):
+                retire_for[other] = revision
                 changed = True
-    return found
+    return retire_for
 
 
 def _ends(
-    row: sa.Row[tuple[str, list[str], str, list[str], bool]], ours: Collection[Thing]
-) -> Iterator[tuple[Thing, Thing]]:
-    def end(table: str, columns: list[str]) -> list[Thing]:
-        if ("", table) not in ours:
+    row: sa.Row[tuple[str, list[str], str, list[str], bool]], expected: Collection[ObjectKey]
+) -> Iterator[tuple[ObjectKey, ObjectKey]]:
+    def end(table: str, columns: list[str]) -> list[ObjectKey]:
+        if ("", table) not in expected:
             return [("", table)]
-        return [(table, name) for name in columns if (table, name) not in ours]
+        return [(table, name) for name in columns if (table, name) not in expected]
 
     return product(end(row.one, row.one_columns), end(row.other, row.other_columns))

@@ -1,41 +1,48 @@
-"""How many rows stand against a repair: asked before, so that the operator reads it here and not in an error."""
+"""Counts the rows that violate a repair beforehand, so that the operator reads it here and not in an error."""
 
 from collections.abc import Sequence
 
 import sqlalchemy as sa
+from psycopg import errors
 from sqlalchemy.engine import Connection
 
 from surefoot.database import execute_verbatim
 from surefoot.operate.adopt.adopt_findings import literal, quoted
 
 
-class Rows:
-    """Counts rows of the database of `connection`; None where PostgreSQL cannot even ask the question."""
+class RowQueries:
+    """Counts rows of the database of `connection`; a count is None if PostgreSQL cannot evaluate the condition."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def nulls(self, table: str, column: str) -> tuple[int | None, str]:
-        """Rows without a value, and the query that shows them."""
-        return self._both(f"from {quoted(table)} where {quoted(column)} is null")
+        """Return the number of rows with NULL in the column, and the query that shows them."""
+        return self._count_and_query(f"from {quoted(table)} where {quoted(column)} is null")
 
-    def without_nulls(self, table: str, columns: Sequence[str]) -> tuple[int | None, str]:
-        """Rows with a value in each of the columns, and the query that shows them."""
-        return self._both(f"from {quoted(table)} where {' and '.join(f'{quoted(one)} is not null' for one in columns)}")
+    def non_nulls(self, table: str, columns: Sequence[str]) -> tuple[int | None, str]:
+        """Return the number of rows with values in all of the columns, and the query that shows them."""
+        return self._count_and_query(
+            f"from {quoted(table)} where {' and '.join(f'{quoted(one)} is not null' for one in columns)}"
+        )
 
-    def against(self, table: str, condition: str) -> tuple[int | None, str]:
-        """Rows for which a CHECK is false, and the query that shows them."""
-        return self._both(f"from {quoted(table)} where not ({condition})")
+    def violating(self, table: str, condition: str) -> tuple[int | None, str]:
+        """Return the number of rows for which the CHECK condition is false, and the query that shows them."""
+        return self._count_and_query(f"from {quoted(table)} where not ({condition})")
 
-    def any(self, table: str) -> int | None:
-        """How many rows the table has."""
-        return self._both(f"from {quoted(table)}")[0]
+    def count(self, table: str) -> int | None:
+        """Return the number of rows of the table."""
+        return self._count_and_query(f"from {quoted(table)}")[0]
 
     def duplicates(
-        self, table: str, keys: Sequence[str], predicate: str | None = None, *, nulls_too: bool = False
+        self, table: str, keys: Sequence[str], predicate: str | None = None, *, nulls_not_distinct: bool = False
     ) -> tuple[int | None, str]:
-        """Values that more than one row has, and the query that shows them. `keys` are SQL."""
-        conditions = [] if nulls_too else [f"{key} is not null" for key in keys]
+        """Return the number of keys that more than one row has, and the query that shows them.
+
+        `keys` and `predicate` are SQL expressions; rows with a NULL among the keys count only with
+        `nulls_not_distinct`.
+        """
+        conditions = [] if nulls_not_distinct else [f"{key} is not null" for key in keys]
         conditions += [f"({predicate})"] if predicate else []
         where = f" where {' and '.join(conditions)}" if conditions else ""
         listed = ", ".join(keys)
@@ -43,33 +50,33 @@ class Rows:
         return self._count(f"select count(*) from ({query}) as twice"), f"{query};"  # noqa: S608  # as above
 
     def orphans(self, table: str, local: Sequence[str], other: str, remote: Sequence[str]) -> tuple[int | None, str]:
-        """Rows that point at nothing, and the query that shows them."""
+        """Return the number of rows that reference no row of `other`, and the query that shows them."""
         pairs = list(zip(map(quoted, local), map(quoted, remote), strict=True))
         set_ = " and ".join(f"one.{column} is not null" for column, _ in pairs)
         same = " and ".join(f"other.{theirs} = one.{ours}" for ours, theirs in pairs)
-        return self._both(
+        return self._count_and_query(
             f"from {quoted(table)} as one where {set_} and not exists (select from {quoted(other)} as other"
             f" where {same})"
         )
 
-    def changed_by(self, table: str, column: str, there: str, back: str) -> tuple[int | None, str]:
-        """Rows whose value would not survive the way `there` and `back`, and the query that shows them."""
+    def changed_by_conversion(self, table: str, column: str, conversion: str, reverse: str) -> tuple[int | None, str]:
+        """Return the number of values that `conversion` and `reverse` change, and the query that shows their rows."""
         name = quoted(column)
-        return self._both(f"from {quoted(table)} where ({there}){back} is distinct from {name}")
+        return self._count_and_query(f"from {quoted(table)} where ({conversion}){reverse} is distinct from {name}")
 
-    def holding(self, places: Sequence[tuple[str, str]], labels: Sequence[str]) -> int | None:
-        """Rows in which a column of `places` holds one of `labels`."""
-        wanted = ", ".join(map(literal, labels))
+    def rows_with_labels(self, columns: Sequence[tuple[str, str]], labels: Sequence[str]) -> int | None:
+        """Return the number of rows in which one of `columns`, pairs of table and column, has one of `labels`."""
+        listed_labels = ", ".join(map(literal, labels))
         total = 0
-        for table, column in places:
-            query = f"select count(*) from {quoted(table)} where {quoted(column)}::text in ({wanted})"  # noqa: S608  # quoted
-            found = self._count(query)
-            if found is None:
+        for table, column in columns:
+            query = f"select count(*) from {quoted(table)} where {quoted(column)}::text in ({listed_labels})"  # noqa: S608  # quoted
+            rows = self._count(query)
+            if rows is None:
                 return None
-            total += found
+            total += rows
         return total
 
-    def _both(self, rest: str) -> tuple[int | None, str]:
+    def _count_and_query(self, rest: str) -> tuple[int | None, str]:
         return self._count(f"select count(*) {rest}"), f"select * {rest};"
 
     def _count(self, query: str) -> int | None:
@@ -77,6 +84,6 @@ class Rows:
             with self._connection.begin_nested():
                 return int(execute_verbatim(self._connection, query).scalar_one())
         except sa.exc.DBAPIError as fault:
-            if getattr(fault.orig, "sqlstate", None) == "42501":
-                raise  # it may not be asked; that is no count that is too hard
+            if isinstance(fault.orig, errors.InsufficientPrivilege):
+                raise
             return None

@@ -1,4 +1,4 @@
-"""The repair as a file for psql: one transaction, to be read before it is run."""
+"""Writes the repair as a file for psql: one transaction, to be read before it is run."""
 
 import os
 import shlex
@@ -33,7 +33,7 @@ COMMENTED = """\
 
 
 def heading(database: str, revision: str, path: Path, *, schema: str, then: str) -> str:
-    """What the file says of itself; `schema` is where the tables are, `then` the command that comes after it."""
+    """Return the head of the file. `schema` is where the tables are, `then` the command to run afterwards."""
     return HEAD.format(
         program=program(),
         database=_one_line(database),
@@ -45,26 +45,29 @@ def heading(database: str, revision: str, path: Path, *, schema: str, then: str)
 
 
 def text(heading: str, findings: Sequence[Finding], *, decided: bool) -> str:
-    """The file's text below `heading`. What needs a decision is commented out unless it was `decided`."""
+    """Return the file's text below `heading`.
+
+    Repairs that need a decision are commented out unless they are `decided`.
+    """
     parts: list[str] = []
     harmless = [each for each in findings if each.repair.group is Group.HARMLESS]
-    open_ = [each for each in findings if each.repair.group is Group.DECISION and not each.stays]
-    stays = [each for each in findings if each.repair.group is Group.DECISION and each.stays]
+    open_decisions = [each for each in findings if each.repair.group is Group.DECISION and not each.may_stay]
+    stays = [each for each in findings if each.repair.group is Group.DECISION and each.may_stay]
     if harmless:
         parts += ["\n-- Harmless: no value changes, and nothing goes away that somebody made.\n", *_section(harmless)]
-    if open_:
+    if open_decisions:
         parts += ["\n-- Decided.\n" if decided else "\n" + COMMENTED]
-        parts += [part if decided else _as_comment(part) for part in _section(open_)]
+        parts += [part if decided else _as_comment(part) for part in _section(open_decisions)]
     if stays:
         parts += ["\n" + STAYS, *(_as_comment(part) for part in _section(stays))]
     below = "".join(parts)
-    return f"{heading}{repair_retire.prepared(below)}{below}\ncommit;\n"
+    return f"{heading}{repair_retire.required_procedures(below)}{below}\ncommit;\n"
 
 
 def write(path: Path, content: str) -> None:
-    """Write a new file that only its owner can read: it shows what the database is like.
+    """Write a new file that only its owner can read, because it shows what is in the database.
 
-    Raises UsageError where the file is there already, FailedError where it cannot be written.
+    Raises UsageError if the file exists, and FailedError if it cannot be written.
     """
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -84,19 +87,19 @@ def _wrapped(text: str, first: str, rest: str) -> str:
 
 
 def _section(findings: Sequence[Finding]) -> Iterator[str]:
-    """Each finding's statements, in an order in which they can run."""
+    """Return the statements of the findings in an order in which they can run."""
     pairs: list[tuple[Statement | None, int]] = [
         (statement, number)
         for number, finding in enumerate(findings)
         for statement in finding.repair.statements or (None,)
     ]
     pairs.sort(key=lambda pair: pair[0].phase if pair[0] else 0)
-    seen: set[int] = set()
+    begun: set[int] = set()
     for number, group in groupby(pairs, key=lambda pair: pair[1]):
         finding = findings[number]
         continued = f"-- {_one_line(finding.deviation.what)}, continued\n"
-        yield "\n" + (continued if number in seen else "".join(_heading(finding)))
-        seen.add(number)
+        yield "\n" + (continued if number in begun else "".join(_heading(finding)))
+        begun.add(number)
         yield "".join(f"{statement.sql}\n" for statement, _ in group if statement)
 
 
@@ -105,12 +108,12 @@ def _heading(finding: Finding) -> Iterator[str]:
     repair = finding.repair
     if repair.note:
         yield _wrapped(f"{_one_line(repair.note)}.", "--   ", "--   ")
-    if repair.show:
-        yield f"--   to see them: {_one_line(repair.show)}\n"
+    if repair.rows_query:
+        yield f"--   to see them: {_one_line(repair.rows_query)}\n"
     if not repair.statements:
         yield "--   nothing is written for it here\n"
-    if repair.back:
-        yield f"--   the way back: {_one_line(repair.back)}\n"
+    if repair.undo:
+        yield f"--   the way back: {_one_line(repair.undo)}\n"
 
 
 def _as_comment(part: str) -> str:
@@ -118,5 +121,5 @@ def _as_comment(part: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Names and definitions may hold line breaks, behind which a comment would end."""
+    """Join lines: names and definitions may contain line breaks, at which an SQL comment would end."""
     return " ".join(text.split())

@@ -1,6 +1,7 @@
-"""What of a repair is for the strangers: each goes or gets another name, or it is said before what an operator can do.
+"""Adapts the repairs to name conflicts: an unexpected object is renamed or retired, or the operator is told what to do.
 
-What PostgreSQL knows by its number, such as a view of a table, follows by itself. The rest is asked of the catalogue.
+Objects that PostgreSQL references by OID, such as the table of a view, keep their dependents without being touched.
+Whether something else prevents it is queried from the catalogue.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from surefoot.catalogue.relations import Column, Constraint, Index, Relation, Tr
 from surefoot.online.retired_registry import names
 from surefoot.operate.adopt import repair_retire
 from surefoot.operate.adopt.adopt_findings import Finding, Group, Phase, Repair, Statement, decision, quoted
-from surefoot.operate.adopt.repair_companions import Thing
+from surefoot.operate.adopt.repair_companions import ObjectKey
 from surefoot.program import program
 from surefoot.runtime.name_conflicts import NameConflict
 
@@ -24,8 +25,8 @@ RENAMED = "it gets another name, and goes on working under it"
 TYPES = {"range type": "type", "multirange type": "type", "composite type": "type"}
 ROUTINES = {"window function": "function"}
 
-# Why something cannot be set aside, and what to do; `places` are those of functions, relations and types by name.
-HINDERED = sa.text("""
+# Why an object cannot be retired, and what to do about it.
+OBSTACLES = sa.text("""
     with thing (part, name, class, id, owner) as (
         select 'relation', relname::text, 'pg_class'::regclass, oid, relowner
           from pg_class where relnamespace = current_schema()::regnamespace
@@ -50,7 +51,7 @@ HINDERED = sa.text("""
       from thing
      where not pg_has_role(owner, 'usage')
 """)
-HINDERED_COLUMNS = sa.text("""
+COLUMN_OBSTACLES = sa.text("""
     select relname::text as on, attname::text as name, why
       from pg_class
       join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
@@ -80,46 +81,47 @@ HINDERED_COLUMNS = sa.text("""
 """)
 
 
-def repaired(
+def add_name_conflicts(
     connection: Connection,
     findings: Sequence[Finding],
     strangers: Sequence[NameConflict],
-    for_whom: Mapping[Thing, str],
+    retire_for: Mapping[ObjectKey, str],
     *,
-    all_goes: bool,
+    retire_all: bool,
 ) -> tuple[Finding, ...]:
-    """The findings, with those that strangers ask for besides.
+    """Return the findings, and those that name conflicts add. Reads the catalogue.
 
-    `for_whom` are the strangers and what hangs on them. Where not `all_goes`, what is not among them stays, and what
-    works as well under another name gets one. Reads the catalogue.
+    `strangers` are the objects whose names are needed, `retire_for` these and what depends on them, with the revision
+    to retire them for. Without `retire_all` everything else stays, and an object that works as well under another name
+    is renamed.
     """
     by_key = {(each.on, each.name): each for each in strangers}
-    why = _hindered(connection)
-    found = []
+    why = _obstacles(connection)
+    adapted_findings = []
     for each in findings:
         key = _key(each)
-        known = by_key.pop(key, None) if key else None
-        one = each
-        if known and not all_goes and (rename := _rename(known)):
-            one = replace(each, repair=rename)
-        if key in for_whom and key in why and one.repair.statements:
-            one = replace(each, repair=decision(f"it has to be set aside, but {why[key]}"))
-        elif key not in for_whom and one.repair.group is Group.DECISION:
-            one = replace(one, stays=not all_goes)
-            if any("call pg_temp." in statement.sql for statement in one.repair.statements):
-                back = f"python -m {program()} adopt --give-back, as soon as the database is adopted"
-                one = replace(one, repair=replace(one.repair, back=back))
-        found.append(one)
-    return (*found, *(_beyond_the_catalogue(each, why) for each in by_key.values()))
+        conflict = by_key.pop(key, None) if key else None
+        adapted = each
+        if conflict and not retire_all and (rename := _rename(conflict)):
+            adapted = replace(each, repair=rename)
+        if key in retire_for and key in why and adapted.repair.statements:
+            adapted = replace(each, repair=decision(f"it has to be set aside, but {why[key]}"))
+        elif key not in retire_for and adapted.repair.group is Group.DECISION:
+            adapted = replace(adapted, may_stay=not retire_all)
+            if any("call pg_temp." in statement.sql for statement in adapted.repair.statements):
+                undo = f"python -m {program()} adopt --give-back, as soon as the database is adopted"
+                adapted = replace(adapted, repair=replace(adapted.repair, undo=undo))
+        adapted_findings.append(adapted)
+    return (*adapted_findings, *(_outside_catalogue(each, why) for each in by_key.values()))
 
 
-def _hindered(connection: Connection) -> dict[Thing, str]:
-    rows = [*connection.execute(HINDERED_COLUMNS), *connection.execute(HINDERED)]
+def _obstacles(connection: Connection) -> dict[ObjectKey, str]:
+    rows = [*connection.execute(COLUMN_OBSTACLES), *connection.execute(OBSTACLES)]
     return {(row.on, row.name): row.why for row in rows}
 
 
-def _key(finding: Finding) -> Thing | None:
-    """What it is about, as strangers are known, where it is something that nothing expected."""
+def _key(finding: Finding) -> ObjectKey | None:
+    """Return how `retire_for` identifies the object; None if it was expected."""
     sides = finding.deviation.sides
     if sides.expected is not None:
         return None
@@ -131,8 +133,8 @@ def _key(finding: Finding) -> Thing | None:
     return None
 
 
-def _beyond_the_catalogue(stranger: NameConflict, why: Mapping[Thing, str]) -> Finding:
-    """One that no catalogue compares, such as a range type, or an index of a table that is not ours."""
+def _outside_catalogue(stranger: NameConflict, why: Mapping[ObjectKey, str]) -> Finding:
+    """Return a finding for an object that the catalogue does not compare, such as a range type."""
     what = f"{stranger.kind} {stranger.name}"
     deviation = Deviation(Kind.UNEXPECTED, what, None, None, str(stranger), Sides(None, stranger))
     repair = _rename(stranger)
@@ -144,7 +146,7 @@ def _beyond_the_catalogue(stranger: NameConflict, why: Mapping[Thing, str]) -> F
 
 
 def _rename(stranger: NameConflict) -> Repair | None:
-    """Another name for what is no less of use under it; None for what has to go."""
+    """Return a repair that renames the object; None if it is useless under another name and has to be retired."""
     name, free = quoted(stranger.name), quoted(names(f"{stranger.name}_before_{stranger.revision}")[0])
     match stranger.kind:
         case "index" | "partitioned index":
@@ -157,4 +159,4 @@ def _rename(stranger: NameConflict) -> Repair | None:
             statement = f"alter trigger {name} on {quoted(stranger.on)} rename to {free};"
         case _:
             return None
-    return decision(RENAMED, Statement(Phase.PROGRAM_ASIDE, statement), back="the same statement the other way round")
+    return decision(RENAMED, Statement(Phase.PROGRAM_ASIDE, statement), undo="the same statement the other way round")

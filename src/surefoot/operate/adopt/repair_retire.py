@@ -1,4 +1,4 @@
-"""What a repair sets aside, in the registry of what revisions retire: it can be listed, purged and brought back."""
+"""Repairs that retire an object in the same registry as revisions: it can be listed, purged and restored."""
 
 import re
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, deci
 
 NOTE = "somebody made it: set aside with all that is in it, if nothing looks for it by its name"
 FUNCTION = re.compile(r'(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^"(]+))(?P<arguments>\(.*\))')
-For = Callable[[str, str], str]
-"""The revision for which something is set aside, from its table, if it hangs on one, and its name."""
+RevisionOf = Callable[[str, str], str]
+"""Returns the revision for which an object is retired, from its table ("" if it belongs to none) and its name."""
 
 SET_UP = "".join(f"{dedent(statement).strip()};\n" for statement in retired_registry.SET_UP)
 COUNTED = """
@@ -65,8 +65,8 @@ NAMES = """
       from (select nth, said || case when nth > 1 then '_' || nth else '' end
               from generate_series(1, 50) as nth) as choice (nth, free)
 """
-"""What something may be called when it is set aside, first choice first."""
-HOW = """\
+"""A query for the names that a retired object may get, first choice first."""
+HEADING = """\
 -- How it is done, which need not be read: what is set aside, and for which revision, stands below, behind
 -- "Here ends how it is done".
 """
@@ -75,45 +75,45 @@ PROCEDURES = {
     "pg_temp.set_aside_column": ("the_table text, the_column text, the_revision text", COLUMN),
     "pg_temp.set_aside_object": ("the_kind text, the_name text, the_arguments text, the_revision text", OBJECT),
 }
-"""By the name that the file calls it: what it takes and what it does."""
+"""The parameters and the body of each procedure, by the name under which the file calls it."""
 
 
 def table(name: str, revision: str) -> Repair:
-    """A table with its rows, indexes and sequences; foreign keys from and to it and triggers are kept in writing."""
-    return decision(NOTE, _call("table", name, revision), back=back(revision))
+    """Retire a table with its rows, indexes and sequences; its triggers and foreign keys are recorded as statements."""
+    return decision(NOTE, _call("table", name, revision), undo=restored_by(revision))
 
 
 def column(of: str, name: str, revision: str) -> Repair:
-    """A column, in its table, with its values."""
+    """Retire a column inside its table, with its values."""
     note = "somebody added it: set aside with its values, if nothing uses it"
-    return decision(note, _call("column", of, name, revision), back=back(revision))
+    return decision(note, _call("column", of, name, revision), undo=restored_by(revision))
 
 
 def other(kind: str, name: str, revision: str) -> Repair:
-    """A view, function or whatever else; `name` has a function's arguments with it, as SQL."""
-    found = FUNCTION.fullmatch(name) if kind in {"function", "procedure", "aggregate"} else None
-    arguments = found["arguments"] if found else ""
-    plain = (found["quoted"] or "").replace('""', '"') or found["plain"] if found else name
+    """Retire a view, function or any other object. The name of a function has its arguments with it, as SQL."""
+    match = FUNCTION.fullmatch(name) if kind in {"function", "procedure", "aggregate"} else None
+    arguments = match["arguments"] if match else ""
+    plain = (match["quoted"] or "").replace('""', '"') or match["plain"] if match else name
     phase = Phase.PROGRAM_ASIDE if kind in {"view", "materialized view", "function", "procedure"} else Phase.ASIDE
-    return decision(NOTE, _call("object", kind, plain, arguments, revision, phase=phase), back=back(revision))
+    return decision(NOTE, _call("object", kind, plain, arguments, revision, phase=phase), undo=restored_by(revision))
 
 
-def prepared(text: str) -> str:
-    """What has to stand before `text`, so that it can set things aside; nothing where it does not."""
-    used = {name: made for name, made in PROCEDURES.items() if f"{name}(" in text}
-    if not used:
+def required_procedures(text: str) -> str:
+    """Return the definitions of the procedures that `text` calls; empty if it calls none."""
+    procedures = {name: bodies for name, bodies in PROCEDURES.items() if f"{name}(" in text}
+    if not procedures:
         return ""
     block = retired_registry.block
     names = block(sql.SQL(NAMES)).removeprefix("do ")
-    made = f"create function pg_temp.names(said text) returns text[] language sql as {names};\n" + "".join(
-        f"create procedure {name}({takes})\nlanguage plpgsql as {block(body).removeprefix('do ')};\n"
-        for name, (takes, body) in used.items()
+    bodies = f"create function pg_temp.names(said text) returns text[] language sql as {names};\n" + "".join(
+        f"create procedure {name}({parameters})\nlanguage plpgsql as {block(body).removeprefix('do ')};\n"
+        for name, (parameters, body) in procedures.items()
     )
-    return f"\n{HOW}{SET_UP}{made}-- Here ends how it is done.\n"
+    return f"\n{HEADING}{SET_UP}{bodies}-- Here ends how it is done.\n"
 
 
-def back(revision: str) -> str:
-    """How what is set aside for the revision comes back."""
+def restored_by(revision: str) -> str:
+    """Return the sentence that says what restores an object retired for the revision."""
     return f"the way down past {revision} gives it its name and all that hung on it back"
 
 

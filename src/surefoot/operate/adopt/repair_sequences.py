@@ -1,17 +1,18 @@
-"""Repairs of sequences: made with the number they should go on from, changed, given to their column."""
+"""Repairs of sequences: created with the number to continue from, changed, and given to their column."""
 
 from surefoot.catalogue.model import Catalogue, Sequence
 from surefoot.catalogue.relations import Column
+from surefoot.operate.adopt import repair_comments
 from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, literal, quoted
 
 
 def create(sequence: Sequence) -> str:
-    """The statement that makes it."""
+    """Return the statement that creates the sequence."""
     return f"create sequence {quoted(sequence.name)} {_options(sequence)};"
 
 
 def owned_by(sequence: Sequence) -> list[str]:
-    """What gives it to its column, and the number after the highest that stands there."""
+    """Return the statements that give the sequence to its column and set it after the column's highest value."""
     if sequence.owner is None:
         return []
     name, column, table = quoted(sequence.name), quoted(sequence.owner.column), quoted(sequence.owner.table)
@@ -22,30 +23,30 @@ def owned_by(sequence: Sequence) -> list[str]:
 
 
 def identity(catalogue: Catalogue, table: str, column: Column) -> str:
-    """GENERATED … AS IDENTITY with the sequence that the catalogue has behind the column."""
-    behind = next(
+    """Return GENERATED … AS IDENTITY with the options of the column's sequence in the catalogue."""
+    sequence = next(
         (each for each in catalogue.sequences
          if each.owner and (each.owner.table, each.owner.column) == (table, column.name)),
         None,
     )  # fmt: skip
-    options = f" (sequence name {quoted(behind.name)} {_numbers(behind)})" if behind else ""
+    options = f" (sequence name {quoted(sequence.name)} {_numbers(sequence)})" if sequence else ""
     return f"generated {column.identity} as identity{options}"
 
 
 def missing(sequence: Sequence) -> Repair:
-    """Made anew; it goes on from the highest number in its column."""
+    """Create the sequence; it continues from the highest value of its column."""
     lines = [create(sequence), *owned_by(sequence)]
     return harmless(*(Statement(Phase.SEQUENCE, line) for line in lines))
 
 
 def differs(attribute: str, new: Sequence, old: Sequence) -> Repair:
-    """One attribute of a sequence that is there."""
+    """Repair one attribute of an existing sequence."""
     on = f"alter sequence {quoted(new.name)}"
     if attribute == "owner":
         owner = f"{quoted(new.owner.table)}.{quoted(new.owner.column)}" if new.owner else "none"
         return harmless(Statement(Phase.DEFAULT, f"{on} owned by {owner};"))
     if attribute == "comment":
-        return harmless(Statement(Phase.COMMENT, f"comment on sequence {quoted(new.name)} is {literal(new.comment)};"))
+        return harmless(repair_comments.required("sequence", quoted(new.name), new.comment))
     if attribute == "persistence":
         return harmless(
             Statement(Phase.SEQUENCE, f"{on} set {'logged' if new.persistence != 'unlogged' else 'unlogged'};")

@@ -1,43 +1,51 @@
-"""Repairs of whole tables and views: made, or moved out of the way with every row."""
+"""Repairs of whole tables and views: created, or retired with every row."""
 
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.relations import Relation
-from surefoot.operate.adopt import repair_retire
-from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, literal, quoted
-from surefoot.operate.adopt.repair_columns import comments, written
+from surefoot.operate.adopt import repair_comments, repair_retire
+from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, quoted
+from surefoot.operate.adopt.repair_columns import column_ddl
 from surefoot.operate.adopt.repair_constraints import add, phase
 from surefoot.operate.adopt.repair_sequences import create, owned_by
 
 
 def missing(relation: Relation, expected: Catalogue) -> Repair:
-    """The table, empty, with all that hangs on it."""
+    """Create the table, empty, with its constraints, indexes and triggers; or the view."""
     if relation.kind in {"view", "materialized view"}:
         create_view = f"create {relation.kind} {quoted(relation.name)} as\n{relation.definition}"
         return harmless(Statement(Phase.PROGRAM, create_view))
     if relation.kind != "table" or relation.partition_bound or relation.inherits:
         return decision(f"a {relation.kind} is best made by the revision that has it")
     name = quoted(relation.name)
-    mine = [each for each in expected.sequences if each.owner and each.owner.table == relation.name]
+    owned_sequences = [each for each in expected.sequences if each.owner and each.owner.table == relation.name]
     with_identity = {column.name for column in relation.columns if column.identity}
-    serial = [each for each in mine if each.owner and each.owner.column not in with_identity]
-    columns = ",\n    ".join(written(column, expected, relation.name) for column in relation.columns)
+    serial = [each for each in owned_sequences if each.owner and each.owner.column not in with_identity]
+    columns = ",\n    ".join(column_ddl(column, expected, relation.name) for column in relation.columns)
     unlogged = "unlogged " if relation.persistence == "unlogged" else ""
-    behind = {constraint.name for constraint in relation.constraints}
+    constraint_names = {constraint.name for constraint in relation.constraints}
     statements = [
         *(Statement(Phase.SEQUENCE, create(each)) for each in serial),
         Statement(Phase.TABLE, f"create {unlogged}table {name} (\n    {columns}\n);"),
         *(Statement(Phase.TABLE, line) for each in serial for line in owned_by(each)[:1]),
         *(Statement(phase(each), add(relation.name, each)) for each in relation.constraints),
-        *(Statement(Phase.CONSTRAINT, f"{each.definition};") for each in relation.indexes if each.name not in behind),
+        *(
+            Statement(Phase.CONSTRAINT, f"{each.definition};")
+            for each in relation.indexes
+            if each.name not in constraint_names
+        ),
         *(Statement(Phase.PROGRAM, f"{each.definition};") for each in relation.triggers),
-        *comments(relation),
-        *([_comment(relation)] if relation.comment else []),
+        *(
+            each
+            for column in relation.columns
+            for each in repair_comments.optional("column", f"{name}.{quoted(column.name)}", column.comment)
+        ),
+        *repair_comments.optional(relation.kind, name, relation.comment),
     ]
     return harmless(*statements, note="it is made empty; what it once held is not in this database")
 
 
 def unexpected(relation: Relation, revision: str) -> Repair:
-    """Set aside for `revision` in schema `retired`, with its rows and all that hangs on it."""
+    """Retire the relation for `revision`, with its rows and everything that depends on it."""
     if relation.kind == "composite type":
         return repair_retire.other("type", relation.name, revision)
     if relation.kind == "table" and not relation.partition_bound:
@@ -46,16 +54,16 @@ def unexpected(relation: Relation, revision: str) -> Repair:
 
 
 def differs(attribute: str, new: Relation, old: Relation) -> Repair:
-    """One attribute of a table or view that is there."""
+    """Repair one attribute of an existing table or view."""
     name = quoted(new.name)
     if attribute == "comment":
-        return harmless(_comment(new))
+        return harmless(repair_comments.required(new.kind, name, new.comment))
     if attribute == "persistence":
         word = "unlogged" if new.persistence == "unlogged" else "logged"
         return harmless(Statement(Phase.COLUMN, f"alter table {name} set {word};"), note="the table is rewritten")
     if attribute == "options":
-        gone = [option.partition("=")[0] for option in set(old.options) - set(new.options)]
-        lines = [f"alter {new.kind} {name} reset ({', '.join(sorted(gone))});"] if gone else []
+        removed = [option.partition("=")[0] for option in set(old.options) - set(new.options)]
+        lines = [f"alter {new.kind} {name} reset ({', '.join(sorted(removed))});"] if removed else []
         lines += [f"alter {new.kind} {name} set ({', '.join(new.options)});"] if new.options else []
         return harmless(*(Statement(Phase.COLUMN, line) for line in lines))
     if attribute == "row security":
@@ -67,9 +75,3 @@ def differs(attribute: str, new: Relation, old: Relation) -> Repair:
         replace = f"create or replace view {name} as\n{new.definition}"
         return decision("somebody changed the view", Statement(Phase.PROGRAM, replace))
     return decision("no statement can make up for this and keep every value; ask who changed it")
-
-
-def _comment(relation: Relation) -> Statement:
-    return Statement(
-        Phase.COMMENT, f"comment on {relation.kind} {quoted(relation.name)} is {literal(relation.comment)};"
-    )

@@ -4,38 +4,41 @@ from collections.abc import Iterator
 
 from surefoot.catalogue.model import Catalogue, EnumType, Function
 from surefoot.catalogue.relations import Policy, Trigger
+from surefoot.operate.adopt import repair_comments
 from surefoot.operate.adopt.adopt_findings import Phase, Repair, Statement, decision, harmless, literal, quoted
-from surefoot.operate.adopt.repair_columns import rows
-from surefoot.operate.adopt.repair_counts import Rows
+from surefoot.operate.adopt.repair_columns import row_count
+from surefoot.operate.adopt.repair_counts import RowQueries
 
 
 def enum_missing(new: EnumType) -> Repair:
-    """Made, with its comment."""
-    comment = [_comment("type", quoted(new.name), new.comment)] if new.comment else []
+    """Create the type with its comment."""
+    comment = repair_comments.optional("type", quoted(new.name), new.comment)
     return harmless(Statement(Phase.TYPE, f"{_create(new)};"), *comment)
 
 
-def enum_differs(attribute: str, new: EnumType, old: EnumType, found: Catalogue, asked: Rows) -> Repair:
-    """Labels are added and renamed; one too many goes only where no row holds it, and if somebody says so."""
+def enum_differs(attribute: str, new: EnumType, old: EnumType, found: Catalogue, queries: RowQueries) -> Repair:
+    """Add and rename labels. A label is removed only if no row has it, and if somebody decides so."""
     if attribute == "comment":
-        return harmless(_comment("type", quoted(new.name), new.comment))
-    gone = [label for label in old.labels if label not in new.labels]
+        return harmless(repair_comments.required("type", quoted(new.name), new.comment))
+    removed = [label for label in old.labels if label not in new.labels]
     added = [label for label in new.labels if label not in old.labels]
-    if not gone and [label for label in new.labels if label in old.labels] == list(old.labels):
+    if not removed and [label for label in new.labels if label in old.labels] == list(old.labels):
         return harmless(*(Statement(Phase.TYPE, line) for line in _added(new, added)))
-    if len(gone) == len(added) == 1 and old.labels.index(gone[0]) == new.labels.index(added[0]):
-        rename = f"alter type {quoted(new.name)} rename value {literal(gone[0])} to {literal(added[0])};"
+    if len(removed) == len(added) == 1 and old.labels.index(removed[0]) == new.labels.index(added[0]):
+        rename = f"alter type {quoted(new.name)} rename value {literal(removed[0])} to {literal(added[0])};"
         return decision(
-            f"is {gone[0]} another word for {added[0]}? Then every row that holds it keeps its meaning",
+            f"is {removed[0]} another word for {added[0]}? Then every row that holds it keeps its meaning",
             Statement(Phase.TYPE, rename),
         )
-    places = [(table.name, column.name) for table in found.tables for column in table.columns
+    columns = [(table.name, column.name) for table in found.tables for column in table.columns
               if column.type == quoted(new.name)]  # fmt: skip
-    held = asked.holding(places, gone) if gone else 0
-    if held != 0:
-        return decision(f"{rows(held)} hold{'s' if held == 1 else ''} {', '.join(gone)}: say what they should hold")
-    note = f"no row holds {', '.join(gone)}, but something may write it" if gone else "only the order differs"
-    return decision(note, *_anew(new, found))
+    used = queries.rows_with_labels(columns, removed) if removed else 0
+    if used != 0:
+        return decision(
+            f"{row_count(used)} hold{'s' if used == 1 else ''} {', '.join(removed)}: say what they should hold"
+        )
+    note = f"no row holds {', '.join(removed)}, but something may write it" if removed else "only the order differs"
+    return decision(note, *_replace_type(new, found))
 
 
 def _added(new: EnumType, added: list[str]) -> Iterator[str]:
@@ -45,8 +48,8 @@ def _added(new: EnumType, added: list[str]) -> Iterator[str]:
         yield f"alter type {quoted(new.name)} add value {literal(label)} {where};"
 
 
-def _anew(new: EnumType, found: Catalogue) -> Iterator[Statement]:
-    """A type of the same name with the right labels, and every column of the old one given the new."""
+def _replace_type(new: EnumType, found: Catalogue) -> Iterator[Statement]:
+    """Create the type again with the expected labels, and convert every column to it."""
     name, before = quoted(new.name), quoted(f"{new.name}_before")
     yield Statement(Phase.TYPE, f"alter type {name} rename to {before};")
     yield Statement(Phase.TYPE, f"{_create(new)};")
@@ -59,41 +62,40 @@ def _anew(new: EnumType, found: Catalogue) -> Iterator[Statement]:
                     lines = [f"{on} drop default;", *lines, f"{on} set default {column.default};"]
                 yield from (Statement(Phase.TYPE, line) for line in lines)
     yield Statement(Phase.TYPE, f"drop type {before};")
-    if new.comment:
-        yield _comment("type", name, new.comment)
+    yield from repair_comments.optional("type", name, new.comment)
 
 
 def trigger_missing(new: Trigger) -> Repair:
-    """Made by its definition."""
+    """Create the trigger."""
     return harmless(Statement(Phase.PROGRAM, f"{new.definition};"))
 
 
 def trigger_unexpected(table: str, old: Trigger) -> Repair:
-    """Somebody's own program."""
+    """Drop the trigger. It is somebody's own program, so that is a decision."""
     return decision(
         "somebody's own program: without it, what it did is no longer done",
         Statement(Phase.ASIDE, f"drop trigger {quoted(old.name)} on {quoted(table)};"),
-        back=f"{old.definition};",
+        undo=f"{old.definition};",
     )
 
 
 def trigger_differs(table: str, attribute: str, new: Trigger, old: Trigger) -> Repair:
-    """Switched as expected, or made anew."""
+    """Enable or disable the trigger as expected, or create it again."""
     name = quoted(new.name)
     if attribute == "enabled":
         verb = {"on": "enable", "off": "disable", "on replicas only": "enable replica", "always": "enable always"}
         switch = f"alter table {quoted(table)} {verb[new.enabled]} trigger {name};"
         return harmless(Statement(Phase.PROGRAM, switch))
     if attribute == "comment":
-        return harmless(_comment("trigger", f"{name} on {quoted(table)}", new.comment))
+        return harmless(repair_comments.required("trigger", f"{name} on {quoted(table)}", new.comment))
     drop = Statement(Phase.PROGRAM, f"drop trigger {name} on {quoted(table)};")
     return decision(
-        "somebody changed it", drop, Statement(Phase.PROGRAM, f"{new.definition};"), back=f"{old.definition};"
+        "somebody changed it", drop, Statement(Phase.PROGRAM, f"{new.definition};"), undo=f"{old.definition};"
     )
 
 
 def policy(table: str, old: Policy | None) -> Repair:
-    """Only one too many can be written down: the others name roles that may not be here."""
+    """Drop an unexpected policy. An expected one is not written, because the roles it names may not exist here."""
     if old is None:
         return decision("who may see which rows depends on it; write it as the revision has it")
     drop = f"drop policy {quoted(old.name)} on {quoted(table)};"
@@ -101,18 +103,14 @@ def policy(table: str, old: Policy | None) -> Repair:
 
 
 def function(attribute: str | None, new: Function) -> Repair:
-    """Made or replaced by its definition."""
+    """Create or replace the function by its definition."""
     if new.kind not in {"function", "procedure"}:
         return decision(f"the {new.kind} is best made by the revision that has it")
     if attribute == "comment":
-        return harmless(_comment(new.kind, new.name, new.comment))
+        return harmless(repair_comments.required(new.kind, new.name, new.comment))
     statement = Statement(Phase.PROGRAM, f"{new.definition.rstrip()};")
     return harmless(statement) if attribute is None else decision("somebody changed it", statement)
 
 
 def _create(new: EnumType) -> str:
     return f"create type {quoted(new.name)} as enum ({', '.join(map(literal, new.labels))})"
-
-
-def _comment(what: str, name: str, comment: str | None) -> Statement:
-    return Statement(Phase.COMMENT, f"comment on {what} {name} is {literal(comment)};")

@@ -1,12 +1,13 @@
-"""Backups that prove themselves, and a restore that leaves the old database serving until the new one is right.
+"""Backups that prove that they can be restored, and a restore that keeps the old database until the new one is right.
 
-`backup` makes one, `backups` lists what there is, `verify` restores one for a trial, `prune` takes the old ones away,
-`restore` puts one in the place of the database, `swap_in` and `drop_old` deal with what a restore set aside.
+`backup` makes a backup, `backups` lists them, `verify` restores one for a trial, `prune` deletes old ones, `restore`
+replaces the database by one, `swap_in` and `drop_old` deal with the databases that a restore has set aside.
 """
 
 from surefoot.operate.backup.backup_dump import backup
-from surefoot.operate.backup.database_swap import ReplacedDatabase, aside, drop_old, swap_in
+from surefoot.operate.backup.database_swap import drop_old, swap_in
 from surefoot.operate.backup.prune_backups import Rule, prune
+from surefoot.operate.backup.replaced_databases import ReplacedDatabase, list_replaced
 from surefoot.operate.backup.restore_run import Restored, RestoreOptions, restore
 from surefoot.operate.backup.store import Backup, backups, find, latest
 from surefoot.operate.backup.verify_backup import Verified, verify, verify_files
@@ -18,12 +19,12 @@ __all__ = [
     "Restored",
     "Rule",
     "Verified",
-    "aside",
     "backup",
     "backups",
     "drop_old",
     "find",
     "latest",
+    "list_replaced",
     "prune",
     "restore",
     "swap_in",

@@ -1,7 +1,6 @@
-"""A dump into a database: by pg_restore with several jobs, or over one connection inside one transaction."""
+"""Restores a dump into a database: by pg_restore with several jobs, or over one connection inside one transaction."""
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import client_programs, database
-from surefoot.errors import RefusedError, UsageError
+from surefoot.errors import RefusedError, SurefootError, UsageError
 from surefoot.operate.backup import (
     database_settings,
     dump_programs,
@@ -27,16 +26,16 @@ from surefoot.operate.backup.store import Backup
 from surefoot.program import program
 
 TRANSACTION_TIMEOUT = 17
-"""Since this version the programs set a setting that older servers do not know, and stumble over that."""
+"""Since this major version the programs set `transaction_timeout`, which older servers reject."""
 
-MISSING = sa.text("""
+MISSING_ROLES = sa.text("""
     select name
       from unnest(cast(:names as text[])) as wanted (name)
       left join pg_roles on rolname = name
      where rolname is null
      order by name
 """)
-MAY_NOT_BE = sa.text("""
+NOT_A_MEMBER = sa.text("""
     select rolname
       from pg_roles
      where rolname = any(cast(:names as text[]))
@@ -44,20 +43,22 @@ MAY_NOT_BE = sa.text("""
      order by rolname
 """)
 
-DEFAULTS = re.compile(r"^(\d+); \d+ \d+ DEFAULT ACL .* DEFAULT PRIVILEGES FOR [A-Z]+(?: [A-Z]+)? (.+)$", re.MULTILINE)
-"""An entry of pg_restore's list: its number, and the role whose default privileges it sets."""
-MAY_SET = sa.text("""
+DEFAULT_PRIVILEGES = re.compile(
+    r"^(\d+); \d+ \d+ DEFAULT ACL .* DEFAULT PRIVILEGES FOR [A-Z]+(?: [A-Z]+)? (.+)$", re.MULTILINE
+)
+"""An entry of `pg_restore --list`: its number, and the role whose default privileges it sets."""
+OWN_ROLES = sa.text("""
     select rolname::text from pg_roles where rolname = any (:names) and pg_has_role(current_user, oid, 'USAGE')
 """)
 
 
-def reader(made: Manifest, server_major: int = 0) -> int:
-    """The oldest pg_restore that can read the dump and speak to the server."""
-    return max(dump_programs.major(made.tool), server_major)
+def pg_restore_major(manifest: Manifest, server_major: int = 0) -> int:
+    """Return the oldest major version of pg_restore that can read the dump and connect to the server."""
+    return max(dump_programs.major(manifest.tool), server_major)
 
 
-def not_newer(backup: Backup, server_major: int) -> None:
-    """Refuse a dump from a newer server than the one that is to hold it: PostgreSQL promises nothing for that way."""
+def refuse_newer(backup: Backup, server_major: int) -> None:
+    """Raise RefusedError for a dump from a newer server than this one, which PostgreSQL does not support."""
     theirs = backup.manifest.server_major
     if theirs > server_major:
         raise RefusedError(
@@ -68,162 +69,151 @@ def not_newer(backup: Backup, server_major: int) -> None:
 
 
 def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
-    """Restore into the empty database of `url`; what could not be had there is returned, in words.
+    """Restore into the empty database of `url`; return in words what could not be restored there.
 
-    Raises RefusedError for a dump from a newer server, FailedError where pg_restore fails: the database holds a part
-    then, and is of no use.
+    Raises RefusedError for a dump from a newer server, and FailedError if pg_restore fails: the database then holds a
+    part and is useless.
     """
     engine = database.engine_for(url, application_name=f"{program()} backup")
     with ExitStack() as stack:
         with engine.connect() as connection:
-            held = server_facts.rights(connection)
-            not_newer(backup, held.major)
-            options, notes = left_out(connection, backup.manifest)
-            binary, connects = _program(connection, url, reader(backup.manifest, held.major))
-            like = database_settings.read(connection, server_facts.name_of(url))
-            assert like is not None  # we are connected to it
-            asked = not held.superuser or backup.manifest.server != server_facts.place_of(url)
-            listing = readable(backup.dump, reader(backup.manifest))
-            barred = defaults_of_others(connection, listing) if asked else {}
-            pulling = table_of_contents.subscriptions(listing)
-        if asked:
-            # pg_restore stops at the first thing that this role or this server cannot have: it is asked before
-            chosen, more = stack.enter_context(within_reach(url, backup, like, listing, barred))
-            options, notes = [*options, *chosen], [*notes, *more]
-        elif pulling:
-            options.append(stack.enter_context(only_these(listing, pulling.keys())))
-        notes += not_pulling(pulling)
-        if not connects or dump_programs.major(dump_programs.version(binary)) >= TRANSACTION_TIMEOUT > held.major:
+            rights = server_facts.rights(connection)
+            refuse_newer(backup, rights.major)
+            options, notes = ownership_options(connection, backup.manifest)
+            binary, can_connect = _program(connection, url, pg_restore_major(backup.manifest, rights.major))
+            properties = database_settings.read(connection, server_facts.name_of(url))
+            assert properties is not None  # we are connected to it
+            try_first = not rights.superuser or backup.manifest.server != server_facts.address_of(url)
+            listing = read_listing(backup.dump, pg_restore_major(backup.manifest))
+            foreign_defaults = foreign_default_privileges(connection, listing) if try_first else {}
+            subscriptions = table_of_contents.subscriptions(listing)
+        if try_first:
+            # pg_restore stops at the first entry that this role may not create or this server does not support
+            more_options, more_notes = stack.enter_context(
+                options_within_rights(url, backup, properties, listing, foreign_defaults)
+            )
+            options, notes = [*options, *more_options], [*notes, *more_notes]
+        elif subscriptions:
+            options.append(stack.enter_context(use_list(listing, subscriptions.keys())))
+        notes += subscription_notes(subscriptions)
+        if not can_connect or dump_programs.major(dump_programs.version(binary)) >= TRANSACTION_TIMEOUT > rights.major:
             with engine.begin() as connection:
-                replay.play(connection, binary, backup, options)
+                replay.replay(connection, binary, backup, options)
             return notes
         arguments = [
             *options, f"--jobs={jobs}", "--exit-on-error", "--no-password",
             f"--dbname={dump_programs.connection_string(url)}", str(backup.dump),
         ]  # fmt: skip
-        _run(dump_programs.start(binary, arguments, url), url)
+        remedy = "Mend what it names and run the same command again; the old database was not touched."
+        dump_programs.run(binary, arguments, remedy, url)
         return notes
 
 
 def _program(connection: Connection, url: URL, at_least: int) -> tuple[Path, bool]:
-    """pg_restore, and whether it can connect to `url` itself; else it writes what is run over our connection."""
+    """Return pg_restore, and whether it can connect to `url` itself; if not, its script is run over our connection."""
     try:
         return client_programs.for_connection("pg_restore", at_least, connection, url), True
     except UsageError:
         return dump_programs.program("pg_restore", at_least), False
 
 
-def _run(restoring: "subprocess.Popen[bytes]", url: URL) -> None:
-    try:
-        _, complaint = restoring.communicate()
-    except BaseException:
-        restoring.kill()
-        restoring.communicate()
-        raise
-    if restoring.returncode:
-        raise dump_programs.failed(
-            restoring,
-            complaint,
-            url,
-            "Mend what it names and run the same command again; the old database was not touched.",
-        )
-
-
 @contextmanager
-def within_reach(
-    url: URL, backup: Backup, like: Properties, listing: str, barred: dict[int, str]
+def options_within_rights(
+    url: URL, backup: Backup, properties: Properties, listing: str, foreign_defaults: dict[int, str]
 ) -> Iterator[tuple[list[str], list[str]]]:
-    """Options by which pg_restore leaves out what this role may not make beside `url`, and what that is, in words.
+    """Yield the options by which pg_restore omits what this role may not create on the server of `url`, and notes.
 
-    Found by building the schema for a trial, in a database like that of `url`; `barred` is known before, by number.
-    Raises FailedError where the dump itself is at fault.
+    What that is, is found by building the schema in a scratch database with these `properties`. `foreign_defaults` are
+    entries known to be refused, by number. Raises FailedError if the dump itself is broken.
     """
-    binary = dump_programs.program("pg_restore", reader(backup.manifest))
-    with dump_proof.trial(url, like) as trial:
-        built = dump_proof.built_in(trial.url(), backup.dump, listing, binary)
-    pulling = table_of_contents.subscriptions(listing)
-    if not built.refused and not barred and not pulling:
+    binary = dump_programs.program("pg_restore", pg_restore_major(backup.manifest))
+    with dump_proof.trial(url, properties) as trial:
+        built = dump_proof.build_schema(trial.url(), backup.dump, listing, binary)
+    subscriptions = table_of_contents.subscriptions(listing)
+    if not built.refused and not foreign_defaults and not subscriptions:
         yield [], []
         return
-    notes = [f"Not restored: {fault}." for fault in (*built.roots, *sorted(set(barred.values())))]
-    with only_these(listing, built.skipped | barred.keys() | pulling.keys()) as option:
+    notes = [f"Not restored: {fault}." for fault in (*built.roots, *sorted(set(foreign_defaults.values())))]
+    with use_list(listing, built.skipped | foreign_defaults.keys() | subscriptions.keys()) as option:
         yield [option], notes
 
 
 @contextmanager
-def only_these(listing: str, without: Collection[int]) -> Iterator[str]:
-    """The option by which pg_restore restores what `listing` has, `without` the entries of these numbers."""
-    kept = [line for line in listing.splitlines() if _number(line) not in without]
+def use_list(listing: str, without: Collection[int]) -> Iterator[str]:
+    """Yield the option by which pg_restore restores what `listing` has, except the entries `without`, by number."""
+    kept = [line for line in listing.splitlines() if _entry_number(line) not in without]
     with tempfile.NamedTemporaryFile("w", prefix="surefoot-list-", suffix=".txt", encoding="utf-8") as file:
         file.write("\n".join(kept) + "\n")
         file.flush()
         yield f"--use-list={file.name}"
 
 
-def not_pulling(subscriptions: Mapping[int, str | None], there: Collection[str] = ()) -> list[str]:
-    """What becomes of subscriptions of a dump, in words; those `there` stand in the database that it comes into."""
+def subscription_notes(subscriptions: Mapping[int, str | None], present: Collection[str] = ()) -> list[str]:
+    """Return notes on the subscriptions of a dump. Those in `present` exist in the database that is restored."""
     names = sorted(name for name in subscriptions.values() if name is not None)
-    left = [name for name in names if name in there]
-    gone = [name for name in names if name not in there]
+    existing = [name for name in names if name in present]
+    omitted = [name for name in names if name not in present]
     notes = []
-    if gone:
+    if omitted:
         notes.append(
-            f"Not restored: subscription {', '.join(gone)}, so that no copy pulls from the publisher. Where this "
+            f"Not restored: subscription {', '.join(omitted)}, so that no copy pulls from the publisher. Where this "
             "database is to take the place of the old one, create it again."
         )
-    if left:
+    if existing:
         notes.append(
-            f"Left as it is: subscription {', '.join(left)}. It brings nothing into the restored tables before: alter "
-            f"subscription {sql.Identifier(left[0]).as_string()} refresh publication;"
+            f"Left as it is: subscription {', '.join(existing)}. It brings nothing into the restored tables before: "
+            f"alter subscription {sql.Identifier(existing[0]).as_string()} refresh publication;"
         )
     return notes
 
 
-def defaults_of_others(connection: Connection, listing: str) -> dict[int, str]:
-    """Default privileges of roles that are not here, or for which this role may not set them: by number, in words."""
-    found = {int(each[1]): each[2] for each in DEFAULTS.finditer(listing)}
-    if not found:
+def foreign_default_privileges(connection: Connection, listing: str) -> dict[int, str]:
+    """Return default privileges of roles that are missing or that this role may not act for: in words, by number."""
+    roles = {int(each[1]): each[2] for each in DEFAULT_PRIVILEGES.finditer(listing)}
+    if not roles:
         return {}
-    mine = set(connection.execute(MAY_SET, {"names": list(found.values())}).scalars())
-    return {number: f"default privileges of role {name}" for number, name in found.items() if name not in mine}
+    own = set(connection.execute(OWN_ROLES, {"names": list(roles.values())}).scalars())
+    return {number: f"default privileges of role {name}" for number, name in roles.items() if name not in own}
 
 
-def _number(line: str) -> int:
+def _entry_number(line: str) -> int:
     match = table_of_contents.LISTED.match(line)
     return int(match[1]) if match else 0
 
 
-def left_out(connection: Connection, made: Manifest) -> tuple[list[str], list[str]]:
-    """What pg_restore must leave out here, as its options, and what that means, in words.
+def ownership_options(connection: Connection, manifest: Manifest) -> tuple[list[str], list[str]]:
+    """Return the options by which pg_restore omits owners or privileges whose roles are missing here, and notes.
 
-    A role is the server's and not the database's. Where one is missing, or may not be given things by us, everything
-    belongs to who restores; privileges are of no use without their owners.
+    Roles belong to the server and not to the database. If one is missing, or this role may not act for it, everything
+    belongs to the restoring role; privileges are useless without their grantees.
     """
     options, notes = [], []
-    gone = connection.execute(MISSING, {"names": list(made.owners)}).scalars().all()
-    barred = connection.execute(MAY_NOT_BE, {"names": list(made.owners)}).scalars().all()
-    if gone or barred:
+    absent = connection.execute(MISSING_ROLES, {"names": list(manifest.owners)}).scalars().all()
+    barred = connection.execute(NOT_A_MEMBER, {"names": list(manifest.owners)}).scalars().all()
+    if absent or barred:
         options.append("--no-owner")
-        why = f"there is no role {', '.join(gone)} here" if gone else f"this role may not act for {', '.join(barred)}"
-        notes.append(f"Owners were not restored: {why}. Everything belongs to who restored it.")
-    unknown = connection.execute(MISSING, {"names": list(made.grantees)}).scalars().all()
-    if unknown:
+        reason = f"this role may not act for {', '.join(barred)}"
+        if absent:
+            reason = f"there is no role {', '.join(absent)} here"
+        notes.append(f"Owners were not restored: {reason}. Everything belongs to who restored it.")
+    missing = connection.execute(MISSING_ROLES, {"names": list(manifest.grantees)}).scalars().all()
+    if missing:
         options.append("--no-privileges")
         notes.append(
-            f"Privileges were not restored: there is no role {', '.join(unknown)} here. Create it and restore again, "
+            f"Privileges were not restored: there is no role {', '.join(missing)} here. Create it and restore again, "
             "or grant what it needs."
         )
     return options, notes
 
 
-def readable(dump: Path, tool: int) -> str:
-    """What pg_restore lists of a dump that pg_dump of version `tool` made. Raises RefusedError where it cannot."""
+def read_listing(dump: Path, tool: int) -> str:
+    """Return what `pg_restore --list` prints for a dump made by pg_dump of major version `tool`.
+
+    Raises RefusedError if the dump cannot be read.
+    """
     binary = dump_programs.program("pg_restore", tool)
-    listing = dump_programs.start(binary, ["--list", str(dump)])
-    told, complaint = listing.communicate()
-    if listing.returncode:
-        fault = dump_programs.failed(
-            listing, complaint, None, f"Take another backup: {program()} backup list shows them."
-        )
-        raise RefusedError(f"The dump {dump} cannot be read. {fault.message}", fault.remedy)
-    return told.decode("utf-8", "replace")
+    remedy = f"Take another backup: {program()} backup list shows them."
+    try:
+        return dump_programs.run(binary, ["--list", str(dump)], remedy).decode("utf-8", "replace")
+    except SurefootError as fault:
+        raise RefusedError(f"The dump {dump} cannot be read. {fault.message}", fault.remedy) from fault

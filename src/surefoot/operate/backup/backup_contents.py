@@ -1,6 +1,5 @@
-"""What a database holds, in numbers that a restored one is held to: rows of each table, fingerprint; and its roles."""
+"""Reads the contents of a database that a restored one is compared with: rows per table, fingerprints, and roles."""
 
-from surefoot.program import program
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 from surefoot.catalogue.fingerprint import fingerprint, fingerprints
+from surefoot.program import program
 
-# What an extension brought is not dumped, and neither is what a foreign server holds.
+# pg_dump does not dump the rows of extensions' tables and of foreign tables.
 TABLES = sa.text("""
     select format('%I.%I', nspname, relname) as name,
            pg_relation_size(c.oid) as size,
@@ -31,7 +31,7 @@ TABLES = sa.text("""
        )
      order by nspname collate "C", relname collate "C"
 """)
-# What an extension brought, or a range type, has an owner that no dump speaks of.
+# The owners of extensions' objects and of internal ones, such as a multirange type, are not in a dump.
 OWNERS = sa.text("""
     select pg_get_userbyid(owner) as name
       from (
@@ -67,7 +67,7 @@ GRANTEES = sa.text("""
 """)
 REVISION = sa.text("select string_agg(version_num, ',' order by version_num) from alembic_version")
 HAS_REVISION = sa.text("select to_regclass('alembic_version') is not null")
-# A role's or a database's own limits must not cut a long count or the wait for pg_dump.
+# Timeouts set for the role or the database must not cancel a long count or the wait for pg_dump.
 UNLIMITED = sa.text("""
     select set_config(name, '0', false)
       from pg_settings
@@ -77,61 +77,61 @@ UNLIMITED = sa.text("""
 
 
 LARGE = 1 << 20
-"""Bytes from which a table is worth a connection of its own."""
+"""Tables of at least so many bytes are counted over a connection of their own."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a database held at one moment."""
+    """The rows of each table and the fingerprint of each schema, at one moment."""
 
     rows: dict[str, int]
     schemas: dict[str, str]
 
     @property
     def fingerprint(self) -> str:
-        """Of the whole database."""
+        """Return the fingerprint of the whole database."""
         return fingerprint(self.schemas)
 
 
-def unlimited(connection: Connection) -> None:
-    """Let this session take its time; to be called before its transaction begins or as its first statement."""
+def disable_timeouts(connection: Connection) -> None:
+    """Disable all timeouts of the session; to be called before its transaction begins, or as its first statement."""
     connection.execute(UNLIMITED)
 
 
 def contents(connection: Connection) -> Contents:
-    """Rows and fingerprints as the transaction of `connection` sees them. Raises DBAPIError."""
+    """Return the contents as the transaction of `connection` sees them. Raises DBAPIError."""
     return Contents({name: _count(connection, name) for name, *_ in connection.execute(TABLES).all()},
                     fingerprints(connection))  # fmt: skip
 
 
 def contents_of(url: URL, jobs: int, *, expected: Mapping[str, int] | None = None) -> Contents:
-    """The same of a database that nobody writes to, by several connections at once, largest table first.
+    """Return the contents of a database that nobody writes to, by several connections at once, largest table first.
 
-    With `expected`, of a database that was restored a moment ago, the server's own tally of the rows that came in is
-    enough for a table where it is the number expected; any other is counted. And the planner's statistics are gathered
-    for tables that have none, because the dump had none: without them the first hours would be slow.
+    `expected` is given for a database that was restored a moment ago: a table whose inserted rows in the server's
+    statistics equal the expected number is not counted. Tables without planner statistics are analyzed then, because
+    the dump had none, and without them the first hours would be slow.
     """
     engine = database.engine_for(url, application_name=f"{program()} backup")
 
-    def look(tables: Sequence[sa.Row[Any]]) -> dict[str, int]:
+    def read_tables(tables: Sequence[sa.Row[Any]]) -> dict[str, int]:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            unlimited(connection)
-            unknown = [row.name for row in tables if row.unknown] if expected is not None else []
-            if unknown:
-                database.execute_verbatim(connection, f"analyze {', '.join(unknown)}")
+            disable_timeouts(connection)
+            without_statistics = [row.name for row in tables if row.unknown] if expected is not None else []
+            if without_statistics:
+                database.execute_verbatim(connection, f"analyze {', '.join(without_statistics)}")
             return {
                 row.name: row.came if expected and expected.get(row.name) == row.came else _count(connection, row.name)
                 for row in tables
             }
 
     with engine.connect() as connection, ThreadPoolExecutor(max_workers=jobs) as threads:
-        unlimited(connection)
+        disable_timeouts(connection)
         tables = connection.execute(TABLES).all()
         large = sorted((row for row in tables if row.size >= LARGE), key=lambda row: -row.size)
         small = [row for row in tables if row.size < LARGE]
-        looking = [threads.submit(look, each) for each in (*([row] for row in large), small)]
+        futures = [threads.submit(read_tables, each) for each in (*([row] for row in large), small)]
         schemas = fingerprints(connection)
-        rows = {name: number for future in looking for name, number in future.result().items()}
+        rows = {name: number for future in futures for name, number in future.result().items()}
     return Contents({row.name: rows[row.name] for row in tables}, schemas)
 
 
@@ -139,15 +139,15 @@ def _count(connection: Connection, table: str) -> int:
     return int(database.execute_verbatim(connection, f"select count(*) from {table}").scalar_one())  # noqa: S608  # quoted by %I
 
 
-def revision(connection: Connection) -> str | None:
-    """What `alembic_version` says; None without it."""
+def read_revision(connection: Connection) -> str | None:
+    """Return the heads in `alembic_version`, joined by commas; None if there is no such table."""
     if not connection.execute(HAS_REVISION).scalar_one():
         return None
-    found: str | None = connection.execute(REVISION).scalar_one()
-    return found
+    heads: str | None = connection.execute(REVISION).scalar_one()
+    return heads
 
 
 def roles(connection: Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The roles that own something, and those that were granted something."""
+    """Return the roles that own objects, and the roles that have privileges."""
     owners, grantees = (connection.execute(query).scalars().all() for query in (OWNERS, GRANTEES))
     return tuple(owners), tuple(grantees)

@@ -1,6 +1,5 @@
-"""A backup: pg_dump of one snapshot, its rows counted in the same snapshot, proven readable before it counts."""
+"""Makes a backup: pg_dump of a snapshot, and its rows counted in it. It counts once it is proven to be restorable."""
 
-from surefoot.program import program, variable
 import datetime as dt
 import logging
 import os
@@ -18,21 +17,32 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
 from surefoot.errors import FailedError, UsageError
-from surefoot.runtime import preconditions
-from surefoot.operate.backup import backup_access, archive, backup_contents, manifest, database_settings, dump_proof, server_facts, store, dump_programs
+from surefoot.operate.backup import (
+    archive,
+    backup_access,
+    backup_contents,
+    database_settings,
+    dump_programs,
+    dump_proof,
+    manifest,
+    server_facts,
+    store,
+)
 from surefoot.operate.backup.manifest import File, Manifest
 from surefoot.operate.backup.store import Backup
+from surefoot.program import program, variable
+from surefoot.runtime import preconditions
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
 
 WITH_STATISTICS = 180_000
-"""Since this version a dump can have what the planner knows of its rows; without it that is gathered anew after."""
-LOCKED = re.compile(r"could not obtain lock on relation")
-"""What pg_dump says where somebody waits for a table to change it, and one of its jobs came later."""
-FULL = re.compile(r"too many clients|too many connections|remaining connection slots")
+"""Since this server version a dump can contain planner statistics; without them a restored database is analyzed."""
+LOCK_NOT_AVAILABLE = re.compile(r"could not obtain lock on relation")
+"""The message of pg_dump if a job started while somebody waited for an exclusive lock on its table."""
+TOO_MANY_CONNECTIONS = re.compile(r"too many clients|too many connections|remaining connection slots")
 Say = Callable[[str], None]
-"""Takes a line on how far the work is."""
+"""Takes one line about the progress."""
 
 SNAPSHOT = sa.text("""
     select pg_export_snapshot() as snapshot,
@@ -42,44 +52,45 @@ SNAPSHOT = sa.text("""
 
 
 def default_jobs() -> int:
-    """As many connections as processors, four at most: a server has other things to do."""
+    """Return the number of connections: as many as processors, but at most four, so that others can work."""
     return max(1, min(4, os.cpu_count() or 1))
 
 
 def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = log.info, prove: bool = True) -> Backup:
-    """Back up the database of `url` into the folder of `settings`; nobody who works in it is stopped.
+    """Back up the database of `url` into the backup folder of `settings`, without blocking anybody who works in it.
 
-    Owners and privileges are in the dump, and the roles they speak of in the manifest; whether they can be had again
-    is decided where it is restored. Its schema is built in a scratch database before it counts; without `prove`, for
-    who restores it at once, that is left out. Raises UsageError without a pg_dump that is new enough and can connect,
-    RefusedError where row security hides rows, FailedError where pg_dump fails, the disk is full or no database can be
-    made from the dump; what was written is removed then.
+    The dump contains owners and privileges, and the manifest names their roles; whether they can be restored is decided
+    by the server of the restore. The schema is built in a scratch database before the backup counts, unless `prove` is
+    False, for a caller that restores it at once.
+
+    Raises UsageError without a pg_dump that is new enough and can connect, RefusedError if row security hides rows, and
+    FailedError if pg_dump fails, the disk is full or the dump cannot be restored; the files are removed then.
     """
-    jobs = wanted(jobs)
+    jobs = job_count(jobs)
     try:
-        made = _dumped(settings, url, jobs, say, prove=prove)
+        finished = _dump(settings, url, jobs, say, prove=prove)
     except FailedError as fault:
-        if not LOCKED.search(fault.message):
+        if not LOCK_NOT_AVAILABLE.search(fault.message):
             raise
         say("Somebody changed a table in the meantime: once more")
-        made = _dumped(settings, url, jobs, say, prove=prove)
-    told(made, say)
-    return made
+        finished = _dump(settings, url, jobs, say, prove=prove)
+    report(finished, say)
+    return finished
 
 
-def _dumped(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> Backup:
-    """One try at it."""
-    with server_facts.explained(url):
+def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> Backup:
+    """Make one attempt."""
+    with server_facts.explaining_errors(url):
         engine = database.engine_for(url, application_name=f"{program()} backup")
         with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as source:
-            backup_contents.unlimited(source)
+            backup_contents.disable_timeouts(source)
             preconditions.refuse_hidden_rows(source, preconditions.EVERYWHERE)
             row = source.execute(SNAPSHOT).one()
             started = dt.datetime.now(dt.UTC)
-            binary = backup_access.programs(source, url)
+            binary = backup_access.find_pg_dump(source, url)
             try:
                 store.prepare(settings.backup_folder)
-                backup_access.readable(source)
+                backup_access.require_readable(source)
                 partial = store.begin(settings.backup_folder, row.name, started)
             except OSError as fault:
                 raise _unwritable(settings.backup_folder, fault) from fault
@@ -89,31 +100,33 @@ def _dumped(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -
                 if row.version >= WITH_STATISTICS:
                     arguments.append("--statistics")
                 dumping = dump_programs.start(binary, arguments, url)
-                draft = _beside(dumping, lambda: _describe(source, settings, url, row, started))
+                draft = _describe_while_dumping(dumping, lambda: _describe(source, settings, url, row, started))
                 _wait(dumping, url, settings.backup_folder, jobs)
                 say("Reading it back" + (" and building its schema" if prove else ""))
-                made = _seal(partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs), url if prove else None)
+                finished = _seal(
+                    partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs), url if prove else None
+                )
             except BaseException as fault:
                 shutil.rmtree(partial, ignore_errors=True)
                 if isinstance(fault, OSError):
                     raise _unwritable(settings.backup_folder, fault) from fault
                 raise
-    return made
+    return finished
 
 
-def told(made: Backup, say: Say) -> None:
-    """Say what was backed up, and whether it is proven."""
-    held, proof = made.manifest, made.manifest.proof
+def report(finished: Backup, say: Say) -> None:
+    """Report what was backed up, and whether it is proven."""
+    contents, proof = finished.manifest, finished.manifest.proof
     say(
-        f"Backed up {held.total_rows:,} rows of {len(held.rows)} tables as {made.name}"
+        f"Backed up {contents.total_rows:,} rows of {len(contents.rows)} tables as {finished.name}"
         + (f"; its schema was built for a trial in {proof.seconds:.1f} s" if proof and proof.proven else "")
     )
     if proof is not None and not proof.proven:
-        say(f"Not proven: {made.name}: {proof.reason}. What proves it: {program()} backup verify {made.name}")
+        say(f"Not proven: {finished.name}: {proof.reason}. What proves it: {program()} backup verify {finished.name}")
 
 
-def wanted(jobs: int | None) -> int:
-    """The number that was asked for, else the default. Raises UsageError for none."""
+def job_count(jobs: int | None) -> int:
+    """Return `jobs`, or the default for None. Raises UsageError for less than one."""
     if jobs is not None and jobs < 1:
         raise UsageError(f"{jobs} jobs are too few.", "Give --jobs 1 or more.")
     return jobs or default_jobs()
@@ -122,13 +135,13 @@ def wanted(jobs: int | None) -> int:
 def _arguments(settings: Settings, partial: Path, snapshot: str, jobs: int) -> list[str]:
     return [
         "--format=directory", f"--jobs={jobs}", f"--snapshot={snapshot}", f"--file={partial / store.DUMP}",
-        # it asks for a lock that only who changes a table stands against, and must not queue for it for ever
+        # ACCESS SHARE conflicts only with ACCESS EXCLUSIVE, but must not wait for that for ever
         f"--lock-wait-timeout={int(settings.lock_deadline * 1000)}", "--no-password",
     ]  # fmt: skip
 
 
-def _beside(dumping: subprocess.Popen[bytes], describe: Callable[[], Manifest]) -> Manifest:
-    """Describe the snapshot while pg_dump reads it; a pg_dump that is no longer needed is ended."""
+def _describe_while_dumping(dumping: subprocess.Popen[bytes], describe: Callable[[], Manifest]) -> Manifest:
+    """Describe the snapshot while pg_dump reads it; end pg_dump if that fails."""
     try:
         return describe()
     except BaseException:
@@ -138,19 +151,14 @@ def _beside(dumping: subprocess.Popen[bytes], describe: Callable[[], Manifest]) 
 
 
 def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int) -> None:
-    try:
-        _, complaint = dumping.communicate()
-    except BaseException:
-        dumping.kill()
-        dumping.communicate()
-        raise
+    _, stderr = dump_programs.finish(dumping)
     if dumping.returncode:
         fault = dump_programs.failed(
-            dumping, complaint, url,
+            dumping, stderr, url,
             f"There is no new backup in {folder}; nothing was changed. Mend what it names and run the same command "
             f"again ({variable('BACKUPS')} sets another folder).",
         )  # fmt: skip
-        if FULL.search(fault.message):
+        if TOO_MANY_CONNECTIONS.search(fault.message):
             needed = (
                 f"With {jobs} jobs a backup needs {jobs + 2} connections at once: give --jobs 1, which needs three."
             )
@@ -159,24 +167,24 @@ def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int) -
 
 
 def _describe(source: Connection, settings: Settings, url: URL, row: sa.Row[Any], started: dt.datetime) -> Manifest:
-    """The manifest without the tool and its files: what the snapshot holds."""
-    held = backup_contents.contents(source)
+    """Return the manifest of the snapshot, still without the tool and the files."""
+    contents = backup_contents.contents(source)
     owners, grantees = backup_contents.roles(source)
-    of_database = database_settings.read(source, row.name)
-    assert of_database is not None  # we are connected to it
+    properties = database_settings.read(source, row.name)
+    assert properties is not None  # we are connected to it
     return Manifest(
         database=row.name,
-        server=server_facts.place_of(url),
+        server=server_facts.address_of(url),
         server_version=row.version,
         tool="",
         package=settings.project.version,
-        revision=backup_contents.revision(source),
-        fingerprint=held.fingerprint,
-        schemas=held.schemas,
-        rows=held.rows,
+        revision=backup_contents.read_revision(source),
+        fingerprint=contents.fingerprint,
+        schemas=contents.schemas,
+        rows=contents.rows,
         owners=owners,
         grantees=grantees,
-        properties=of_database,
+        properties=properties,
         jobs=1,
         started_at=started,
         finished_at=started,
@@ -185,21 +193,23 @@ def _describe(source: Connection, settings: Settings, url: URL, row: sa.Row[Any]
 
 
 def _seal(partial: Path, draft: Manifest, url: URL | None) -> Backup:
-    """Prove the dump beside the database of `url`, write its manifest, and give it the name under which it counts."""
+    """Prove the dump on the server of `url`, unless that is None; write its manifest, and give it its final name."""
     dump = partial / store.DUMP
     for path in dump.iterdir():
         path.chmod(0o600)
     dump.chmod(0o700)
-    listing = archive.readable(dump, dump_programs.major(draft.tool))
+    listing = archive.read_listing(dump, dump_programs.major(draft.tool))
     if url is None:
-        return _sealed(partial, draft)
-    # not while pg_dump runs: it needs the connections, and these two are fewer than it had
+        return _finish(partial, draft)
+    # only after pg_dump has ended: the proof needs two connections, fewer than pg_dump had
     with dump_proof.trial(url, draft.properties) as trial:
-        proof = dump_proof.prove(trial, dump, listing, dump_programs.program("pg_restore", dump_programs.major(draft.tool)))
-        return _sealed(partial, replace(draft, proof=proof))
+        proof = dump_proof.prove(
+            trial, dump, listing, dump_programs.program("pg_restore", dump_programs.major(draft.tool))
+        )
+        return _finish(partial, replace(draft, proof=proof))
 
 
-def _sealed(partial: Path, draft: Manifest) -> Backup:
+def _finish(partial: Path, draft: Manifest) -> Backup:
     paths = sorted(path for path in (partial / store.DUMP).rglob("*") if path.is_file())
     with ThreadPoolExecutor(max_workers=draft.jobs) as threads:
         digests = threads.map(manifest.sha256, paths)
@@ -207,12 +217,12 @@ def _sealed(partial: Path, draft: Manifest) -> Backup:
             path.relative_to(partial).as_posix(): File(path.stat().st_size, digest)
             for path, digest in zip(paths, digests, strict=True)
         }
-    whole = replace(draft, files=files, finished_at=dt.datetime.now(dt.UTC))
+    complete = replace(draft, files=files, finished_at=dt.datetime.now(dt.UTC))
     with os.fdopen(os.open(partial / manifest.NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(manifest.text_of(whole).encode())
+        file.write(manifest.text_of(complete).encode())
         file.flush()
         os.fsync(file.fileno())
-    return Backup(store.finish(partial), whole)
+    return Backup(store.finish(partial), complete)
 
 
 def _unwritable(folder: Path, fault: OSError) -> FailedError:

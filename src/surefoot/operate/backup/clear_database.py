@@ -1,4 +1,4 @@
-"""What stands in a database, and whose it is: the role's own is taken away before a restore, the rest is left alone."""
+"""Lists the objects of a database, and drops those of the role before a restore in place."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from surefoot.database import execute_verbatim
 
-# Whatever can be dropped by itself. What an extension brought, and the inside of another thing, is not listed.
+# Everything that can be dropped by itself: neither members of extensions nor internal parts of other objects.
 OBJECTS = sa.text("""
     with owned (class, id, owner, other) as (
         select 'pg_class'::regclass, oid, relowner, relowner
@@ -68,51 +68,51 @@ OBJECTS = sa.text("""
        )
      order by class = 'pg_namespace'::regclass, class, id
 """)
-WORDS = {
+DROP_KINDS = {
     "composite type": "type",
     "function": "routine",
     "procedure": "routine",
     "aggregate": "routine",
     "foreign-data wrapper": "foreign data wrapper",
 }
-"""How a kind is called in `drop`, where that is not its own name."""
+"""The kinds whose name in DROP differs from the one of `pg_identify_object`."""
 
 
 @dataclass(frozen=True)
 class DatabaseObject:
-    """A thing of the database: kind and name as PostgreSQL identifies it, quoted."""
+    """An object of the database; kind and name are PostgreSQL's, the name is quoted."""
 
     kind: str
     name: str
     owner: str
     mine: bool
-    """Whether the connected role may do as it likes with it."""
+    """Whether the connected role has the rights of its owner."""
 
     @property
     def key(self) -> tuple[str, str]:
-        """What it is, whosever it is."""
+        """Return kind and name: what identifies it, whoever owns it."""
         return self.kind, self.name
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name} of {self.owner}"
 
 
-def things(connection: Connection) -> list[DatabaseObject]:
-    """Everything that can be dropped by itself, schemas last."""
+def list_objects(connection: Connection) -> list[DatabaseObject]:
+    """Return all objects that can be dropped by themselves, schemas last."""
     return [DatabaseObject(**row) for row in connection.execute(OBJECTS).mappings()]
 
 
-def clear(connection: Connection, found: list[DatabaseObject]) -> None:
-    """Take away what is the role's own; extensions stay, and a schema in which something of another's stays.
+def clear(connection: Connection, objects: list[DatabaseObject]) -> None:
+    """Drop the role's own objects, except extensions and schemas in which objects of others remain.
 
-    In the transaction of the caller. Raises DBAPIError.
+    Runs in the transaction of the caller. Raises DBAPIError.
     """
-    statements = [statement for each in found if each.mine for statement in _dropping(each)]
+    statements = [statement for item in objects if item.mine for statement in _drop_statements(item)]
     if statements:
         execute_verbatim(connection, "; ".join(statements))
-    for each in found:
-        if each.mine and each.kind == "schema":
-            execute_verbatim(connection, sql.SQL(DROP_EMPTY).format(sql.Literal(each.name)))
+    for item in objects:
+        if item.mine and item.kind == "schema":
+            execute_verbatim(connection, sql.SQL(DROP_EMPTY).format(sql.Literal(item.name)))
 
 
 DROP_EMPTY = """
@@ -127,8 +127,8 @@ $$
 """
 
 
-def _dropping(each: DatabaseObject) -> Iterator[str]:
-    if each.kind == "large object":
-        yield f"select lo_unlink({each.name})"
-    elif each.kind not in {"extension", "schema"}:
-        yield f"drop {WORDS.get(each.kind, each.kind)} if exists {each.name} cascade"
+def _drop_statements(item: DatabaseObject) -> Iterator[str]:
+    if item.kind == "large object":
+        yield f"select lo_unlink({item.name})"
+    elif item.kind not in {"extension", "schema"}:
+        yield f"drop {DROP_KINDS.get(item.kind, item.kind)} if exists {item.name} cascade"

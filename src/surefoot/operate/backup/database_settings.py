@@ -1,4 +1,4 @@
-"""What belongs to a database and is in no dump of it: encoding, locale, settings, owner, privileges, comment."""
+"""The properties of a database that no dump contains: encoding, locale, settings, owner, privileges, comment."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -6,13 +6,13 @@ from itertools import combinations
 from typing import Any
 
 import sqlalchemy as sa
-from psycopg import sql
+from psycopg import errors, sql
 from sqlalchemy.engine import Connection
 
 from surefoot.database import execute_verbatim
 from surefoot.operate.backup import server_facts
 
-# Columns that came or went with a version are read through JSON, which leaves out what is not there.
+# Columns that not every version has are read through JSON, in which a missing one is NULL.
 PROPERTIES = sa.text("""
     select pg_encoding_to_char(encoding) as encoding,
            to_jsonb(d) ->> 'datlocprovider' as provider,
@@ -45,13 +45,11 @@ PROPERTIES = sa.text("""
 """)
 
 DEFAULT = "pg_default"
-REFUSED = frozenset({"42501", "42704"})
-"""Not allowed; no such role or tablespace."""
 
 
 @dataclass(frozen=True)
 class Properties:
-    """Of one database. In `grants` and `settings` the first member is the role, None for everybody."""
+    """The properties of one database. The first member of each grant and setting is the role, None for everybody."""
 
     encoding: str
     provider: str
@@ -64,13 +62,13 @@ class Properties:
     connection_limit: int
     comment: str | None
     guarded: bool
-    """Whether privileges were ever granted or revoked; else PostgreSQL's own rule holds."""
+    """Whether privileges were ever granted or revoked; if not, PostgreSQL's default applies."""
     grants: tuple[tuple[str | None, str, bool], ...]
     settings: tuple[tuple[str | None, str, str], ...]
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Properties":
-        """From a row, or from JSON."""
+        """Make it from a row or from JSON."""
         return cls(
             **dict(values)
             | {
@@ -80,7 +78,7 @@ class Properties:
         )
 
     def elsewhere(self, owner: str) -> "Properties":
-        """As they are fit for another name or server: what depends on roles and places is left behind."""
+        """Return them for a database of another name or server: without roles, privileges, tablespace and comment."""
         return replace(
             self,
             owner=owner,
@@ -93,92 +91,95 @@ class Properties:
 
 
 def read(connection: Connection, name: str) -> Properties | None:
-    """The properties of the database `name`, asked for in any database of its server; None where there is none."""
+    """Return the properties of the database `name`, read from any database of its server; None if there is none."""
     row = connection.execute(PROPERTIES, {"name": name}).mappings().first()
     return Properties.of(dict(row)) if row is not None else None
 
 
-def create(connection: Connection, name: str, wanted: Properties) -> list[str]:
-    """Create the empty database `name` with the properties `wanted`; what could not be had is returned, in words.
+def create(connection: Connection, name: str, properties: Properties) -> list[str]:
+    """Create the empty database `name` with these properties; return in words what could not be had.
 
-    `connection` is in AUTOCOMMIT. Where the role may not give it away, or not place it where the old one is, it is made
-    all the same. Raises DBAPIError where the database cannot be created.
+    `connection` is in AUTOCOMMIT. If the role may not give the database to its owner or use the tablespace, it is
+    created without. Raises DBAPIError if it cannot be created at all.
     """
     plain = sql.SQL("create database {} template template0 {} connection limit {}").format(
-        sql.Identifier(name), locale(wanted), sql.Literal(wanted.connection_limit)
+        sql.Identifier(name), locale(properties), sql.Literal(properties.connection_limit)
     )
-    owner = (sql.SQL(" owner {}").format(sql.Identifier(wanted.owner)), f"owner {wanted.owner}")
-    # even the default one may be named only by who may create in it
-    named = wanted.tablespace if wanted.tablespace != DEFAULT else None
-    place = (sql.SQL(" tablespace {}").format(sql.Identifier(named or DEFAULT)), f"tablespace {named}")
-    additions = [owner, place] if named else [owner]
-    tries = [kept for number in range(len(additions), -1, -1) for kept in combinations(additions, number)]
-    lost: list[str] = []
-    for kept in tries:
+    owner = (sql.SQL(" owner {}").format(sql.Identifier(properties.owner)), f"owner {properties.owner}")
+    # naming even the default tablespace requires CREATE on it
+    tablespace_name = properties.tablespace if properties.tablespace != DEFAULT else None
+    tablespace = (
+        sql.SQL(" tablespace {}").format(sql.Identifier(tablespace_name or DEFAULT)),
+        f"tablespace {tablespace_name}",
+    )
+    additions = [owner, tablespace] if tablespace_name else [owner]
+    attempts = [granted for number in range(len(additions), -1, -1) for granted in combinations(additions, number)]
+    unavailable: list[str] = []
+    for granted in attempts:
         try:
-            execute_verbatim(connection, sql.SQL("").join([plain, *(statement for statement, _ in kept)]))
+            execute_verbatim(connection, sql.SQL("").join([plain, *(statement for statement, _ in granted)]))
         except sa.exc.DBAPIError as fault:
-            if getattr(fault.orig, "sqlstate", None) not in REFUSED or not kept:
+            if not granted or not isinstance(fault.orig, errors.InsufficientPrivilege | errors.UndefinedObject):
                 raise
-            why = str(fault.orig).splitlines()[0]
+            reason = str(fault.orig).splitlines()[0]
         else:
-            lost += [f"{what}: {why}" for statement, what in additions if (statement, what) not in kept]
+            unavailable += [f"{label}: {reason}" for statement, label in additions if (statement, label) not in granted]
             break
-    return lost + apply(connection, name, wanted)
+    return unavailable + apply(connection, name, properties)
 
 
-def apply(connection: Connection, name: str, wanted: Properties) -> list[str]:
-    """Give the database `name` the settings and privileges of `wanted`; what could not be had is returned, in words."""
-    lost = []
-    for what, statements in _statements(name, wanted):
+def apply(connection: Connection, name: str, properties: Properties) -> list[str]:
+    """Set the settings and privileges of the database `name`; return in words what could not be had."""
+    unavailable = []
+    for label, statements in _statements(name, properties):
         try:
-            server_facts.run_together(connection, statements)
+            server_facts.run_in_transaction(connection, statements)
         except sa.exc.DBAPIError as fault:
-            lost.append(f"{what}: {str(fault.orig).splitlines()[0]}")
-    return lost
+            unavailable.append(f"{label}: {str(fault.orig).splitlines()[0]}")
+    return unavailable
 
 
-def comment(name: str, text: str | None) -> sql.Composed:
-    """The statement that says `text` of the database."""
+def comment_statement(name: str, text: str | None) -> sql.Composed:
+    """Return the statement that sets the comment of the database."""
     return sql.SQL("comment on database {} is {}").format(sql.Identifier(name), sql.Literal(text))
 
 
-def locale(wanted: Properties) -> sql.Composed:
-    """Encoding and locale, as options of `create database`."""
+def locale(properties: Properties) -> sql.Composed:
+    """Return encoding and locale as options of CREATE DATABASE."""
     options = [
         sql.SQL("encoding {} lc_collate {} lc_ctype {}").format(
-            sql.Literal(wanted.encoding), sql.Literal(wanted.collate), sql.Literal(wanted.ctype)
+            sql.Literal(properties.encoding), sql.Literal(properties.collate), sql.Literal(properties.ctype)
         ),
         sql.SQL("locale_provider {}").format(
-            sql.SQL({"c": "libc", "i": "icu", "b": "builtin"}.get(wanted.provider, "libc"))
+            sql.SQL({"c": "libc", "i": "icu", "b": "builtin"}.get(properties.provider, "libc"))
         ),
     ]
-    if wanted.locale and wanted.provider in {"i", "b"}:
-        word = "icu_locale" if wanted.provider == "i" else "builtin_locale"
-        options.append(sql.SQL("{} {}").format(sql.SQL(word), sql.Literal(wanted.locale)))
-    if wanted.icu_rules:
-        options.append(sql.SQL("icu_rules {}").format(sql.Literal(wanted.icu_rules)))
+    if properties.locale and properties.provider in {"i", "b"}:
+        word = "icu_locale" if properties.provider == "i" else "builtin_locale"
+        options.append(sql.SQL("{} {}").format(sql.SQL(word), sql.Literal(properties.locale)))
+    if properties.icu_rules:
+        options.append(sql.SQL("icu_rules {}").format(sql.Literal(properties.icu_rules)))
     return sql.SQL(" ").join(options)
 
 
-def _statements(name: str, wanted: Properties) -> Iterator[tuple[str, list[sql.Composed]]]:
-    """What follows the creation, each with its name in words; each is done in a transaction of its own."""
+def _statements(name: str, properties: Properties) -> Iterator[tuple[str, list[sql.Composed]]]:
+    """Yield what follows the creation: a label, and the statements that are run in one transaction."""
     database = sql.Identifier(name)
-    for role, setting, value in wanted.settings:
-        whose = sql.SQL("role {} in database {}").format(sql.Identifier(role), database) if role else sql.SQL(
+    for role, setting, value in properties.settings:
+        scope = sql.SQL("role {} in database {}").format(sql.Identifier(role), database) if role else sql.SQL(
             "database {}"
         ).format(database)  # fmt: skip
         yield (
             f"setting {setting}{f' of role {role}' if role else ''}",
             [
-                # how a list such as search_path is quoted is the server's business: it takes the value from the session
+                # FROM CURRENT, because the server quotes a list such as search_path itself
                 sql.SQL("select set_config({}, {}, true)").format(sql.Literal(setting), sql.Literal(value)),
                 sql.SQL("alter {} set {} from current").format(
-                    whose, sql.SQL(".").join(map(sql.Identifier, setting.split(".")))
+                    scope, sql.SQL(".").join(map(sql.Identifier, setting.split(".")))
                 ),
             ],
         )
-    if wanted.guarded:
+    if properties.guarded:
         yield (
             "privileges on the database",
             [
@@ -190,7 +191,7 @@ def _statements(name: str, wanted: Properties) -> Iterator[tuple[str, list[sql.C
                         sql.Identifier(role) if role else sql.SQL("public"),
                         sql.SQL(" with grant option" if more and role else ""),
                     )
-                    for role, privilege, more in wanted.grants
+                    for role, privilege, more in properties.grants
                 ),
             ],
         )

@@ -1,45 +1,29 @@
-"""A restored database into the place of the old one: both are renamed in one transaction, and the old one is kept."""
+"""Puts a restored database in the place of the old one by renaming both in one transaction; the old one is kept."""
 
-import datetime as dt
-import hashlib
-import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 
 import sqlalchemy as sa
-from psycopg import sql
+from psycopg import errors, sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import scratch_database
 from surefoot.database import execute_verbatim
-from surefoot.errors import FailedError, RefusedError, UsageError
-from surefoot.operate.backup import database_settings, server_facts
-from surefoot.operate.backup.store import TIME
+from surefoot.errors import FailedError, RefusedError
+from surefoot.operate.backup import database_settings, replaced_databases, server_facts
+from surefoot.operate.backup.replaced_databases import Kind, ReplacedDatabase
 from surefoot.program import program
 
-LONGEST = 63
-"""Bytes of a PostgreSQL name."""
-IN_USE = "55006"
-OURS = f"(application {scratch_database.APPLICATION}"
-"""A session of a scratch database, as `connected` has it in words."""
-GOING = 5
-"""Seconds that such a session has to be gone."""
-LOCKS = 0x6F757274
-"""First half of the advisory key that one restore of a database holds; the second is the hash of its name."""
+OWN_SESSION = f"(application {scratch_database.APPLICATION}"
+"""How `list_sessions` describes a session of a scratch database."""
+OWN_SESSION_SECONDS = 5
+"""How long such a session may take to end, in seconds."""
+LOCK_SPACE = 0x6F757274
+"""The first key of the advisory lock that a restore of a database holds; the second is the hash of its name."""
 
-TRY = sa.text("select pg_try_advisory_lock(:space, hashtext(:name))")
-ASIDE = sa.text("""
-    select datname as name,
-           case when has_database_privilege(oid, 'CONNECT') then pg_database_size(oid) else 0 end as size,
-           shobj_description(oid, 'pg_database') as comment
-      from pg_database
-     where datname ~ :pattern
-     order by datname
-""")
+TRY_LOCK = sa.text("select pg_try_advisory_lock(:space, hashtext(:name))")
 SUBSCRIPTIONS = sa.text("""
     select subname::text
       from pg_subscription
@@ -49,69 +33,14 @@ SUBSCRIPTIONS = sa.text("""
 """)
 
 
-class Kind(StrEnum):
-    """What a database beside the real one is."""
-
-    RESTORING = "restoring"
-    """Being restored, or left by a restore that was killed."""
-    RESTORED = "restored"
-    """Restored and proven, ready to be swapped in."""
-    BEFORE = "before"
-    """What was in the place before."""
-
-
-@dataclass(frozen=True)
-class ReplacedDatabase:
-    """A database that a restore set beside the real one."""
-
-    name: str
-    kind: Kind
-    since: dt.datetime
-    size: int
-    comment: str | None
-
-
-def name_for(database: str, kind: Kind, now: dt.datetime) -> str:
-    """The name of such a database: `shop_before_20261121T120000Z`; of a long name its beginning and a hash."""
-    return f"{_stem(database)}_{kind}_{now.strftime(TIME)}"
-
-
-def free_name(admin: Connection, database: str, kind: Kind) -> str:
-    """Such a name that no database has; two in one second get two names."""
-    now = dt.datetime.now(dt.UTC)
-    while database_settings.read(admin, name_for(database, kind, now)) is not None:
-        now += dt.timedelta(seconds=1)
-    return name_for(database, kind, now)
-
-
-def aside(url: URL) -> list[ReplacedDatabase]:
-    """What restores of the database of `url` have set beside it, by name."""
-    with server_facts.beside(url) as admin:
-        return beside(admin, server_facts.name_of(url))
-
-
-def beside(admin: Connection, database: str) -> list[ReplacedDatabase]:
-    """The same, over a connection that is there."""
-    stem = re.escape(_stem(database))
-    kinds = "|".join(Kind)
-    pattern = rf"^{stem}_({kinds})_(\d{{8}}T\d{{6}}Z)$"
-    found = []
-    for row in admin.execute(ASIDE, {"pattern": pattern}):
-        parts = re.fullmatch(pattern, row.name)
-        assert parts is not None
-        since = dt.datetime.strptime(parts[2], TIME).replace(tzinfo=dt.UTC)
-        found.append(ReplacedDatabase(row.name, Kind(parts[1]), since, row.size, row.comment))
-    return found
-
-
 def swap_in(url: URL, name: str, *, disconnect: bool = False) -> str | None:
-    """Put the database `name` in the place of that of `url`; returns under which name the present one is kept.
+    """Put the database `name` in the place of that of `url`; return the name under which the present one is kept.
 
-    `name` is one that a restore has set aside: restored and ready, or what was there before. Raises UsageError where
-    there is none, RefusedError where others are connected, FailedError where the role may not rename.
+    `name` is a database that a restore has put aside: restored and ready, or the one from before. Raises UsageError if
+    there is none, RefusedError if others are connected, and FailedError if the role may not rename.
     """
-    with server_facts.beside(url) as admin, alone(admin, server_facts.name_of(url)):
-        chosen = _chosen(admin, server_facts.name_of(url), name)
+    with server_facts.connection_beside(url) as admin, exclusive(admin, server_facts.name_of(url)):
+        chosen = replaced_databases.find(admin, server_facts.name_of(url), name)
         if chosen.kind is Kind.RESTORING:
             raise RefusedError(
                 f"{name} was not restored to its end.",
@@ -121,20 +50,20 @@ def swap_in(url: URL, name: str, *, disconnect: bool = False) -> str | None:
 
 
 def drop_old(url: URL, name: str, *, disconnect: bool = False) -> None:
-    """Drop a database that a restore has set aside; no other.
+    """Drop a database that a restore has put aside, and no other.
 
-    Raises UsageError where there is none of that name, RefusedError where others are connected to it.
+    Raises UsageError if there is none of that name, RefusedError if others are connected to it or it has subscriptions.
     """
-    with server_facts.beside(url) as admin, alone(admin, server_facts.name_of(url)):
-        if _chosen(admin, server_facts.name_of(url), name).kind is Kind.BEFORE:
-            _pulls_nothing(admin, name)
+    with server_facts.connection_beside(url) as admin, exclusive(admin, server_facts.name_of(url)):
+        if replaced_databases.find(admin, server_facts.name_of(url), name).kind is Kind.BEFORE:
+            _refuse_subscriber(admin, name)
         if not disconnect:
-            nobody_in(admin, name)
+            require_no_sessions(admin, name)
         drop(admin, name)
 
 
-def _pulls_nothing(admin: Connection, name: str) -> None:
-    """Refuse to drop a subscriber: its publisher would keep the slot, and all that is written from then on."""
+def _refuse_subscriber(admin: Connection, name: str) -> None:
+    """Raise RefusedError for a database with subscriptions: the publisher would keep their slots and all later WAL."""
     found = admin.execute(SUBSCRIPTIONS, {"name": name}).scalars().all()
     if found:
         raise RefusedError(
@@ -145,36 +74,36 @@ def _pulls_nothing(admin: Connection, name: str) -> None:
 
 
 def drop(admin: Connection, name: str) -> None:
-    """Drop a database, and end who is in it."""
+    """Drop a database and end its sessions."""
     scratch_database.drop_database(lambda statement: execute_verbatim(admin, statement), admin.engine.url, name)
 
 
 @contextmanager
-def alone(admin: Connection, database: str) -> Iterator[None]:
-    """Be the only restore of `database` inside the block, for as long as `admin` is open."""
-    key = {"space": LOCKS, "name": database}
-    if not admin.execute(TRY, key).scalar_one():
+def exclusive(admin: Connection, database: str) -> Iterator[None]:
+    """Be the only restore of `database` inside the block. The lock lasts as long as `admin` is open."""
+    key = {"space": LOCK_SPACE, "name": database}
+    if not admin.execute(TRY_LOCK, key).scalar_one():
         raise RefusedError(
             f"Another restore of {database} runs.", "Wait for it to end, then run the same command again."
         )
     yield
 
 
-def nobody_in(admin: Connection, database: str) -> None:
-    """Raise RefusedError, naming them, where somebody is connected to `database`.
+def require_no_sessions(admin: Connection, database: str) -> None:
+    """Raise RefusedError, naming the sessions, if somebody is connected to `database`.
 
-    A session of our own that was closed a moment ago, as that of the backup before, is given time to be gone.
+    A session of our own that was closed a moment ago, such as that of the backup before, is given time to end.
     """
-    who = server_facts.connected(admin, database)
-    until = time.monotonic() + GOING
-    while who and all(OURS in each for each in who) and time.monotonic() < until:
+    sessions = server_facts.list_sessions(admin, database)
+    deadline = time.monotonic() + OWN_SESSION_SECONDS
+    while sessions and all(OWN_SESSION in each for each in sessions) and time.monotonic() < deadline:
         time.sleep(0.05)
         admin.execute(sa.text("select pg_stat_clear_snapshot()"))
-        who = server_facts.connected(admin, database)
-    if who:
+        sessions = server_facts.list_sessions(admin, database)
+    if sessions:
         raise RefusedError(
-            f"{len(who)} session{'s are' if len(who) > 1 else ' is'} connected to {database}: "
-            f"{server_facts.listed(who)}.",
+            f"{len(sessions)} session{'s are' if len(sessions) > 1 else ' is'} connected to {database}: "
+            f"{server_facts.listed(sessions)}.",
             "Stop the application and run the same command again, or add --disconnect, which ends them.",
         )
 
@@ -182,55 +111,50 @@ def nobody_in(admin: Connection, database: str) -> None:
 def exchange(
     admin: Connection, url: URL, new: ReplacedDatabase, *, disconnect: bool, comment: str | None = None
 ) -> str | None:
-    """Rename the database of `url` away and `new` into its place, in one transaction: there is always one of the name.
+    """Rename the database of `url` away and `new` into its place, in one transaction, so that the name always exists.
 
-    `comment` is for the new one where there is no old one to have it from. Returns the name under which the old one is
-    kept, None where there was none.
+    `comment` is for the new one if there is no old one to copy it from. Returns the name under which the old one is
+    kept, None if there was none.
     """
     database = server_facts.name_of(url)
-    held = database_settings.read(admin, database)
+    properties = database_settings.read(admin, database)
     if not disconnect:
-        nobody_in(admin, database)
-        nobody_in(admin, new.name)
-    old = free_name(admin, database, Kind.BEFORE) if held is not None else None
-    statements = [_rename(database, old)] if old is not None else []
-    statements.append(_rename(new.name, database))
+        require_no_sessions(admin, database)
+        require_no_sessions(admin, new.name)
+    old = replaced_databases.free_name(admin, database, Kind.BEFORE) if properties is not None else None
+    statements = [replaced_databases.rename_statement(database, old)] if old is not None else []
+    statements.append(replaced_databases.rename_statement(new.name, database))
     if new.kind is Kind.RESTORED:
-        # until now it said of what it was restored
-        statements.append(database_settings.comment(database, held.comment if held is not None else comment))
-    who = [database, new.name] if disconnect else []
+        # until now its comment named the backup that it was restored from
+        statements.append(
+            database_settings.comment_statement(database, properties.comment if properties is not None else comment)
+        )
+    databases = [database, new.name] if disconnect else []
     try:
-        with _ending_sessions(url, who):
-            server_facts.run_together(admin, statements)
+        with _ending_sessions(url, databases):
+            server_facts.run_in_transaction(admin, statements)
     except sa.exc.DBAPIError as fault:
-        raise _not_renamed(fault, database, new.name) from fault
+        raise _rename_error(fault, database, new.name) from fault
     return old
-
-
-def rename(admin: Connection, name: str, kind: Kind, database: str, comment: str) -> ReplacedDatabase:
-    """Give a database beside `database` its next name, and say what it is."""
-    new = free_name(admin, database, kind)
-    server_facts.run_together(admin, [_rename(name, new), database_settings.comment(new, comment)])
-    return ReplacedDatabase(new, kind, dt.datetime.now(dt.UTC), 0, comment)
 
 
 @contextmanager
 def _ending_sessions(url: URL, databases: list[str]) -> Iterator[None]:
-    """End the sessions of `databases` all the while.
+    """End the sessions of `databases` again and again during the block.
 
-    A rename first locks new sessions out and then waits some seconds for those that are there: these are ended then,
-    so that a program that connects again and again cannot stand against it.
+    A rename first locks new sessions out and then waits some seconds for the existing ones. These are ended then, so
+    that a program that always reconnects cannot prevent it.
     """
-    over = threading.Event()
-    faults: list[FailedError] = []
+    stop = threading.Event()
+    failures: list[FailedError] = []
 
     def run(connection: Connection) -> None:
-        while not over.wait(0.1):
+        while not stop.wait(0.1):
             try:
                 for each in databases:
                     server_facts.disconnect(connection, each)
             except FailedError as fault:
-                faults.append(fault)
+                failures.append(fault)
                 return
             except sa.exc.DBAPIError:
                 return
@@ -238,7 +162,7 @@ def _ending_sessions(url: URL, databases: list[str]) -> Iterator[None]:
     if not databases:
         yield
         return
-    with server_facts.connect_beside(url) as connection:  # faults are for who renames to understand
+    with server_facts.connect_beside(url) as connection:  # the caller explains errors of the driver
         for each in databases:
             server_facts.disconnect(connection, each)
         thread = threading.Thread(target=run, args=(connection,), name="surefoot-disconnect", daemon=True)
@@ -246,48 +170,24 @@ def _ending_sessions(url: URL, databases: list[str]) -> Iterator[None]:
         try:
             yield
         except sa.exc.DBAPIError as fault:
-            if faults:
-                raise faults[0] from fault
+            if failures:
+                raise failures[0] from fault
             raise
         finally:
-            over.set()
+            stop.set()
             thread.join()
 
 
-def _not_renamed(fault: sa.exc.DBAPIError, database: str, new: str) -> RefusedError | FailedError:
-    said = " ".join(str(fault.orig).split())
-    again = f"{program()} restore --swap-in {new}"
-    if getattr(fault.orig, "sqlstate", None) == IN_USE:
+def _rename_error(fault: sa.exc.DBAPIError, database: str, new: str) -> RefusedError | FailedError:
+    message = " ".join(str(fault.orig).split())
+    command = f"{program()} restore --swap-in {new}"
+    if isinstance(fault.orig, errors.ObjectInUse):
         return RefusedError(
-            f"{database} is in use: {said}. It serves as before; {new} is ready beside it.",
-            f"Stop who uses it and run: {again}, with --disconnect to end them. A prepared transaction is ended by "
+            f"{database} is in use: {message}. It serves as before; {new} is ready beside it.",
+            f"Stop who uses it and run: {command}, with --disconnect to end them. A prepared transaction is ended by "
             "rollback prepared.",
         )
     return FailedError(
-        f"{database} could not be renamed: {said}. It serves as before; {new} is ready beside it.",
-        f"Mend what it names and run: {again}",
+        f"{database} could not be renamed: {message}. It serves as before; {new} is ready beside it.",
+        f"Mend what it names and run: {command}",
     )
-
-
-def _chosen(admin: Connection, database: str, name: str) -> ReplacedDatabase:
-    found = beside(admin, database)
-    for each in found:
-        if each.name == name:
-            return each
-    there = ", ".join(each.name for each in found) or "there is none"
-    raise UsageError(
-        f"{name} is no database that a restore of {database} has set aside.",
-        f"Choose one of these: {there}." if found else f"There is none at all: {program()} restore --old lists them.",
-    )
-
-
-def _rename(old: str, new: str) -> sql.Composed:
-    return sql.SQL("alter database {} rename to {}").format(sql.Identifier(old), sql.Identifier(new))
-
-
-def _stem(database: str) -> str:
-    longest = LONGEST - len(f"_{Kind.RESTORING}_20261121T120000Z")
-    raw = database.encode()
-    if len(raw) <= longest:
-        return database
-    return f"{raw[: longest - 8].decode('utf-8', 'ignore')}_{hashlib.sha256(raw).hexdigest()[:7]}"

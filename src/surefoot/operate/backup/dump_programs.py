@@ -1,4 +1,4 @@
-"""pg_dump and pg_restore as they are run here: the password in the environment, their complaints as our errors."""
+"""Runs pg_dump and pg_restore: with the password in the environment, and their error output as our errors."""
 
 import re
 import signal
@@ -19,61 +19,83 @@ from surefoot.servers import libpq
 
 DENIED = re.compile(r"permission denied for (?:table|relation|sequence|schema) (\S+)")
 HIDDEN = re.compile(r"affected by row-level security policy for table (\S+)")
-FULL = re.compile(r"No space left|quota exceeded|File too large|could not extend file|SIGXFSZ", re.IGNORECASE)
+DISK_FULL = re.compile(r"No space left|quota exceeded|File too large|could not extend file|SIGXFSZ", re.IGNORECASE)
 
 
 def program(name: str, at_least: int) -> Path:
-    """The program of that name, as near to version `at_least` as there is; raises UsageError where none will do."""
+    """Return the program of that name, as near to the major version `at_least` as possible.
+
+    Raises UsageError without one.
+    """
     return client_programs.program(name, at_least)
 
 
 def version(binary: Path) -> str:
-    """What the program says of itself: `pg_dump (PostgreSQL) 18.4`."""
+    """Return what the program says of itself: `pg_dump (PostgreSQL) 18.4`."""
     return subprocess.run([str(binary), "--version"], capture_output=True, text=True, check=False).stdout.strip()
 
 
-def major(told: str) -> int:
-    """The major version in what a program says of itself; 0 where there is none."""
-    match = re.search(r"\) (\d+)", told)
+def major(version_text: str) -> int:
+    """Return the major version in the output of `--version`; 0 if there is none."""
+    match = re.search(r"\) (\d+)", version_text)
     return int(match.group(1)) if match else 0
 
 
 def start(
-    binary: Path, arguments: list[str], url: URL | None = None, *, complaints: IO[bytes] | int = subprocess.PIPE
+    binary: Path, arguments: list[str], url: URL | None = None, *, stderr: IO[bytes] | int = subprocess.PIPE
 ) -> subprocess.Popen[bytes]:
-    """Run the program in the background, its complaints in a pipe unless said otherwise."""
+    """Start the program in the background, with its error output in a pipe unless `stderr` says otherwise."""
     return subprocess.Popen(
         [str(binary), *arguments],
         env=environment(url) if url is not None else None,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
     )  # fmt: skip
 
 
+def finish(process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
+    """Wait for the program and return its output and error output; kill it if the wait is interrupted."""
+    try:
+        return process.communicate()
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
+
+
+def run(binary: Path, arguments: list[str], remedy: str, url: URL | None = None) -> bytes:
+    """Run the program and return its output. Raises what `failed` makes of its error output, with this remedy."""
+    process = start(binary, arguments, url)
+    stdout, stderr = finish(process)
+    if process.returncode:
+        raise failed(process, stderr, url, remedy)
+    return stdout
+
+
 def environment(url: URL) -> dict[str, str]:
-    """What reaches the program: where and as whom to connect, nothing of it in an argument list."""
+    """Return the environment of the program: where and as whom to connect, so that no argument contains a password."""
     return libpq.process_environment(url) | {"PGAPPNAME": f"{this_program()} backup", "LC_ALL": "C"}
 
 
 def connection_string(url: URL) -> str:
-    """The database's name as an argument that is taken for nothing else, whatever characters it has."""
+    """Return the name of the database as an argument that cannot be misread, whatever characters it has."""
     return psycopg.conninfo.make_conninfo(dbname=name_of(url))
 
 
-def failed(run: "subprocess.Popen[bytes]", complaint: bytes, url: URL | None, remedy: str) -> SurefootError:
-    """What the complaint of a program that ended badly means: its first error, no password, and the remedy."""
-    text = complaint.decode("utf-8", "replace")
-    name = Path(str(run.args[0] if isinstance(run.args, list) else run.args)).name
-    if run.returncode < 0:
-        text += f"\nerror: it was ended by {signal.Signals(-run.returncode).name}"
+def failed(process: "subprocess.Popen[bytes]", stderr: bytes, url: URL | None, remedy: str) -> SurefootError:
+    """Return the error of a program that failed: the first error of its output without a password, and the remedy."""
+    text = stderr.decode("utf-8", "replace")
+    name = Path(str(process.args[0] if isinstance(process.args, list) else process.args)).name
+    if process.returncode < 0:
+        text += f"\nerror: it was ended by {signal.Signals(-process.returncode).name}"
     if url is not None:
         text = without_password(text, url)
-        for pattern, sentence in ((DENIED, backup_access.denied_to), (HIDDEN, backup_access.hidden_from)):
+        for pattern, sentence in ((DENIED, backup_access.permission_error), (HIDDEN, backup_access.row_security_error)):
             match = pattern.search(text)
             if match and name == "pg_dump":
                 return sentence(url.username or "?", [match[1].strip('"')])
     lines = [line.strip() for line in text.splitlines() if line.strip() and "warning: errors ignored" not in line]
     errors = [line for line in lines if "error" in line.lower()] or lines
-    said = re.sub(r"^\S*pg_(dump|restore): (error: )?|^error: ", "", errors[0]) if errors else "it did not say why"
-    if FULL.search(text):
+    message = re.sub(r"^\S*pg_(dump|restore): (error: )?|^error: ", "", errors[0]) if errors else "it did not say why"
+    if DISK_FULL.search(text):
         remedy = f"The disk is full or a limit is reached: make room there and run the same command again. {remedy}"
-    return FailedError(f"{name} failed: {said[:400].rstrip('.')}.", remedy)
+    return FailedError(f"{name} failed: {message[:400].rstrip('.')}.", remedy)

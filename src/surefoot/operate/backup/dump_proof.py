@@ -1,4 +1,4 @@
-"""Can a database be made from a dump? Its schema is built in a scratch database, without rows, before it counts."""
+"""Proves that a dump can be restored by building its schema, without rows, in a scratch database before it counts."""
 
 import logging
 import time
@@ -16,89 +16,89 @@ from surefoot import client_programs, database
 from surefoot.errors import FailedError, SurefootError
 from surefoot.operate.backup import database_settings, server_facts, table_of_contents
 from surefoot.operate.backup.database_settings import Properties
-from surefoot.operate.backup.schema_build import Built, build, said
+from surefoot.operate.backup.schema_build import BuildResult, build, error_message
 from surefoot.program import program
 from surefoot.scratch_database import empty_database
 
 log = logging.getLogger("surefoot")
 
-NOT_ALLOWED = "42501"
-LEFT_OUT = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-subscriptions")
-"""Whose things are, and where, is the server's business; a subscription would keep its database from being dropped."""
+OMITTED = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-subscriptions")
+"""Owners, privileges and tablespaces belong to the server; a subscription would keep its database from being
+dropped."""
 
 STATISTICS = 18
-"""Since this version there are statistics among the entries, which are the rows' business."""
+"""Since this major version a dump has entries with statistics, which belong to the rows."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """Whether the schema of a dump was built, how long that took, and what stands against it."""
+    """Whether the schema of a dump was built, and how many seconds that took."""
 
     proven: bool
     seconds: float
     reason: str | None = None
-    """Why it is not proven; None where it is."""
+    """Why it is not proven; None if it is."""
 
 
 class Trial:
-    """A scratch database that is made, and dropped, while the caller does other work."""
+    """A scratch database that is created, and dropped, in a thread while the caller does other work."""
 
-    def __init__(self, url: URL, like: Properties) -> None:
+    def __init__(self, url: URL, properties: Properties) -> None:
         self._stack = ExitStack()
         self._thread = ThreadPoolExecutor(max_workers=1)
-        database = empty_database(url, purpose="proof", options=database_settings.locale(like))
+        database = empty_database(url, purpose="proof", options=database_settings.locale(properties))
         self._making: Future[URL] = self._thread.submit(self._stack.enter_context, database)
 
     def url(self) -> URL:
-        """Where it is, when it is there. Raises what its making raised."""
+        """Return its URL, as soon as it exists. Raises what its creation raised."""
         return self._making.result()
 
-    def let_go(self) -> None:
-        """It is not needed any more; to be called once or more."""
+    def drop_soon(self) -> None:
+        """Drop it in the background; may be called more than once."""
         self._thread.submit(self._drop)
 
     def _drop(self) -> None:
         try:
             self._stack.close()
-        except sa.exc.DBAPIError as fault:  # the next command that makes one drops this one as well
+        except sa.exc.DBAPIError as fault:  # the next command that creates a scratch database drops this one as well
             log.warning("A scratch database of the proof was not dropped: %s", str(fault.orig).splitlines()[0])
 
     def end(self) -> None:
-        """Wait until it is gone."""
-        self.let_go()
+        """Wait until it is dropped."""
+        self.drop_soon()
         self._thread.shutdown()
 
 
 @contextmanager
-def trial(url: URL, like: Properties) -> Iterator[Trial]:
-    """A scratch database on the server of `url`, with the encoding and locale of `like`, for the block."""
-    made = Trial(url, like)
+def trial(url: URL, properties: Properties) -> Iterator[Trial]:
+    """Create a scratch database on the server of `url`, with the encoding and locale of `properties`, for the block."""
+    scratch = Trial(url, properties)
     try:
-        yield made
+        yield scratch
     finally:
-        made.end()
+        scratch.end()
 
 
 def prove(trial: Trial, dump: Path, listing: str, pg_restore: Path) -> Proof:
     """Build the schema of `dump` in the scratch database of `trial`.
 
-    What is not to be had there (no scratch database, an extension that this role may not make) makes it not proven.
-    Raises FailedError where something of the dump itself cannot be built.
+    The dump is not proven if the scratch database, or an extension that this role may not create, is not available.
+    Raises Unbuildable if an entry of the dump itself cannot be built.
     """
-    begun = time.perf_counter()
+    started = time.perf_counter()
     try:
-        built = built_in(trial.url(), dump, listing, pg_restore)
+        built = build_schema(trial.url(), dump, listing, pg_restore)
     except sa.exc.DBAPIError as fault:
-        return Proof(False, time.perf_counter() - begun, _no_place(fault.orig))
+        return Proof(False, time.perf_counter() - started, _not_available(fault.orig))
     except psycopg.Error as fault:
-        return Proof(False, time.perf_counter() - begun, _no_place(fault))
+        return Proof(False, time.perf_counter() - started, _not_available(fault))
     except SurefootError as fault:
         if isinstance(fault, Unbuildable):
             raise
-        return Proof(False, time.perf_counter() - begun, fault.message.rstrip("."))
+        return Proof(False, time.perf_counter() - started, fault.message.rstrip("."))
     finally:
-        trial.let_go()
-    seconds = time.perf_counter() - begun
+        trial.drop_soon()
+    seconds = time.perf_counter() - started
     if built.refused:
         return Proof(
             False, seconds, f"this role may not make {server_facts.listed([str(each) for each in built.roots], 3)}"
@@ -107,14 +107,14 @@ def prove(trial: Trial, dump: Path, listing: str, pg_restore: Path) -> Proof:
 
 
 class Unbuildable(FailedError):
-    """A dump that no database can be made from."""
+    """The error for a dump that no database can be restored from."""
 
 
-def built_in(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> Built:
-    """What became of each entry of the schema. Raises Unbuildable where the dump itself is at fault."""
-    built = Built()
+def build_schema(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> BuildResult:
+    """Build the schema; return the result for each entry. Raises Unbuildable if the dump itself is broken."""
+    built = BuildResult()
     engine = database.engine_for(scratch, application_name=f"{program()} backup")
-    options = (*LEFT_OUT, "--no-statistics") if client_programs.major(pg_restore) >= STATISTICS else LEFT_OUT
+    options = (*OMITTED, "--no-statistics") if client_programs.major(pg_restore) >= STATISTICS else OMITTED
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
@@ -122,15 +122,17 @@ def built_in(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> Built:
         for section in ("pre-data", "post-data"):
             build(
                 driver,
-                table_of_contents.schema(pg_restore, dump, section, table_of_contents.ids(listing), options),
+                table_of_contents.read_section(
+                    pg_restore, dump, section, table_of_contents.entry_numbers(listing), options
+                ),
                 built,
             )
     if built.broken:
-        more = f" ({len(built.broken) - 1} more of the kind)" if len(built.broken) > 1 else ""
+        others = f" ({len(built.broken) - 1} more of the kind)" if len(built.broken) > 1 else ""
         first = built.broken[0]
         raise Unbuildable(
             f"No database can be made from this dump, which does not count as a backup: {first.entry}: "
-            f"{first.said}{more}.",
+            f"{first.message}{others}.",
             "Its files were removed; the database was not changed. Mend or drop what is named and run the same command "
             f"again. If a revision is unfinished (python -m {program()} status), finish it first: python -m alembic "
             "upgrade head.",
@@ -138,8 +140,8 @@ def built_in(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> Built:
     return built
 
 
-def _no_place(fault: BaseException | None) -> str:
-    text = said(fault) if isinstance(fault, psycopg.Error) else str(fault)
-    if isinstance(fault, psycopg.Error) and fault.sqlstate == NOT_ALLOWED:
+def _not_available(fault: BaseException | None) -> str:
+    text = error_message(fault) if isinstance(fault, psycopg.Error) else str(fault)
+    if isinstance(fault, psycopg.errors.InsufficientPrivilege):
         return f"this role may not create a scratch database ({text})"
     return f"a scratch database was not to be had ({text})"

@@ -1,4 +1,4 @@
-"""The manifest beside a dump: what was dumped, from where, and the SHA-256 of each file and of the manifest itself."""
+"""The manifest beside a dump: what was dumped from where, and the SHA-256 of each file and of the manifest itself."""
 
 import datetime as dt
 import hashlib
@@ -15,19 +15,19 @@ from surefoot.program import program
 
 NAME = "manifest.json"
 FORMAT = 1
-SEAL = "manifest_sha256"
+DIGEST = "manifest_sha256"
 PROOF = "proof"
-"""Not in the manifests of older versions."""
+"""This field is missing in manifests of earlier versions."""
 
 
 def without_proof() -> str:
-    """Why a backup is not proven whose manifest says nothing of it."""
+    """Return why a backup whose manifest has no proof is not proven."""
     return f"it was made by a version of {program()} that did not build its schema"
 
 
 @dataclass(frozen=True)
 class File:
-    """One file of a dump."""
+    """The size in bytes and the hash of one file of a dump."""
 
     size: int
     sha256: str
@@ -35,113 +35,113 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup is of, and what a database restored from it has to equal. Times are UTC."""
+    """What a backup contains, and what a database restored from it has to equal. Times are in UTC."""
 
     database: str
     server: str
-    """Host and port, as the URL had them."""
+    """Host and port, as in the URL."""
     server_version: int
-    """As `server_version_num` has it: 180004."""
+    """As in `server_version_num`: 180004."""
     tool: str
-    """What pg_dump says of itself."""
+    """The output of `pg_dump --version`."""
     package: str
     """The version of the project."""
     revision: str | None
-    """What `alembic_version` held, several heads joined by a comma; None where Alembic did not know the database."""
+    """The heads in `alembic_version`, joined by commas; None if the database had none."""
     fingerprint: str
     schemas: Mapping[str, str]
     """The fingerprint of each schema."""
     rows: Mapping[str, int]
-    """Of each table, quoted as SQL has it: `public.users`; from the snapshot that was dumped."""
+    """The rows of each table in the dumped snapshot, by quoted name: `public.users`."""
     owners: tuple[str, ...]
-    """The roles that own something. Roles are the server's, not the database's: the dump names them, and no more."""
+    """The roles that own objects. Roles belong to the server: the dump only names them."""
     grantees: tuple[str, ...]
-    """The roles that privileges were granted to."""
+    """The roles that have privileges."""
     properties: Properties
     jobs: int
     started_at: dt.datetime
     finished_at: dt.datetime
     files: Mapping[str, File]
-    """By their path inside the backup's folder."""
+    """By their path inside the folder of the backup."""
     proof: Proof | None = None
-    """Whether its schema was built; None in the manifests of versions that did not build it."""
+    """Whether its schema was built; None in manifests of versions that did not build it."""
     format: int = FORMAT
 
     @property
     def server_major(self) -> int:
-        """The major version of the server that was dumped."""
+        """Return the major version of the dumped server."""
         return self.server_version // 10_000
 
     @property
     def not_proven(self) -> str | None:
-        """Why it is not proven that a database can be made from it; None where it is."""
+        """Return why the backup is not proven to be restorable; None if it is proven."""
         if self.proof is None:
             return without_proof()
         return self.proof.reason
 
     @property
     def size(self) -> int:
-        """Bytes of the dump."""
+        """Return the size of the dump in bytes."""
         return sum(file.size for file in self.files.values())
 
     @property
     def total_rows(self) -> int:
-        """Rows of all tables."""
+        """Return the number of rows of all tables."""
         return sum(self.rows.values())
 
 
 def text_of(manifest: Manifest) -> str:
-    """The manifest as JSON, sealed: one changed character of it is noticed."""
-    content = _plain(manifest)
-    return json.dumps(content | {SEAL: _digest(content)}, indent=1, ensure_ascii=False) + "\n"
+    """Return the manifest as JSON with its own hash, so that any change of it is detected."""
+    content = _as_object(manifest)
+    return json.dumps(content | {DIGEST: _digest(content)}, indent=1, ensure_ascii=False) + "\n"
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest of the backup in `folder`.
+    """Return the manifest of the backup in `folder`.
 
-    Raises RefusedError where it is missing, changed, or of a format that a newer version wrote.
+    Raises RefusedError if it is missing, was changed, or has the format of a newer version.
     """
     path = folder / NAME
     try:
         content = json.loads(path.read_text("utf-8"))
-        seal = content.pop(SEAL)
-        known = int(content["format"])
+        digest = content.pop(DIGEST)
+        version = int(content["format"])
     except FileNotFoundError:
         raise RefusedError(
             f"{folder} has no {NAME}: it is no backup of {program()}, or one that was cut off.",
             f"{program()} backup list shows what can be restored.",
         ) from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as fault:
-        raise _changed(path) from fault
-    if seal != _digest(content):
-        raise _changed(path)
-    if known > FORMAT:
+        raise _changed_error(path) from fault
+    if digest != _digest(content):
+        raise _changed_error(path)
+    if version > FORMAT:
         raise RefusedError(
-            f"The backup {folder.name} has format {known}; this version of {program()} knows {FORMAT}.",
+            f"The backup {folder.name} has format {version}; this version of {program()} knows {FORMAT}.",
             f"Use the version of {program()} that made it ({content.get('package')}), or a newer one.",
         )
     return _manifest(content)
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file of any size."""
+    """Return the SHA-256 of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _plain(manifest: Manifest) -> dict[str, Any]:
+def _as_object(manifest: Manifest) -> dict[str, Any]:
     content = asdict(manifest)
     return {name: value.isoformat() if isinstance(value, dt.datetime) else value for name, value in content.items()}
 
 
 def _manifest(content: Mapping[str, Any]) -> Manifest:
-    """From JSON that its seal has proven to be what was written; what a later version added is left out."""
-    known = {
+    """Make a manifest from JSON whose hash was checked; fields of later versions are ignored."""
+    values = {
         field.name: content[field.name] for field in fields(Manifest) if field.name in content or field.name != PROOF
     }
     proof = content.get(PROOF)
     return Manifest(
-        **known
+        **values
         | {
             "owners": tuple(content["owners"]),
             "grantees": tuple(content["grantees"]),
@@ -159,7 +159,7 @@ def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _changed(path: Path) -> RefusedError:
+def _changed_error(path: Path) -> RefusedError:
     return RefusedError(
         f"{path} is not as it was written: the backup was changed or damaged.",
         f"Take another backup: {program()} backup list shows what there is.",

@@ -1,4 +1,4 @@
-"""What sets a restored database apart from what the manifest of its backup says."""
+"""Compares a restored database with the manifest of its backup."""
 
 from collections.abc import Iterator
 
@@ -6,16 +6,16 @@ from surefoot.operate.backup.backup_contents import Contents
 from surefoot.operate.backup.manifest import Manifest
 
 
-def unequal(wanted: Manifest, found: Contents) -> Iterator[str]:
-    """What a restored database holds that is not what the manifest says, in words."""
-    for table in sorted(wanted.rows.keys() | found.rows.keys()):
-        expected, there = wanted.rows.get(table), found.rows.get(table)
+def differences(manifest: Manifest, found: Contents) -> Iterator[str]:
+    """Yield in words how the contents of a restored database differ from the manifest."""
+    for table in sorted(manifest.rows.keys() | found.rows.keys()):
+        expected, present = manifest.rows.get(table), found.rows.get(table)
         if expected is None:
             yield f"table {table} is there, and was not dumped"
-        elif there is None:
+        elif present is None:
             yield f"table {table} is missing"
-        elif there != expected:
-            yield f"table {table} has {there:,} rows instead of {expected:,}"
-    for schema in sorted(wanted.schemas.keys() | found.schemas.keys()):
-        if wanted.schemas.get(schema) != found.schemas.get(schema):
+        elif present != expected:
+            yield f"table {table} has {present:,} rows instead of {expected:,}"
+    for schema in sorted(manifest.schemas.keys() | found.schemas.keys()):
+        if manifest.schemas.get(schema) != found.schemas.get(schema):
             yield f"schema {schema} has another fingerprint"

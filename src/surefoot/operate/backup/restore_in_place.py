@@ -1,9 +1,10 @@
-"""A restore inside the old database, for a role that may not create one: all of it in one transaction."""
+"""Restores inside the existing database, for a role that may not create one: everything in one transaction."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
+from psycopg import errors
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
@@ -20,25 +21,25 @@ from surefoot.operate.backup import (
     table_of_contents,
 )
 from surefoot.operate.backup.clear_database import DatabaseObject
-from surefoot.operate.backup.manifest_comparison import unequal
-from surefoot.operate.backup.schema_build import Built
+from surefoot.operate.backup.manifest_comparison import differences
+from surefoot.operate.backup.schema_build import BuildResult
 from surefoot.operate.backup.store import Backup
 from surefoot.program import program
 from surefoot.settings import Settings
 
-SILENT = frozenset({"COMMENT", "ACL", "SECURITY LABEL"})
-"""Entries that say something of a thing; of one that was left alone there is nothing to be said."""
-SUPERUSERS = frozenset({"EVENT TRIGGER", "FOREIGN DATA WRAPPER", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE",
+ATTRIBUTES = frozenset({"COMMENT", "ACL", "SECURITY LABEL"})
+"""Kinds of entries about another object. If that object was kept, they are not needed."""
+SUPERUSER_KINDS = frozenset({"EVENT TRIGGER", "FOREIGN DATA WRAPPER", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE",
                         "OPERATOR CLASS", "OPERATOR FAMILY"})  # fmt: skip
-"""Kinds of entries that only a superuser may make."""
-UNTRUSTED = sa.text("""
+"""Kinds of entries that only a superuser may create."""
+UNTRUSTED_EXTENSIONS = sa.text("""
     select name
       from pg_available_extension_versions
      group by name
     having not bool_or(trusted)
 """)
 
-SUBSCRIBED = sa.text("""
+SUBSCRIPTIONS = sa.text("""
     select subname::text
       from pg_subscription
      where subdbid = (select oid from pg_database where datname = current_database())
@@ -57,38 +58,39 @@ class Place:
 
 
 def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
-    """Back up what is there, then put `backup` in its place; others see the whole of it or nothing.
+    """Back up the present contents, then replace them by `backup`; other sessions see all of it or nothing.
 
-    Returns the backup of what was there (None where there was nothing) and what could not be had, in words.
+    Returns the backup of the present contents (None if there were none), and in words what could not be restored.
     """
     engine = database.engine_for(
         place.url, application_name=f"{program()} backup", options={"lock_timeout": str(place.settings.lock_timeout)}
     )
     name = server_facts.name_of(place.url)
     with engine.connect() as connection:
-        archive.not_newer(backup, server_facts.rights(connection).major)
+        archive.refuse_newer(backup, server_facts.rights(connection).major)
         if not place.disconnect:
-            database_swap.nobody_in(connection, name)
+            database_swap.require_no_sessions(connection, name)
         connection.rollback()
-        held = backup_contents.contents(connection)
-    saved = backup_dump.backup(place.settings, place.url, jobs=place.jobs, say=place.say) if held.rows else None
-    with engine.connect() as connection, database_swap.alone(connection, name):
+        present = backup_contents.contents(connection)
+    saved = backup_dump.backup(place.settings, place.url, jobs=place.jobs, say=place.say) if present.rows else None
+    with engine.connect() as connection, database_swap.exclusive(connection, name):
         if place.disconnect:
             server_facts.disconnect(connection, name)
         else:
-            database_swap.nobody_in(connection, name)
+            database_swap.require_no_sessions(connection, name)
         place.say(f"Restoring inside {name}, in one transaction")
-        backup_contents.unlimited(connection)
-        before = clear_database.things(connection)
+        backup_contents.disable_timeouts(connection)
+        before = clear_database.list_objects(connection)
         _clear(connection, before, name)
-        options, notes = archive.left_out(connection, backup.manifest)
-        binary = dump_programs.program("pg_restore", archive.reader(backup.manifest))
-        built = replay.play(connection, binary, backup, options, over=True)
+        options, notes = archive.ownership_options(connection, backup.manifest)
+        binary = dump_programs.program("pg_restore", archive.pg_restore_major(backup.manifest))
+        result = replay.replay(connection, binary, backup, options, over_existing=True)
         place.say("Counting its rows and comparing it with the manifest")
-        notes += _settled(connection, before, built)
-        pulling = table_of_contents.subscriptions(archive.readable(backup.dump, archive.reader(backup.manifest)))
-        notes += archive.not_pulling(pulling, connection.execute(SUBSCRIBED).scalars().all())
-        faults = list(_unequal(connection, backup))
+        notes += _report_others(connection, before, result)
+        listing = archive.read_listing(backup.dump, archive.pg_restore_major(backup.manifest))
+        subscriptions = table_of_contents.subscriptions(listing)
+        notes += archive.subscription_notes(subscriptions, connection.execute(SUBSCRIPTIONS).scalars().all())
+        faults = list(_differences(connection, backup))
         if faults:
             because = f" Of note: {'; '.join(notes)}" if notes else ""
             raise FailedError(
@@ -100,57 +102,59 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
     return saved, notes
 
 
-def outlook(url: URL, backup: Backup) -> list[str]:
-    """What a restore in place by this role would leave as it is, and what it could not bring back, in words."""
+def preview(url: URL, backup: Backup) -> list[str]:
+    """Return in words what a restore in place by this role would keep, and what it could not restore."""
     engine = database.engine_for(url, application_name=f"{program()} backup")
-    with server_facts.explained(url), engine.connect() as connection:
-        others = [each for each in clear_database.things(connection) if not each.mine]
-        untrusted = set(connection.execute(UNTRUSTED).scalars())
+    with server_facts.explaining_errors(url), engine.connect() as connection:
+        others = [each for each in clear_database.list_objects(connection) if not each.mine]
+        untrusted = set(connection.execute(UNTRUSTED_EXTENSIONS).scalars())
         superuser = server_facts.rights(connection).superuser
-    there = {_plain(each.name) for each in others}
-    binary = dump_programs.program("pg_restore", archive.reader(backup.manifest))
-    listed = table_of_contents.ids(archive.readable(backup.dump, archive.reader(backup.manifest)))
+    present = {_plain(each.name) for each in others}
+    binary = dump_programs.program("pg_restore", archive.pg_restore_major(backup.manifest))
+    listing = archive.read_listing(backup.dump, archive.pg_restore_major(backup.manifest))
+    numbers = table_of_contents.entry_numbers(listing)
     entries = [
         each
         for part in ("pre-data", "post-data")
-        for each in table_of_contents.schema(binary, backup.dump, part, listed, ())
+        for each in table_of_contents.read_section(binary, backup.dump, part, numbers, ())
     ]
-    barred = [
+    superuser_entries = [
         str(each)
         for each in entries
         if not superuser
-        and (each.kind in SUPERUSERS or (each.kind == "EXTENSION" and each.name in untrusted))
-        and each.name not in there
+        and (each.kind in SUPERUSER_KINDS or (each.kind == "EXTENSION" and each.name in untrusted))
+        and each.name not in present
     ]
     notes = []
     if others:
         notes.append(f"Restored in place, these would be left as they are: {_listed(others)}.")
-    if barred:
+    if superuser_entries:
         notes.append(
             "Restored in place, these would be missing, for only a superuser may make them: "
-            f"{server_facts.listed(barred)}."
+            f"{server_facts.listed(superuser_entries)}."
         )
     return notes
 
 
 def _clear(connection: Connection, before: list[DatabaseObject], name: str) -> None:
-    """Take away all that the dump is to bring. Raises RefusedError where a table is in use."""
+    """Drop everything that the dump contains. Raises RefusedError if a table is in use."""
     try:
         clear_database.clear(connection, before)
     except sa.exc.DBAPIError as fault:
-        if getattr(fault.orig, "sqlstate", None) != "55P03":
+        if not isinstance(fault.orig, errors.LockNotAvailable):
             raise
         connection.rollback()
-        who = server_facts.connected(connection, name)
+        sessions = server_facts.list_sessions(connection, name)
         raise RefusedError(
-            f"Somebody uses a table of {name}{': ' + server_facts.listed(who) if who else ''}. Nothing was changed.",
+            f"Somebody uses a table of {name}{': ' + server_facts.listed(sessions) if sessions else ''}. Nothing was "
+            "changed.",
             "Stop the application and run the same command again, or add --disconnect, which ends its sessions.",
         ) from fault
 
 
-def _settled(connection: Connection, before: list[DatabaseObject], built: Built) -> list[str]:
-    """What became of other roles' things, in words. Raises FailedError where one would be lost."""
-    after = {each.key: each for each in clear_database.things(connection)}
+def _report_others(connection: Connection, before: list[DatabaseObject], result: BuildResult) -> list[str]:
+    """Return in words what became of other roles' objects. Raises FailedError if one would be lost."""
+    after = {each.key: each for each in clear_database.list_objects(connection)}
     others = [each for each in before if not each.mine]
     lost = [each for each in others if each.key not in after]
     if lost:
@@ -162,14 +166,14 @@ def _settled(connection: Connection, before: list[DatabaseObject], built: Built)
         )
     left = [each for each in others if not after[each.key].mine]
     taken = [each for each in others if after[each.key].mine]
-    there = {_plain(each.name) for each in left}
-    stood = {fault.entry.id for fault in built.there}
+    present = {_plain(each.name) for each in left}
+    existing = {fault.entry.id for fault in result.existing}
     refused = [
         fault
-        for fault in built.roots
-        if fault.entry.kind not in SILENT and fault.entry.name not in there
-        # what else was said of a thing that was left alone is as it was; but it has lost the new table
-        if fault.entry.kind.startswith("PUBLICATION ") or not fault.entry.needs & stood
+        for fault in result.roots
+        if fault.entry.kind not in ATTRIBUTES and fault.entry.name not in present
+        # an object that was kept has its comments and rights still; but a publication has lost the restored table
+        if fault.entry.kind.startswith("PUBLICATION ") or not fault.entry.dependencies & existing
     ]
     notes = []
     if left:
@@ -179,13 +183,13 @@ def _settled(connection: Connection, before: list[DatabaseObject], built: Built)
     return notes + [f"Not restored: {fault}." for fault in refused]
 
 
-def _unequal(connection: Connection, backup: Backup) -> Iterator[str]:
-    """What differs from the manifest; the rows of another role's tables are its own business."""
-    left = {each.name for each in clear_database.things(connection) if not each.mine}
+def _differences(connection: Connection, backup: Backup) -> Iterator[str]:
+    """Yield the differences from the manifest; rows of tables of other roles are not compared."""
+    left = {each.name for each in clear_database.list_objects(connection) if not each.mine}
     found = backup_contents.contents(connection)
-    wanted = {table: rows for table, rows in backup.manifest.rows.items() if table not in left}
-    there = {table: rows for table, rows in found.rows.items() if table not in left}
-    yield from unequal(replace(backup.manifest, rows=wanted), replace(found, rows=there))
+    expected = {table: rows for table, rows in backup.manifest.rows.items() if table not in left}
+    present = {table: rows for table, rows in found.rows.items() if table not in left}
+    yield from differences(replace(backup.manifest, rows=expected), replace(found, rows=present))
 
 
 def _listed(some: list[DatabaseObject]) -> str:
@@ -193,5 +197,5 @@ def _listed(some: list[DatabaseObject]) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without its quotes, as a dump's table of contents has it."""
+    """Return the name unquoted, as in a dump's table of contents."""
     return name[1:-1].replace('""', '"') if name.startswith('"') else name

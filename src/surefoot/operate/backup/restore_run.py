@@ -1,4 +1,4 @@
-"""A restore: beside the old database, proven against the manifest, and only then swapped in."""
+"""Restores a backup beside the old database, compares it with the manifest, and only then swaps it in."""
 
 import logging
 from contextlib import suppress
@@ -14,15 +14,16 @@ from surefoot.operate.backup import (
     backup_contents,
     database_settings,
     database_swap,
+    replaced_databases,
     restore_in_place,
-    restore_ways,
+    restore_rights,
     server_facts,
 )
-from surefoot.operate.backup.backup_dump import Say, wanted
+from surefoot.operate.backup.backup_dump import Say, job_count
 from surefoot.operate.backup.database_settings import Properties
-from surefoot.operate.backup.database_swap import Kind, ReplacedDatabase
-from surefoot.operate.backup.manifest_comparison import unequal
-from surefoot.operate.backup.restore_ways import Way
+from surefoot.operate.backup.manifest_comparison import differences
+from surefoot.operate.backup.replaced_databases import Kind, ReplacedDatabase
+from surefoot.operate.backup.restore_rights import RestoreRights
 from surefoot.operate.backup.store import Backup
 from surefoot.operate.backup.verify_backup import verify_files
 from surefoot.program import program
@@ -33,39 +34,39 @@ log = logging.getLogger("surefoot")
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore did."""
+    """The result of a restore."""
 
     backup: Backup
     database: str
-    """The database that holds the backup now."""
+    """The database that contains the backup now."""
     kept: str | None
-    """Under which name the database is kept that was there before; None where there was none, or in place."""
+    """The name under which the previous database is kept; None if there was none, or after a restore in place."""
     saved: Backup | None
-    """The backup of what was there before, where it was restored in place."""
+    """The backup of the previous contents, if it was restored in place."""
     notes: tuple[str, ...]
-    """What could not be had on this server, in words."""
+    """In words what could not be restored on this server."""
 
 
 @dataclass(frozen=True)
 class RestoreOptions:
-    """How to restore, where the usual way will not do."""
+    """How to restore, if not in the default way."""
 
     into: str | None = None
-    """A new database beside, of this name; nothing is swapped."""
+    """The name of a new database to restore into; nothing is swapped then."""
     inside: bool = False
-    """Inside the old database, as a role has to that may not create one."""
+    """Restore inside the existing database, as a role has to that may not create one."""
     disconnect: bool = False
     """End the sessions of others."""
     jobs: int | None = None
-    """Connections of pg_restore."""
+    """The number of connections of pg_restore."""
 
 
-USUAL = RestoreOptions()
+DEFAULT_OPTIONS = RestoreOptions()
 
 
 @dataclass(frozen=True)
 class _Task:
-    """One restore, as its parts are told of it."""
+    """One restore, as passed between the functions."""
 
     url: URL
     backup: Backup
@@ -77,75 +78,79 @@ class _Task:
         return server_facts.name_of(self.url)
 
     def faults(self, name: str) -> list[str]:
-        """In what the database `name` of this server differs from the manifest."""
+        """Return the differences between the database `name` on this server and the manifest."""
         self.say(f"Comparing {name} with the manifest")
-        made = self.backup.manifest
-        found = backup_contents.contents_of(server_facts.at(self.url, name), self.jobs, expected=made.rows)
-        return list(unequal(made, found))
+        manifest = self.backup.manifest
+        contents = backup_contents.contents_of(server_facts.url_for(self.url, name), self.jobs, expected=manifest.rows)
+        return list(differences(manifest, contents))
 
 
 def restore(
-    settings: Settings, url: URL, backup: Backup, how: RestoreOptions = USUAL, *, say: Say = log.info
+    settings: Settings, url: URL, backup: Backup, options: RestoreOptions = DEFAULT_OPTIONS, *, say: Say = log.info
 ) -> Restored:
-    """Restore `backup` in the place of the database of `url`, or into a new one of another name on its server.
+    """Restore `backup` in the place of the database of `url`, or into a new database on its server.
 
-    The old database serves until the new one has been proven equal to the manifest, and is kept under another name. A
-    role that may not create databases restores inside the old one, in one transaction, after a backup of what is
-    there. Killed at any point, the old database serves; the same command again clears up and begins anew, or goes on
-    from what was proven.
+    The old database stays in use until the new one was compared with the manifest, and is kept under another name. A
+    role that may not create databases restores inside the old one, in one transaction, after a backup of its contents.
+    If the restore is killed, the old database stays in use; the same command again drops what is left and begins again,
+    or continues with what was proven.
 
-    Raises RefusedError for a damaged backup, one of a newer server, or where others are connected; UsageError where
-    there is a database `into`; FailedError where it fails, with nothing changed; AttentionError where `into` differs.
+    Raises RefusedError for a damaged backup, for one of a newer server, or if others are connected; UsageError if the
+    database `into` exists; FailedError if it fails, with nothing changed; AttentionError if `into` differs from the
+    manifest.
     """
-    task = _Task(url, backup, wanted(how.jobs), say)
+    task = _Task(url, backup, job_count(options.jobs), say)
     say(f"Reading {backup.name}")
     verify_files(backup, task.jobs)
-    way = restore_ways.way(url)
-    with server_facts.explained(url):
-        if how.into is not None:
-            return _into(task, how.into, way)
-        if how.inside or way.inside:
-            place = restore_in_place.Place(settings, url, disconnect=how.disconnect, jobs=task.jobs, say=say)
+    rights = restore_rights.read(url)
+    with server_facts.explaining_errors(url):
+        if options.into is not None:
+            return _into(task, options.into, rights)
+        if options.inside or rights.inside:
+            place = restore_in_place.Place(settings, url, disconnect=options.disconnect, jobs=task.jobs, say=say)
             saved, notes = restore_in_place.restore(place, backup)
             return Restored(backup, task.name, None, saved, tuple(notes))
-        return _beside(task, disconnect=how.disconnect)
+        return _replace(task, disconnect=options.disconnect)
 
 
 def is_inside(url: URL) -> bool:
-    """Whether the role has to restore inside the database of `url`, because it may not create or rename one."""
-    return restore_ways.way(url).inside
+    """Return whether the role has to restore inside the database of `url`, because it may not create or rename one."""
+    return restore_rights.read(url).inside
 
 
-def _beside(task: _Task, *, disconnect: bool) -> Restored:
+def _replace(task: _Task, *, disconnect: bool) -> Restored:
     backup, name = task.backup, task.name
-    with server_facts.beside(task.url) as admin, database_swap.alone(admin, name):
-        archive.not_newer(backup, server_facts.rights(admin).major)
+    with server_facts.connection_beside(task.url) as admin, database_swap.exclusive(admin, name):
+        archive.refuse_newer(backup, server_facts.rights(admin).major)
         if not disconnect:
-            database_swap.nobody_in(admin, name)
-        _clear(admin, task)
+            database_swap.require_no_sessions(admin, name)
+        _drop_leftovers(admin, task)
         notes: list[str] = []
-        ready = _proven(admin, task)
+        ready = _find_restored(admin, task)
         if ready is None:
-            ready, notes = _make(admin, task)
+            ready, notes = _restore_new(admin, task)
         task.say(f"Swapping it in as {name}")
-        # the first connection was idle for as long as the restore took
-        with server_facts.beside(task.url) as fresh:
+        # a new connection, because the first one was idle for the whole restore and may have been closed
+        with server_facts.connection_beside(task.url) as fresh:
             comment = backup.manifest.properties.comment
             kept = database_swap.exchange(fresh, task.url, ready, disconnect=disconnect, comment=comment)
     return Restored(backup, name, kept, None, tuple(notes))
 
 
-def _clear(admin: Connection, task: _Task) -> None:
-    """Drop what killed restores left: no other one runs."""
-    for each in database_swap.beside(admin, task.name):
+def _drop_leftovers(admin: Connection, task: _Task) -> None:
+    """Drop what killed restores left. No other restore runs, because this one holds the lock."""
+    for each in replaced_databases.list_replaced_with(admin, task.name):
         if each.kind is Kind.RESTORING:
             task.say(f"Dropping {each.name}, left by a restore that was cut off")
             database_swap.drop(admin, each.name)
 
 
-def _proven(admin: Connection, task: _Task) -> ReplacedDatabase | None:
-    """What an earlier run has restored from this very backup and could not swap in; gone if somebody changed it."""
-    for each in database_swap.beside(admin, task.name):
+def _find_restored(admin: Connection, task: _Task) -> ReplacedDatabase | None:
+    """Return the database that an earlier run restored from this backup and could not swap in.
+
+    It is dropped if it was changed since.
+    """
+    for each in replaced_databases.list_replaced_with(admin, task.name):
         if each.kind is Kind.RESTORED and each.comment == _comment(task.backup):
             task.say(f"Going on with {each.name}, which an earlier run has restored")
             if not task.faults(each.name):
@@ -158,14 +163,16 @@ def _comment(backup: Backup) -> str:
     return f"ourschool: restored from {backup.name} of {backup.manifest.started_at.isoformat()}"
 
 
-def _make(admin: Connection, task: _Task) -> tuple[ReplacedDatabase, list[str]]:
-    """Restore into a new database beside the one of the URL and prove it; dropped where that fails."""
-    made = task.backup.manifest
-    making = database_swap.free_name(admin, task.name, Kind.RESTORING)
+def _restore_new(admin: Connection, task: _Task) -> tuple[ReplacedDatabase, list[str]]:
+    """Restore into a new database beside the one of the URL and compare it with the manifest; drop it if that fails."""
+    manifest = task.backup.manifest
+    name = replaced_databases.free_name(admin, task.name, Kind.RESTORING)
     present = database_settings.read(admin, task.name)
     try:
-        notes = _filled(admin, task, making, present or made.properties.elsewhere(server_facts.rights(admin).role))
-        faults = task.faults(making)
+        notes = _create_and_restore(
+            admin, task, name, present or manifest.properties.elsewhere(server_facts.rights(admin).role)
+        )
+        faults = task.faults(name)
         if faults:
             raise FailedError(
                 f"What was restored from {task.backup.name} is not what its manifest says: {'; '.join(faults)}. "
@@ -173,37 +180,37 @@ def _make(admin: Connection, task: _Task) -> tuple[ReplacedDatabase, list[str]]:
                 "Take another backup, or look at what it makes: "
                 f"{program()} restore {task.backup.name} --into {task.name}_look",
             )
-        return database_swap.rename(admin, making, Kind.RESTORED, task.name, _comment(task.backup)), notes
+        return replaced_databases.rename(admin, name, Kind.RESTORED, task.name, _comment(task.backup)), notes
     except BaseException:
-        _drop_quietly(admin, making)
+        _drop_quietly(admin, name)
         raise
 
 
-def _filled(admin: Connection, task: _Task, name: str, wanted: Properties) -> list[str]:
-    """Create the database `name` and restore into it."""
+def _create_and_restore(admin: Connection, task: _Task, name: str, properties: Properties) -> list[str]:
+    """Create the database `name` and restore into it; return notes on what could not be restored."""
     task.say(f"Restoring into {name} with {task.jobs} job{'s' if task.jobs > 1 else ''}")
-    lost = database_settings.create(admin, name, wanted)
-    new = server_facts.at(task.url, name)
-    return [f"Not restored: {each}." for each in lost] + archive.restore_into(new, task.backup, task.jobs)
+    unavailable = database_settings.create(admin, name, properties)
+    new = server_facts.url_for(task.url, name)
+    return [f"Not restored: {each}." for each in unavailable] + archive.restore_into(new, task.backup, task.jobs)
 
 
-def _into(task: _Task, into: str, way: Way) -> Restored:
-    """A new database of another name; what differs is kept to be looked at."""
-    if not way.may_create:
+def _into(task: _Task, into: str, rights: RestoreRights) -> Restored:
+    """Restore into a new database of another name; it is kept even if it differs, to be inspected."""
+    if not rights.may_create:
         raise RefusedError(
-            f"The role {way.role!r} may not create the database {into!r}.",
-            f"Let a superuser run: alter role {sql.Identifier(way.role).as_string()} createdb; or restore in place, "
+            f"The role {rights.role!r} may not create the database {into!r}.",
+            f"Let a superuser run: alter role {sql.Identifier(rights.role).as_string()} createdb; or restore in place, "
             "without --into.",
         )
-    with server_facts.beside(task.url) as admin, database_swap.alone(admin, into):
-        archive.not_newer(task.backup, server_facts.rights(admin).major)
+    with server_facts.connection_beside(task.url) as admin, database_swap.exclusive(admin, into):
+        archive.refuse_newer(task.backup, server_facts.rights(admin).major)
         if database_settings.read(admin, into) is not None:
             raise UsageError(
                 f"There is a database {into!r} already, and --into makes a new one.",
                 "Choose another name, or drop that database first.",
             )
         try:
-            notes = _filled(admin, task, into, task.backup.manifest.properties.elsewhere(way.role))
+            notes = _create_and_restore(admin, task, into, task.backup.manifest.properties.elsewhere(rights.role))
         except BaseException:
             _drop_quietly(admin, into)
             raise
@@ -217,6 +224,6 @@ def _into(task: _Task, into: str, way: Way) -> Restored:
 
 
 def _drop_quietly(admin: Connection, name: str) -> None:
-    """Drop what is of no use after a fault; the fault is what has to be told, and the next restore clears up."""
+    """Drop what is useless after a failure. An error here would hide the first one, and the next restore clears up."""
     with suppress(sa.exc.DBAPIError):
         database_swap.drop(admin, name)

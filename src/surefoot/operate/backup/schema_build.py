@@ -1,4 +1,4 @@
-"""The schema of a dump, built entry by entry: what this role may not make is told from what cannot be made at all."""
+"""Builds the schema of a dump entry by entry, and tells what this role may not create from what is broken."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -7,64 +7,66 @@ import psycopg
 
 from surefoot.operate.backup.table_of_contents import Entry
 
-MANY = 100
-"""Entries that are sent together: a far server is asked seldom, and the locks of one transaction stay few."""
-MAY_NOT = frozenset({"42501", "58P01"})
-"""Insufficient privilege; a library that the server does not have."""
+BATCH = 100
+"""Entries that are sent together: few round trips to a distant server, and few locks in one transaction."""
+NOT_AVAILABLE = frozenset({"42501", "58P01"})
+"""The SQLSTATEs of a missing privilege, and of a library that the server does not have."""
 NO_OBJECT = "42704"
 THERE_ALREADY = frozenset({"42710", "42P07", "42723", "42P06"})
-NOT_ITS_FAULT = ("08", "53", "55006", "55P03", "57", "58030")
-"""How the codes of faults begin that say nothing of the dump: connection, room, locks, an operator, the system."""
+ENVIRONMENT_FAULTS = ("08", "53", "55006", "55P03", "57", "58030")
+"""How SQLSTATEs begin that do not mean the dump: connection, resources, locks, operator intervention, system errors."""
 
 
 @dataclass(frozen=True)
-class Fault:
-    """An entry that was not built, and the server's sentence."""
+class EntryFault:
+    """An entry that was not built, and the message of the server."""
 
     entry: Entry
-    said: str
+    message: str
 
     def __str__(self) -> str:
-        return f"{self.entry} ({self.said})"
+        return f"{self.entry} ({self.message})"
 
 
 @dataclass
-class Built:
-    """How far it went. In `refused` is what this role may not make here, and what needs such a thing."""
+class BuildResult:
+    """The result of building entries. `refused` has what this role may not create here, and what depends on that."""
 
     entries: int = 0
-    refused: list[Fault] = field(default_factory=list)
-    there: list[Fault] = field(default_factory=list)
-    """What stood there already."""
-    broken: list[Fault] = field(default_factory=list)
+    refused: list[EntryFault] = field(default_factory=list)
+    existing: list[EntryFault] = field(default_factory=list)
+    """Entries whose object existed already."""
+    broken: list[EntryFault] = field(default_factory=list)
 
     @property
     def skipped(self) -> frozenset[int]:
-        """The numbers of all that was not built."""
-        return frozenset(fault.entry.id for fault in (*self.refused, *self.there, *self.broken))
+        """Return the numbers of all entries that were not built."""
+        return frozenset(fault.entry.id for fault in (*self.refused, *self.existing, *self.broken))
 
     @property
-    def roots(self) -> list[Fault]:
-        """What was refused for its own sake, and not because it needs something else that was."""
+    def roots(self) -> list[EntryFault]:
+        """Return the refused entries that do not depend on another refused one."""
         missing = {fault.entry.id for fault in self.refused}
-        return [fault for fault in self.refused if not fault.entry.needs & missing]
+        return [fault for fault in self.refused if not fault.entry.dependencies & missing]
 
 
-def build(driver: psycopg.Connection, entries: Sequence[Entry], built: Built, *, over: bool = False) -> None:
+def build(
+    driver: psycopg.Connection, entries: Sequence[Entry], result: BuildResult, *, over_existing: bool = False
+) -> None:
     """Run the entries, each batch in a transaction of its own or under a savepoint of the caller's.
 
-    A batch that fails is run again one by one. With `over` things may stand there already. Raises psycopg.Error for
-    faults that are not the dump's.
+    A batch that fails is run again entry by entry. With `over_existing`, objects may exist already. Raises
+    psycopg.Error for faults that are not those of the dump.
     """
-    for first in range(0, len(entries), MANY):
-        some = entries[first : first + MANY]
-        built.entries += sum(entry.id > 0 for entry in some)
-        if _run(driver, some) is None:
+    for first in range(0, len(entries), BATCH):
+        batch = entries[first : first + BATCH]
+        result.entries += sum(entry.id > 0 for entry in batch)
+        if _run(driver, batch) is None:
             continue
-        for entry in some:
+        for entry in batch:
             fault = _run(driver, [entry])
             if fault is not None:
-                _sort(fault, entry, built, over=over)
+                _classify(fault, entry, result, over_existing=over_existing)
 
 
 def _run(driver: psycopg.Connection, entries: Iterable[Entry]) -> psycopg.Error | None:
@@ -74,38 +76,38 @@ def _run(driver: psycopg.Connection, entries: Iterable[Entry]) -> psycopg.Error 
             driver.execute(text)
     except psycopg.Error as fault:
         state = fault.sqlstate
-        if state is None or state.startswith(NOT_ITS_FAULT):
+        if state is None or state.startswith(ENVIRONMENT_FAULTS):
             raise
         return fault
     return None
 
 
-def _sort(fault: psycopg.Error, entry: Entry, built: Built, *, over: bool) -> None:
-    found = Fault(entry, said(fault))
-    kept: Callable[[Fault], None]
-    # of some kinds the server finds it out only by an index of its catalogue
-    there = fault.sqlstate in THERE_ALREADY or (fault.sqlstate == "23505" and fault.diag.schema_name == "pg_catalog")
-    if over and there:
-        kept = built.there.append
+def _classify(fault: psycopg.Error, entry: Entry, result: BuildResult, *, over_existing: bool) -> None:
+    failure = EntryFault(entry, error_message(fault))
+    add: Callable[[EntryFault], None]
+    # for some kinds only a unique index of the system catalogue detects that the object exists
+    exists = fault.sqlstate in THERE_ALREADY or (fault.sqlstate == "23505" and fault.diag.schema_name == "pg_catalog")
+    if over_existing and exists:
+        add = result.existing.append
     elif (
-        fault.sqlstate in MAY_NOT
+        fault.sqlstate in NOT_AVAILABLE
         or entry.kind == "EXTENSION"
-        or entry.needs & built.skipped
-        or (entry.kind == "USER MAPPING" and fault.sqlstate == NO_OBJECT and _server_skipped(entry, built))
+        or entry.dependencies & result.skipped
+        or (entry.kind == "USER MAPPING" and fault.sqlstate == NO_OBJECT and _server_skipped(entry, result))
     ):
-        kept = built.refused.append
+        add = result.refused.append
     else:
-        kept = built.broken.append
-    kept(found)
+        add = result.broken.append
+    add(failure)
 
 
-def _server_skipped(mapping: Entry, built: Built) -> bool:
-    """Whether the server of a user mapping was not built; pg_dump does not say that the one needs the other."""
-    skipped = (fault.entry for fault in (*built.refused, *built.there, *built.broken))
+def _server_skipped(mapping: Entry, result: BuildResult) -> bool:
+    """Return whether the server of a user mapping was not built; pg_dump does not list that dependency."""
+    skipped = (fault.entry for fault in (*result.refused, *result.existing, *result.broken))
     return any(each.kind == "SERVER" and mapping.name.endswith(f" SERVER {each.name}") for each in skipped)
 
 
-def said(fault: psycopg.Error) -> str:
-    """The server's sentence alone."""
+def error_message(fault: psycopg.Error) -> str:
+    """Return only the primary message of the server, on one line."""
     text = fault.diag.message_primary or (str(fault).splitlines() or [type(fault).__name__])[0]
     return " ".join(text.split()).rstrip(".")

@@ -1,11 +1,11 @@
-"""The server under a database: its URL for another database, its version, what the role may do, who is connected."""
+"""The server of a database: URLs of other databases on it, its version, the role's rights, and its sessions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from psycopg import sql
+from psycopg import errors, sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
@@ -20,15 +20,15 @@ RIGHTS = sa.text("""
       from pg_roles
      where rolname = current_user
 """)
-OWNED = sa.text("select pg_has_role(current_user, datdba, 'USAGE') from pg_database where datname = :name")
-OTHERS = sa.text("""
+OWNS = sa.text("select pg_has_role(current_user, datdba, 'USAGE') from pg_database where datname = :name")
+OTHER_DATABASES = sa.text("""
     select datname
       from pg_database
      where datallowconn
        and has_database_privilege(oid, 'CONNECT')
      order by datname
 """)
-CONNECTED = sa.text("""
+SESSIONS = sa.text("""
     select pid,
            coalesce(nullif(application_name, ''), 'without a name') as application,
            usename as role,
@@ -43,7 +43,7 @@ CONNECTED = sa.text("""
 
 @dataclass(frozen=True)
 class Rights:
-    """What the connecting role is and may do on this server."""
+    """The connected role and its rights on this server; `version` is `server_version_num`."""
 
     version: int
     role: str
@@ -52,109 +52,109 @@ class Rights:
 
     @property
     def major(self) -> int:
-        """The server's major version."""
+        """Return the major version of the server."""
         return self.version // 10_000
 
 
 def name_of(url: URL) -> str:
-    """The database that `url` names."""
+    """Return the name of the database in `url`."""
     return url.database or str(url.query["dbname"])
 
 
-def at(url: URL, name: str) -> URL:
-    """The same server and role, database `name`."""
+def url_for(url: URL, name: str) -> URL:
+    """Return the URL of the database `name` with the same server and role."""
     return url.set(database=name, query={key: value for key, value in url.query.items() if key != "dbname"})
 
 
-def place_of(url: URL) -> str:
-    """Host and port for a person."""
+def address_of(url: URL) -> str:
+    """Return host and port in words."""
     return f"{url.host or url.query.get('host') or 'local'}:{url.port or url.query.get('port') or 5432}"
 
 
 @contextmanager
-def explained(url: URL) -> Iterator[None]:
-    """Turn the driver's faults inside into ours: a sentence and a remedy."""
+def explaining_errors(url: URL) -> Iterator[None]:
+    """Raise errors of the driver in the block as our own, with a message and a remedy."""
     try:
         yield
     except sa.exc.DBAPIError as fault:
-        meaning = database.explain(fault, url)
-        raise _told(meaning) from fault
+        error = database.explain(fault, url)
+        raise _without_revision_hint(error) from fault
 
 
-def _told(meaning: SurefootError) -> SurefootError:
-    """`explain` speaks to one who migrates; here there is no revision to go on from."""
-    remedy = meaning.remedy.replace(": it goes on from the last good revision.", ".")
-    return type(meaning)(meaning.message, remedy)
+def _without_revision_hint(error: SurefootError) -> SurefootError:
+    """Remove the hint of `explain` for migrations: here there is no revision to continue from."""
+    remedy = error.remedy.replace(": it goes on from the last good revision.", ".")
+    return type(error)(error.message, remedy)
 
 
 @contextmanager
-def beside(url: URL) -> Iterator[Connection]:
-    """`connect_beside` for a block, whose faults of the driver are explained."""
-    with connect_beside(url) as connection, explained(url):
+def connection_beside(url: URL) -> Iterator[Connection]:
+    """Like `connect_beside`, for a block in which errors of the driver are explained."""
+    with connect_beside(url) as connection, explaining_errors(url):
         yield connection
 
 
 def connect_beside(url: URL) -> Connection:
-    """A connection in AUTOCOMMIT to another database of the same server, from where that of `url` can be renamed.
+    """Return a connection in AUTOCOMMIT to another database of the server, from which that of `url` can be renamed.
 
-    Raises ConnectFailed where no other database lets the role in.
+    Raises ConnectFailed if the role may connect to no other database.
     """
     first: sa.exc.DBAPIError | None = None
     for name in _others(url):
-        engine = database.engine_for(at(url, name), application_name=f"{program()} backup")
+        engine = database.engine_for(url_for(url, name), application_name=f"{program()} backup")
         try:
             return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         except sa.exc.DBAPIError as fault:
             first = first or fault
     assert first is not None
-    raise _told(database.explain(first, url)) from first
+    raise _without_revision_hint(database.explain(first, url)) from first
 
 
 def _others(url: URL) -> Iterator[str]:
-    """The other databases of the server: those that are everywhere, then those that let the role in."""
-    usual = ["postgres", "template1"]
-    yield from (name for name in usual if name != name_of(url))
+    """Yield the other databases of the server: those that usually exist, then those that the role may connect to."""
+    common = ["postgres", "template1"]
+    yield from (name for name in common if name != name_of(url))
     engine = database.engine_for(url, application_name=f"{program()} backup")
     try:
         with engine.connect() as connection:
-            names = connection.execute(OTHERS).scalars().all()
-    except sa.exc.DBAPIError:  # there is none of that name, or it is not to be had either
+            names = connection.execute(OTHER_DATABASES).scalars().all()
+    except sa.exc.DBAPIError:  # the database of the URL does not exist, or the role may not connect to it either
         return
-    yield from (name for name in names if name not in {*usual, name_of(url)})
+    yield from (name for name in names if name not in {*common, name_of(url)})
 
 
 def rights(connection: Connection) -> Rights:
-    """What the role of `connection` is and may do."""
+    """Return the role of `connection` and its rights."""
     return Rights(**connection.execute(RIGHTS).mappings().one())
 
 
-def owns(connection: Connection, name: str) -> bool | None:
-    """Whether the role owns the database `name`, or belongs to the role that does; None where there is none."""
-    found: bool | None = connection.execute(OWNED, {"name": name}).scalar_one_or_none()
-    return found
+def owns_database(connection: Connection, name: str) -> bool | None:
+    """Return whether the role owns the database `name`, or is a member of its owner; None if it does not exist."""
+    owns: bool | None = connection.execute(OWNS, {"name": name}).scalar_one_or_none()
+    return owns
 
 
-def connected(connection: Connection, name: str) -> list[str]:
-    """Who is connected to the database `name`, each in words."""
+def list_sessions(connection: Connection, name: str) -> list[str]:
+    """Return the sessions of the database `name`, each in words."""
     return [
         f"pid {row.pid} (application {row.application}, role {row.role}, from {row.host})"
-        for row in connection.execute(CONNECTED, {"name": name})
+        for row in connection.execute(SESSIONS, {"name": name})
     ]
 
 
-def listed(who: list[str], most: int = 5) -> str:
-    """A list for a sentence."""
-    return ", ".join(who[:most]) + (f" and {len(who) - most} more" if len(who) > most else "")
+def listed(items: list[str], limit: int = 5) -> str:
+    """Return a list for a sentence, with at most `limit` items named."""
+    return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")
 
 
 def disconnect(connection: Connection, name: str) -> None:
-    """End every session of the database `name`. Raises FailedError where the role may not."""
-    pids = connection.execute(CONNECTED, {"name": name}).scalars().all()
+    """End every session of the database `name`. Raises FailedError if the role may not."""
+    pids = connection.execute(SESSIONS, {"name": name}).scalars().all()
     for pid in pids:
         try:
             connection.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": pid})
         except sa.exc.DBAPIError as fault:
-            if getattr(fault.orig, "sqlstate", None) != "42501":
+            if not isinstance(fault.orig, errors.InsufficientPrivilege):
                 raise
             raise FailedError(
                 f"The role may not end the session of pid {pid} in {name}: {str(fault.orig).splitlines()[0]}.",
@@ -162,8 +162,8 @@ def disconnect(connection: Connection, name: str) -> None:
             ) from fault
 
 
-def run_together(admin: Connection, statements: list[sql.Composed]) -> None:
-    """All of the statements in one transaction, on a connection in AUTOCOMMIT."""
+def run_in_transaction(admin: Connection, statements: list[sql.Composed]) -> None:
+    """Run the statements in one transaction, on a connection in AUTOCOMMIT."""
     admin.exec_driver_sql("begin")
     try:
         for statement in statements:

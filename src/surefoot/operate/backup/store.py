@@ -1,4 +1,4 @@
-"""The folder of backups: one folder each, named <database>-<UTC time>, that counts once it has its final name."""
+"""The folder of backups: one folder for each, named <database>-<UTC time>, that counts once it has its final name."""
 
 import datetime as dt
 import os
@@ -12,40 +12,40 @@ from surefoot.operate.backup.manifest import Manifest
 from surefoot.program import guide, program
 
 PARTIAL = ".partial"
-"""How the name of a backup ends that is being made, or was cut off."""
-DOOMED = ".deleting"
-"""How the name of a backup ends that is being deleted."""
+"""The suffix of a backup that is being made, or was interrupted."""
+DELETING = ".deleting"
+"""The suffix of a backup that is being deleted."""
 DUMP = "dump"
-"""The dump inside a backup's folder, in pg_dump's directory format."""
+"""The dump inside the folder of a backup, in pg_dump's directory format."""
 TIME = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True)
 class Backup:
-    """One backup that was finished."""
+    """A finished backup."""
 
     path: Path
     manifest: Manifest
 
     @property
     def name(self) -> str:
-        """The name of its folder."""
+        """Return the name of its folder."""
         return self.path.name
 
     @property
     def dump(self) -> Path:
-        """What pg_restore reads."""
+        """Return the folder that pg_restore reads."""
         return self.path / DUMP
 
     @property
     def age(self) -> dt.timedelta:
-        """How long ago its snapshot was taken: what was written since is not in it."""
+        """Return how long ago its snapshot was taken; later changes are not in it."""
         return dt.datetime.now(dt.UTC) - self.manifest.started_at
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder of backups holds: oldest first, and what cannot be read as a backup, with the reason."""
+    """The contents of a backup folder: backups, oldest first, and folders that cannot be read, each with the reason."""
 
     backups: tuple[Backup, ...]
     damaged: tuple[tuple[Path, SurefootError], ...]
@@ -53,41 +53,41 @@ class Listing:
 
 
 def listing(folder: Path) -> Listing:
-    """Everything in `folder`; nothing where it does not exist."""
-    found: list[Backup] = []
+    """Return everything in `folder`; nothing if it does not exist."""
+    finished: list[Backup] = []
     damaged: list[tuple[Path, SurefootError]] = []
     partial: list[Path] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not path.is_dir():
             continue
-        if path.name.endswith((PARTIAL, DOOMED)):
+        if path.name.endswith((PARTIAL, DELETING)):
             partial.append(path)
             continue
         try:
-            found.append(Backup(path, manifest.read(path)))
+            finished.append(Backup(path, manifest.read(path)))
         except SurefootError as fault:
             damaged.append((path, fault))
-    found.sort(key=lambda each: (each.manifest.started_at, each.name))
-    return Listing(tuple(found), tuple(damaged), tuple(partial))
+    finished.sort(key=lambda each: (each.manifest.started_at, each.name))
+    return Listing(tuple(finished), tuple(damaged), tuple(partial))
 
 
 def backups(folder: Path, database: str | None = None) -> list[Backup]:
-    """The backups in `folder`, oldest first, of one database or of all. Only their manifests are read."""
+    """Return the backups in `folder`, oldest first, of one database or of all. Only manifests are read."""
     return [each for each in listing(folder).backups if database in {None, each.manifest.database}]
 
 
 def latest(folder: Path, database: str | None = None) -> Backup | None:
-    """The newest of them; None where there is none."""
-    found = backups(folder, database)
-    return found[-1] if found else None
+    """Return the newest backup; None if there is none."""
+    finished = backups(folder, database)
+    return finished[-1] if finished else None
 
 
-def find(folder: Path, wanted: str, database: str | None = None) -> Backup:
-    """The backup that a person means: a name in `folder`, a path, or `latest` (of `database`).
+def find(folder: Path, name: str, database: str | None = None) -> Backup:
+    """Return the backup that an operator means: a name in `folder`, a path, or `latest` (of `database`).
 
-    Raises UsageError where there is none, RefusedError where its manifest is missing or changed.
+    Raises UsageError if there is none, RefusedError if its manifest is missing or was changed.
     """
-    if wanted == "latest":
+    if name == "latest":
         newest = latest(folder, database)
         if newest is None:
             raise UsageError(
@@ -95,13 +95,13 @@ def find(folder: Path, wanted: str, database: str | None = None) -> Backup:
                 f"Make one with {program()} backup, or name the folder of one.",
             )
         return newest
-    path = Path(wanted).expanduser()
-    candidates = [folder / wanted, path] if path.name == wanted else [path]
+    path = Path(name).expanduser()
+    candidates = [folder / name, path] if path.name == name else [path]
     chosen = next((each.absolute() for each in candidates if each.is_dir()), None)
     if chosen is None:
         where = "is a file, and a backup is a folder" if path.is_file() else f"is neither in {folder} nor a folder"
         raise UsageError(
-            f"{wanted} {where}.",
+            f"{name} {where}.",
             f"{program()} backup list shows what there is. A dump that pg_dump made by itself is restored by psql or "
             f"pg_restore.{guide('Backup and restore')}",
         )
@@ -111,15 +111,14 @@ def find(folder: Path, wanted: str, database: str | None = None) -> Backup:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder of backups, for its owner alone."""
+    """Create the backup folder, readable for its owner only."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def begin(folder: Path, database: str, now: dt.datetime) -> Path:
-    """A new folder under a name that does not count yet; two in one second get two names."""
+    """Create a folder with a name that does not count yet; two of the same second get different names."""
     prepare(folder)
-    plain = re.sub(r"[^\w.-]", "_", database).lstrip(".") or "_"
-    base = f"{plain}-{now.strftime(TIME)}"
+    base = f"{file_name(database)}-{now.strftime(TIME)}"
     number = 1
     while True:
         name = base if number == 1 else f"{base}-{number}"
@@ -133,8 +132,13 @@ def begin(folder: Path, database: str, now: dt.datetime) -> Path:
         number += 1
 
 
+def file_name(database: str) -> str:
+    """Return the name of the database as it begins the name of a file or folder."""
+    return re.sub(r"[^\w.-]", "_", database).lstrip(".") or "_"
+
+
 def finish(partial: Path) -> Path:
-    """Give the folder its final name, which is on the disk when this returns."""
+    """Give the folder its final name; the rename is on disk when this returns."""
     for folder in (partial / DUMP, partial):
         _sync(folder)
     final = partial.with_name(partial.name.removesuffix(PARTIAL))

@@ -1,4 +1,4 @@
-"""A dump's table of contents: the statements of each entry, as pg_restore would run them, and what each depends on."""
+"""Reads a dump's table of contents: the statements of each entry, as pg_restore runs them, and its dependencies."""
 
 import re
 from collections.abc import Iterator
@@ -14,26 +14,26 @@ SUBSCRIPTION = re.compile(
     r"(?:TABLE |- )?(?P<name>.*) (?P<owner>\S+)$",
     re.MULTILINE,
 )
-"""A subscription in the list of `pg_restore`, or what is said of one."""
+"""A subscription in the output of `pg_restore --list`, or an entry about one."""
 HEADER = re.compile(
     r"^--\n-- (?:TOC entry (?P<id>\d+) \(class \d+ OID \d+\)\n(?:-- Dependencies: (?P<needs>[\d ]+)\n)?)"
     r"-- (?:Data for )?Name: (?P<name>.*); Type: (?P<kind>[A-Z][A-Z ]*); Schema: (?P<schema>.*); Owner: .*\n--\n",
     re.MULTILINE,
 )
 """What `pg_restore --verbose` writes above each entry."""
-FOREIGN = re.compile(r"^(?:\\(?:un)?restrict .*|SET transaction_timeout = 0;)\n", re.MULTILINE)
-"""psql's own commands, which guard a script against what it may hold, and what older servers do not know."""
+PSQL_ONLY = re.compile(r"^(?:\\(?:un)?restrict .*|SET transaction_timeout = 0;)\n", re.MULTILINE)
+"""Commands of psql that protect a script against its contents, and a setting that older servers do not know."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: a table, an index, a comment …; `id` is its number in the dump, 0 that of the session's settings."""
+    """An entry: a table, an index, a comment …; `id` is its number in the dump, 0 for the settings of the session."""
 
     id: int
     kind: str
     schema: str
     name: str
-    needs: frozenset[int]
+    dependencies: frozenset[int]
     sql: str
 
     def __str__(self) -> str:
@@ -41,33 +41,33 @@ class Entry:
         return f"{self.kind.lower()} {where}{self.name}"
 
 
-def ids(listing: str) -> frozenset[int]:
-    """The numbers of the entries that `pg_restore --list` names."""
-    return frozenset(int(found) for found in LISTED.findall(listing))
+def entry_numbers(listing: str) -> frozenset[int]:
+    """Return the numbers of the entries that `pg_restore --list` names."""
+    return frozenset(int(number) for number in LISTED.findall(listing))
 
 
 def subscriptions(listing: str) -> dict[int, str | None]:
-    """The entries that make a subscription, by number its name, or that say something of one (None).
+    """Return the name of each subscription, by entry number; None for an entry about one, such as its comment.
 
-    None of them is restored anywhere: what pulls from a publisher is one database alone, and to have its slot taken by
-    a copy would cost it rows.
+    Subscriptions are never restored: only one database may use the replication slot, and a copy that used it would cost
+    that database rows.
     """
     return {
-        int(found["id"]): None if found["about"] or found["owner"] is None else found["name"]
-        for found in SUBSCRIPTION.finditer(listing)
+        int(match["id"]): None if match["about"] or match["owner"] is None else match["name"]
+        for match in SUBSCRIPTION.finditer(listing)
     }
 
 
-def schema(binary: Path, dump: Path, section: str, listed: frozenset[int], options: tuple[str, ...]) -> list[Entry]:
-    """The entries of one section of `dump`, pre-data or post-data, in the order of a restore; without subscriptions.
+def read_section(
+    binary: Path, dump: Path, section: str, listed: frozenset[int], options: tuple[str, ...]
+) -> list[Entry]:
+    """Return the entries of one section of `dump`, pre-data or post-data, in the order of a restore.
 
-    Raises FailedError where pg_restore does.
+    Subscriptions are left out. Raises FailedError if pg_restore does.
     """
-    script = dump_programs.start(binary, ["--verbose", f"--section={section}", *options, "--file=-", str(dump)])
-    text, complaint = script.communicate()
-    if script.returncode:
-        raise dump_programs.failed(script, complaint, None, f"Take another backup: {program()} backup list shows them.")
-    found = entries(text.decode("utf-8", "surrogateescape"), listed)
+    arguments = ["--verbose", f"--section={section}", *options, "--file=-", str(dump)]
+    script = dump_programs.run(binary, arguments, f"Take another backup: {program()} backup list shows them.")
+    found = entries(script.decode("utf-8", "surrogateescape"), listed)
     return [each for each in found if not _of_a_subscription(each)]
 
 
@@ -78,20 +78,22 @@ def _of_a_subscription(entry: Entry) -> bool:
 
 
 def entries(script: str, listed: frozenset[int]) -> Iterator[Entry]:
-    """The entries of a script of `pg_restore --verbose`.
+    """Yield the entries of a script of `pg_restore --verbose`.
 
-    A text inside a function that looks like a header is none: each number stands in the list, and once.
+    Text inside a function that looks like a header is none: each number is listed, and occurs once.
     """
-    seen: set[int] = set()
-    heads = []
+    numbers: set[int] = set()
+    headers = []
     for match in HEADER.finditer(script):
         number = int(match["id"])
-        if number in listed and number not in seen:
-            seen.add(number)
-            heads.append(match)
-    starts = [match.start() for match in heads] + [len(script)]
-    yield Entry(0, "SETTINGS", "-", "-", frozenset(), FOREIGN.sub("", script[: starts[0]]))
-    for match, end in zip(heads, starts[1:], strict=True):
-        needs = frozenset(int(each) for each in (match["needs"] or "").split())
+        if number in listed and number not in numbers:
+            numbers.add(number)
+            headers.append(match)
+    starts = [match.start() for match in headers] + [len(script)]
+    yield Entry(0, "SETTINGS", "-", "-", frozenset(), PSQL_ONLY.sub("", script[: starts[0]]))
+    for match, end in zip(headers, starts[1:], strict=True):
+        dependencies = frozenset(int(each) for each in (match["needs"] or "").split())
         text = script[match.end() : end]
-        yield Entry(int(match["id"]), match["kind"], match["schema"], match["name"], needs, FOREIGN.sub("", text))
+        yield Entry(
+            int(match["id"]), match["kind"], match["schema"], match["name"], dependencies, PSQL_ONLY.sub("", text)
+        )

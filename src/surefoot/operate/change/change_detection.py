@@ -1,4 +1,4 @@
-"""Whether a change that failed has changed anything: only then there is something to go back from."""
+"""Detects whether a failed change has changed the database: only then is there something to restore."""
 
 from dataclasses import dataclass
 
@@ -12,36 +12,36 @@ from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.runtime import interrupted_run, journal
 
-PARTS = sa.text("""
+COMMITTED_STEPS = sa.text("""
     select count(*)
       from migration_journal
      where outcome in ('begun', 'done')
         or outcome = 'failed' and (starts_with(note, :cut_off) or starts_with(note, :stopped))
 """)
-"""Steps that have committed something."""
+"""Counts the journal entries of steps that have committed something."""
 
 
 @dataclass(frozen=True)
 class DatabaseState:
-    """What a database is: its revisions, its catalogue, and how many steps have left something in it."""
+    """The heads and the catalogue of a database, and the number of steps that have committed something in it."""
 
     heads: tuple[str, ...]
     catalogue: Catalogue
     steps: int
 
 
-def stand(connection: Connection) -> DatabaseState:
-    """Look at it; nothing is changed."""
-    there = connection.execute(interrupted_run.TABLES_EXIST).one().journal
+def read_state(connection: Connection) -> DatabaseState:
+    """Read the state of the database, without changing it."""
+    has_journal = connection.execute(interrupted_run.TABLES_EXIST).one().journal
     notes = {"cut_off": journal.CUT_OFF, "stopped": journal.STOPPED}
-    steps = connection.execute(PARTS, notes).scalar_one() if there else 0
+    steps = connection.execute(COMMITTED_STEPS, notes).scalar_one() if has_journal else 0
     return DatabaseState(heads(connection), read_catalogue(connection), int(steps))
 
 
 def changed(url: URL, before: DatabaseState) -> bool:
-    """Whether the database of `url` is another than it was; what cannot be looked at may be."""
+    """Return whether the database of `url` is no longer in the state `before`; True if it cannot be read."""
     try:
         with read_connection(url, f"{program()} change") as connection:
-            return stand(connection) != before
+            return read_state(connection) != before
     except SurefootError:
         return True

@@ -1,4 +1,4 @@
-"""What is looked at before a change: who migrates or holds a transaction, and whether a backup has room."""
+"""Checks before a change: other migrations and long transactions, readable rows, and disk space for the backup."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,10 +14,11 @@ from surefoot.readonly import read_connection
 from surefoot.runtime import migrator_lock, preconditions
 from surefoot.settings import Settings
 
-LONG_SECONDS = 60
-"""A transaction that is older holds up what waits for its table, and every index that is built concurrently."""
+LONG_TRANSACTION_SECONDS = 60
+"""An older transaction is reported: statements that need its tables wait for it, and so does CREATE INDEX
+CONCURRENTLY."""
 
-LONG_ONES = sa.text("""
+LONG_TRANSACTIONS = sa.text("""
     select pid,
            coalesce(nullif(application_name, ''), 'without a name') as application,
            usename as role,
@@ -31,38 +32,38 @@ LONG_ONES = sa.text("""
 
 
 def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
-    """Sentences on what will make the change wait.
+    """Return a sentence for each session that the change will have to wait for.
 
-    Raises what would stop the change: RefusedError where row security hides rows or the disk has no room for the
-    backup, UsageError where no program can make it, FailedError where rows may not be read.
+    Raises RefusedError if row security hides rows or the disk has no room for the backup, UsageError if no pg_dump can
+    make it, and FailedError if the role may not read all rows.
     """
     with read_connection(url, f"{program()} preflight") as connection:
         preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE if with_backup else preconditions.OURS)
         if with_backup:
-            backup_access.programs(connection, url)
-            backup_access.readable(connection)
-            room(settings.backup_folder, connection)
-        return list(_in_the_way(connection))
+            backup_access.find_pg_dump(connection, url)
+            backup_access.require_readable(connection)
+            require_disk_space(settings.backup_folder, connection)
+        return list(_blockers(connection))
 
 
-def _in_the_way(connection: Connection) -> Iterator[str]:
+def _blockers(connection: Connection) -> Iterator[str]:
     holder = migrator_lock.holder(connection)
     if holder:
         yield f"Another migration of this database runs and will be waited for: {holder}."
-    for row in connection.execute(LONG_ONES, {"least": LONG_SECONDS}):
+    for row in connection.execute(LONG_TRANSACTIONS, {"least": LONG_TRANSACTION_SECONDS}):
         yield (
             f"pid {row.pid} (application {row.application}, role {row.role}) has had a transaction open for "
             f"{row.seconds} s: what it holds is waited for."
         )
 
 
-def room(folder: Path, connection: Connection) -> None:
-    """Raise RefusedError where the disk of `folder` has no room for a backup of the database."""
+def require_disk_space(folder: Path, connection: Connection) -> None:
+    """Raise RefusedError if the disk of `folder` has fewer bytes free than the database has."""
     size = int(connection.execute(sa.text("select pg_database_size(current_database())")).scalar_one())
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free
+    folder = next(path for path in (folder, *folder.parents) if path.exists())  # a backup creates the rest
+    free = shutil.disk_usage(folder).free
     if free < size:
         raise RefusedError(
-            f"The database has {size / 1e9:.1f} GB and {there} only {free / 1e9:.1f} GB free: its backup may not fit.",
+            f"The database has {size / 1e9:.1f} GB and {folder} only {free / 1e9:.1f} GB free: its backup may not fit.",
             f"Make room, set {variable('BACKUPS')} to another disk, or back up by other means and say --no-backup.",
         )

@@ -1,4 +1,4 @@
-"""The guarded way back: what it costs in rows and values, a backup, and nothing destroyed."""
+"""The guarded rollback: its cost in rows and values, a backup, and Alembic's own downgrade."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,46 +8,46 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from psycopg import sql
+from psycopg import errors, sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot.catalogue.relations import Relation
 from surefoot.environment import alembic_api
-from surefoot.errors import SurefootError, UsageError
+from surefoot.errors import UsageError
 from surefoot.operate.backup import backup, backup_access
+from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import change_detection, row_counts
-from surefoot.operate.change.guarded_upgrade import Done, Say
+from surefoot.operate.change.guarded_upgrade import ChangeResult, hinting_at_restore, restore_hint
+from surefoot.operate.revision_lookup import find_revision
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
-from surefoot.runtime import error_translation, preconditions
+from surefoot.runtime import preconditions
 from surefoot.settings import Settings
 
 BASE = "base"
-GONE = frozenset({"42P01", "42703"})
-"""There is no such table, no such column."""
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What goes out of sight: rows of tables, and values of columns, that the target does not have."""
+class RollbackCost:
+    """The rows of tables and the values of columns that the target does not have."""
 
     database: str
     at: str
     target: str
     steps: tuple[str, ...]
-    """The revisions that are taken back, newest first."""
+    """The revisions that are downgraded, newest first."""
     losses: tuple[str, ...]
-    """A sentence for each table or column that holds something; set aside in schema `retired`, and counted."""
+    """A sentence for each table or column with values that is retired; the schema `retired` keeps them."""
     deleted: tuple[str, ...] = ()
-    """The same for each table that is dropped with its rows: on the way to base those that were there first."""
+    """A sentence for each table that is dropped with its rows: the tables of the baseline, in a rollback to base."""
 
 
-def cost(settings: Settings, url: URL, target: str) -> Cost:
-    """Count what a way back to `target` (-1, a revision, base) would put out of sight; nothing is changed.
+def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
+    """Count what a downgrade to `target` (-1, a revision, base) would retire or delete, without changing anything.
 
-    Raises UsageError for a target that is not behind the database, or where the database has several heads;
-    RefusedError where row security hides rows.
+    Raises UsageError if the target is no ancestor of the database's revision, or if the database has several heads;
+    RefusedError if row security hides rows.
     """
     script = alembic_api.script(settings)
     with read_connection(url, f"{program()} rollback") as connection:
@@ -58,67 +58,65 @@ def cost(settings: Settings, url: URL, target: str) -> Cost:
                 f"python -m {program()} status shows how it stands; python -m alembic downgrade <revision> goes step "
                 "by step.",
             )
-        wanted = _resolved(script, at[0], target)
-        steps = _between(script, at[0], wanted)
+        revision = _target_revision(script, at[0], target)
+        steps = _revisions_to_downgrade(script, at[0], revision)
         preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
-        there = build.catalogue(settings, url, wanted).tables if wanted != BASE else ()
-        first = build.catalogue(settings, url, steps[-1]).tables if wanted == BASE else ()
-        asked = preconditions.steps_to(script, at, wanted, upward=False)
-        preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, asked, upward=False))
-        backup_access.ready(url)  # nobody is asked for what no backup can precede
-        dropped = {relation.name for relation in first}
-        here = build.catalogue(settings, url, at[0]).tables
-        losses = tuple(_losses(connection, [each for each in here if each.name not in dropped], there))
-        deleted = tuple(_losses(connection, [each for each in here if each.name in dropped], ()))
-    return Cost(str(url.database), at[0], wanted, steps, losses, deleted)
+        target_tables = build.catalogue(settings, url, revision).tables if revision != BASE else ()
+        base_tables = build.catalogue(settings, url, steps[-1]).tables if revision == BASE else ()
+        planned = preconditions.steps_to(script, at, revision, upward=False)
+        preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, planned, upward=False))
+        # refuse before anybody confirms a rollback that no backup could precede
+        backup_access.require_backup_rights(url)
+        dropped = {relation.name for relation in base_tables}
+        present = build.catalogue(settings, url, at[0]).tables
+        losses = tuple(
+            _counted_losses(connection, [each for each in present if each.name not in dropped], target_tables)
+        )
+        deleted = tuple(_counted_losses(connection, [each for each in present if each.name in dropped], ()))
+    return RollbackCost(str(url.database), at[0], revision, steps, losses, deleted)
 
 
-def roll_back(settings: Settings, url: URL, chosen: Cost, *, say: Say = lambda _: None) -> Done:
-    """Back up, then go down to the target. Raises what the backup and a migration raise, with the way to restore."""
+def roll_back(settings: Settings, url: URL, chosen: RollbackCost, *, say: Say = lambda _: None) -> ChangeResult:
+    """Make a backup, then downgrade to the target.
+
+    Raises what the backup and the downgrade raise, with a restore hint.
+    """
     with read_connection(url, f"{program()} rollback") as connection:
-        before, stood = row_counts.count(connection), change_detection.stand(connection)
-    made = backup(settings, url, say=say)
+        before, state = row_counts.count(connection), change_detection.read_state(connection)
+    saved = backup(settings, url, say=say)
     started = time.perf_counter()
     say(f"Going back to {chosen.target}")
-    try:
-        with alembic_api.configured(settings, url, application_name=f"{program()} rollback") as config:
-            command.downgrade(config, chosen.target)
-    except SurefootError as fault:
-        if change_detection.changed(url, stood):
-            fault.remedy = f"{fault.remedy} To go back to where it was: python -m {program()} restore {made.name}"
-        raise
+    with (
+        hinting_at_restore(url, state, restore_hint(saved)),
+        alembic_api.configured(settings, url, application_name=f"{program()} rollback") as config,
+    ):
+        command.downgrade(config, chosen.target)
     seconds = time.perf_counter() - started
     with read_connection(url, f"{program()} rollback") as connection:
         after = row_counts.count(connection)
-    return Done(chosen.target, seconds, made, before, after)
+    return ChangeResult(chosen.target, seconds, saved, before, after)
 
 
-def _resolved(script: ScriptDirectory, at: str, target: str) -> str:
+def _target_revision(script: ScriptDirectory, at: str, target: str) -> str:
     if target == BASE:
         return BASE
     if not target.startswith("-"):
-        try:
-            found = script.get_revision(target)
-        except CommandError as fault:
-            raise error_translation.translate(fault, None) from fault
-        assert found is not None
-        return found.revision
-    here = at
+        return find_revision(script, target).revision
+    revision = at
     for _ in range(int(target[1:]) if target[1:].isdigit() else 1):
-        found = script.get_revision(here)
-        parent = found.down_revision if found is not None else None
-        if not isinstance(parent, str) and parent is not None:
-            raise UsageError(
-                f"{target} leads past the merge {here}, where it is not said which of the lines is meant.",
-                f"Name the revision: {' or '.join(parent)}.",
-            )
+        parent = find_revision(script, revision).down_revision
         if parent is None:
             return BASE
-        here = parent
-    return here
+        if not isinstance(parent, str):
+            raise UsageError(
+                f"{target} leads past the merge {revision}, where it is not said which of the lines is meant.",
+                f"Name the revision: {' or '.join(parent)}.",
+            )
+        revision = parent
+    return revision
 
 
-def _between(script: ScriptDirectory, at: str, target: str) -> tuple[str, ...]:
+def _revisions_to_downgrade(script: ScriptDirectory, at: str, target: str) -> tuple[str, ...]:
     try:
         steps = tuple(each.revision for each in script.iterate_revisions(at, target))
     except CommandError as fault:
@@ -130,9 +128,11 @@ def _between(script: ScriptDirectory, at: str, target: str) -> tuple[str, ...]:
     return steps
 
 
-def _losses(connection: Connection, here: Sequence[Relation], there: Sequence[Relation]) -> Iterator[str]:
-    kept = {relation.name: {column.name for column in relation.columns} for relation in there}
-    for relation in here:
+def _counted_losses(
+    connection: Connection, present: Sequence[Relation], target_tables: Sequence[Relation]
+) -> Iterator[str]:
+    kept = {relation.name: {column.name for column in relation.columns} for relation in target_tables}
+    for relation in present:
         if relation.name not in kept:
             rows = _count(connection, relation.name)
             if rows:
@@ -146,13 +146,13 @@ def _losses(connection: Connection, here: Sequence[Relation], there: Sequence[Re
 
 
 def _count(connection: Connection, table: str, column: str | None = None) -> int:
-    """Rows, or values that are not NULL; 0 for what somebody has removed."""
+    """Count rows, or values that are not NULL; 0 if somebody has dropped the table or column."""
     what = sql.SQL("count(*)") if column is None else sql.SQL("count({})").format(sql.Identifier(column))
     query = sql.SQL("select {} from {}").format(what, sql.Identifier(table)).as_string()
     try:
         with connection.begin_nested():
             return int(connection.execute(sa.text(query.replace(":", r"\:"))).scalar_one())
     except sa.exc.ProgrammingError as fault:
-        if getattr(fault.orig, "sqlstate", None) not in GONE:
+        if not isinstance(fault.orig, errors.UndefinedTable | errors.UndefinedColumn):
             raise
         return 0

@@ -1,12 +1,12 @@
-"""The guarded upgrade: what is pending, a backup, Alembic's own upgrade, and proof that it did what it should."""
+"""The guarded upgrade: plan, backup, Alembic's own upgrade, and verification of catalogue and rows."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from alembic import command
 from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL, Connection
 
 from surefoot.catalogue.compare import compare
@@ -15,76 +15,78 @@ from surefoot.environment import alembic_api
 from surefoot.errors import AttentionError, SurefootError
 from surefoot.online.change_types import legacy_trigger
 from surefoot.operate.backup import Backup, backup
+from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import change_detection, row_counts
+from surefoot.operate.change.change_detection import DatabaseState
 from surefoot.operate.change.change_preflight import preflight
-from surefoot.operate.change.row_counts import Rows
-from surefoot.operate.pending_names import refuse_strangers
+from surefoot.operate.change.row_counts import RowCounts
+from surefoot.operate.pending_names import refuse_taken_names
 from surefoot.operate.rehearse import saved_reports
+from surefoot.operate.revision_lookup import find_revision
 from surefoot.operate.status import journal_report
-from surefoot.operate.status.revision_list import Pending, line, pending
+from surefoot.operate.status.revision_list import PendingRevision, describe_pending, list_revisions
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
-from surefoot.runtime import error_translation, interrupted_run, ownership, preconditions, privileges
+from surefoot.runtime import interrupted_run, ownership, preconditions, privileges
 from surefoot.runtime.interrupted_run import CutOff
 from surefoot.settings import Settings
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True)
-class Plan:
-    """What an upgrade to `target` would do, and what it will have to wait for."""
+class UpgradePlan:
+    """What an upgrade to `target` would apply, with warnings about what it will have to wait for."""
 
     database: str
     at: tuple[str, ...]
     target: str
-    pending: tuple[Pending, ...]
+    pending: tuple[PendingRevision, ...]
     warnings: tuple[str, ...]
     cut_off: CutOff | None = None
-    """The revision that was begun and not finished: this upgrade goes on with it."""
+    """The revision that was begun and not finished: the upgrade continues it."""
     rehearsal: str | None = None
-    """Why the last rehearsal speaks against it; None where it does not, or where there is none."""
+    """Why the last rehearsal advises against the upgrade; None if it does not, or if there was none."""
 
 
 @dataclass(frozen=True)
-class Done:
-    """What was done: seconds, the backup made before it, and the rows before and after."""
+class ChangeResult:
+    """The outcome of an upgrade or a rollback: seconds, the backup made before it, and the rows before and after."""
 
     revision: str
     seconds: float
     backup: Backup | None
-    before: Rows
-    after: Rows
+    before: RowCounts
+    after: RowCounts
 
 
-def plan(settings: Settings, url: URL, target: str = "head", *, with_backup: bool = True) -> Plan:
-    """Look at what is pending up to `target`, and whether anything is in the way; nothing is changed.
+def plan_upgrade(settings: Settings, url: URL, target: str = "head", *, with_backup: bool = True) -> UpgradePlan:
+    """Return the pending revisions up to `target`, without changing anything.
 
-    Raises all that the run itself would refuse before it changes anything, UsageError for a target that is not there,
-    and RefusedError where a backup would not fit on the disk.
+    Raises everything that the run itself refuses before it changes anything, UsageError for an unknown target, and
+    RefusedError if the disk has no room for the backup.
     """
     script = alembic_api.script(settings)
-    revision, wanted = reach(script, target)
+    revision, up_to_target = revisions_up_to(script, target)
     with read_connection(url, f"{program()} upgrade") as connection:
-        at, took = heads(connection), journal_report.took(connection)
+        at, median_seconds = heads(connection), journal_report.median_seconds(connection)
         steps = preconditions.steps_to(script, at, target, upward=True)
         preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, steps, upward=True))
-        todo = line(script, build.history(script), at).pending
-        refuse_strangers(settings, url, connection, [each for each in todo if each.revision in wanted])
-        begun = interrupted_run.find(connection, script, at)
-        warnings = _whose(connection, names_at(settings, url, at))
-    rehearsed = saved_reports.took(settings, url, todo)
-    warnings += preflight(settings, url, with_backup=with_backup and bool(todo))
-    return Plan(
+        pending = list_revisions(script, build.history(script), at).pending
+        chosen = [each for each in pending if each.revision in up_to_target]
+        refuse_taken_names(settings, url, connection, chosen)
+        cut_off = interrupted_run.find(connection, script, at)
+        warnings = _role_warnings(connection, table_names_at(settings, url, at))
+    rehearsal_seconds = saved_reports.last_durations(settings, url, pending)
+    warnings += preflight(settings, url, with_backup=with_backup and bool(pending))
+    return UpgradePlan(
         str(url.database), at, revision,
-        tuple(pending(each, took, rehearsed) for each in todo if each.revision in wanted), tuple(warnings),
-        begun, saved_reports.warning(settings, url, at),
+        tuple(describe_pending(each, median_seconds, rehearsal_seconds) for each in chosen),
+        tuple(warnings), cut_off, saved_reports.warning(settings, url, at),
     )  # fmt: skip
 
 
-def names_at(settings: Settings, url: URL, at: tuple[str, ...]) -> frozenset[str]:
-    """The names of the application's tables where the database stands; none where nobody can tell."""
+def table_names_at(settings: Settings, url: URL, at: tuple[str, ...]) -> frozenset[str]:
+    """Return the names of the application's tables at the revision `at`; none if `at` is not one known revision."""
     if len(at) != 1:
         return frozenset()
     try:
@@ -93,8 +95,11 @@ def names_at(settings: Settings, url: URL, at: tuple[str, ...]) -> frozenset[str
         return frozenset()
 
 
-def _whose(connection: Connection, names: frozenset[str]) -> list[str]:
-    """Whose rights cannot follow, each in a sentence. Raises RefusedError where the role is not the owner."""
+def _role_warnings(connection: Connection, names: frozenset[str]) -> list[str]:
+    """Warn of roles whose rights cannot follow to new tables.
+
+    Raises RefusedError if this role does not own the tables.
+    """
     ownership.refuse_other_owner(connection, names)
     return [
         f"Role {role} has rights on some tables and no one right on all of them: it gets none on new ones."
@@ -102,56 +107,72 @@ def _whose(connection: Connection, names: frozenset[str]) -> list[str]:
     ]
 
 
-def reach(script: ScriptDirectory, target: str) -> tuple[str, frozenset[str]]:
-    """The revision that `target` means, and all that are behind it, itself included. Raises UsageError for none."""
-    try:
-        found = script.get_revision(target)
-        assert found is not None
-        behind = script.iterate_revisions(found.revision, "base", inclusive=True)
-        return found.revision, frozenset(each.revision for each in behind)
-    except CommandError as fault:
-        raise error_translation.translate(fault, None) from fault
+def revisions_up_to(script: ScriptDirectory, target: str) -> tuple[str, frozenset[str]]:
+    """Return the revision that `target` means, and its ancestors including itself.
+
+    Raises UsageError if there is none.
+    """
+    revision = find_revision(script, target).revision
+    return revision, frozenset(each.revision for each in script.iterate_revisions(revision, "base", inclusive=True))
 
 
-def upgrade(settings: Settings, url: URL, chosen: Plan, *, with_backup: bool = True, say: Say = lambda _: None) -> Done:
-    """Back up, upgrade to the plan's target, and prove catalogue and rows; stops at the first failure.
+def upgrade(
+    settings: Settings, url: URL, chosen: UpgradePlan, *, with_backup: bool = True, say: Say = lambda _: None
+) -> ChangeResult:
+    """Make a backup, upgrade to the plan's target, then verify catalogue and row counts.
 
-    Raises what the backup raises (nothing was changed then), what a migration raises, with the way to restore in its
-    remedy, and AttentionError where the upgrade ran but the database is not what it should be.
+    Raises what the backup raises (nothing was changed then), what a migration raises, with a restore hint in its
+    remedy, and AttentionError if the upgrade ran but the database is not what it should be.
     """
     with read_connection(url, f"{program()} upgrade") as connection:
         before, drifted = row_counts.count(connection), set(_drift(settings, url, chosen.at))
         if with_backup:
-            legacy_trigger.restate(connection)  # of what was cut off before no backup could be restored
-        stood = change_detection.stand(connection)
-    made = backup(settings, url, say=say) if with_backup else None
-    back = f"To go back to where it was: python -m {program()} restore {made.name}" if made else "No backup was made."
+            legacy_trigger.restate(connection)  # no backup can be restored with the trigger as it was
+        state = change_detection.read_state(connection)
+    saved = backup(settings, url, say=say) if with_backup else None
+    hint = restore_hint(saved)
     started = time.perf_counter()
     say(f"Upgrading to {chosen.target}")
-    try:
-        with alembic_api.configured(settings, url, application_name=f"{program()} upgrade") as config:
-            command.upgrade(config, chosen.target)
-    except SurefootError as fault:
-        if change_detection.changed(url, stood):
-            fault.remedy = f"{fault.remedy} {back}"
-        raise
+    with (
+        hinting_at_restore(url, state, hint),
+        alembic_api.configured(settings, url, application_name=f"{program()} upgrade") as config,
+    ):
+        command.upgrade(config, chosen.target)
     seconds = time.perf_counter() - started
     say("Verifying")
     with read_connection(url, f"{program()} upgrade") as connection:
         after = row_counts.count(connection)
-    wrong = [*(each for each in _drift(settings, url, (chosen.target,)) if each not in drifted)]
-    wrong += row_counts.missing(before, after)
-    if wrong:
-        lines = "".join(f"\n  {each}" for each in wrong)
+    problems = [each for each in _drift(settings, url, (chosen.target,)) if each not in drifted]
+    problems += row_counts.missing(before, after)
+    if problems:
+        lines = "".join(f"\n  {each}" for each in problems)
         raise AttentionError(
             f"The upgrade to {chosen.target} ran to its end, but not all is as it should be:{lines}",
-            f"Rows may have been deleted by people who worked meanwhile; look at each line. {back}",
+            f"Rows may have been deleted by people who worked meanwhile; look at each line. {hint}",
         )
-    return Done(chosen.target, seconds, made, before, after)
+    return ChangeResult(chosen.target, seconds, saved, before, after)
+
+
+def restore_hint(saved: Backup | None) -> str:
+    """Return the sentence that says how to restore the backup from before the change."""
+    if saved is None:
+        return "No backup was made."
+    return f"To go back to where it was: python -m {program()} restore {saved.name}"
+
+
+@contextmanager
+def hinting_at_restore(url: URL, before: DatabaseState, hint: str) -> Iterator[None]:
+    """Add `hint` to the remedy of an error in the block if the database is no longer in the state `before`."""
+    try:
+        yield
+    except SurefootError as fault:
+        if change_detection.changed(url, before):
+            fault.remedy = f"{fault.remedy} {hint}"
+        raise
 
 
 def _drift(settings: Settings, url: URL, at: tuple[str, ...]) -> list[str]:
-    """What sets the database apart from what its one revision makes."""
+    """Return the differences between the database and what its one revision makes."""
     if len(at) != 1:
         return []
     expected = build.catalogue(settings, url, at[0])

@@ -1,27 +1,26 @@
-"""The one command that deletes: what was set aside, when it is older than asked, after a backup."""
+"""`purge`, the one command that deletes: retired items older than a given age, after a backup."""
 
 import datetime as dt
 from collections.abc import Sequence
 
 import sqlalchemy as sa
+from psycopg import errors
 from sqlalchemy.engine import URL, Connection
 
-from surefoot import database
 from surefoot.database import execute_verbatim
 from surefoot.online import retired_registry
 from surefoot.online.retire import kept_definitions
 from surefoot.operate import retired_items, set_aside_schema
 from surefoot.operate.backup import Backup, backup, backup_access
-from surefoot.operate.change.guarded_upgrade import Say
+from surefoot.operate.backup.backup_dump import Say
+from surefoot.operate.migrator_connection import connect_as_migrator
 from surefoot.operate.retired_items import KeptItem
 from surefoot.program import program
 from surefoot.readonly import read_connection
-from surefoot.runtime.migrator_lock import only_migrator
-from surefoot.runtime.session import backend_pid, server_settings
 from surefoot.settings import Settings
 
-Left = list[tuple[KeptItem, str]]
-"""What could not be deleted, and why."""
+NotDeleted = list[tuple[KeptItem, str]]
+"""Items that could not be deleted, each with the reason."""
 
 ORDER = (
     "view",
@@ -38,10 +37,12 @@ ORDER = (
     "domain",
     "type",
 )
-"""What needs another comes before it; what is in the way all the same is tried again after the rest."""
-NEEDED, IN_USE, NOT_OURS = "2BP01", "55P03", "42501"
+"""Dependent objects come before what they depend on. An item that something else depends on is tried again at the
+end."""
+REASONS = (errors.DependentObjectsStillExist, errors.LockNotAvailable, errors.InsufficientPrivilege)
+"""Errors that keep one item from being deleted, and not the others."""
 
-TIDY = f"""
+DROP_EMPTY_SCHEMAS = f"""
 do $tidy$
 declare
     space name;
@@ -63,82 +64,75 @@ $tidy$
 
 
 def purgeable(url: URL, older_than: dt.timedelta) -> list[KeptItem]:
-    """What a purge would delete; nothing is changed. What nobody knows the age of, only where any age will do.
+    """Return the retired items older than `older_than`, without changing anything.
 
-    What was kept for a revision that has not run here yet is needed by it, and stays.
+    Items of unknown age are included only if `older_than` is zero. Items kept for a revision that has not run here yet
+    are needed by it and never included. Raises what `backup_access.require_backup_rights` raises.
     """
     before = dt.datetime.now(dt.UTC) - older_than
     with read_connection(url, f"{program()} purge") as connection:
         chosen = [
-            each
-            for each in retired_items.found(connection)
-            if not each.awaited and (each.at < before if each.at else older_than == dt.timedelta())
+            item
+            for item in retired_items.read(connection)
+            if not item.still_needed and (item.at < before if item.at else older_than == dt.timedelta())
         ]
     if chosen:
-        backup_access.ready(url)  # nobody is asked for what no backup can precede
+        # refuse before anybody confirms a purge that no backup could precede
+        backup_access.require_backup_rights(url)
     return chosen
 
 
 def purge(
     settings: Settings, url: URL, chosen: Sequence[KeptItem], *, say: Say = lambda _: None
-) -> tuple[Backup, Left]:
-    """Back up, then delete exactly `chosen`, each in a transaction of its own under the migrators' lock.
+) -> tuple[Backup, NotDeleted]:
+    """Make a backup, then delete exactly `chosen`, each item in its own transaction, under the migrators' lock.
 
-    What came back meanwhile is left alone, and so is what something else needs. Of columns and tables the definition is
-    kept, so that a downgrade past their revisions makes them again, empty: the backup is what is left of the rows.
-    Returns the backup, and what is left with the reason.
+    Items that a downgrade restored in the meantime are left alone, and so are items on which something else depends. Of
+    columns and tables the definition is kept, so that a downgrade past their revisions creates them again, empty: their
+    rows are then only in the backup. Returns the backup, and the items that were not deleted.
     """
-    made = backup(settings, url, say=say)
-    engine = database.engine_for(url, application_name=f"{program()} purge", options=server_settings(settings))
-    waiting = sorted(chosen, key=lambda each: ORDER.index(each.kind) if each.kind in ORDER else len(ORDER))
-    try:
-        with engine.connect() as first, engine.connect() as connection:
-            beside = first.execution_options(isolation_level="AUTOCOMMIT")
-            with only_migrator(beside, settings.migrator_deadline, backend_pid(connection)):
-                connection.rollback()
-                left: Left = [(each, "") for each in waiting]
-                while left:
-                    again = [(each, why) for each, _ in left if (why := _deleted(connection, each, say)) is not None]
-                    if len(again) == len(left):
-                        break
-                    left = again
-                else:
-                    again = []
-                with connection.begin():
-                    execute_verbatim(connection, TIDY)
-    except sa.exc.DBAPIError as fault:
-        raise database.explain(fault, url) from fault
-    return made, again
+    saved = backup(settings, url, say=say)
+    ordered = sorted(chosen, key=lambda item: ORDER.index(item.kind) if item.kind in ORDER else len(ORDER))
+    not_deleted: NotDeleted = [(item, "") for item in ordered]
+    with connect_as_migrator(settings, url, f"{program()} purge") as connection:
+        progress = True
+        while not_deleted and progress:
+            before = len(not_deleted)
+            tried = ((item, _try_delete(connection, item, say)) for item, _ in not_deleted)
+            not_deleted = [(item, why) for item, why in tried if why is not None]
+            progress = len(not_deleted) < before
+        with connection.begin():
+            execute_verbatim(connection, DROP_EMPTY_SCHEMAS)
+    return saved, not_deleted
 
 
-def _deleted(connection: Connection, each: KeptItem, say: Say) -> str | None:
-    """Delete it; returns why it is still there, or None."""
+def _try_delete(connection: Connection, item: KeptItem, say: Say) -> str | None:
+    """Delete the item; return the reason if that is not possible, else None."""
     try:
         with connection.begin():
-            _delete(connection, each)
+            _delete(connection, item)
     except sa.exc.DBAPIError as fault:
-        diagnosis = getattr(fault.orig, "diag", None)
-        if diagnosis is None or getattr(fault.orig, "sqlstate", None) not in {NEEDED, IN_USE, NOT_OURS}:
+        if not isinstance(fault.orig, REASONS):
             raise
-        return str(diagnosis.message_detail or diagnosis.message_primary).replace("\n", "; ")
-    say(f"Deleted: {each}")
+        return str(fault.orig.diag.message_detail or fault.orig.diag.message_primary).replace("\n", "; ")
+    say(f"Deleted: {item}")
     return None
 
 
-def _delete(connection: Connection, each: KeptItem) -> None:
-    thing = each.thing
-    if thing is None:
-        set_aside_schema.let_go(connection, each.quoted)
-        execute_verbatim(connection, f"drop {each.kind} if exists {each.quoted}")
+def _delete(connection: Connection, item: KeptItem) -> None:
+    entry = item.registered
+    if entry is None:
+        set_aside_schema.drop_foreign_keys(connection, item.identifier)
+        execute_verbatim(connection, f"drop {item.kind} if exists {item.identifier}")
         return
-    there = sa.text("select 1 from retired.things where id = :id for update")
-    if connection.execute(there, {"id": thing.id}).first() is None:
+    row_lock = sa.text("select 1 from retired.things where id = :id for update")
+    if connection.execute(row_lock, {"id": entry.id}).first() is None:
         return
-    if thing.what == "rows":
-        execute_verbatim(connection, f"drop table if exists {each.quoted}")
-    elif thing.what == "object":
-        execute_verbatim(connection, f"drop {each.kind} if exists {each.quoted}")
+    if entry.what == "rows":
+        execute_verbatim(connection, f"drop table if exists {item.identifier}")
+    elif entry.what == "object":
+        execute_verbatim(connection, f"drop {item.kind} if exists {item.identifier}")
     else:
-        execute_verbatim(connection, kept_definitions.purged(thing.what, thing.id))
+        execute_verbatim(connection, kept_definitions.purged(entry.what, entry.id))
     if connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is not None:
-        connection.execute(sa.text("delete from retired.things where id = :id"), {"id": thing.id})
+        connection.execute(sa.text("delete from retired.things where id = :id"), {"id": entry.id})

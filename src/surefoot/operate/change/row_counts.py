@@ -1,4 +1,4 @@
-"""Rows of each table before and after a change, and those that revisions set aside meanwhile."""
+"""Counts the rows of each table before and after a change, including those that revisions retired in between."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,35 +25,35 @@ RETIRED = sa.text("""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows by table, and by table those that are set aside in schema `retired`."""
+class RowCounts:
+    """Rows by table, and the retired rows in schema `retired` by their original table."""
 
-    there: Mapping[str, int]
+    present: Mapping[str, int]
     retired: Mapping[str, int]
 
-    def of(self, table: str) -> int:
-        """All of them."""
-        return self.there.get(table, 0) + self.retired.get(table, 0)
+    def total(self, table: str) -> int:
+        """Return the rows of `table`, retired ones included."""
+        return self.present.get(table, 0) + self.retired.get(table, 0)
 
 
-def count(connection: Connection) -> Rows:
-    """Count them, in one read-only look."""
+def count(connection: Connection) -> RowCounts:
+    """Count the rows of all tables of the application. Ends the transaction of `connection`."""
     tables = connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING)}).all()
-    there = {row.name: _count(connection, row.quoted) for row in tables}
+    present = {row.name: _count(connection, row.quoted) for row in tables}
     retired: dict[str, int] = {}
     if connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is not None:
         for row in connection.execute(RETIRED).all():
             retired[row.table] = retired.get(row.table, 0) + _count(connection, row.quoted)
     connection.rollback()
-    return Rows(there, retired)
+    return RowCounts(present, retired)
 
 
-def missing(before: Rows, after: Rows) -> list[str]:
-    """A sentence for each table that has fewer rows than before, those that were set aside counted."""
+def missing(before: RowCounts, after: RowCounts) -> list[str]:
+    """Return a sentence for each table that has fewer rows than before, retired ones included."""
     return [
-        f"{table} had {before.of(table)} rows, and {after.of(table)} are there or set aside"
-        for table in sorted(before.there)
-        if after.of(table) < before.of(table)
+        f"{table} had {before.total(table)} rows, and {after.total(table)} are there or set aside"
+        for table in sorted(before.present)
+        if after.total(table) < before.total(table)
     ]
 
 

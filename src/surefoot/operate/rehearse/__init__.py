@@ -1,1 +1,1 @@
-"""A rehearsal: the pending revisions on a copy of the real data, up, down and up again, with what they cost."""
+"""`rehearse` runs the pending revisions on a copy of the real data, up, down and up again, and measures them."""

@@ -1,4 +1,4 @@
-"""The copy: a scratch database with the rows and settings of the real one, and nothing of it left at the end."""
+"""The copy: a scratch database with the rows and settings of the real one. It is dropped at the end."""
 
 import hashlib
 from collections.abc import Iterator
@@ -14,69 +14,69 @@ from surefoot.errors import RefusedError
 from surefoot.operate.backup import Backup, archive, database_settings, server_facts
 from surefoot.operate.backup.backup_contents import contents_of
 from surefoot.operate.backup.backup_dump import Say, default_jobs
-from surefoot.operate.backup.manifest_comparison import unequal
+from surefoot.operate.backup.manifest_comparison import differences
 from surefoot.program import program
 from surefoot.readonly import read_connection
 from surefoot.scratch_database import drop_database, scratch_database
 
-SPACE = 0x6F757268
-"""First half of the advisory key that the one rehearsal of a database holds."""
+LOCK_SPACE = 0x6F757268
+"""The first key of the advisory lock that a rehearsal holds on the real database."""
 
-ALONE = sa.text("select pg_try_advisory_lock(:space, 1), set_config('idle_session_timeout', '0', false)")
-LEFT = sa.text("select datname from pg_database where datname ~ :pattern order by datname")
+TRY_LOCK = sa.text("select pg_try_advisory_lock(:space, 1), set_config('idle_session_timeout', '0', false)")
+LEFTOVERS = sa.text("select datname from pg_database where datname ~ :pattern order by datname")
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy, and what it could not have of the real one, in words."""
+    """The URL of a copy, and in words what it lacks of the real database."""
 
     url: URL
     notes: tuple[str, ...]
 
 
 @contextmanager
-def alone(url: URL, say: Say) -> Iterator[Connection]:
-    """A connection to the real database, which is only read; inside, no other rehearsal of it runs.
+def exclusive(url: URL, say: Say) -> Iterator[Connection]:
+    """Connect to the real database, which is only read, while no other rehearsal of it runs.
 
-    So what is found of earlier ones was left by a killed one, and holds every pupil's record: it is dropped first.
-    Raises RefusedError where another rehearsal runs.
+    Copies of earlier rehearsals were left by a killed one and hold personal data, so they are dropped first. Raises
+    RefusedError if another rehearsal runs.
     """
     with read_connection(url, f"{program()} rehearse") as first:
         connection = first.execution_options(isolation_level="AUTOCOMMIT")
-        if not connection.execute(ALONE, {"space": SPACE}).one()[0]:
+        if not connection.execute(TRY_LOCK, {"space": LOCK_SPACE}).one()[0]:
             raise RefusedError(
                 f"Another rehearsal of {server_facts.name_of(url)} runs, and two would measure each other.",
                 "Wait for it to end, then run the same command again.",
             )
-        for name in connection.execute(LEFT, {"pattern": f"^ourschool_{_purpose(url)}_[0-9a-f]{{12}}$"}).scalars():
+        for name in connection.execute(LEFTOVERS, {"pattern": f"^ourschool_{_purpose(url)}_[0-9a-f]{{12}}$"}).scalars():
             say(f"Dropping {name}, left by a rehearsal that was killed")
-            drop_database(partial(database.execute_verbatim, connection), server_facts.at(url, name), name)
+            drop_database(partial(database.execute_verbatim, connection), server_facts.url_for(url, name), name)
         yield connection
 
 
 @contextmanager
-def copied(url: URL, made: Backup, say: Say) -> Iterator[Copy]:
-    """A database restored from `made`, beside that of `url` or else on an embedded server; gone at the end.
+def restored_copy(url: URL, backup: Backup, say: Say) -> Iterator[Copy]:
+    """Restore `backup` into a scratch database, on the server of `url` if possible, else on an embedded one.
 
-    Raises what `archive.restore_into` raises.
+    The database is dropped after the block. Raises what `archive.restore_into` raises.
     """
-    with scratch_database(url, purpose=_purpose(url)) as copy, server_facts.explained(copy):
-        say(f"Restoring {made.name} into {place(url, copy)}")
-        notes = archive.restore_into(copy, made, default_jobs())
+    with scratch_database(url, purpose=_purpose(url)) as copy, server_facts.explaining_errors(copy):
+        say(f"Restoring {backup.name} into {describe_place(url, copy)}")
+        notes = archive.restore_into(copy, backup, default_jobs())
         engine = database.engine_for(copy, application_name=f"{program()} rehearse")
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             role = server_facts.rights(connection).role
-            lost = database_settings.apply(
-                connection, server_facts.name_of(copy), made.manifest.properties.elsewhere(role)
+            unavailable = database_settings.apply(
+                connection, server_facts.name_of(copy), backup.manifest.properties.elsewhere(role)
             )
-        found = contents_of(copy, default_jobs(), expected=made.manifest.rows)
-        yield Copy(copy, (*notes, *lost, *unequal(made.manifest, found)))
+        contents = contents_of(copy, default_jobs(), expected=backup.manifest.rows)
+        yield Copy(copy, (*notes, *unavailable, *differences(backup.manifest, contents)))
 
 
-def place(url: URL, copy: URL) -> str:
-    """Where the copy is, in words."""
-    beside = server_facts.place_of(url) == server_facts.place_of(copy)
-    return "a scratch database beside the real one" if beside else "an embedded server of its own"
+def describe_place(url: URL, copy: URL) -> str:
+    """Return in words on which server the copy is."""
+    same_server = server_facts.address_of(url) == server_facts.address_of(copy)
+    return "a scratch database beside the real one" if same_server else "an embedded server of its own"
 
 
 def _purpose(url: URL) -> str:

@@ -1,37 +1,37 @@
-"""What became of rows and values: what nothing brings back, and what only the way down does not."""
+"""Checks what became of rows and values: what is lost for good, and what only the downgrade does not restore."""
 
 from collections.abc import Iterator, Sequence
 
 from surefoot.catalogue.model import Catalogue
-from surefoot.operate.change.row_counts import Rows
-from surefoot.operate.rehearse.value_hashes import Column, Table
+from surefoot.operate.change.row_counts import RowCounts
+from surefoot.operate.rehearse.value_hashes import ColumnDifference, TableDifference
 
 
-def unaccounted(up: Sequence[Table], before: Rows, after: Rows) -> Iterator[str]:
-    """Rows that the way up took away and that were not set aside, a sentence for each table."""
+def lost_rows(up: Sequence[TableDifference], before: RowCounts, after: RowCounts) -> Iterator[str]:
+    """Yield a sentence for each table whose rows the upgrade deleted without retiring them."""
     for table in up:
-        aside = after.retired.get(table.name, 0) - before.retired.get(table.name, 0)
-        if table.gone > aside:
+        retired = after.retired.get(table.name, 0) - before.retired.get(table.name, 0)
+        if table.gone > retired:
             yield (
                 f"{table.name} had {table.rows} rows: the upgrade takes {table.gone} away and sets "
-                f"{max(aside, 0) or 'none'} of them aside"
+                f"{max(retired, 0) or 'none'} of them aside"
             )
 
 
-def for_good(up: Sequence[Table], down: Sequence[Table]) -> Iterator[str]:
-    """Values that the way up changed and the way down did not bring back: they are nowhere any more."""
-    ups = {table.name: table for table in up}
+def irrecoverable_values(up: Sequence[TableDifference], down: Sequence[TableDifference]) -> Iterator[str]:
+    """Yield a sentence for values that the upgrade changed and the downgrade did not restore: they are nowhere else."""
+    upgraded = {table.name: table for table in up}
     for table in down:
         for column in table.columns:
-            if column.lost and _changed_before(ups.get(table.name), column.name):
-                yield f"{table.name}.{column.name}: {_lost(column)} by the upgrade, and nothing brings them back"
+            if column.lost and _changed_by_upgrade(upgraded.get(table.name), column.name):
+                yield f"{table.name}.{column.name}: {_loss(column)} by the upgrade, and nothing brings them back"
         for name in table.absent:
             yield f"{table.name}.{name} is not there after the way down"
 
 
-def by_the_way_down(up: Sequence[Table], down: Sequence[Table]) -> Iterator[str]:
-    """Rows and values that are there after the upgrade, or set aside, and that going down does not bring back."""
-    ups = {table.name: table for table in up}
+def lost_by_downgrade(up: Sequence[TableDifference], down: Sequence[TableDifference]) -> Iterator[str]:
+    """Yield a sentence for rows and values that exist after the upgrade, or are retired, and that a downgrade loses."""
+    upgraded = {table.name: table for table in up}
     for table in down:
         if not table.there:
             yield f"table {table.name}: {table.rows} rows"
@@ -41,34 +41,34 @@ def by_the_way_down(up: Sequence[Table], down: Sequence[Table]) -> Iterator[str]
         if table.new:
             yield f"{table.name}: {table.new} rows are there that were not"
         for column in table.columns:
-            if column.lost and not _changed_before(ups.get(table.name), column.name):
-                yield f"{table.name}.{column.name}: {_lost(column)}"
+            if column.lost and not _changed_by_upgrade(upgraded.get(table.name), column.name):
+                yield f"{table.name}.{column.name}: {_loss(column)}"
 
 
 def rights_lost(before: Catalogue, after: Catalogue) -> Iterator[str]:
-    """What a role might do before the upgrade with something that is still there, and may not do after it."""
-    there = {f"table {table.name}" for table in after.tables} | {
+    """Yield a sentence for each right that a role had before the upgrade on an object that still exists, and lost."""
+    objects = {f"table {table.name}" for table in after.tables} | {
         f"column {table.name}.{column.name}" for table in after.tables for column in table.columns
     }
-    now = {(grant.on, grant.grantee, grant.privilege) for grant in after.grants}
+    grants = {(grant.on, grant.grantee, grant.privilege) for grant in after.grants}
     for grant in before.grants:
-        if grant.on.replace('"', "") in there and (grant.on, grant.grantee, grant.privilege) not in now:
+        if grant.on.replace('"', "") in objects and (grant.on, grant.grantee, grant.privilege) not in grants:
             yield f"Role {grant.grantee} loses {grant.privilege.lower()} on {grant.on}"
 
 
-def filled(down: Sequence[Table]) -> int:
-    """How many values that were NULL before the upgrade have one after the way down: no loss, but told."""
+def filled_values(down: Sequence[TableDifference]) -> int:
+    """Return how many values that were NULL before the upgrade have a value after the downgrade. This is no loss."""
     return sum(column.filled for table in down for column in table.columns)
 
 
-def _changed_before(table: Table | None, column: str) -> bool:
-    """Whether the way up had touched values of the column already."""
+def _changed_by_upgrade(table: TableDifference | None, column: str) -> bool:
+    """Return whether the upgrade changed values of the column."""
     if table is None:
         return False
     return not table.there or column in table.absent or any(each.name == column and each.lost for each in table.columns)
 
 
-def _lost(column: Column) -> str:
+def _loss(column: ColumnDifference) -> str:
     parts = [f"{column.changed} values are changed"] if column.changed else []
     parts += [f"{column.emptied} are NULL"] if column.emptied else []
     return " and ".join(parts)

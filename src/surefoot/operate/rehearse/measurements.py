@@ -1,4 +1,4 @@
-"""How the copy stands between two revisions: where each table's rows are on disk, what was counted, how big it is."""
+"""Measures the copy between two revisions: the files and row statistics of its relations, its size and its WAL."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from surefoot.catalogue.reader import BOOKKEEPING
 from surefoot.operate.rehearse.value_hashes import SCHEMA
 
-# What is set aside in schema retired is nobody's any more.
+# Retired relations are left out: nobody waits for them.
 RELATIONS = sa.text("""
     select c.oid::bigint as oid,
            case n.nspname when current_schema() then t.relname else format('%I.%I', n.nspname, t.relname) end as table,
@@ -37,12 +37,13 @@ SIZE = sa.text(
 
 
 @dataclass(frozen=True)
-class Relation:
-    """A table, view, sequence or index; an index under the name of its table."""
+class RelationStats:
+    """A table, view, sequence or index; `table` is its name, of an index that of its table."""
 
     table: str
     index: bool
     filenode: int | None
+    """The file of its rows; it changes when the table is rewritten."""
     rows: int
     inserted: int
     updated: int
@@ -51,16 +52,16 @@ class Relation:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The relations by oid, and bytes: of the database, and written to the server's log so far."""
+    """The relations by OID, the size of the database in bytes, and the WAL written so far in bytes."""
 
-    relations: Mapping[int, Relation]
+    relations: Mapping[int, RelationStats]
     size: int
     wal: int
 
 
-def stand(connection: Connection) -> Snapshot:
-    """Look; `connection` is in AUTOCOMMIT, else counters would stand still."""
-    found = connection.execute(RELATIONS, {"bookkeeping": list(BOOKKEEPING), "own": SCHEMA}).mappings()
-    relations = {row["oid"]: Relation(**{name: row[name] for name in row if name != "oid"}) for row in found}
+def snapshot(connection: Connection) -> Snapshot:
+    """Measure the database. `connection` is in AUTOCOMMIT, because statistics do not change within a transaction."""
+    rows = connection.execute(RELATIONS, {"bookkeeping": list(BOOKKEEPING), "own": SCHEMA}).mappings()
+    relations = {row["oid"]: RelationStats(**{name: row[name] for name in row if name != "oid"}) for row in rows}
     size, wal = connection.execute(SIZE).one()
     return Snapshot(relations, size, wal)

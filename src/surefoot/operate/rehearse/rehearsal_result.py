@@ -1,40 +1,43 @@
-"""What a rehearsal found, as values: revision by revision, what became of rows and values, and what it will cost."""
+"""The result of a rehearsal as values: each revision, what became of rows and values, and the cost.
+
+JSON has these names.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
 
-from surefoot.operate.rehearse.value_hashes import Table
+from surefoot.operate.rehearse.value_hashes import TableDifference
 
 MODES = (
     "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE",
     "EXCLUSIVE", "ACCESS EXCLUSIVE",
 )  # fmt: skip
-"""PostgreSQL's lock modes on a table, the weakest first."""
+"""PostgreSQL's lock modes of tables, weakest first."""
 
 
 @dataclass(frozen=True)
 class HeldLock:
-    """A lock that a revision held on a table that was there before it."""
+    """A lock that a revision held on a table that existed before it."""
 
     table: str
     mode: str
     seconds: float
-    """The longest time in one transaction, from the beginning of the statement that took it to the commit."""
+    """The longest time in one transaction, from the beginning of the statement that took the lock to the commit."""
     times: int
-    """In how many transactions."""
+    """The number of transactions that held it."""
     sampled: bool = False
-    """Seen from outside every few milliseconds, because the statement allows no transaction around it."""
+    """Whether it was sampled from a second connection, because the statement cannot run in a transaction."""
     changes: bool = False
-    """Whether rows that were there were changed under it."""
+    """Whether existing rows were updated or deleted."""
 
     @property
     def strength(self) -> int:
-        """Its place among the modes."""
+        """Return the position of the mode in `MODES`."""
         return MODES.index(self.mode)
 
     @property
     def stops(self) -> str:
-        """Who has to wait meanwhile."""
+        """Return in words who waits for the lock."""
         if self.mode == "ACCESS EXCLUSIVE":
             return "reads and writes wait"
         if self.strength >= MODES.index("SHARE"):
@@ -43,18 +46,18 @@ class HeldLock:
 
     @property
     def rows(self) -> bool:
-        """Whether it is the rows that are waited for and not the table: an UPDATE holds each until its commit."""
+        """Return whether rows are waited for and not the table: an UPDATE locks each row until its commit."""
         return self.changes and self.mode == "ROW EXCLUSIVE"
 
     @property
     def stalls(self) -> bool:
-        """Whether it stops anybody who works with the database."""
+        """Return whether anybody waits for the lock."""
         return self.stops != "nobody waits"
 
 
 @dataclass(frozen=True)
-class Changed:
-    """Rows that a revision changed in one table, by PostgreSQL's own count; a row twice changed counts twice."""
+class ChangedRows:
+    """The rows of a table that a revision changed, by PostgreSQL's statistics; a row changed twice counts twice."""
 
     table: str
     inserted: int
@@ -63,50 +66,50 @@ class Changed:
 
     @property
     def rows(self) -> int:
-        """All of them."""
+        """Return the sum of inserted, updated and deleted rows."""
         return self.inserted + self.updated + self.deleted
 
 
 @dataclass(frozen=True)
-class Rewritten:
-    """A table whose rows were written anew, into another file; about how many there are."""
+class RewrittenTable:
+    """A table that was rewritten into another file, with its approximate number of rows."""
 
     table: str
     rows: int
 
 
 @dataclass(frozen=True)
-class Ran:
-    """One revision on its way up."""
+class RevisionRun:
+    """The upgrade to one revision."""
 
     revision: str
     message: str
     sha256: str
-    """Of its file: what was measured of another text is no longer true."""
+    """The hash of its file: the measurements do not hold for another text."""
     seconds: float
     locks: tuple[HeldLock, ...]
-    """By table, the strongest first; of those that stop nobody only the strongest of each table."""
-    changed: tuple[Changed, ...]
-    rewritten: tuple[Rewritten, ...]
+    """By table, strongest mode first; modes that block nobody only if no stronger one was held."""
+    changed: tuple[ChangedRows, ...]
+    rewritten: tuple[RewrittenTable, ...]
     wal: int
-    """Bytes that the server wrote to its log meanwhile."""
+    """Bytes of WAL that the server wrote meanwhile."""
     size: int
     """Bytes of the database afterwards."""
 
     @property
     def rows(self) -> int:
-        """Rows inserted, updated and deleted."""
+        """Return the sum of inserted, updated and deleted rows."""
         return sum(each.rows for each in self.changed)
 
     @property
     def worst(self) -> HeldLock | None:
-        """The lock that stops people longest."""
+        """Return the lock that blocks others for longest; None if none does."""
         return max((each for each in self.locks if each.stalls), key=lambda each: each.seconds, default=None)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The revision at which the way ended, and why. `meant` is one that its author refuses on purpose."""
+    """The revision that failed, and why. `meant` is True if its author raises the error on purpose."""
 
     revision: str
     why: str
@@ -114,40 +117,40 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class WayBack:
-    """Down to where the copy came from, and up again."""
+class DowngradeResult:
+    """The downgrade to where the copy began, and the second upgrade."""
 
     seconds: float = 0
     failure: Failure | None = None
     deviations: tuple[str, ...] = ()
-    """What sets the catalogue after the way down apart from the one before the upgrade."""
+    """The differences between the catalogue after the downgrade and the one before the upgrade."""
     lost: tuple[str, ...] = ()
-    """Values and rows that were there before the upgrade and that going down does not bring back."""
+    """Rows and values that existed before the upgrade and that the downgrade does not restore."""
     filled: int = 0
-    """Values that were NULL before the upgrade and have one after the way down."""
+    """The number of values that were NULL before the upgrade and are not NULL after the downgrade."""
     again: float | None = None
-    """Seconds of the second way up; None where it was not gone to its end."""
+    """Seconds of the second upgrade; None if it was not completed."""
     again_failure: Failure | None = None
     again_deviations: tuple[str, ...] = ()
-    """What sets the second way up apart from the first, in the catalogue."""
+    """The differences between the catalogues after the second and the first upgrade."""
     again_differs: tuple[str, ...] = ()
-    """Columns with other values than after the first way up, such as times of the day."""
+    """The columns whose values differ between the second and the first upgrade, such as timestamps."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """What the copy was made from."""
+class CopySource:
+    """The backup that the copy was restored from."""
 
     name: str
     fresh: bool
     taken_at: dt.datetime
     why: str
-    """Why this one."""
+    """Why this one was chosen."""
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What the upgrade will cost, all revisions together."""
+class UpgradeCost:
+    """The cost of all revisions together: seconds, bytes and rows."""
 
     seconds: float
     size_before: int
@@ -160,41 +163,41 @@ class Cost:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """All of it. `problems` are what must be looked at before the upgrade: empty where the rehearsal held."""
+    """The whole result. `problems` speak against the upgrade; there are none if the rehearsal succeeded."""
 
     database: str
     server: str
-    """Host and port of the real one."""
+    """Host and port of the real database."""
     server_version: int
     at: tuple[str, ...]
     target: str
     started_at: dt.datetime
-    source: Source
+    source: CopySource
     place: str
-    """Where the copy was."""
+    """Where the copy was, in words."""
     rows: int
-    """Of all tables of the copy, before."""
-    revisions: tuple[Ran, ...]
+    """The number of rows in all tables of the copy, before the upgrade."""
+    revisions: tuple[RevisionRun, ...]
     pending: int
     failure: Failure | None
-    values: tuple[Table, ...]
-    """What the way up did to rows and values that were there before."""
-    way_back: WayBack | None
+    values: tuple[TableDifference, ...]
+    """What the upgrade did to existing rows and values."""
+    way_back: DowngradeResult | None
     problems: tuple[str, ...]
-    cost: Cost
+    cost: UpgradeCost
     notes: tuple[str, ...] = ()
     rights: tuple[str, ...] = ()
-    """Roles that have rights on other tables and none on some after the upgrade; perhaps as it is meant."""
+    """Roles that have rights on other tables and none on some after the upgrade; that may be intended."""
     lacking: str | None = None
-    """Which right the role that rehearsed lacks to run the upgrade, in words: nothing that speaks against it."""
+    """The right that the rehearsing role lacks for the upgrade, in words. It is no problem of the upgrade."""
 
     @property
     def holds(self) -> bool:
-        """Whether nothing speaks against the upgrade."""
+        """Return whether nothing speaks against the upgrade."""
         return not self.problems
 
     @property
-    def worst(self) -> tuple[Ran, HeldLock] | None:
-        """The revision and the lock that stop people longest; None where nobody has to wait."""
-        found = [(each, each.worst) for each in self.revisions if each.worst is not None]
-        return max(((ran, held) for ran, held in found if held), key=lambda pair: pair[1].seconds, default=None)
+    def worst(self) -> tuple[RevisionRun, HeldLock] | None:
+        """Return the revision and the lock that block others for longest; None if nobody waits."""
+        worst_locks = [(each, each.worst) for each in self.revisions]
+        return max(((run, lock) for run, lock in worst_locks if lock), key=lambda pair: pair[1].seconds, default=None)

@@ -1,28 +1,24 @@
-"""What rehearsals left: a report and its values beside the backups' folder, and how long each revision took there."""
+"""Reports of earlier rehearsals, kept beside the backup folder, and the durations of revisions that they contain."""
 
 import datetime as dt
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from alembic.script import Script
 from sqlalchemy.engine import URL
 
 from surefoot.errors import FailedError
-from surefoot.operate.backup import server_facts
+from surefoot.operate.backup import server_facts, store
 from surefoot.settings import Settings
-
-TIME = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True)
-class Rehearsed:
+class RehearsalDuration:
     """How long a revision took in the last rehearsal of this database."""
 
     seconds: float
@@ -30,17 +26,17 @@ class Rehearsed:
 
 
 def folder(settings: Settings) -> Path:
-    """Where reports are kept: `rehearsals`, beside the folder of the backups."""
+    """Return the folder of the reports: `rehearsals`, beside the backup folder."""
     return settings.backup_folder.parent / "rehearsals"
 
 
 def path(settings: Settings, database: str, at: dt.datetime) -> Path:
-    """Where the report of a rehearsal is kept, without a suffix."""
-    return folder(settings) / f"{_plain(database)}-{at.strftime(TIME)}"
+    """Return the path of a report without its suffix."""
+    return folder(settings) / f"{store.file_name(database)}-{at.strftime(store.TIME)}"
 
 
 def write(file: Path, text: str) -> None:
-    """Write `text`, for its owner alone, in one piece. Raises FailedError where the file cannot be written."""
+    """Write `text` atomically, readable for its owner only. Raises FailedError if the file cannot be written."""
     raw = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,52 +52,53 @@ def write(file: Path, text: str) -> None:
         ) from fault
 
 
-def took(settings: Settings, url: URL, revisions: Iterable[Script]) -> dict[str, Rehearsed]:
-    """What the last rehearsals of this database measured, by revision; of a file that was changed since, nothing."""
-    found: dict[str, Rehearsed] = {}
-    files = {each.revision: Path(each.path) for each in revisions}
-    for report in sorted(folder(settings).glob(f"{_plain(server_facts.name_of(url))}-*.json")):
-        for ran, on in _read(report, url):
-            file = files.get(ran["revision"])
-            if file is not None and hashlib.sha256(file.read_bytes()).hexdigest() == ran["sha256"]:
-                found[ran["revision"]] = Rehearsed(float(ran["seconds"]), on)
-    return found
+@dataclass(frozen=True)
+class _Report:
+    path: Path
+    at: tuple[str, ...]
+    started_at: dt.datetime
+    problems: tuple[str, ...]
+    runs: dict[str, tuple[str, float]]
+    """The hash of its file and the seconds of each revision."""
+
+
+def _reports(settings: Settings, url: URL) -> list[_Report]:
+    """Return the reports on this database, oldest first; those that cannot be read are ignored."""
+    database, server = server_facts.name_of(url), server_facts.address_of(url)
+    reports = []
+    for path in sorted(folder(settings).glob(f"{store.file_name(database)}-*.json")):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            content = json.loads(path.read_text("utf-8"))
+            if (content["database"], content["server"]) == (database, server):
+                started_at = dt.datetime.fromisoformat(content["started_at"])
+                runs = {run["revision"]: (run["sha256"], float(run["seconds"])) for run in content["revisions"]}
+                problems = tuple(map(str, content["problems"]))
+                reports.append(_Report(path, tuple(content["at"]), started_at, problems, runs))
+    return reports
+
+
+def last_durations(settings: Settings, url: URL, revisions: Iterable[Script]) -> dict[str, RehearsalDuration]:
+    """Return the duration of each revision in its last rehearsal on this database.
+
+    A revision whose file has changed since is left out.
+    """
+    durations: dict[str, RehearsalDuration] = {}
+    hashes = {each.revision: hashlib.sha256(Path(each.path).read_bytes()).hexdigest() for each in revisions}
+    for report in _reports(settings, url):
+        for revision, (sha256, seconds) in report.runs.items():
+            if hashes.get(revision) == sha256:
+                durations[revision] = RehearsalDuration(seconds, report.started_at.date())
+    return durations
 
 
 def warning(settings: Settings, url: URL, at: tuple[str, ...]) -> str | None:
-    """Why the last rehearsal of this database, where it is now, says that the upgrade should wait; None if it does not.
+    """Return why the last rehearsal of this database advises against the upgrade; None if it does not.
 
-    A report that cannot be read is none.
+    Only a rehearsal that began at the heads `at` counts. A report that cannot be read is ignored.
     """
-    for report in sorted(folder(settings).glob(f"{_plain(server_facts.name_of(url))}-*.json"), reverse=True):
-        try:
-            told = json.loads(report.read_text("utf-8"))
-            if told["database"] != server_facts.name_of(url) or told["server"] != server_facts.place_of(url):
-                continue
-            if tuple(told["at"]) != at:
-                return None
-            on = dt.datetime.fromisoformat(told["started_at"])
-            problems = [str(each) for each in told["problems"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if not problems:
-            return None
-        more = f" And {len(problems) - 1} more: {report.with_suffix('.md')}." if len(problems) > 1 else ""
-        return f"The last rehearsal, of {on:%Y-%m-%d %H:%M} UTC, failed. {problems[0].rstrip('.')}.{more}"
-    return None
-
-
-def _read(report: Path, url: URL) -> list[tuple[dict[str, Any], dt.date]]:
-    """Its revisions; nothing of a report that cannot be read, or is of another database."""
-    try:
-        told = json.loads(report.read_text("utf-8"))
-        if told["database"] != server_facts.name_of(url) or told["server"] != server_facts.place_of(url):
-            return []
-        on = dt.datetime.fromisoformat(told["started_at"]).date()
-        return [({name: ran[name] for name in ("revision", "sha256", "seconds")}, on) for ran in told["revisions"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
-def _plain(database: str) -> str:
-    return re.sub(r"[^\w.-]", "_", database).lstrip(".") or "_"
+    reports = _reports(settings, url)
+    if not reports or reports[-1].at != at or not reports[-1].problems:
+        return None
+    last = reports[-1]
+    more = f" And {len(last.problems) - 1} more: {last.path.with_suffix('.md')}." if len(last.problems) > 1 else ""
+    return f"The last rehearsal, of {last.started_at:%Y-%m-%d %H:%M} UTC, failed. {last.problems[0].rstrip('.')}.{more}"

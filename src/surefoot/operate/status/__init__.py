@@ -1,1 +1,1 @@
-"""How a database stands: revision, what is pending, drift, who migrates, health, the last backup, the journal."""
+"""`status` and `history`: revision, pending revisions, drift, running migration, health, last backup and journal."""

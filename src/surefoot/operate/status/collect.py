@@ -1,4 +1,4 @@
-"""`status`: everything an operator asks before and after an upgrade, in one look that changes nothing."""
+"""`status`: all that an operator asks before and after an upgrade, in one read that changes nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 from alembic.script import Script
+from psycopg import errors
 from sqlalchemy.engine import URL, Connection
 
 from surefoot.catalogue.compare import compare
@@ -17,8 +18,8 @@ from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError, SurefootError
 from surefoot.operate.rehearse import saved_reports
 from surefoot.operate.status import journal_report, recorded_backups
-from surefoot.operate.status.health import UNFINISHED, HealthFinding, ailments
-from surefoot.operate.status.revision_list import Line, Pending, line, pending
+from surefoot.operate.status.health import UNFINISHED, HealthFinding, find_problems
+from surefoot.operate.status.revision_list import PendingRevision, RevisionList, describe_pending, list_revisions
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import between_revisions, build
@@ -26,114 +27,123 @@ from surefoot.runtime import interrupted_run, migrator_lock, preconditions
 from surefoot.runtime.interrupted_run import CutOff
 from surefoot.settings import Settings
 
-PATIENCE = 700
-"""How long (ms) to queue for a table that somebody holds: that one cannot be looked at is an answer, too."""
+LOCK_TIMEOUT_MS = 700
+"""The `lock_timeout` of the reading connection in milliseconds. A table that stays locked for longer is reported as
+such: for `status` that is an answer, not an error."""
 
 
 class State(StrEnum):
-    """Where a database is, seen from the files."""
+    """The position of a database relative to the revisions of the project."""
 
     CURRENT = "current"
     BEHIND = "behind"
     EMPTY = "empty"
     UNVERSIONED = "unversioned"
-    """It has tables that Alembic knows nothing of."""
+    """The database has tables but no row in `alembic_version`."""
     UNKNOWN = "unknown"
-    """It is at a revision that no file has."""
+    """`alembic_version` names a revision for which the project has no file."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What sets the database apart from its own revision; `unseen` says why nobody could look."""
+    """The differences between the database and what its revision makes."""
 
     difference: Difference = field(default_factory=lambda: Difference(()))
-    unseen: str | None = None
+    not_compared: str | None = None
+    """Why they could not be computed; None if they were."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a database stands."""
+    """Everything that `status` reports about a database."""
 
     server: str
     state: State
     revision: tuple[str, ...]
-    line: Line
-    pending: tuple[Pending, ...]
+    revisions: RevisionList
+    pending: tuple[PendingRevision, ...]
     drift: Drift
     migrating: str | None
+    """The session that holds the migrator's advisory lock, in words; None if no migration runs."""
     health: tuple[HealthFinding, ...]
     backup: recorded_backups.LastBackup | None
     cut_off: CutOff | None
-    """The revision that was begun and not finished, or that runs now: what differs meanwhile is its work."""
+    """The revision that was begun and is not finished, or that runs now: differences from the catalogue are then its
+    work."""
     rehearsal: str | None
-    """Why the last rehearsal of what is pending speaks against it; None where it does not, or where there is none."""
+    """Why the last rehearsal of the pending revisions advises against the upgrade; None if it does not, or if there was
+    none."""
     hidden: RefusedError | None
-    """What row security hides from this role, and what to do about it: every change is refused until then."""
+    """The rows that row security hides from this role, with the remedy: every migration is refused while it hides
+    some."""
     catalogue: Catalogue | None
-    """What the database is; None where somebody held a table for too long."""
+    """The catalogue of the database; None if a table was locked for longer than `LOCK_TIMEOUT_MS`."""
 
     @property
-    def well(self) -> bool:
-        """Whether nothing is pending and nothing has drifted."""
+    def is_current(self) -> bool:
+        """Return whether nothing is pending, nothing has drifted and no revision is unfinished."""
         return self.state is State.CURRENT and not self.drift.difference and self.cut_off is None
 
 
 def status(settings: Settings, url: URL) -> Status:
-    """Look at the database of `url`; nothing is changed, and nobody has to wait.
+    """Read the status of the database of `url`, without changing it and without making anybody wait.
 
-    What the database should be at its revision is built in a scratch database, the first time. Raises ConnectFailed,
-    and UsageError for files that cannot be read.
+    The first call for a revision builds its expected catalogue in a scratch database. Raises ConnectFailed if the
+    server cannot be reached, and UsageError if the revision files cannot be read.
     """
     script = alembic_api.script(settings)
     history = build.history(script)
-    with read_connection(url, f"{program()} status", PATIENCE) as connection:
+    with read_connection(url, f"{program()} status", LOCK_TIMEOUT_MS) as connection:
         server = str(connection.exec_driver_sql("show server_version").scalar_one()).partition(" ")[0]
         migrating = migrator_lock.holder(connection) or migrator_lock.holder(connection, migrator_lock.WORKER)
         at = heads(connection)
-        known = line(script, history, at)
-        took = journal_report.took(connection)
-        health = tuple(ailments(connection))
-        found, unseen = _seen(connection, url)
-        begun, hidden = interrupted_run.find(connection, script, at), preconditions.hidden_rows_error(connection)
-    state = _state(at, known, found)
-    drift = Drift(unseen=unseen)
-    if found is not None and len(at) == 1 and not known.unknown:
-        drift = _drift(settings, url, at[0], found, history)
+        revisions = list_revisions(script, history, at)
+        median_seconds = journal_report.median_seconds(connection)
+        health = tuple(find_problems(connection))
+        catalogue, not_compared = _read_catalogue(connection, url)
+        cut_off, hidden = interrupted_run.find(connection, script, at), preconditions.hidden_rows_error(connection)
+    state = _state(at, revisions, catalogue)
+    drift = Drift(not_compared=not_compared)
+    if catalogue is not None and len(at) == 1 and not revisions.unknown:
+        drift = _drift(settings, url, at[0], catalogue, history)
         if drift.difference:
-            begun = begun or between_revisions.find_unfinished(
-                script, at, found, lambda one: build.catalogue(settings, url, one, history)
+            cut_off = cut_off or between_revisions.find_unfinished(
+                script, at, catalogue, lambda one: build.catalogue(settings, url, one, history)
             )
-    if begun is not None:  # what it built and did not prove yet is its own affair
+    if cut_off is not None:  # its indexes and constraints are invalid until it has validated them
         health = tuple(each for each in health if each.kind not in UNFINISHED)
-    rehearsed = saved_reports.took(settings, url, known.pending)
-    todo = tuple(pending(each, took, rehearsed) for each in known.pending)
+    rehearsal_seconds = saved_reports.last_durations(settings, url, revisions.pending)
+    todo = tuple(describe_pending(each, median_seconds, rehearsal_seconds) for each in revisions.pending)
     return Status(
-        server, state, at, known, todo, drift, migrating, health,
-        recorded_backups.last_backup(settings.backup_folder, url.database), begun,
-        saved_reports.warning(settings, url, at) if todo else None, hidden, found,
+        server, state, at, revisions, todo, drift, migrating, health,
+        recorded_backups.last_backup(settings.backup_folder, url.database), cut_off,
+        saved_reports.warning(settings, url, at) if todo else None, hidden, catalogue,
     )  # fmt: skip
 
 
-def _seen(connection: Connection, url: URL) -> tuple[Catalogue | None, str | None]:
+def _read_catalogue(connection: Connection, url: URL) -> tuple[Catalogue | None, str | None]:
     try:
         return read_catalogue(connection), None
     except sa.exc.DBAPIError as fault:
-        if getattr(fault.orig, "sqlstate", None) == "55P03":
+        if isinstance(fault.orig, errors.LockNotAvailable):
             return None, "somebody holds a table"
         raise explain(fault, url) from fault
 
 
-def _state(at: tuple[str, ...], known: Line, found: Catalogue | None) -> State:
-    if known.unknown:
+def _state(at: tuple[str, ...], revisions: RevisionList, catalogue: Catalogue | None) -> State:
+    if revisions.unknown:
         return State.UNKNOWN
     if not at:
-        return State.EMPTY if found is not None and not found.relations else State.UNVERSIONED
-    return State.BEHIND if known.pending else State.CURRENT
+        return State.EMPTY if catalogue is not None and not catalogue.relations else State.UNVERSIONED
+    return State.BEHIND if revisions.pending else State.CURRENT
 
 
-def _drift(settings: Settings, url: URL, revision: str, found: Catalogue, history: Sequence[Script]) -> Drift:
-    """A database is looked at all the same where there is no room to build its like."""
+def _drift(settings: Settings, url: URL, revision: str, catalogue: Catalogue, history: Sequence[Script]) -> Drift:
+    """Compare the database with its revision.
+
+    A scratch database that cannot be created is reported in the result, not raised.
+    """
     try:
-        return Drift(compare(build.catalogue(settings, url, revision, history), found))
+        return Drift(compare(build.catalogue(settings, url, revision, history), catalogue))
     except SurefootError as fault:
-        return Drift(unseen=fault.message)
+        return Drift(not_compared=fault.message)

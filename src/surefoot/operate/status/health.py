@@ -1,4 +1,4 @@
-"""What is wrong in a database whatever its revision: broken indexes, unproven rules, counters that fell behind."""
+"""Checks that hold for every revision: invalid indexes, constraints NOT VALID, sequences behind, rights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ CONSTRAINTS = """
        and not k.convalidated
      order by 2, 1
 """
-# A foreign key works by triggers of its own, which ALTER TABLE … DISABLE TRIGGER ALL switches off as well.
+# A foreign key is enforced by internal triggers, which ALTER TABLE … DISABLE TRIGGER ALL disables as well.
 TRIGGERS = """
     select format('%I', t.relname) as of,
            g.tgisinternal as internal,
@@ -43,7 +43,7 @@ TRIGGERS = """
      group by t.relname, g.tgisinternal, case when g.tgisinternal then null else g.tgname end
      order by 1, 2, 3
 """
-# The column must lead an index: else its highest value would cost a look at every row.
+# Only columns that lead an index are checked: max() over any other column would read the whole table.
 SEQUENCES = """
     select n.nspname as space, s.relname as name, t.relname as of, a.attname as column_name, q.seqincrement as step
       from pg_depend d
@@ -63,37 +63,37 @@ SEQUENCES = """
        )
      order by 2
 """
-COUNTED = """
+HIGHEST_VALUES = """
     select {name} as name, {of} as of, {column} as column_name, highest,
            last_value + {step} * is_called::integer as next
       from {sequence}, (select max({key}) as highest from {table}) as top
 """
-NOT_BACK = "No upgrade brings it back, for the way to base deleted what it belongs to"
+UNRESTORABLE = "No upgrade brings it back, for the way to base deleted what it belongs to"
 UNFINISHED = frozenset({"invalid index", "unproven constraint"})
-"""Kinds that a revision leaves which is half done."""
+"""The kinds of problems that an unfinished revision leaves until it is continued."""
 
 
 @dataclass(frozen=True)
 class HealthFinding:
-    """One thing that somebody should look at, and what to do about it."""
+    """One problem that somebody should look at, and what to do about it."""
 
     kind: str
     what: str
     remedy: str
 
 
-def ailments(connection: Connection) -> list[HealthFinding]:
-    """All that is found; a question that the role may not ask is one of them."""
-    found: list[HealthFinding] = []
-    for look in (_indexes, _constraints, _triggers, _sequences, _rights, _retired, _set_aside):
+def find_problems(connection: Connection) -> list[HealthFinding]:
+    """Run all checks. A check that the role may not run is itself returned as a problem."""
+    problems: list[HealthFinding] = []
+    for check in (_indexes, _constraints, _triggers, _sequences, _rights, _retired, _set_aside):
         try:
             with connection.begin_nested():
-                found += look(connection)
+                problems += check(connection)
         except sa.exc.DBAPIError as fault:
             why = explain(fault, connection.engine.url)
-            ailment = HealthFinding("not looked at", why.message, why.remedy)
-            found += [ailment] if ailment not in found else []  # several questions, of one table
-    return found
+            problem = HealthFinding("not looked at", why.message, why.remedy)
+            problems += [problem] if problem not in problems else []  # several checks fail on the same table
+    return problems
 
 
 def _indexes(connection: Connection) -> Iterator[HealthFinding]:
@@ -124,17 +124,17 @@ def _triggers(connection: Connection) -> Iterator[HealthFinding]:
 
 
 def _sequences(connection: Connection) -> Iterator[HealthFinding]:
-    questions = [
-        COUNTED.format(
+    queries = [
+        HIGHEST_VALUES.format(
             name=literal(row.name), of=literal(row.of), column=literal(row.column_name), step=row.step,
             sequence=f"{quoted(row.space)}.{quoted(row.name)}", key=quoted(row.column_name),
             table=f"{quoted(row.space)}.{quoted(row.of)}",
         )
         for row in connection.exec_driver_sql(SEQUENCES)
     ]  # fmt: skip
-    if not questions:
+    if not queries:
         return
-    for row in connection.exec_driver_sql(" union all ".join(questions).replace("%", "%%")):
+    for row in connection.exec_driver_sql(" union all ".join(queries).replace("%", "%%")):
         if row.highest is not None and row.next <= row.highest:
             name, column, table = quoted(row.name), quoted(row.column_name), quoted(row.of)
             yield HealthFinding(
@@ -146,26 +146,29 @@ def _sequences(connection: Connection) -> Iterator[HealthFinding]:
 
 
 def _rights(connection: Connection) -> Iterator[HealthFinding]:
-    """A role that works with the database and was forgotten when tables were made, or kept from them on purpose."""
+    """Report rights that a role has on most tables and lacks on some: forgotten, or withheld on purpose."""
     for lacking in privileges.roles_without_tables(connection):
         yield HealthFinding("missing rights", str(lacking), f"{lacking.statement} Where that is meant, leave it.")
 
 
 def _set_aside(connection: Connection) -> Iterator[HealthFinding]:
-    """What an earlier adopt moved out of sight without its foreign keys."""
+    """Report foreign keys between the application's tables and those that `adopt` of earlier versions moved away."""
     for says, statement in set_aside_schema.foreign_keys(connection):
         yield HealthFinding("foreign key of what is set aside", says, statement)
 
 
 def _retired(connection: Connection) -> Iterator[HealthFinding]:
-    """What holds rows, and what is somebody's own; of the rest nobody has to decide anything."""
-    for each in retired_items.found(connection):
-        if (each.holds_rows and each.readable) or each.of_others:
+    """Report retired items that hold rows, and objects of others that were set aside.
+
+    The rest needs nobody's decision.
+    """
+    for each in retired_items.read(connection):
+        if (each.holds_rows and each.relation) or each.unexpected:
             remedy = (
                 f"Leave it: {each.revision} needs it."
-                if each.awaited
-                else f"{NOT_BACK}; {program()} purge deletes it."
-                if each.for_good
+                if each.still_needed
+                else f"{UNRESTORABLE}; {program()} purge deletes it."
+                if each.irrecoverable
                 else f"It may stay; {program()} purge deletes what nobody will want back."
             )
-            yield HealthFinding("retired", f"{each}, waits in {each.readable}" if each.readable else str(each), remedy)
+            yield HealthFinding("retired", f"{each}, waits in {each.relation}" if each.relation else str(each), remedy)

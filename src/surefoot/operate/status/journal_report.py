@@ -1,4 +1,4 @@
-"""What `migration_journal` tells: when each revision ran, how long, by whom, and how it ended."""
+"""Reads `migration_journal`: when each revision ran, for how long, by whom, and with which outcome."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from surefoot.runtime.journal import table
 
 EXISTS = sa.text("select to_regclass('migration_journal') is not null")
-TOOK = sa.text("""
+MEDIAN_SECONDS = sa.text("""
     select revision,
            extract(epoch from percentile_disc(0.5) within group (order by duration))::float as seconds
       from migration_journal
@@ -20,7 +20,7 @@ TOOK = sa.text("""
 
 
 @dataclass(frozen=True)
-class Ran:
+class JournalEntry:
     """One row of the journal."""
 
     revision: str
@@ -37,22 +37,22 @@ class Ran:
     statement: str | None
 
 
-def rows(connection: Connection) -> list[Ran]:
-    """All of the journal, oldest first; nothing where there is none."""
+def entries(connection: Connection) -> list[JournalEntry]:
+    """Return all rows of the journal, oldest first; an empty list if the database has no journal."""
     if not connection.execute(EXISTS).scalar_one():
         return []
     names = ("revision", "direction", "outcome", "started_at", "duration", "database_user", "client_user",
              "client_host", "package_version", "note", "error", "statement")  # fmt: skip
-    found = connection.execute(sa.select(*(table.c[name] for name in names)).order_by(table.c.id))
+    result = connection.execute(sa.select(*(table.c[name] for name in names)).order_by(table.c.id))
     return [
-        Ran(**{name: value for name, value in row.items() if name != "duration"},
+        JournalEntry(**{name: value for name, value in row.items() if name != "duration"},
             seconds=row["duration"].total_seconds())
-        for row in found.mappings()
+        for row in result.mappings()
     ]  # fmt: skip
 
 
-def took(connection: Connection) -> dict[str, float]:
-    """Seconds that each revision took on its way up, the median of its good runs."""
+def median_seconds(connection: Connection) -> dict[str, float]:
+    """Return the median duration in seconds of the successful upgrades to each revision, by revision."""
     if not connection.execute(EXISTS).scalar_one():
         return {}
-    return {row.revision: row.seconds for row in connection.execute(TOOK)}
+    return {row.revision: row.seconds for row in connection.execute(MEDIAN_SECONDS)}

@@ -1,4 +1,4 @@
-"""The revisions of the files beside those of the database: what is applied, what is pending and what it would do."""
+"""Compares the project's revisions with those of a database: what is applied, what is pending and what it would do."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,47 +7,49 @@ from pathlib import Path
 
 from alembic.script import Script, ScriptDirectory
 
-from surefoot.operate.rehearse.saved_reports import Rehearsed
+from surefoot.operate.rehearse.saved_reports import RehearsalDuration
 from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 
 HEADING = re.compile(r"^(Why|Locks|Data|Way back): +(.*?)(?=\n(?:[A-Z][\w ]*: )|\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Pending:
-    """A revision that is still to be applied, in its author's words."""
+class PendingRevision:
+    """A revision that is still to be applied, described by the headings of its own docstring."""
 
     revision: str
     message: str
     why: str | None
     locks: str | None
     online: bool
-    """Whether it works in steps that stop nobody, outside one transaction."""
+    """Whether it runs as online operations in short transactions instead of in one transaction."""
     took: float | None
-    """Seconds, the median of the times that the journal has of it."""
-    rehearsed: Rehearsed | None
-    """How long it took in the last rehearsal."""
+    """The median duration of its earlier upgrades here, in seconds; None without one."""
+    rehearsed: RehearsalDuration | None
+    """How long it took in the last rehearsal; None without one."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """The files' history as the database sees it; `unknown` are heads of the database that no file has."""
+class RevisionList:
+    """The project's revisions as a database sees them; `unknown` are heads of the database that no file has."""
 
     heads: tuple[str, ...]
     applied: frozenset[str]
     pending: tuple[Script, ...]
     unknown: tuple[str, ...]
     messages: Mapping[str, str]
-    """What each revision is about, the oldest first."""
+    """The message of each revision, oldest first."""
 
 
-def line(script: ScriptDirectory, history: Iterable[Script], at: tuple[str, ...]) -> Line:
-    """Sort `history`, the oldest revision first, by what a database that is `at` those heads has already."""
+def list_revisions(script: ScriptDirectory, history: Iterable[Script], at: tuple[str, ...]) -> RevisionList:
+    """Sort `history`, oldest revision first, by what a database at the heads `at` has applied."""
     revisions = list(history)
     known = {each.revision for each in revisions}
-    found = tuple(one for one in at if one in known)
-    applied = frozenset(each.revision for each in script.iterate_revisions(found, "base", inclusive=True) if found)
-    return Line(
+    applied_heads = tuple(one for one in at if one in known)
+    applied = frozenset(
+        each.revision for each in script.iterate_revisions(applied_heads, "base", inclusive=True) if applied_heads
+    )
+    return RevisionList(
         tuple(script.get_heads()),
         applied,
         tuple(each for each in revisions if each.revision not in applied),
@@ -56,16 +58,21 @@ def line(script: ScriptDirectory, history: Iterable[Script], at: tuple[str, ...]
     )
 
 
-def pending(script: Script, took: Mapping[str, float], rehearsed: Mapping[str, Rehearsed]) -> Pending:
-    """What is to be known of `script` before it is applied."""
-    said = {name: " ".join(text.split()) for name, text in HEADING.findall(script.longdoc or "")}
+def describe_pending(
+    script: Script, median_seconds: Mapping[str, float], rehearsed: Mapping[str, RehearsalDuration]
+) -> PendingRevision:
+    """Describe `script` before it is applied.
+
+    `median_seconds` and `rehearsed` map revisions to earlier durations: from the journal, and from rehearsals.
+    """
+    headings = {name: " ".join(text.split()) for name, text in HEADING.findall(script.longdoc or "")}
     source = Path(script.path).read_text("utf-8")
-    return Pending(
+    return PendingRevision(
         script.revision,
         script.doc or "",
-        said.get("Why"),
-        said.get("Locks"),
+        headings.get("Why"),
+        headings.get("Locks"),
         bool(COMMITS_IN_PARTS.search(source)),
-        took.get(script.revision),
+        median_seconds.get(script.revision),
         rehearsed.get(script.revision),
     )

@@ -55,8 +55,8 @@ def test_rows_that_stand_against_it_are_counted_and_stay(existing: Database, tmp
     assert str(finding.deviation).startswith(line)
     assert note in finding.repair.note
     assert finding.repair.statements == ()
-    if finding.repair.show:
-        assert existing.rows(finding.repair.show)
+    if finding.repair.rows_query:
+        assert existing.rows(finding.repair.rows_query)
     existing.psql("-f", str(tmp_path / "repair.sql"))
     assert contents(existing) == before
 
@@ -96,7 +96,7 @@ def test_what_needs_a_decision_is_commented_out(existing: Database, tmp_path: Pa
     assert contents(existing) == there
     left = adopt(project(existing), existing.url, repair=tmp_path / "again.sql", decided=True)
     assert len(left.findings) == 2
-    assert left.only_beyond
+    assert left.only_additions
     existing.psql("-f", str(tmp_path / "again.sql"))
     assert adopt(project(existing), existing.url).stamped
     assert kept(contents(existing), there)

@@ -149,7 +149,7 @@ OWN_OF_EACH_KIND = (
 
 def identities(database: Database) -> list[str]:
     with database.engine().connect() as connection:
-        return sorted(str(each) for each in clear_database.things(connection))
+        return sorted(str(each) for each in clear_database.list_objects(connection))
 
 
 def test_things_of_each_kind_are_replaced(empty: Database, project: Path) -> None:
@@ -292,8 +292,8 @@ def test_a_session_of_our_own_that_is_going_stops_nobody(scratch: Database) -> N
     ends = threading.Timer(0.5, going.close)
     with scratch.engine().connect() as admin:
         ends.start()
-        database_swap.nobody_in(admin, name)
+        database_swap.require_no_sessions(admin, name)
         ends.join()
         admin.rollback()
         with psycopg.connect(scratch.dsn, application_name="canteen"), pytest.raises(RefusedError, match="canteen"):
-            database_swap.nobody_in(admin, name)
+            database_swap.require_no_sessions(admin, name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.operate.backup import Backup, aside, backups, drop_old, swap_in, verify_files
+from surefoot.operate.backup import Backup, backups, drop_old, list_replaced, swap_in, verify_files
 from surefoot.operate.backup.store import listing
 from surefoot.settings import Settings
 from tests.support.databases import Database
@@ -59,7 +59,7 @@ def restore_survives(school: Database, project: Path, made: Backup, kills: int) 
     chance = random.Random(11)
     swapped = 0
     for nth in range(kills):
-        (old, *_) = [each.name for each in aside(school.url) if each.kind == "before"]
+        (old, *_) = [each.name for each in list_replaced(school.url) if each.kind == "before"]
         swap_in(school.url, old, disconnect=True)
         assert state_of(school) == harmed
         kept = [each for each in databases_like(school) if "_before_" in each]

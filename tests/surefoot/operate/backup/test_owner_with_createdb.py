@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ourschool.project import PROJECT
-from surefoot.operate.backup import aside, backup, drop_old, restore, swap_in
+from surefoot.operate.backup import backup, drop_old, list_replaced, restore, swap_in
 from surefoot.settings import Settings
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server, programs, running
@@ -51,10 +51,10 @@ def test_the_emergency_sequence_as_typed(school: Database, tmp_path: Path) -> No
     done = ourschool(school, tmp_path, "restore", "latest", "--yes", "--disconnect")
     assert "not restored" not in done.stderr.lower()
     assert state_of(school) == before
-    (old,) = aside(school.url)
+    (old,) = list_replaced(school.url)
     assert swap_in(school.url, old.name, disconnect=True)
     assert school.value("select count(*) from marks") == 0
-    (old,) = aside(school.url)
+    (old,) = list_replaced(school.url)
     drop_old(school.url, old.name, disconnect=True)
     assert databases_like(school) == [school.url.database]
 
@@ -161,7 +161,7 @@ def test_a_tablespace_and_an_owner_that_it_may_not_use(tmp_path: Path) -> None:
         done = restore(Settings(PROJECT.at(tmp_path)), school.url, backed)
         assert [note for note in done.notes if "owner office" in note]
         assert school.value("select mark from marks") == 1
-        for each in aside(made.url):
+        for each in list_replaced(made.url):
             drop_old(made.url, each.name, disconnect=True)
 
 

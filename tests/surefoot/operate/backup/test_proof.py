@@ -152,8 +152,8 @@ def test_an_older_manifest_has_no_proof(scratch: Database, here: Settings) -> No
     made = backup(here, scratch.url)
     path = made.path / manifest.NAME
     told = json.loads(path.read_text())
-    del told[manifest.SEAL], told["proof"]
-    path.write_text(json.dumps(told | {manifest.SEAL: manifest._digest(told)}))
+    del told[manifest.DIGEST], told["proof"]
+    path.write_text(json.dumps(told | {manifest.DIGEST: manifest._digest(told)}))
     (found,) = listing(here.backup_folder).backups
     assert found.manifest.proof is None
     assert "did not build its schema" in str(found.manifest.not_proven)
@@ -200,7 +200,7 @@ def test_a_script_is_cut_at_its_own_headers_only() -> None:
     found = list(table_of_contents.entries(script, frozenset({3, 4})))
     assert [entry.id for entry in found] == [0, 3, 4]
     assert found[1].sql.count("TOC entry") == 2
-    assert found[2].needs == {1, 2}
+    assert found[2].dependencies == {1, 2}
     assert str(found[2]) == "table public.t"
 
 

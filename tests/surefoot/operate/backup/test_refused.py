@@ -114,9 +114,9 @@ def test_a_manifest_that_lies(settings: Settings, school: Database, made: Backup
     for change, said in lies:
         whole = path.read_text()
         told = json.loads(whole)
-        del told[manifest.SEAL]
+        del told[manifest.DIGEST]
         change(told)
-        path.write_text(json.dumps(told | {manifest.SEAL: manifest._digest(told)}))
+        path.write_text(json.dumps(told | {manifest.DIGEST: manifest._digest(told)}))
         lying = find(settings.backup_folder, made.name)
         before = databases_like(school)
         with pytest.raises(FailedError, match=said):
@@ -133,9 +133,9 @@ def test_a_manifest_that_lies(settings: Settings, school: Database, made: Backup
 def test_a_manifest_of_a_later_format(settings: Settings, made: Backup) -> None:
     path = made.path / manifest.NAME
     told = json.loads(path.read_text())
-    del told[manifest.SEAL]
+    del told[manifest.DIGEST]
     told["format"] = 2
-    path.write_text(json.dumps(told | {manifest.SEAL: manifest._digest(told)}))
+    path.write_text(json.dumps(told | {manifest.DIGEST: manifest._digest(told)}))
     with pytest.raises(RefusedError, match="has format 2"):
         find(settings.backup_folder, made.name)
 

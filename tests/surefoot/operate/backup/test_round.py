@@ -10,7 +10,17 @@ import psycopg
 import pytest
 
 from surefoot.errors import FailedError, UsageError
-from surefoot.operate.backup import Backup, RestoreOptions, aside, backup, backups, drop_old, restore, swap_in, verify
+from surefoot.operate.backup import (
+    Backup,
+    RestoreOptions,
+    backup,
+    backups,
+    drop_old,
+    list_replaced,
+    restore,
+    swap_in,
+    verify,
+)
 from surefoot.settings import Settings
 from tests.ourschool.history.schools import HEAD
 from tests.support.databases import Database, fresh
@@ -49,10 +59,10 @@ def test_a_restore_brings_everything_back(school_anywhere: Database, settings: S
     # the old one as it was, and back again
     assert swap_in(url, done.kept) is not None
     assert school.value("select count(*) from attendance_records") == 0
-    (restored,) = [each for each in aside(url) if each.kind == "before"]
+    (restored,) = [each for each in list_replaced(url) if each.kind == "before"]
     swap_in(url, restored.name)
     assert state_of(school) == before
-    for each in aside(url):
+    for each in list_replaced(url):
         drop_old(url, each.name)
     assert databases_like(school) == [name]
     with pytest.raises(UsageError, match="no database that a restore"):

@@ -41,6 +41,13 @@ def test_it_migrates_from_anywhere(python: Path, scratch: Database, tmp_path: Pa
     )
 
 
+def test_it_has_every_module(python: Path) -> None:
+    installed = Path(_run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    for package in ("ourschool", "surefoot"):
+        modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src" / package).rglob("*.py")}
+        assert {module for module in modules if not (installed / module).exists()} == set()
+
+
 def _in(folder: Path, *command: object) -> "subprocess.CompletedProcess[str]":
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHONPATH", "DATABASE_URL", "OURSCHOOL_"))}
     done = subprocess.run(

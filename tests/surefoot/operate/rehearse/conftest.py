@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ourschool.project import PROJECT
-from surefoot.operate.rehearse.copy_source import Asked
+from surefoot.operate.rehearse.copy_source import RehearsalOptions
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_result import Rehearsal
 from surefoot.settings import Settings
@@ -44,7 +44,7 @@ def rehearsed(settings: Settings) -> Rehearse:
     """A rehearsal in this process, of what is pending in the copied project."""
 
     def run(database: Database) -> Rehearsal:
-        found = rehearse(settings, database.url, Asked(fresh=True), say=lambda _: None)
+        found = rehearse(settings, database.url, RehearsalOptions(fresh=True), say=lambda _: None)
         assert found is not None
         return found
 

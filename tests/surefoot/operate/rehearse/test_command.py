@@ -16,8 +16,8 @@ from psycopg import sql
 
 from surefoot.errors import RefusedError
 from surefoot.operate.backup import backup
-from surefoot.operate.rehearse.copy_database import alone
-from surefoot.operate.rehearse.copy_source import Asked, chosen
+from surefoot.operate.rehearse.copy_database import exclusive
+from surefoot.operate.rehearse.copy_source import RehearsalOptions, choose_backup
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.settings import Settings
 from tests.ourschool.history.schools import make_existing
@@ -115,9 +115,9 @@ def test_what_an_upgrade_would_refuse_is_refused(school: Database, project: Path
 
 def test_the_last_backup_is_taken_where_it_will_do(school: Database, settings: Settings) -> None:
     def source(*asked: object) -> tuple[bool, str]:
-        with alone(school.url, lambda _: None) as connection:
-            wanted = Asked("head", *asked)  # type: ignore[arg-type]
-            with chosen(settings, school.url, connection, wanted, lambda _: None) as (made, told):
+        with exclusive(school.url, lambda _: None) as connection:
+            wanted = RehearsalOptions("head", *asked)  # type: ignore[arg-type]
+            with choose_backup(settings, school.url, connection, wanted, lambda _: None) as (made, told):
                 assert made.dump.exists()
                 assert made.name == told.name
                 return told.fresh, told.why
@@ -139,7 +139,7 @@ def test_a_backup_of_an_older_revision_is_rehearsed_from_there(school: Database,
     school.alembic("downgrade", CHAIN[-3])
     made = backup(settings, school.url)
     school.alembic("upgrade", "head")
-    found = rehearse(settings, school.url, Asked(backup=made.name), say=lambda _: None)
+    found = rehearse(settings, school.url, RehearsalOptions(backup=made.name), say=lambda _: None)
     assert found is not None
     assert [each.revision for each in found.revisions] == list(CHAIN[-2:])
     assert found.at == (CHAIN[-3],)
@@ -191,7 +191,7 @@ def test_ended_by_hand_nothing_stays_and_killed_the_next_one_clears_up(school: D
         running = started(school, project)
         assert len(copies(school)) == 1
         if how is signal.SIGINT:
-            with pytest.raises(RefusedError, match="Another rehearsal"), alone(school.url, lambda _: None):
+            with pytest.raises(RefusedError, match="Another rehearsal"), exclusive(school.url, lambda _: None):
                 pass
         running.send_signal(how)
         said = running.communicate(timeout=60)[0]

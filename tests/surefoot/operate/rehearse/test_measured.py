@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.operate.rehearse.rehearsal_result import HeldLock, Ran
+from surefoot.operate.rehearse.rehearsal_result import HeldLock, RevisionRun
 from tests.ourschool.history.schools import make_existing, upgrade
 from tests.support.databases import Database
 from tests.surefoot.commands.revisions import HEAD, write
@@ -44,7 +44,7 @@ REVISIONS = {
 }  # fmt: skip
 
 
-def held(ran: Ran, table: str, mode: str) -> HeldLock:
+def held(ran: RevisionRun, table: str, mode: str) -> HeldLock:
     (found,) = [each for each in ran.locks if (each.table, each.mode) == (table, mode)]
     return found
 

@@ -5,7 +5,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
 from surefoot.online.retire.retire_operations import RetireTableOp
-from surefoot.operate.status.health import HealthFinding, ailments
+from surefoot.operate.status.health import HealthFinding, find_problems
 from tests.support.databases import Database
 
 TERM = (
@@ -39,7 +39,7 @@ WRONG = {
 def found(database: Database) -> list[HealthFinding]:
     engine = database.engine()
     with engine.connect() as connection:
-        return [each for each in ailments(connection) if each.kind != "retired" or "canteen" in each.what]
+        return [each for each in find_problems(connection) if each.kind != "retired" or "canteen" in each.what]
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -47,10 +47,10 @@ def test_what_is_wrong_is_found_and_its_remedy_works(current: Database, name: st
     sql, kind, what = WRONG[name]
     assert found(current) == []
     current.execute(*sql.split("; "))
-    (ailment,) = found(current)
-    assert ailment.kind == kind
-    assert ailment.what.startswith(what)
-    current.execute(ailment.remedy)
+    (finding,) = found(current)
+    assert finding.kind == kind
+    assert finding.what.startswith(what)
+    current.execute(finding.remedy)
     assert found(current) == []
 
 
@@ -69,6 +69,6 @@ def test_what_is_retired_waits_for_purge(current: Database) -> None:
         context = MigrationContext.configure(connection)
         with Operations.context(context) as op, context.begin_transaction(_per_migration=True):
             op.invoke(RetireTableOp("canteen"))
-    (ailment,) = found(current)
-    assert ailment.kind == "retired"
-    assert ailment.what.startswith("table canteen, 1 row, set aside on ")
+    (finding,) = found(current)
+    assert finding.kind == "retired"
+    assert finding.what.startswith("table canteen, 1 row, set aside on ")

@@ -77,7 +77,7 @@ def test_the_states_a_database_may_be_in(scratch: Database, current: Database) -
     assert looked(current).state is State.CURRENT
     current.execute("update alembic_version set version_num = 'fffff0000000'")
     found = looked(current)
-    assert (found.state, found.line.unknown) == (State.UNKNOWN, ("fffff0000000",))
+    assert (found.state, found.revisions.unknown) == (State.UNKNOWN, ("fffff0000000",))
     done = ourschool(current, "status", status=1)
     assert "no file has it" in done.stdout
     assert "ourschool identify" in done.stderr
@@ -92,7 +92,7 @@ def test_who_is_migrating_now_is_named_and_nobody_waits_long(behind: Database) -
             while (found := looked(behind)).migrating is None and time.monotonic() < until:
                 assert running.poll() is None
             assert "application ourschool migrate" in str(found.migrating)
-            assert found.drift.unseen == "somebody holds a table"
+            assert found.drift.not_compared == "somebody holds a table"
         finally:
             holding.rollback()
             assert running.communicate(timeout=120)[0] is not None

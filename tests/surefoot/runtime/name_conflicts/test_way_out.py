@@ -79,10 +79,10 @@ def test_every_command_that_would_run_the_revisions_refuses(school: Database, tm
     before = everything(school)
     refuses(school.alembic("upgrade", "head", status=3).stderr)
     with pytest.raises(RefusedError) as upgrade:
-        change.plan(project(school), school.url)
+        change.plan_upgrade(project(school), school.url)
     refuses(str(upgrade.value))
     with pytest.raises(RefusedError) as rehearsal:
-        full_rehearsal.rehearse(project(school), school.url, copy_source.Asked(), say=lambda _: None)
+        full_rehearsal.rehearse(project(school), school.url, copy_source.RehearsalOptions(), say=lambda _: None)
     refuses(str(rehearsal.value))
     with pytest.raises(RefusedError) as starting:
         ensure.ensure_current(school.engine(), PROJECT)
@@ -119,7 +119,7 @@ def test_set_aside_and_back(school: Database, tmp_path: Path) -> None:
     assert school.alembic("check").returncode == 0
     doomed = change.purgeable(school.url, dt.timedelta(0))
     assert {"api_keys", "fees", "marks", "keep_name", "tests", "my_keys"} <= {
-        each.thing.table for each in doomed if each.thing is not None
+        each.registered.table for each in doomed if each.registered is not None
     }
     school.alembic("downgrade", BASELINE)
     assert school.rows("select * from api_keys order by id") == before[1]
@@ -237,7 +237,7 @@ def test_what_an_earlier_adopt_moved_is_listed_with_its_foreign_keys_and_purged(
         'create table set_aside."A b" (id integer)',
     )
     with school.engine().connect() as connection:
-        found = [(each.kind, each.what, each.remedy) for each in health.ailments(connection)]
+        found = [(each.kind, each.what, each.remedy) for each in health.find_problems(connection)]
     told = "\n".join(" ".join(map(str, each)) for each in found)
     for line in (
         "table set_aside.api_keys, 3 rows, set aside by adopt",

@@ -8,11 +8,11 @@ import pytest
 from ourschool.project import PROJECT
 from surefoot.errors import RefusedError
 from surefoot.operate import change
-from surefoot.operate.rehearse.copy_source import Asked
+from surefoot.operate.rehearse.copy_source import RehearsalOptions
 from surefoot.operate.rehearse.data_checks import rights_lost
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_result import Rehearsal
-from surefoot.operate.status.health import HealthFinding, ailments
+from surefoot.operate.status.health import HealthFinding, find_problems
 from surefoot.settings import Settings
 from tests.ourschool.history.schools import catalogue, upgrade
 from tests.support.databases import Database
@@ -25,7 +25,7 @@ MOST = "grant select on users, terms, subjects, lessons, term_subjects, api_keys
 def missing(database: Database) -> list[HealthFinding]:
     engine = database.engine()
     with engine.connect() as connection:
-        return [each for each in ailments(connection) if each.kind == "missing rights"]
+        return [each for each in find_problems(connection) if each.kind == "missing rights"]
 
 
 def test_status_names_who_was_forgotten_by_an_upgrade_of_former_times(school: Database, roles: Roles) -> None:
@@ -65,7 +65,7 @@ def settings(project: Path) -> Settings:
 
 
 def rehearsed(settings: Settings, database: Database) -> Rehearsal:
-    found = rehearse(settings, database.url, Asked(fresh=True, target=NEXT), say=lambda _: None)
+    found = rehearse(settings, database.url, RehearsalOptions(fresh=True, target=NEXT), say=lambda _: None)
     assert found is not None
     return found
 
@@ -95,7 +95,7 @@ def test_the_upgrade_names_them_before_it_asks_and_when_it_ends(
 ) -> None:
     give(school, roles.other, MOST)
     owner = as_role(school, roles.owner)
-    plan = change.plan(settings, owner.url, NEXT)
+    plan = change.plan_upgrade(settings, owner.url, NEXT)
     assert f"Role {roles.other} has rights on some tables and no one right on all of them" in plan.warnings[0]
     with caplog.at_level(logging.WARNING, "surefoot"):
         upgrade(owner, NEXT)
@@ -107,4 +107,4 @@ def test_who_is_not_the_owner_is_refused_before_the_question(
 ) -> None:
     school.execute(f"grant all on all tables in schema public to {quoted(roles.app)}")
     with pytest.raises(RefusedError, match="it creates would belong to the wrong role"):
-        change.plan(settings, as_role(school, roles.app).url, NEXT)
+        change.plan_upgrade(settings, as_role(school, roles.app).url, NEXT)
