@@ -1,4 +1,4 @@
-"""How far long work is: a bar on a terminal, a plain line a minute in a log."""
+"""Show the progress of a long operation: a bar on a terminal, one line a minute in a log."""
 
 import logging
 import sys
@@ -14,11 +14,11 @@ from surefoot.wording import duration
 log = logging.getLogger("surefoot")
 
 INTERVAL = 60.0
-"""Seconds between two lines in a log."""
+"""Seconds between two lines in the log."""
 
 
 class Progress:
-    """Rows done of about `total`, shown while the block runs; the end is one line in either case."""
+    """The progress of `what` over about `total` rows, shown while the block runs. The end is logged in one line."""
 
     def __init__(self, what: str, total: int) -> None:
         self.what = what
@@ -26,7 +26,7 @@ class Progress:
         self.rows = 0
         self.changed = 0
         self._bar: Bar | None = None
-        self._started = self._told = time.monotonic()
+        self._started = self._logged = time.monotonic()
 
     def __enter__(self) -> "Progress":
         console = Console(stderr=True)
@@ -43,13 +43,13 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
         seconds = time.monotonic() - self._started
-        # nobody wants to read of work that was none
+        # a second run that finds nothing to do logs nothing
         if kind is None and (self.changed or seconds > 1):
             log.info("%s: done, %s rows looked at, %s changed, %.1f s.",
                      self.what, f"{self.rows:,}", f"{self.changed:,}", seconds)  # fmt: skip
 
     def advance(self, rows: int, changed: int) -> None:
-        """Note that so many rows more were looked at, and so many of them changed."""
+        """Add `rows` that were read and, of them, `changed` rows that were written."""
         self.rows += rows
         self.changed += changed
         self.total = max(self.total, self.rows)
@@ -57,8 +57,8 @@ class Progress:
         rate = self.rows / max(now - self._started, 1e-6)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self.rows, total=self.total, rate=f"{rate:,.0f}")
-        elif now - self._told >= INTERVAL:
-            self._told = now
+        elif now - self._logged >= INTERVAL:
+            self._logged = now
             log.info("%s: %s of about %s rows, %s/s, about %s left.",
                      self.what, f"{self.rows:,}", f"{self.total:,}", f"{rate:,.0f}",
                      duration((self.total - self.rows) / max(rate, 1e-6)))  # fmt: skip

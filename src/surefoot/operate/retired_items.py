@@ -97,7 +97,7 @@ class KeptItem:
     def of_others(self) -> bool:
         """Whether no revision ever knew it: somebody made it, and it was set aside for what needs its name."""
         if self.thing is not None:
-            return self.thing.direction == retired_registry.FOR_OTHERS
+            return self.thing.direction == retired_registry.DISPLACED
         return self.quoted.startswith(f"{set_aside_schema.SCHEMA}.")
 
     def __str__(self) -> str:
@@ -123,7 +123,7 @@ class KeptItem:
 
 def found(connection: Connection) -> list[KeptItem]:
     """All of it, oldest first; what nobody knows the age of comes last."""
-    spoken = retired_registry.listed(connection)
+    spoken = retired_registry.all_items(connection)
     known = {(retired_registry.SCHEMA, "things")}
     known |= {(retired_registry.SCHEMA, name) for thing in spoken for name in (thing.stands_as, thing.readable_as)}
     objects = {(retired_registry.SCHEMA, thing.stands_as) for thing in spoken if thing.what == "object"}

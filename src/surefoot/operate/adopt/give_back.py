@@ -16,7 +16,6 @@ from surefoot.environment import alembic_api
 from surefoot.online import retired_registry
 from surefoot.online.executor import Steps
 from surefoot.online.retire import displaced_objects
-from surefoot.online.retire.retired_dependents import called
 from surefoot.online.retired_registry import RetiredItem
 from surefoot.program import program
 from surefoot.runtime.migrator_lock import only_migrator
@@ -53,14 +52,16 @@ def _given_back(connection: Connection, script: ScriptDirectory) -> GivenBack:
     with connection.begin():
         taken = _made(script, MigrationContext.configure(connection).get_current_heads())
         waiting = [
-            each for each in retired_registry.listed(connection)[::-1] if each.direction == retired_registry.FOR_OTHERS
+            each
+            for each in retired_registry.all_items(connection)[::-1]
+            if each.direction == retired_registry.DISPLACED
         ]
         free = [each for each in waiting if _name(each) not in taken]
         steps = Steps(Operations(MigrationContext.configure(connection)))
-        left = {thing.id: why for thing, why in displaced_objects.give_back(steps, free)}
-    stays = [(called(each), left.get(each.id) or f"the way down past {each.revision} gives its name back")
+        left = {thing.id: why for thing, why in displaced_objects.restore(steps, free)}
+    stays = [(each.label, left.get(each.id) or f"the way down past {each.revision} gives its name back")
              for each in waiting if each not in free or each.id in left]  # fmt: skip
-    return GivenBack(tuple(called(each) for each in free if each.id not in left), tuple(stays))
+    return GivenBack(tuple(each.label for each in free if each.id not in left), tuple(stays))
 
 
 def _made(script: ScriptDirectory, at: tuple[str, ...]) -> set[tuple[str, str]]:

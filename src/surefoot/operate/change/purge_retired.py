@@ -139,6 +139,6 @@ def _delete(connection: Connection, each: KeptItem) -> None:
     elif thing.what == "object":
         execute_verbatim(connection, f"drop {each.kind} if exists {each.quoted}")
     else:
-        execute_verbatim(connection, kept_definitions.purged(thing.what, thing.id))
+        execute_verbatim(connection, kept_definitions.purge_block(thing.what, thing.id))
     if connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is not None:
         connection.execute(sa.text("delete from retired.things where id = :id"), {"id": thing.id})
