@@ -18,7 +18,6 @@ ALIKE = {
     "project": "what a project is, and the one of this school",
     "testing": "the fixtures of any project, and those of this school",
     "operation": "the operation of its folder: op.backfill, op.change_types_online",
-    "offline": "the `--sql` form of the operation of its folder",
     "journal": "the school's tables of it, the rows that fill them, and the migrations' own",
     **dict.fromkeys(COMMANDS, "a command as it is typed, and what it does"),
     **dict.fromkeys(SUBJECTS, "a subject's tables, and the rows that fill them"),

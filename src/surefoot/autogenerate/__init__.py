@@ -1,7 +1,7 @@
-"""What `alembic revision --autogenerate` writes: the catalogue difference, as operations that nobody notices.
+"""Autogenerate: write the difference between the models' and the database's catalogue as online operations.
 
-An Alembic plugin in the place of its own comparisons: those miss CHECK texts, predicates, labels, triggers and more,
-and write operations that stall. Both catalogues are complete, so what is written is complete, in both directions.
+This Alembic plugin replaces Alembic's own comparisons, which miss CHECK conditions, predicates, enum labels, triggers
+and more, and whose operations block users. Both catalogues are complete, so that both directions are too.
 """
 
 from alembic.autogenerate.api import AutogenContext
@@ -10,34 +10,34 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import PriorityDispatchResult
 
 from surefoot.autogenerate import compared_sides, docstring, model_differences, render
-from surefoot.autogenerate.compared_sides import Way
+from surefoot.autogenerate.compared_sides import Direction
 from surefoot.autogenerate.directives import Changes
 from surefoot.autogenerate.revision_plan import plan
-from surefoot.autogenerate.server_queries import Facts
+from surefoot.autogenerate.server_queries import ServerQueries
 
 PLUGIN = "surefoot.autogenerate"
-"""What env.py gives to `autogenerate_plugins`."""
+"""The name of the plugin, for Alembic's option `autogenerate_plugins`."""
 
 __all__ = ["PLUGIN", "compare", "render"]
 
 
 def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Fill `upgrade_ops` with what makes the database what the models say; nothing where they agree."""
-    compared = model_differences.of(context.migration_context)
+    """Append to `upgrade_ops` the changes that make the database equal to the models; none where they are equal."""
+    compared = model_differences.compared(context.migration_context)
     if compared.difference:
         connection = context.migration_context.connection
         assert connection is not None
-        facts = Facts(connection)
+        server = ServerQueries(connection)
         models = compared_sides.models(compared.expected, context.opts["target_metadata"])
-        database = compared_sides.database(compared.found, connection)
-        upgrade = plan(Way(database, models, facts), compared.difference)
-        downgrade = plan(Way(models, database, facts), compared.difference)
+        database = compared_sides.database(compared.database, connection)
+        upgrade = plan(Direction(database, models, server), compared.difference)
+        downgrade = plan(Direction(models, database, server), compared.difference)
         upgrade_ops.ops.append(
             Changes(
                 [change.operation for change in upgrade],
                 [change.operation for change in downgrade],
                 compared.difference.lines(),
-                docstring.filled(upgrade, downgrade),
+                docstring.known_parts(upgrade, downgrade),
             )
         )
     return PriorityDispatchResult.CONTINUE

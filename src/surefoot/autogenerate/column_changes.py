@@ -1,13 +1,22 @@
-"""The columns of a table that exists: added, retired, changed, each in the way that nobody notices."""
+"""Add, retire and change the columns of an existing table by online operations."""
 
 from collections.abc import Iterator
 
 from alembic.operations import ops
 
 from surefoot.autogenerate import rename_hints
-from surefoot.autogenerate.compared_sides import Way, quoted
+from surefoot.autogenerate.compared_sides import Direction, quoted
 from surefoot.autogenerate.default_changes import changed_default, default
-from surefoot.autogenerate.directives import Ask, Filled, Remark, Sql, TakeBack, Unfinished, placeholder, variable_for
+from surefoot.autogenerate.directives import (
+    FillIn,
+    Remark,
+    RestoreOrCreate,
+    Sql,
+    Unfinished,
+    WithVariables,
+    placeholder,
+    variable_for,
+)
 from surefoot.autogenerate.identity_changes import identity
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.autogenerate.type_changes import type_changes
@@ -18,30 +27,30 @@ from surefoot.online.retire.retire_operations import RestoreColumnOp, RetireColu
 from surefoot.private_members import copy_column
 
 
-def columns(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
-    """What makes the columns of `current` those of `target`."""
-    there = {column.name: column for column in current.columns}
-    wanted = {column.name: column for column in target.columns}
-    added = [wanted[name] for name in _in_written_order(way, target) if name not in there]
-    gone = [column for column in current.columns if column.name not in wanted]
+def columns(direction: Direction, current: Relation, target: Relation) -> Iterator[Change]:
+    """Yield the changes that make the columns of `current` those of `target`."""
+    existing = {column.name: column for column in current.columns}
+    expected = {column.name: column for column in target.columns}
+    added = [expected[name] for name in _in_written_order(direction, target) if name not in existing]
+    removed = [column for column in current.columns if column.name not in expected]
     for column in added:
-        yield from _added(way, target.name, column)
-    for column in gone:
-        for hint in rename_hints.renamed_column(target.name, column, added) if way.upgrading else ():
+        yield from _added(direction, target.name, column)
+    for column in removed:
+        for hint in rename_hints.renamed_column(target.name, column, added) if direction.upgrading else ():
             yield Change(Phase.RETIRE_COLUMN, Remark(hint))
-        yield from _gone(target.name, column)
-    both = [(there[column.name], column) for column in target.columns if column.name in there]
-    yield from type_changes(way, current, both)
+        yield from _retired(target.name, column)
+    both = [(existing[column.name], column) for column in target.columns if column.name in existing]
+    yield from type_changes(direction, current, both)
     for old, new in both:
-        yield from _altered(way, target.name, old, new)
+        yield from _altered(direction, target.name, old, new)
 
 
-def _added(way: Way, table: str, column: Column) -> Iterator[Change]:
-    """Added as nullable where its values are not there yet; filled; then never NULL."""
-    filled = _filled_by(column)
-    late = filled is None or bool(column.default and way.facts.volatile(column.default))
+def _added(direction: Direction, table: str, column: Column) -> Iterator[Change]:
+    """Add a column; where its values have to be filled first, add it nullable, backfill, and set NOT NULL."""
+    fill = _fill_expression(column)
+    late = fill is None or bool(column.default and direction.server.is_volatile(column.default))
     must_fill = not column.nullable and not column.generated and not column.identity
-    known = way.target.written_column(table, column.name)
+    known = direction.target.sqlalchemy_column(table, column.name)
     if known is None:
         yield Change(Phase.ASK, Unfinished(f"column {table}.{column.name} has to be added: {column.summary}"))
         return
@@ -59,51 +68,56 @@ def _added(way: Way, table: str, column: Column) -> Iterator[Change]:
     add = ops.AddColumnOp(table, written, if_not_exists=True)
     yield Change(
         Phase.ADD_COLUMN,
-        TakeBack(RestoreColumnOp(table, column.name), [add]),
+        RestoreOrCreate(RestoreColumnOp(table, column.name), [add]),
         (HeldLock(table, Lock.BRIEF, f"to add {column.name}"),),
-        None if late and must_fill else _said(way, table, column.name, column.default or "NULL"),
+        None if late and must_fill else _data_sentence(direction, table, column.name, column.default or "NULL"),
     )
     if late:
-        yield from _late(way, table, column, filled if must_fill or column.default else None, must_fill)
+        yield from _filled_later(direction, table, column, fill if must_fill or column.default else None, must_fill)
 
 
-def _late(way: Way, table: str, column: Column, filled: str | None, must_fill: bool) -> Iterator[Change]:
-    """What follows the addition of a column whose values come later."""
+def _filled_later(
+    direction: Direction, table: str, column: Column, fill: str | None, must_fill: bool
+) -> Iterator[Change]:
+    """Yield the default, the backfill and NOT NULL of a column that was added without its values."""
     name = column.name
     if column.default:
-        yield default(way, table, column)
-    if filled is None and not must_fill:
+        yield default(direction, table, column)
+    if fill is None and not must_fill:
         return
     backfill: ops.MigrateOperation
-    if filled is None:
+    if fill is None:
         variable = variable_for(table, name)
         hint = 'fill in what rows that are there get, as SQL text: "\'\'", "lower(email)", ...'
-        yield Change(Phase.ASK, Ask(variable, f"{table}.{name}", hint))
-        backfill = Filled(BackfillOp(table, {name: placeholder(variable)}, where=f"{quoted(name)} is null"), [variable])
+        yield Change(Phase.ASK, FillIn(variable, f"{table}.{name}", hint))
+        backfill = WithVariables(
+            BackfillOp(table, {name: placeholder(variable)}, where=f"{quoted(name)} is null"), [variable]
+        )
         value = "what the author chose"
     else:
-        backfill = BackfillOp(table, {name: filled}, where=f"{quoted(name)} is null")
-        value = filled
-    yield Change(Phase.BACKFILL, backfill, (HeldLock(table, Lock.ROWS),), _said(way, table, name, value))
+        backfill = BackfillOp(table, {name: fill}, where=f"{quoted(name)} is null")
+        value = fill
+    yield Change(Phase.BACKFILL, backfill, (HeldLock(table, Lock.ROWS),), _data_sentence(direction, table, name, value))
     if must_fill:
         yield _set_not_null(table, name)
 
 
-def _said(way: Way, table: str, name: str, value: str) -> str:
-    if way.upgrading:
+def _data_sentence(direction: Direction, table: str, name: str, value: str) -> str:
+    if direction.upgrading:
         return f"{table}.{name} is new; rows that are there get {value}."
     return f"{table}.{name} comes back with its values; rows that came since get {value}."
 
 
-def _filled_by(column: Column) -> str | None:
-    """The expression that fills the column in rows that are there; None where only its author knows one."""
+def _fill_expression(column: Column) -> str | None:
+    """Return the SQL expression for the column in existing rows; None where only the author knows one."""
     if column.default:
         return column.default
     return None if not (column.nullable or column.generated or column.identity) else "null"
 
 
-def _gone(table: str, column: Column) -> Iterator[Change]:
-    if _filled_by(column) is None:  # the way back gives a value to rows that come meanwhile, before it forbids NULL
+def _retired(table: str, column: Column) -> Iterator[Change]:
+    if _fill_expression(column) is None:
+        # the downgrade gives a value to rows that are inserted meanwhile, before it forbids NULL
         yield Change(Phase.RETIRE_COLUMN, DropNotNullOnlineOp(table, column.name))
     yield Change(
         Phase.RETIRE_COLUMN,
@@ -113,12 +127,12 @@ def _gone(table: str, column: Column) -> Iterator[Change]:
     )
 
 
-def _altered(way: Way, table: str, old: Column, new: Column) -> Iterator[Change]:
+def _altered(direction: Direction, table: str, old: Column, new: Column) -> Iterator[Change]:
     name = new.name
     if old.identity != new.identity:
-        yield from identity(way, table, old, new)
+        yield from identity(direction, table, old, new)
     elif old.default != new.default and not new.generated:
-        yield from changed_default(way, table, old, new)
+        yield from changed_default(direction, table, old, new)
     if old.generated != new.generated:
         yield from _generation(table, old, new)
     if old.nullability != new.nullability and not new.identity:
@@ -151,14 +165,14 @@ def _set_not_null(table: str, name: str) -> Change:
 
 
 def _drop_not_null(table: str, old: Column, new: Column) -> Change:
-    """Late, as every rule goes; what makes the values of another type may make a NULL of one."""
+    """Drop NOT NULL after the rest, but before a change of type, whose conversion may result in NULL."""
     phase = Phase.DROP_NOT_NULL if old.type == new.type else Phase.CLEAR_CONSTRAINT
-    held = (HeldLock(table, Lock.BRIEF, f"to allow NULL in {new.name}"),)
-    return Change(phase, DropNotNullOnlineOp(table, new.name), held)
+    locks = (HeldLock(table, Lock.BRIEF, f"to allow NULL in {new.name}"),)
+    return Change(phase, DropNotNullOnlineOp(table, new.name), locks)
 
 
-def _in_written_order(way: Way, target: Relation) -> list[str]:
-    """The columns as their author put them; the catalogue knows no order."""
-    table = way.target.table(target.name)
+def _in_written_order(direction: Direction, target: Relation) -> list[str]:
+    """Return the columns in the order of the model; the catalogue has none."""
+    table = direction.target.sqlalchemy_table(target.name)
     known = [column.name for column in table.c] if table is not None else []
     return sorted((c.name for c in target.columns), key=lambda name: known.index(name) if name in known else len(known))

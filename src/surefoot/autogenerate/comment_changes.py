@@ -1,4 +1,4 @@
-"""Comments on what Alembic has no operation for."""
+"""COMMENT ON for objects for which Alembic has no operation."""
 
 from surefoot.autogenerate.compared_sides import text
 from surefoot.autogenerate.directives import Sql
@@ -6,6 +6,6 @@ from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 
 
 def comment(kind: str, name: str, words: str | None, table: str | None = None) -> Change:
-    """`comment on <kind> <name>`, the name as SQL writes it; None takes a comment away."""
-    held = (HeldLock(table, Lock.QUIET, "for comments"),) if table else ()
-    return Change(Phase.COMMENT, Sql(f"comment on {kind} {name} is {'null' if words is None else text(words)}"), held)
+    """Return the change `comment on <kind> <name>`; `name` is quoted. None as `words` removes the comment."""
+    locks = (HeldLock(table, Lock.QUIET, "for comments"),) if table else ()
+    return Change(Phase.COMMENT, Sql(f"comment on {kind} {name} is {'null' if words is None else text(words)}"), locks)

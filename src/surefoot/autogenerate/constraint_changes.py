@@ -1,4 +1,4 @@
-"""Constraints of a table that exists: added, dropped and renamed beside the users' work."""
+"""Add, drop and rename the constraints of an existing table by online operations."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from alembic.operations.ops import MigrateOperation
 
 from surefoot.autogenerate import parsed_definitions
 from surefoot.autogenerate.comment_changes import comment
-from surefoot.autogenerate.compared_sides import Way, quoted, text
+from surefoot.autogenerate.compared_sides import Direction, quoted, text
 from surefoot.autogenerate.directives import Sql, Unfinished
 from surefoot.autogenerate.matching import matched
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
@@ -38,45 +38,49 @@ $$
 """
 
 
-def constraints(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
-    """What makes the constraints of `current` those of `target`; the index behind one comes and goes with it."""
+def constraints(direction: Direction, current: Relation, target: Relation) -> Iterator[Change]:
+    """Yield the changes that make the constraints of `current` those of `target`, with the indexes that serve them."""
     table = target.name
     for old, new in matched(current.constraints, target.constraints):
         if new is None:
             assert old is not None
-            yield _drop(table, old, first=_in_the_way(way, target, old))
+            yield _drop(table, old, first=_must_drop_first(direction, target, old))
             continue
         if old is not None and old.name != new.name:
             yield _rename(table, old, new)
         elif old is None:
-            yield from _add(way, table, new)
+            yield from _add(direction, table, new)
         elif old.definition != new.definition:
-            first = old.kind != new.kind or _in_the_way(way, target, old)
+            first = old.kind != new.kind or _must_drop_first(direction, target, old)
             if first:
                 yield _drop(table, old, first=True)
-            yield from _add(way, table, new, replace=not first)
+            yield from _add(direction, table, new, replace=not first)
         elif new.valid and not old.valid:
-            yield from _add(way, table, new)  # an equal one that is not validated is validated
+            yield from _add(direction, table, new)  # the operation validates an equal constraint
         replaced = old is None or (old.name == new.name and old.definition != new.definition)
         if (None if replaced or old is None else old.comment) != new.comment:
             yield comment("constraint", f"{quoted(new.name)} on {quoted(table)}", new.comment, table)
 
 
-def _in_the_way(way: Way, target: Relation, old: Constraint) -> bool:
-    """Whether it has to go before the new rules stand: there is one primary key, one index of a name, and a type."""
+def _must_drop_first(direction: Direction, target: Relation, old: Constraint) -> bool:
+    """Return whether the constraint has to be dropped before new ones are added, not after.
+
+    That is so for primary keys and exclusion constraints, for a name that a new index takes, and on columns whose type
+    changes.
+    """
     if old.kind not in {"c", "f", "u"}:
         return True
     tables = {target.name}
     if old.kind == "f":
         tables.add(parsed_definitions.foreign_key(old.definition).table)
-    changing = {name for table in tables for name in changing_columns(way, table)}
+    changing = {name for table in tables for name in changing_columns(direction, table)}
     names = {index.name for index in target.indexes if index.constraint is None} if old.kind == "u" else set()
     return old.name in names or any(parsed_definitions.mentions(old.definition, name) for name in changing)
 
 
-def _add(way: Way, table: str, new: Constraint, *, replace: bool = False) -> Iterator[Change]:
+def _add(direction: Direction, table: str, new: Constraint, *, replace: bool = False) -> Iterator[Change]:
     try:
-        added = {"c": _check, "f": _foreign_key, "u": _unique, "p": _primary_key}[new.kind](way, table, new)
+        added = {"c": _check, "f": _foreign_key, "u": _unique, "p": _primary_key}[new.kind](direction, table, new)
         for change in added:
             if replace:
                 change.operation.replace = True  # type: ignore[attr-defined]  # each of c, f and u has it
@@ -90,12 +94,12 @@ def _add(way: Way, table: str, new: Constraint, *, replace: bool = False) -> Ite
         ))  # fmt: skip
 
 
-def _check(way: Way, table: str, new: Constraint) -> Iterator[Change]:
-    condition = way.target.check(table, new.name) or parsed_definitions.check(new.definition)
+def _check(direction: Direction, table: str, new: Constraint) -> Iterator[Change]:
+    condition = direction.target.check(table, new.name) or parsed_definitions.check(new.definition)
     yield _added(Phase.ADD_CONSTRAINT, table, new, AddCheckOnlineOp(new.name, table, condition))
 
 
-def _foreign_key(_: Way, table: str, new: Constraint) -> Iterator[Change]:
+def _foreign_key(_: Direction, table: str, new: Constraint) -> Iterator[Change]:
     key = parsed_definitions.foreign_key(new.definition)
     operation = AddForeignKeyOnlineOp(new.name, table, key.table, key.local, key.remote, **key.options)
     others = tuple(dict.fromkeys((table, key.table)))
@@ -109,15 +113,15 @@ def _foreign_key(_: Way, table: str, new: Constraint) -> Iterator[Change]:
     )
 
 
-def _unique(_: Way, table: str, new: Constraint) -> Iterator[Change]:
+def _unique(_: Direction, table: str, new: Constraint) -> Iterator[Change]:
     key = parsed_definitions.unique(new.definition)
     yield _added(Phase.ADD_CONSTRAINT, table, new, AddUniqueOnlineOp(new.name, table, key.columns, **key.options))
 
 
-def _primary_key(way: Way, table: str, new: Constraint) -> Iterator[Change]:
+def _primary_key(direction: Direction, table: str, new: Constraint) -> Iterator[Change]:
     key = parsed_definitions.unique(new.definition)
     for name in key.columns:
-        column = way.current.column(table, name)
+        column = direction.current.column(table, name)
         if column is None or column.nullable:
             yield Change(
                 Phase.NOT_NULL, SetNotNullOnlineOp(table, name), (HeldLock(table, Lock.BRIEF, "for NOT NULL"),)
@@ -141,16 +145,16 @@ def _added(phase: Phase, table: str, new: Constraint, operation: MigrateOperatio
 
 
 def _drop(table: str, old: Constraint, *, first: bool) -> Change:
-    held = [HeldLock(table, Lock.BRIEF, f"to drop {old.name}")]
+    locks = [HeldLock(table, Lock.BRIEF, f"to drop {old.name}")]
     if old.kind == "f":
         other = parsed_definitions.foreign_key(old.definition).table
-        held += [HeldLock(other, Lock.BRIEF, f"to drop {old.name}")] if other != table else []
+        locks += [HeldLock(other, Lock.BRIEF, f"to drop {old.name}")] if other != table else []
     clear, drop = (
         (Phase.CLEAR_FOREIGN_KEY, Phase.DROP_FOREIGN_KEY)
         if old.kind == "f"
         else (Phase.CLEAR_CONSTRAINT, Phase.DROP_CONSTRAINT)
     )
-    return Change(clear if first else drop, DropConstraintOnlineOp(old.name, table), tuple(held))
+    return Change(clear if first else drop, DropConstraintOnlineOp(old.name, table), tuple(locks))
 
 
 def _rename(table: str, old: Constraint, new: Constraint) -> Change:
@@ -158,5 +162,5 @@ def _rename(table: str, old: Constraint, new: Constraint) -> Change:
         table=quoted(table), table_text=text(quoted(table)),
         old=quoted(old.name), old_text=text(old.name), new=quoted(new.name),
     )  # fmt: skip
-    told = "lint: renaming-object no query names a constraint but one with ON CONFLICT ON CONSTRAINT"
-    return Change(Phase.ALTER, Sql(sql.strip(), remark=told), (HeldLock(table, Lock.BRIEF, f"to rename {old.name}"),))
+    remark = "lint: renaming-object no query names a constraint but one with ON CONFLICT ON CONSTRAINT"
+    return Change(Phase.ALTER, Sql(sql.strip(), remark=remark), (HeldLock(table, Lock.BRIEF, f"to rename {old.name}"),))

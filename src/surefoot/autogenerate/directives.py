@@ -1,4 +1,4 @@
-"""Directives that exist only while a revision is written: what `written` makes text of, beside the operations."""
+"""Directives that exist only while a revision is written; `render` turns them into text."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,10 @@ from alembic.operations.ops import MigrateOperation
 
 
 class Changes(MigrateOperation):
-    """Both directions of a revision; `lines` is the difference that it makes up for, `docstring` what it says of it."""
+    """Both directions of a revision.
+
+    `lines` describe the difference, `docstring` has the known parts of the revision's docstring by heading.
+    """
 
     def __init__(
         self,
@@ -23,23 +26,23 @@ class Changes(MigrateOperation):
         self.docstring = docstring
 
     def reverse(self) -> "Changes":
-        """The other direction first."""
+        """Return the same with upgrade and downgrade exchanged."""
         return Changes(self.downgrade, self.upgrade, self.lines, self.docstring)
 
     def to_diff_tuple(self) -> tuple[str, ...]:
-        """What Alembic's own commands show of it."""
+        """Return what `alembic check` prints."""
         return ("models and database differ", *self.lines)
 
 
 class Remark(MigrateOperation):
-    """A comment for the author."""
+    """Comment lines for the author."""
 
     def __init__(self, *lines: str) -> None:
         self.lines = lines
 
 
-class Ask(MigrateOperation):
-    """`variable = op.fill_in(what)`, with a comment that says what to write instead."""
+class FillIn(MigrateOperation):
+    """`variable = op.fill_in(what)`, under `hint` as a comment: the author has to write an SQL expression."""
 
     def __init__(self, variable: str, what: str, hint: str) -> None:
         self.variable = variable
@@ -48,7 +51,7 @@ class Ask(MigrateOperation):
 
 
 class Unfinished(MigrateOperation):
-    """`op.unfinished(what)`: no operation can be written for it; the author writes one in its place."""
+    """`op.unfinished(what)`, under `hints` as comments: the author has to write the operation."""
 
     def __init__(self, what: str, *hints: str) -> None:
         self.what = what
@@ -56,23 +59,23 @@ class Unfinished(MigrateOperation):
 
 
 class Sql(MigrateOperation):
-    """Statements as they are, each through `op.execute`; `remark` stands above each, such as what lint is told."""
+    """Statements, each in an `op.execute` under `remark` as a comment, such as a lint exception."""
 
     def __init__(self, *statements: str, remark: str | None = None) -> None:
         self.statements = statements
         self.remark = remark
 
 
-class TakeBack(MigrateOperation):
-    """`if not op.restore_…(…):` make it anew."""
+class RestoreOrCreate(MigrateOperation):
+    """`if not op.restore_…(…):` and the operations that create the object instead."""
 
     def __init__(self, restore: MigrateOperation, anew: Sequence[MigrateOperation]) -> None:
         self.restore = restore
         self.anew = anew
 
 
-class Filled(MigrateOperation):
-    """An operation in which the text `<variable>` stands for a variable of that name, which `Ask` has set."""
+class WithVariables(MigrateOperation):
+    """An operation in which the text `<variable>` stands for a variable of that name, which a `FillIn` assigns."""
 
     def __init__(self, operation: MigrateOperation, variables: Iterable[str]) -> None:
         self.operation = operation
@@ -80,11 +83,11 @@ class Filled(MigrateOperation):
 
 
 def placeholder(variable: str) -> str:
-    """What stands for the variable in an operation that `Filled` writes."""
+    """Return the text that stands for the variable in an operation of `WithVariables`."""
     return f"<{variable}>"
 
 
 def variable_for(*parts: Any) -> str:
-    """A name for a variable, made of the names of what it is for."""
+    """Return a Python identifier made of the parts."""
     name = re.sub(r"\W+", "_", "_".join(map(str, parts))).strip("_").lower()
     return name if name.isidentifier() else f"value_{name}"

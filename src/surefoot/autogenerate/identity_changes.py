@@ -1,15 +1,15 @@
-"""Identity columns and the older serial ones: one becomes the other without a gap in the numbers."""
+"""Turn identity columns into serial ones and back; the next number stays the same."""
 
 from collections.abc import Iterator
 
-from surefoot.autogenerate.compared_sides import Way, quoted, text
+from surefoot.autogenerate.compared_sides import Direction, quoted, text
 from surefoot.autogenerate.directives import Sql
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.catalogue.model import Sequence
 from surefoot.catalogue.relations import Column
 from surefoot.online.constraints.not_null import SetNotNullOnlineOp
 
-# Each may run again after it was cut off. The next number is worked out under the lock that the change needs anyway.
+# The blocks may run again. The next number is computed under the lock that the change needs anyway.
 TO_IDENTITY = """
 do $$
 declare
@@ -27,8 +27,8 @@ begin
 end
 $$
 """
-# A number that was drawn and rolled back, or set and not drawn yet, counts; where keys were set by hand, the next is
-# above them.
+# The next number is that of the sequence, which counts numbers that were rolled back or set by setval, and above all
+# keys that were inserted explicitly.
 NEXT = """
         select coalesce(max({column}), 0) + 1 into next from {table};
         if sequence is not null then
@@ -56,23 +56,23 @@ SERIAL = """
 """
 
 
-def identity(way: Way, table: str, old: Column, new: Column) -> Iterator[Change]:
-    """What makes the identity of `old` that of `new`, a serial's default included."""
-    held = (HeldLock(table, Lock.BRIEF, f"for the identity of {new.name}"),)
+def identity(direction: Direction, table: str, old: Column, new: Column) -> Iterator[Change]:
+    """Yield the changes that give the column the identity of `new`, or the default of a serial column."""
+    locks = (HeldLock(table, Lock.BRIEF, f"for the identity of {new.name}"),)
     if old.identity and new.identity:
         sql = f"alter table {quoted(table)} alter column {quoted(new.name)} set generated {new.identity}"
     elif new.identity:
         if old.nullable:
-            yield Change(Phase.CHANGE_TYPE, SetNotNullOnlineOp(table, new.name), held)
-        sql = _filled(TO_IDENTITY, table, new, generated=new.identity, options=_options(way, table, new))
+            yield Change(Phase.CHANGE_TYPE, SetNotNullOnlineOp(table, new.name), locks)
+        sql = _filled(TO_IDENTITY, table, new, generated=new.identity, options=_options(direction, table, new))
     else:
-        sql = _filled(FROM_IDENTITY, table, new, serial=_serial(way, table, new))
-    yield Change(Phase.ALTER, Sql(sql.strip()), held, f"{table}.{new.name} goes on counting where it was.")
+        sql = _filled(FROM_IDENTITY, table, new, serial=_serial(direction, table, new))
+    yield Change(Phase.ALTER, Sql(sql.strip()), locks, f"{table}.{new.name} goes on counting where it was.")
 
 
-def _serial(way: Way, table: str, column: Column) -> str:
-    """The sequence and the default of a serial column; none where it is to have none."""
-    sequence = owned_by(way, table, column.name)
+def _serial(direction: Direction, table: str, column: Column) -> str:
+    """Return the statements for the sequence and default of a serial column; empty where the target has none."""
+    sequence = owned_by(direction, table, column.name)
     if column.default is None or sequence is None:
         return ""
     return _filled(
@@ -82,17 +82,17 @@ def _serial(way: Way, table: str, column: Column) -> str:
     )  # fmt: skip
 
 
-def _options(way: Way, table: str, column: Column) -> str:
-    sequence = owned_by(way, table, column.name)
+def _options(direction: Direction, table: str, column: Column) -> str:
+    sequence = owned_by(direction, table, column.name)
     usual = f"{table}_{column.name}_seq"
     if sequence is None or sequence.name == usual:
         return ""
     return f" (sequence name {quoted(sequence.name)})"
 
 
-def owned_by(way: Way, table: str, column: str) -> Sequence | None:
-    """The sequence that the column has in the target."""
-    for sequence in way.target.catalogue.sequences:
+def owned_by(direction: Direction, table: str, column: str) -> Sequence | None:
+    """Return the sequence that the column owns in the target; None where it owns none."""
+    for sequence in direction.target.catalogue.sequences:
         if sequence.owner is not None and (sequence.owner.table, sequence.owner.column) == (table, column):
             return sequence
     return None

@@ -1,4 +1,4 @@
-"""Indexes of a table that exists: built, dropped and renamed beside the users' work."""
+"""Create, drop and rename the indexes of an existing table by online operations."""
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -8,7 +8,7 @@ from alembic.operations import ops
 
 from surefoot.autogenerate import parsed_definitions
 from surefoot.autogenerate.comment_changes import comment
-from surefoot.autogenerate.compared_sides import Side, Way, quoted
+from surefoot.autogenerate.compared_sides import Direction, Side, quoted
 from surefoot.autogenerate.directives import Sql, Unfinished
 from surefoot.autogenerate.matching import matched
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
@@ -19,33 +19,33 @@ from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIn
 _Create = TypeVar("_Create", bound=ops.CreateIndexOp)
 
 
-def indexes(way: Way, current: Relation, target: Relation) -> Iterator[Change]:
-    """What makes the indexes of `current` those of `target`, without those behind a constraint."""
+def indexes(direction: Direction, current: Relation, target: Relation) -> Iterator[Change]:
+    """Yield the changes that make the indexes of `current` those of `target`, without those that serve a constraint."""
     table = target.name
     for old, new in matched(_free(current), _free(target)):
         if new is None:
             assert old is not None
-            yield _drop(table, old, first=_in_the_way(way, target, old))
+            yield _drop(table, old, first=_must_drop_first(direction, target, old))
             continue
         same = old is not None and old.shape == new.shape
         if old is not None and same and old.name != new.name:
             rename = f"alter index if exists {quoted(old.name)} rename to {quoted(new.name)}"
-            told = "lint: renaming-object no query names an index"
-            yield Change(Phase.ALTER, Sql(rename, remark=told), (HeldLock(table, Lock.QUIET, "to rename an index"),))
+            remark = "lint: renaming-object no query names an index"
+            yield Change(Phase.ALTER, Sql(rename, remark=remark), (HeldLock(table, Lock.QUIET, "to rename an index"),))
         elif old is None or not same or (new.valid and not old.valid):
             replaced = old is not None and not same
-            first = replaced and _in_the_way(way, target, old)
+            first = replaced and _must_drop_first(direction, target, old)
             if old is not None and first:
                 yield _drop(table, old, first=True)
-            yield _create(way.target, table, new, replace=replaced and not first)
+            yield _create(direction.target, table, new, replace=replaced and not first)
         if (old.comment if old is not None and same else None) != new.comment:
             yield comment("index", quoted(new.name), new.comment, table)
 
 
 def operation(side: Side, table: str, index: Index, kind: type[_Create]) -> _Create:
-    """The operation of that `kind` that builds the index, in the words of its author where there is one.
+    """Return the operation of class `kind` that creates the index, as the author wrote it where the models have it.
 
-    Raises definitions.Unreadable for one that has parts no operation has words for.
+    Raises parsed_definitions.Unreadable for a definition that no operation can express.
     """
     written = side.index(table, index.name)
     if written is not None:
@@ -64,11 +64,11 @@ def _free(relation: Relation) -> tuple[Index, ...]:
     return tuple(index for index in relation.indexes if index.constraint is None)
 
 
-def _in_the_way(way: Way, target: Relation, old: Index | None) -> bool:
-    """Whether it has to go before the new ones are built: a constraint takes its name, or a column's type changes."""
+def _must_drop_first(direction: Direction, target: Relation, old: Index | None) -> bool:
+    """Return whether the index has to be dropped first: a constraint takes its name, or a column's type changes."""
     if old is None or old.name in {constraint.name for constraint in target.constraints}:
         return True
-    return any(parsed_definitions.mentions(old.definition, name) for name in changing_columns(way, target.name))
+    return any(parsed_definitions.mentions(old.definition, name) for name in changing_columns(direction, target.name))
 
 
 def _create(side: Side, table: str, index: Index, *, replace: bool) -> Change:

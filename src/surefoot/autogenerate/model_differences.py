@@ -1,4 +1,4 @@
-"""What autogenerate looks at, and what it does not see: the catalogue difference between the models and a database."""
+"""The catalogue difference between the models and a database, and what autogenerate ignores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from surefoot.catalogue.reader import BOOKKEEPING, RETIRED_PREFIX, read_catalogu
 from surefoot.catalogue.scratch_schema import built_from_models, catalogue_built_by
 
 
-def is_the_projects(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:  # noqa: ARG001
-    """Alembic's `include_name`: autogenerate leaves alone bookkeeping and retired columns."""
+def include_name(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:  # noqa: ARG001
+    """Return False for bookkeeping tables and retired columns: Alembic's hook `include_name`."""
     if kind == "column":
         return not (name or "").startswith(RETIRED_PREFIX)
     return not (kind == "table" and name in BOOKKEEPING)
@@ -25,19 +25,19 @@ def is_the_projects(name: str | None, kind: str, parents: Mapping[Any, str | Non
 
 @dataclass(frozen=True)
 class Compared:
-    """Both sides: what the models would make, and what the database is."""
+    """Both catalogues: the one that the models would create, and that of the database."""
 
     expected: Catalogue
-    found: Catalogue
+    database: Catalogue
 
     @cached_property
     def difference(self) -> Difference:
-        """What sets the database apart from the models: everything, not the half that Alembic compares."""
-        return compare(self.expected, self.found)
+        """Every difference of the database from the models."""
+        return compare(self.expected, self.database)
 
 
-def of(context: MigrationContext) -> Compared:
-    """The models and the database of `context`, looked at once however often it is asked for."""
+def compared(context: MigrationContext) -> Compared:
+    """Return both catalogues of `context`; they are read once and kept in its options."""
     known = context.opts.get("compared")
     if known is None:
         assert context.connection is not None
@@ -47,6 +47,6 @@ def of(context: MigrationContext) -> Compared:
     return known
 
 
-def from_models(connection: Connection, metadata: sa.MetaData) -> Difference:
-    """What sets the database of `connection` apart from the models."""
+def difference_from_models(connection: Connection, metadata: sa.MetaData) -> Difference:
+    """Return the difference of the database of `connection` from the models."""
     return compare(catalogue_built_by(connection, built_from_models(metadata)), read_catalogue(connection))

@@ -1,4 +1,4 @@
-"""PostgreSQL's own definitions of keys and indexes, taken apart into what an operation takes as arguments."""
+"""Parse the definitions of constraints and indexes that PostgreSQL prints into arguments of operations."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 
 
 class Unreadable(ValueError):
-    """A definition that no operation has the words for."""
+    """A definition that no operation can express."""
 
 
 @dataclass(frozen=True)
@@ -50,50 +50,50 @@ class IndexParts:
 
 
 def foreign_key(definition: str) -> ForeignKey:
-    """Take `FOREIGN KEY (…) REFERENCES …` apart. Raises Unreadable."""
-    found = _FOREIGN_KEY.fullmatch(definition)
-    if found is None:
+    """Parse `FOREIGN KEY (…) REFERENCES …`. Raises Unreadable."""
+    match = _FOREIGN_KEY.fullmatch(definition)
+    if match is None:
         raise Unreadable(definition)
     options: dict[str, Any] = {}
-    rest = found["rest"]
+    rest = match["rest"]
     for word, event in (("onupdate", "ON UPDATE"), ("ondelete", "ON DELETE")):
         action = re.search(rf" {event} (CASCADE|RESTRICT|SET (?:NULL|DEFAULT)(?: \([^)]*\))?)", rest)
         if action:
             options[word] = action[1]
             rest = rest.replace(action[0], "")
     return ForeignKey(
-        names(found["local"]), unquoted(found["table"]), names(found["remote"]), options | _deferral(rest, definition)
+        names(match["local"]), unquoted(match["table"]), names(match["remote"]), options | _deferral(rest, definition)
     )
 
 
 def unique(definition: str) -> Unique:
-    """Take `UNIQUE (…)` or `PRIMARY KEY (…)` apart. Raises Unreadable."""
-    found = _UNIQUE.fullmatch(definition)
-    if found is None:
+    """Parse `UNIQUE (…)` or `PRIMARY KEY (…)`. Raises Unreadable."""
+    match = _UNIQUE.fullmatch(definition)
+    if match is None:
         raise Unreadable(definition)
-    options: dict[str, Any] = {"nulls_not_distinct": True} if found["nulls"] else {}
-    return Unique(names(found["columns"]), options | _deferral(found["rest"], definition))
+    options: dict[str, Any] = {"nulls_not_distinct": True} if match["nulls"] else {}
+    return Unique(names(match["columns"]), options | _deferral(match["rest"], definition))
 
 
 def check(definition: str) -> str:
-    """The condition of `CHECK (…)`. Raises Unreadable."""
+    """Return the condition of `CHECK (…)`. Raises Unreadable."""
     if not definition.startswith("CHECK (") or not definition.endswith(")"):
         raise Unreadable(definition)
     return definition.removeprefix("CHECK (").removesuffix(")")
 
 
 def index(definition: str) -> IndexParts:
-    """Take `CREATE INDEX …` apart. Raises Unreadable."""
-    found = _INDEX.match(definition)
-    if found is None:
+    """Parse `CREATE INDEX …`. Raises Unreadable."""
+    match = _INDEX.match(definition)
+    if match is None:
         raise Unreadable(definition)
-    inside, rest = _parenthesis(definition[found.end() :])
+    inside, rest = _parenthesis(definition[match.end() :])
     parts = list(_split(inside))
     columns = [unquoted(part) for part in parts]
     expressions = frozenset(part for part in parts if unquoted(part) == part and not _PLAIN.fullmatch(part))
     options: dict[str, str | list[str] | dict[str, str] | bool] = {}
-    if found["method"] != "btree":
-        options["postgresql_using"] = found["method"]
+    if match["method"] != "btree":
+        options["postgresql_using"] = match["method"]
     if rest.startswith(" INCLUDE "):
         inside, rest = _parenthesis(rest.removeprefix(" INCLUDE "))
         options["postgresql_include"] = names(inside)
@@ -109,22 +109,22 @@ def index(definition: str) -> IndexParts:
         rest = ""
     if rest:
         raise Unreadable(definition)
-    return IndexParts(columns, expressions, bool(found["unique"]), options)
+    return IndexParts(columns, expressions, bool(match["unique"]), options)
 
 
 def names(listed: str) -> list[str]:
-    """The names in a list as PostgreSQL prints it."""
+    """Return the unquoted names of a comma-separated list."""
     return [unquoted(part) for part in _split(listed)]
 
 
 def unquoted(name: str) -> str:
-    """The name without its quotes; anything else as it is."""
+    """Return a quoted identifier without its quotes, any other text unchanged."""
     quoted = re.fullmatch(r'"((?:[^"]|"")+)"', name)
     return quoted[1].replace('""', '"') if quoted else name
 
 
 def mentions(text: str, name: str) -> bool:
-    """Whether `text`, printed by PostgreSQL, has the identifier `name` outside its literals."""
+    """Return whether `text`, which PostgreSQL printed, has the identifier `name` outside of literals."""
     bare = re.sub(r"'(?:[^']|'')*'", "''", text)
     pattern = re.escape(name) if _PLAIN.fullmatch(name) else re.escape('"' + name.replace('"', '""') + '"')
     return re.search(rf'(?<![\w"$]){pattern}(?![\w$])|"{pattern}"', bare) is not None
@@ -142,33 +142,33 @@ def _deferral(rest: str, definition: str) -> dict[str, Any]:
 
 
 def _parenthesis(text: str) -> tuple[str, str]:
-    """What stands inside the parenthesis that `text` begins with, and what follows it."""
+    """Return what is inside the parentheses that `text` begins with, and what follows them."""
     depth = 0
-    for place, character in _outside_quotes(text):
+    for position, character in _outside_quotes(text):
         depth += {"(": 1, ")": -1}.get(character, 0)
         if depth == 0:
-            return text[1:place], text[place + 1 :]
+            return text[1:position], text[position + 1 :]
     raise Unreadable(text)
 
 
 def _split(text: str) -> Iterator[str]:
-    """The members of a list, told apart by the commas that stand in no parenthesis and no quotes."""
+    """Yield the members of a comma-separated list; commas in parentheses and quotes do not separate."""
     depth = start = 0
-    for place, character in _outside_quotes(text):
+    for position, character in _outside_quotes(text):
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(character, 0)
         if character == "," and depth == 0:
-            yield text[start:place].strip()
-            start = place + 1
+            yield text[start:position].strip()
+            start = position + 1
     if text[start:].strip():
         yield text[start:].strip()
 
 
 def _outside_quotes(text: str) -> Iterator[tuple[int, str]]:
     quote = ""
-    for place, character in enumerate(text):
+    for position, character in enumerate(text):
         if quote:
             quote = "" if character == quote else quote
         elif character in "'\"":
             quote = character
         else:
-            yield place, character
+            yield position, character

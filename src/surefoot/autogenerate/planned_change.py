@@ -1,4 +1,4 @@
-"""One thing that a revision does: the operation, when its turn is, which lock it takes, what it does to rows."""
+"""One change of a revision: the operation, its phase, the locks it takes, what it does to rows."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -7,19 +7,20 @@ from alembic.operations.ops import MigrateOperation
 
 
 class Phase(IntEnum):
-    """The order of a revision: what depends on something comes after it, and goes before it.
+    """The order of changes in a revision: an object is created after, and dropped before, what it depends on.
 
-    A rule goes only when the new ones stand: a row that breaks one of those stops the revision, and no rule is lost.
+    Constraints are dropped after new ones are added, so that a row that violates a new one ends the revision with the
+    old ones in force.
     """
 
     ASK = 0
-    """What only the author knows: before anything is done."""
+    """Values and statements that only the author knows, before anything is changed."""
     DROP_DEPENDENT = 1
-    """Views, triggers and policies, which hold on to tables and columns."""
+    """Views, triggers and policies, which depend on tables and columns."""
     CLEAR_FOREIGN_KEY = 2
     CLEAR_CONSTRAINT = 3
     CLEAR_INDEX = 4
-    """Rules that are in the way of what comes: they have its name, or stand on a column whose type changes."""
+    """Constraints and indexes whose name a new one takes, or whose column changes its type."""
     CREATE_TYPE = 5
     """Enum types, domains, sequences."""
     CREATE_FUNCTION = 6
@@ -27,7 +28,7 @@ class Phase(IntEnum):
     ADD_COLUMN = 8
     CHANGE_TYPE = 9
     ALTER = 10
-    """Defaults, identities, comments, names: changes of the catalogue alone."""
+    """Defaults, identities, names: changes of the system catalogue alone."""
     BACKFILL = 11
     NOT_NULL = 12
     CREATE_INDEX = 13
@@ -46,7 +47,7 @@ class Phase(IntEnum):
 
 
 class Lock(StrEnum):
-    """What others notice of an operation."""
+    """A lock as the docstring of the revision describes it."""
 
     BRIEF = "ACCESS EXCLUSIVE for milliseconds"
     QUIET = "SHARE UPDATE EXCLUSIVE, which stops nobody"
@@ -57,7 +58,7 @@ class Lock(StrEnum):
 
 @dataclass(frozen=True)
 class HeldLock:
-    """A lock on a table, and what for."""
+    """A lock on a table, and the purpose as the docstring says it."""
 
     table: str
     lock: Lock
@@ -66,12 +67,9 @@ class HeldLock:
 
 @dataclass(frozen=True)
 class Change:
-    """An operation of the revision and what its docstring says of it.
-
-    `data` is a sentence on what happens to rows; `online` whether it commits what was done before it.
-    """
+    """An operation of the revision, with what the docstring says: the locks, and a sentence on the rows (`data`)."""
 
     phase: Phase
     operation: MigrateOperation
-    held: tuple[HeldLock, ...] = ()
+    locks: tuple[HeldLock, ...] = ()
     data: str | None = None

@@ -1,4 +1,4 @@
-"""The text of a revision: the renderers of `directives`, and SQL as Python literals that read well."""
+"""Render a revision: the `directives` as Python text, and SQL as readable string literals."""
 
 import io
 import re
@@ -13,26 +13,35 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import CreateTableOp, MigrateOperation
 from sqlalchemy.sql.elements import ClauseElement
 
-from surefoot.autogenerate.directives import Ask, Changes, Filled, Remark, Sql, TakeBack, Unfinished, placeholder
+from surefoot.autogenerate.directives import (
+    Changes,
+    FillIn,
+    Remark,
+    RestoreOrCreate,
+    Sql,
+    Unfinished,
+    WithVariables,
+    placeholder,
+)
 from surefoot.private_members import single_percent_signs
 
 WIDTH = 100
-"""Characters of a literal in one line: what fits a line of 120 with its indentation and quotes."""
+"""Characters of a literal in one line, which fits a line of 120 with indentation and quotes."""
 _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w+(?!:))")
 
 
 def literal(text: str, margin: int = 0) -> str:
-    """`text` as Python, in double quotes, in as many lines as it has or needs."""
+    """Return `text` as a Python literal in double quotes, in several lines where it is long; `margin` indents them."""
     pieces = [piece for line in text.splitlines(keepends=True) for piece in _wrapped(line)]
     if len(pieces) == 1:
-        return _one(pieces[0])
-    return indent("\n".join(_one(piece) for piece in pieces), " " * margin)
+        return _quoted(pieces[0])
+    return indent("\n".join(_quoted(piece) for piece in pieces), " " * margin)
 
 
 def statement(sql: str) -> str:
-    """`op.execute` of SQL, in which no colon is a parameter."""
+    """Return `op.execute(…)` of the SQL; a colon that SQLAlchemy would take for a parameter is escaped."""
     if sql.startswith("do $") and '"""' not in sql and "\\" not in sql and not _PARAMETER.search(sql):
-        return f'op.execute("""\n{indent(sql, "    ")}\n""")'  # indented, which in a function would be a difference
+        return f'op.execute("""\n{indent(sql, "    ")}\n""")'  # indented: in a function body that would be a difference
     text = literal(_PARAMETER.sub(r"\\:", sql), margin=4)
     return f"op.execute(\n{text}\n)" if "\n" in text else f"op.execute({text})"
 
@@ -48,7 +57,7 @@ def _wrapped(line: str) -> list[str]:
     return [*pieces, line]
 
 
-def _one(text: str) -> str:
+def _quoted(text: str) -> str:
     quoted = repr(text)
     if quoted.startswith("'") and '"' not in text:
         return '"' + quoted[1:-1].replace("\\'", "'") + '"'
@@ -56,10 +65,10 @@ def _one(text: str) -> str:
 
 
 def _text(context: AutogenContext, operations: Iterable[MigrateOperation]) -> str:
-    return "\n".join(_one_of(context, operation) for operation in operations)
+    return "\n".join(_operation_text(context, operation) for operation in operations)
 
 
-def _one_of(context: AutogenContext, operation: MigrateOperation) -> str:
+def _operation_text(context: AutogenContext, operation: MigrateOperation) -> str:
     text = render.render_op_text(context, operation)
     if not isinstance(operation, CreateTableOp):
         return text
@@ -72,8 +81,8 @@ def _comment(text: str) -> list[str]:
 
 
 @contextmanager
-def _as_it_stands(context: AutogenContext) -> Iterator[None]:
-    """Write SQL expressions so that they arrive as they are: stock Alembic doubles a percent, and a colon is lost."""
+def _unescaped_sql(context: AutogenContext) -> Iterator[None]:
+    """Render SQL expressions unchanged: Alembic doubles percent signs, and `sa.text` takes a colon for a parameter."""
     impl = context.migration_context.impl
     stock = impl.render_ddl_sql_expr
 
@@ -81,7 +90,7 @@ def _as_it_stands(context: AutogenContext) -> Iterator[None]:
         text = stock(expression, **options)
         return text if options.get("is_index") else _PARAMETER.sub(r"\\:", text)
 
-    setattr(impl, "render_ddl_sql_expr", escaped)  # noqa: B010  # a method, for as long as the text is made
+    setattr(impl, "render_ddl_sql_expr", escaped)  # noqa: B010  # a method, replaced inside the block
     try:
         with single_percent_signs(context.dialect):
             yield
@@ -91,7 +100,7 @@ def _as_it_stands(context: AutogenContext) -> Iterator[None]:
 
 @renderers.dispatch_for(Changes)
 def _changes(context: AutogenContext, op: Changes) -> list[str]:
-    with _as_it_stands(context):
+    with _unescaped_sql(context):
         return [render.render_op_text(context, operation) for operation in op.upgrade]
 
 
@@ -100,9 +109,9 @@ def _remark(_: AutogenContext, op: Remark) -> str:
     return "\n".join(line for text in op.lines for line in _comment(text))
 
 
-@renderers.dispatch_for(Ask)
-def _ask(_: AutogenContext, op: Ask) -> str:
-    return "\n".join([*_comment(op.hint), f"{op.variable} = op.fill_in({_one(op.what)})"])
+@renderers.dispatch_for(FillIn)
+def _ask(_: AutogenContext, op: FillIn) -> str:
+    return "\n".join([*_comment(op.hint), f"{op.variable} = op.fill_in({_quoted(op.what)})"])
 
 
 @renderers.dispatch_for(Unfinished)
@@ -118,14 +127,14 @@ def _sql(_: AutogenContext, op: Sql) -> str:
     return "\n".join(line for sql in op.statements for line in (*remark, statement(sql)))
 
 
-@renderers.dispatch_for(TakeBack)
-def _take_back(context: AutogenContext, op: TakeBack) -> str:
+@renderers.dispatch_for(RestoreOrCreate)
+def _take_back(context: AutogenContext, op: RestoreOrCreate) -> str:
     call = render.render_op_text(context, op.restore)
     return f"if not {call}:\n{indent(_text(context, op.anew), '    ')}"
 
 
-@renderers.dispatch_for(Filled)
-def _filled(context: AutogenContext, op: Filled) -> str:
+@renderers.dispatch_for(WithVariables)
+def _filled(context: AutogenContext, op: WithVariables) -> str:
     text = render.render_op_text(context, op.operation)
     for variable in op.variables:
         text = text.replace(repr(placeholder(variable)), variable)
@@ -133,13 +142,13 @@ def _filled(context: AutogenContext, op: Filled) -> str:
 
 
 def body(text: str | None) -> str:
-    """The body of a function as script.py.mako writes it: as a formatter would quote it, without Alembic's banners."""
+    """Return the body of upgrade() or downgrade() for script.py.mako: double-quoted strings, no Alembic banners."""
     lines = [line for line in (text or "").splitlines() if not line.strip().startswith("# ### ")]
     return _requoted("\n".join(lines).strip()) or "pass"
 
 
 def _requoted(code: str) -> str:
-    """The code with its strings in double quotes, where that needs no other escape."""
+    """Return the code with single-quoted strings in double quotes, where that needs no escape."""
     lines = code.splitlines()
     tokens = tokenize.generate_tokens(io.StringIO(f"if True:\n    {code}\n").readline)
     strings = [

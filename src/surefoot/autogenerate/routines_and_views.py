@@ -1,12 +1,12 @@
-"""Functions, views, triggers and policies: no rows are in them, so they are replaced by their definitions."""
+"""Replace functions, views, triggers and policies by their new definitions."""
 
 from collections.abc import Iterator
 
 from surefoot.autogenerate import parsed_definitions
 from surefoot.autogenerate.comment_changes import comment
-from surefoot.autogenerate.compared_sides import Way, quoted
+from surefoot.autogenerate.compared_sides import Direction, quoted
 from surefoot.autogenerate.directives import Sql, Unfinished
-from surefoot.autogenerate.matching import pairs
+from surefoot.autogenerate.matching import changed_pairs
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.autogenerate.type_changes import changing_columns
 from surefoot.catalogue.model import Function
@@ -15,9 +15,9 @@ from surefoot.catalogue.relations import Policy, Relation, Trigger
 _ENABLED = {"on": "enable", "off": "disable", "on replicas only": "enable replica", "always": "enable always"}
 
 
-def functions(way: Way) -> Iterator[Change]:
-    """Functions and procedures, before the tables whose triggers call them."""
-    for old, new in pairs(way.current.catalogue.functions, way.target.catalogue.functions):
+def functions(direction: Direction) -> Iterator[Change]:
+    """Yield the changes of functions and procedures, before the tables whose triggers call them."""
+    for old, new in changed_pairs(direction.current.catalogue.functions, direction.target.catalogue.functions):
         if new is None:
             assert old is not None
             yield Change(Phase.DROP_FUNCTION, Sql(f"drop {old.kind} if exists {old.name}"))
@@ -35,7 +35,7 @@ def _function(old: Function | None, new: Function) -> Iterator[Change]:
     if old is not None and _returns(old) != _returns(new):
         yield Change(Phase.CREATE_FUNCTION, Sql(f"drop {old.kind} if exists {old.name}"))
     body = new.definition.rstrip("\n")
-    if " LANGUAGE sql" in body:  # it may be about tables and columns that come later in the revision
+    if " LANGUAGE sql" in body:  # it may use tables and columns that the revision adds later
         yield Change(Phase.CREATE_FUNCTION, Sql("set local check_function_bodies = off"))
     yield Change(Phase.CREATE_FUNCTION, Sql(body))
 
@@ -44,12 +44,12 @@ def _returns(function: Function) -> str:
     return next((line.strip() for line in function.definition.splitlines() if line.startswith(" RETURNS ")), "")
 
 
-def views(way: Way) -> Iterator[Change]:
-    """Views, dropped before the tables they read are touched, created after; those first that others read."""
+def views(direction: Direction) -> Iterator[Change]:
+    """Yield the changes of views, dropped before the tables that they read change, and created after."""
     kinds = {"view", "materialized view"}
-    current = [each for each in way.current.catalogue.relations if each.kind in kinds]
-    target = [each for each in way.target.catalogue.relations if each.kind in kinds]
-    affected = _affected(way, current, target)
+    current = [each for each in direction.current.catalogue.relations if each.kind in kinds]
+    target = [each for each in direction.target.catalogue.relations if each.kind in kinds]
+    affected = _affected(direction, current, target)
     for old in reversed(_ordered([old for old in current if old.name in affected])):
         yield Change(Phase.DROP_DEPENDENT, Sql(f"drop {old.kind} if exists {quoted(old.name)}"))
     created = _ordered([new for new in target if new.name in affected])
@@ -61,21 +61,21 @@ def views(way: Way) -> Iterator[Change]:
         for index in new.indexes:
             sql = index.definition.replace(" INDEX ", " INDEX IF NOT EXISTS ", 1)
             yield Change(Phase.CREATE_DEPENDENT, Sql(sql))
-    there = {old.name: old.comment for old in current if old.name not in affected}
+    existing = {old.name: old.comment for old in current if old.name not in affected}
     for new in target:
-        if there.get(new.name) != new.comment:
+        if existing.get(new.name) != new.comment:
             yield comment(new.kind, quoted(new.name), new.comment)
 
 
-def _affected(way: Way, current: list[Relation], target: list[Relation]) -> set[str]:
-    """The views that differ, and those that read one of them, or a table whose columns change their type or go."""
-    there, wanted = ({view.name: _said(view) for view in views} for views in (current, target))
-    affected = {name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name)}
+def _affected(direction: Direction, current: list[Relation], target: list[Relation]) -> set[str]:
+    """Return the views that differ, and those that read one of them or a table that loses or changes a column."""
+    existing, expected = ({view.name: _compared_parts(view) for view in views} for views in (current, target))
+    affected = {name for name in existing.keys() | expected.keys() if existing.get(name) != expected.get(name)}
     touched = {
         name
-        for name, table in way.current.relations.items()
-        if _loses(table, way.target.relations.get(name))
-        or (table.kind.endswith("table") and any(changing_columns(way, name)))
+        for name, table in direction.current.relations.items()
+        if _loses(table, direction.target.relations.get(name))
+        or (table.kind.endswith("table") and any(changing_columns(direction, name)))
     }
     while True:
         more = {
@@ -90,19 +90,19 @@ def _affected(way: Way, current: list[Relation], target: list[Relation]) -> set[
         affected |= more
 
 
-def _said(view: Relation) -> tuple[object, ...]:
+def _compared_parts(view: Relation) -> tuple[object, ...]:
     return view.kind, view.definition, view.options, view.indexes
 
 
 def _loses(current: Relation, target: Relation | None) -> bool:
     if not current.kind.endswith("table"):
         return False
-    there = {(column.name, column.type, column.collation) for column in (target.columns if target else ())}
-    return not {(column.name, column.type, column.collation) for column in current.columns} <= there
+    existing = {(column.name, column.type, column.collation) for column in (target.columns if target else ())}
+    return not {(column.name, column.type, column.collation) for column in current.columns} <= existing
 
 
 def _ordered(relations: list[Relation]) -> list[Relation]:
-    """Each after those that its query names."""
+    """Return the views, each after those that its query mentions."""
     left = {relation.name: relation for relation in relations}
     ordered: list[Relation] = []
     while left:
@@ -121,34 +121,34 @@ def _ordered(relations: list[Relation]) -> list[Relation]:
 
 
 def on_table(current: Relation, target: Relation) -> Iterator[Change]:
-    """Triggers and policies of a table."""
+    """Yield the changes of the triggers and policies of a table."""
     yield from _triggers(current, target)
     table = quoted(target.name)
-    for old, new in pairs(current.policies, target.policies):
+    for old, new in changed_pairs(current.policies, target.policies):
         drop = f"drop policy if exists {quoted((new or old).name)} on {table}"  # type: ignore[union-attr]  # one is there
-        held = (HeldLock(target.name, Lock.BRIEF, "for its policies"),)
+        locks = (HeldLock(target.name, Lock.BRIEF, "for its policies"),)
         if new is None or (old is not None and old.definition != new.definition):
-            yield Change(Phase.DROP_DEPENDENT, Sql(drop), held)
+            yield Change(Phase.DROP_DEPENDENT, Sql(drop), locks)
         if new is not None and (old is None or old.definition != new.definition):
-            yield Change(Phase.CREATE_DEPENDENT, Sql(drop, _create_policy(table, new)), held)
+            yield Change(Phase.CREATE_DEPENDENT, Sql(drop, _create_policy(table, new)), locks)
         if new is not None and new.comment != (old.comment if old and old.definition == new.definition else None):
             yield comment("policy", f"{quoted(new.name)} on {table}", new.comment, target.name)
 
 
 def _triggers(current: Relation, target: Relation) -> Iterator[Change]:
     table = quoted(target.name)
-    held = (HeldLock(target.name, Lock.FOREIGN_KEY, "for its triggers"),)
-    for old, new in pairs(current.triggers, target.triggers):
+    locks = (HeldLock(target.name, Lock.FOREIGN_KEY, "for its triggers"),)
+    for old, new in changed_pairs(current.triggers, target.triggers):
         drop = f"drop trigger if exists {quoted((new or old).name)} on {table}"  # type: ignore[union-attr]  # one is there
         same = old is not None and new is not None and old.definition == new.definition
         if new is None:
             yield Change(Phase.DROP_DEPENDENT, Sql(drop), (HeldLock(target.name, Lock.BRIEF, "for its triggers"),))
             continue
         if not same:
-            yield Change(Phase.CREATE_DEPENDENT, _create_trigger(drop, new), held)
+            yield Change(Phase.CREATE_DEPENDENT, _create_trigger(drop, new), locks)
         if new.enabled != (old.enabled if old and same else "on"):
             sql = f"alter table {table} {_ENABLED[new.enabled]} trigger {quoted(new.name)}"
-            yield Change(Phase.CREATE_DEPENDENT, Sql(sql), held)
+            yield Change(Phase.CREATE_DEPENDENT, Sql(sql), locks)
         if new.comment != (old.comment if old and same else None):
             yield comment("trigger", f"{quoted(new.name)} on {table}", new.comment, target.name)
 

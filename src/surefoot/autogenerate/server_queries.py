@@ -1,4 +1,4 @@
-"""What only the server knows: which functions are volatile, which types it turns into which."""
+"""Queries for what only the server knows: which functions are volatile, which casts there are."""
 
 import re
 from functools import cache
@@ -20,26 +20,26 @@ _STRINGS = frozenset({"text", "character varying", "character"})
 _INEXACT = frozenset({"double precision", "real"})
 
 
-class Facts:
-    """Questions to the server of one connection; each is asked once."""
+class ServerQueries:
+    """Queries to the server of one connection. `is_volatile` caches its results."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.volatile = cache(self._volatile)
+        self.is_volatile = cache(self._is_volatile)
 
-    def _volatile(self, expression: str) -> bool:
-        """Whether a default has to be worked out for each row, so that a column with it writes the table anew."""
+    def _is_volatile(self, expression: str) -> bool:
+        """Return whether a default calls a volatile function: adding a column with it rewrites the table."""
         names = [quoted.replace('""', '"') or bare for quoted, bare in _CALL.findall(expression)]
         return bool(names) and bool(self.connection.scalar(_VOLATILE, {"names": names}))
 
     def conversion(self, column: str, old: str, new: str, enums: frozenset[str]) -> str | None:
-        """The expression that makes a value of type `new` out of `column` (quoted) of type `old`; None: nobody knows.
+        """Return the expression that converts `column` (quoted) from type `old` to `new`; None where none is known.
 
-        The column alone where an assignment does it: it fails on what does not fit, where a cast would cut silently.
+        It is the column alone where an assignment converts it: that fails for a value that an explicit cast truncates.
         """
         one, other = Type.read(old).base, Type.read(new).base
         if {one, other} == ZONES:
-            return f"{column} at time zone 'UTC'"  # an assignment would trust the session's zone
+            return f"{column} at time zone 'UTC'"  # an assignment would use the session's time zone
         if one in enums and other in enums:
             return f"{column}::text::{new}"
         if one in _INEXACT and other == "numeric":

@@ -1,4 +1,4 @@
-"""Tables as a whole: created plainly, retired instead of dropped; what a table is beside its parts."""
+"""Create tables, retire them instead of dropping them, and change their own attributes."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,9 @@ from alembic.operations import ops
 from surefoot.autogenerate import parsed_definitions, rename_hints, routines_and_views
 from surefoot.autogenerate.column_changes import columns
 from surefoot.autogenerate.comment_changes import comment
-from surefoot.autogenerate.compared_sides import Way, final_name, quoted
+from surefoot.autogenerate.compared_sides import Direction, final_name, quoted
 from surefoot.autogenerate.constraint_changes import constraints
-from surefoot.autogenerate.directives import Remark, Sql, TakeBack, Unfinished
+from surefoot.autogenerate.directives import Remark, RestoreOrCreate, Sql, Unfinished
 from surefoot.autogenerate.index_changes import indexes, operation
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.catalogue.relations import Relation
@@ -18,27 +18,27 @@ from surefoot.online.constraints.foreign_keys import AddForeignKeyOnlineOp
 from surefoot.online.retire.retire_operations import RestoreTableOp, RetireTableOp
 
 
-def tables(way: Way) -> Iterator[Change]:
-    """What makes the tables of the current side those of the target."""
-    there = {table.name: table for table in way.current.catalogue.tables}
-    wanted = {table.name: table for table in way.target.catalogue.tables}
-    added = [wanted[name] for name in wanted if name not in there]
-    gone = [there[name] for name in there if name not in wanted]
-    yield from _created(way, added)
-    yield from _retired(way, gone, added)
-    for name in there.keys() & wanted.keys():
-        current, target = there[name], wanted[name]
+def tables(direction: Direction) -> Iterator[Change]:
+    """Yield the changes that make the tables of the current side those of the target."""
+    existing = {table.name: table for table in direction.current.catalogue.tables}
+    expected = {table.name: table for table in direction.target.catalogue.tables}
+    added = [expected[name] for name in expected if name not in existing]
+    removed = [existing[name] for name in existing if name not in expected]
+    yield from _created(direction, added)
+    yield from _retired(direction, removed, added)
+    for name in existing.keys() & expected.keys():
+        current, target = existing[name], expected[name]
         if current != target:
-            yield from _itself(current, target)
-            yield from columns(way, current, target)
-            yield from constraints(way, current, target)
-            yield from indexes(way, current, target)
+            yield from _attributes(current, target)
+            yield from columns(direction, current, target)
+            yield from constraints(direction, current, target)
+            yield from indexes(direction, current, target)
             yield from routines_and_views.on_table(current, target)
 
 
-def _created(way: Way, added: list[Relation]) -> Iterator[Change]:
-    """The new tables, those first that others point to; a foreign key in a circle comes after all of them."""
-    written = {relation.name: way.target.table(relation.name) for relation in added}
+def _created(direction: Direction, added: list[Relation]) -> Iterator[Change]:
+    """Create the tables in the order of their foreign keys; a key in a cycle is added after all of them."""
+    written = {relation.name: direction.target.sqlalchemy_table(relation.name) for relation in added}
     for relation in added:
         if written[relation.name] is None or relation.kind != "table":
             yield Change(Phase.ASK, Unfinished(f"{relation.kind} {relation.name} has to be created"))
@@ -46,7 +46,7 @@ def _created(way: Way, added: list[Relation]) -> Iterator[Change]:
     late: set[str] = set()
     ordered = _ordered(known, late)
     for table in ordered:
-        yield _create(way, way.target.relations[table.name], table, late)
+        yield _create(direction, direction.target.relations[table.name], table, late)
     for relation in added:
         for constraint in relation.constraints:
             if constraint.kind == "f" and constraint.name in late:
@@ -58,7 +58,7 @@ def _created(way: Way, added: list[Relation]) -> Iterator[Change]:
 
 
 def _ordered(known: list[sa.Table], late: set[str]) -> list[sa.Table]:
-    """The tables in the order of their foreign keys; the names of keys that no order allows go to `late`."""
+    """Return the tables in the order of their foreign keys; add to `late` the names of keys in cycles."""
     names = {table.name for table in known}
     needs = {
         table.name: {key.elements[0].target_fullname.rpartition(".")[0] for key in table.foreign_key_constraints}
@@ -78,29 +78,29 @@ def _ordered(known: list[sa.Table], late: set[str]) -> list[sa.Table]:
     return ordered
 
 
-def _create(way: Way, relation: Relation, table: sa.Table, late: set[str]) -> Change:
+def _create(direction: Direction, relation: Relation, table: sa.Table, late: set[str]) -> Change:
     create = ops.CreateTableOp.from_table(table)
     create.columns = [each for each in create.columns if not _is_late(each, late)]
     create.if_not_exists = True
     anew: list[ops.MigrateOperation] = [create]
     for index in relation.indexes:
         if index.constraint is None:
-            plain = operation(way.target, relation.name, index, ops.CreateIndexOp)
+            plain = operation(direction.target, relation.name, index, ops.CreateIndexOp)
             plain.if_not_exists = True
             anew.append(plain)
-    bare = _with_nothing(relation)
-    after = [*routines_and_views.on_table(bare, relation), *_comments_of_parts(relation), *_itself(bare, relation)]
+    bare = _as_created(relation)
+    after = [*routines_and_views.on_table(bare, relation), *_comments_of_parts(relation), *_attributes(bare, relation)]
     anew += [change.operation for change in after]
     referred = {parsed_definitions.foreign_key(key.definition).table for key in relation.constraints if key.kind == "f"}
     return Change(
         Phase.CREATE_TABLE,
-        TakeBack(RestoreTableOp(relation.name), anew),
+        RestoreOrCreate(RestoreTableOp(relation.name), anew),
         (
             HeldLock(relation.name, Lock.NEW),
             *(HeldLock(each, Lock.FOREIGN_KEY, f"to point to it from {relation.name}")
-              for each in sorted(referred) if each in way.current.relations),
+              for each in sorted(referred) if each in direction.current.relations),
         ),
-        f"{relation.name} is new and empty." if way.upgrading else f"{relation.name} comes back with its rows.",
+        f"{relation.name} is new and empty." if direction.upgrading else f"{relation.name} comes back with its rows.",
     )  # fmt: skip
 
 
@@ -108,12 +108,12 @@ def _is_late(part: sa.schema.SchemaItem, late: set[str]) -> bool:
     return isinstance(part, sa.ForeignKeyConstraint) and final_name(part) in late
 
 
-def _retired(way: Way, gone: list[Relation], added: list[Relation]) -> Iterator[Change]:
-    """The tables that go, those last that others point to."""
-    known = [table for relation in gone if (table := way.current.table(relation.name)) is not None]
+def _retired(direction: Direction, removed: list[Relation], added: list[Relation]) -> Iterator[Change]:
+    """Retire the tables, each before those that it references."""
+    known = [table for relation in removed if (table := direction.current.sqlalchemy_table(relation.name)) is not None]
     for table in reversed(_ordered(known, set())):
-        relation = way.current.relations[table.name]
-        for hint in rename_hints.renamed_table(relation, added) if way.upgrading else ():
+        relation = direction.current.relations[table.name]
+        for hint in rename_hints.renamed_table(relation, added) if direction.upgrading else ():
             yield Change(Phase.RETIRE_TABLE, Remark(hint))
         yield Change(
             Phase.RETIRE_TABLE,
@@ -123,8 +123,8 @@ def _retired(way: Way, gone: list[Relation], added: list[Relation]) -> Iterator[
         )
 
 
-def _with_nothing(relation: Relation) -> Relation:
-    """The table as `create_table` leaves it."""
+def _as_created(relation: Relation) -> Relation:
+    """Return the relation as `create_table` creates it: without row security, triggers and policies."""
     return Relation(
         relation.name, relation.kind, relation.persistence, "off", relation.partition_key, relation.partition_bound,
         relation.inherits, relation.options, None, relation.comment, relation.columns, relation.constraints,
@@ -142,8 +142,8 @@ def _comments_of_parts(relation: Relation) -> Iterator[Change]:
             yield comment("index", quoted(index.name), index.comment, relation.name)
 
 
-def _itself(current: Relation, target: Relation) -> Iterator[Change]:
-    """The table's own attributes: comment, row security, storage options."""
+def _attributes(current: Relation, target: Relation) -> Iterator[Change]:
+    """Change the table's own attributes: comment, row security, storage options."""
     table = target.name
     if current.comment != target.comment:
         made: ops.MigrateOperation = (
@@ -154,8 +154,8 @@ def _itself(current: Relation, target: Relation) -> Iterator[Change]:
         for sql in _row_security(table, current.row_security, target.row_security):
             yield Change(Phase.CREATE_DEPENDENT, Sql(sql), (HeldLock(table, Lock.BRIEF, "for row security"),))
     if current.options != target.options:
-        gone = [each.partition("=")[0] for each in current.options if each not in target.options]
-        statements = [f"alter table {quoted(table)} reset ({', '.join(gone)})"] if gone else []
+        removed = [each.partition("=")[0] for each in current.options if each not in target.options]
+        statements = [f"alter table {quoted(table)} reset ({', '.join(removed)})"] if removed else []
         if target.options:
             statements.append(f"alter table {quoted(table)} set ({', '.join(target.options)})")
         yield Change(Phase.ALTER, Sql(*statements), (HeldLock(table, Lock.QUIET, "for storage options"),))
@@ -168,9 +168,9 @@ def _itself(current: Relation, target: Relation) -> Iterator[Change]:
             )
 
 
-def _row_security(table: str, current: str, wanted: str) -> Iterator[str]:
+def _row_security(table: str, current: str, target: str) -> Iterator[str]:
     enabled, forced = {"on", "forced"}, {"forced", "off, though forced"}
-    if (wanted in enabled) != (current in enabled):
-        yield f"alter table {quoted(table)} {'enable' if wanted in enabled else 'disable'} row level security"
-    if (wanted in forced) != (current in forced):
-        yield f"alter table {quoted(table)} {'' if wanted in forced else 'no '}force row level security"
+    if (target in enabled) != (current in enabled):
+        yield f"alter table {quoted(table)} {'enable' if target in enabled else 'disable'} row level security"
+    if (target in forced) != (current in forced):
+        yield f"alter table {quoted(table)} {'' if target in forced else 'no '}force row level security"

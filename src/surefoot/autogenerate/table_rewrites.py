@@ -1,4 +1,4 @@
-"""Which change of a column's type PostgreSQL makes in its catalogue alone, and which one writes the table anew."""
+"""Tell which changes of a column's type PostgreSQL makes in its catalogue alone, and which rewrite the table."""
 
 import re
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ _TIMED = frozenset(
 ZONES = frozenset({"timestamp without time zone", "timestamp with time zone"})
 
 
-class Work(StrEnum):
+class RewriteCost(StrEnum):
     """What a change of type costs."""
 
     NONE = "none"
-    """The catalogue is changed, and nothing else."""
+    """Only the system catalogue changes."""
     NONE_UNDER_UTC = "none under UTC"
-    """The same, if the session's time zone is UTC; an index on the column is built anew."""
+    """The same where the session's TimeZone is UTC; an index on the column is rebuilt."""
     REWRITE = "rewrite"
-    """Every row is written anew, or looked at, while nobody else gets to the table."""
+    """Every row is rewritten or checked under ACCESS EXCLUSIVE."""
 
 
 @dataclass(frozen=True)
@@ -32,34 +32,34 @@ class Type:
 
     @classmethod
     def read(cls, text: str) -> "Type":
-        """The type from its text."""
-        found = _ARGUMENTS.search(text)
-        numbers = tuple(int(number) for number in found["arguments"].split(",")) if found else ()
+        """Parse the text."""
+        match = _ARGUMENTS.search(text)
+        numbers = tuple(int(number) for number in match["arguments"].split(",")) if match else ()
         return cls(_ARGUMENTS.sub("", text, count=1), numbers)
 
 
-def work(old: str, new: str) -> Work:
-    """What it costs to make a column of type `old` one of type `new`, both as `format_type` prints them.
+def cost(old: str, new: str) -> RewriteCost:
+    """Return what the change of a column from type `old` to `new` costs, both as `format_type` prints them.
 
-    From PostgreSQL's own rules (ATColumnChangeRequiresRewrite and the support functions of the length coercions);
-    what is not known to be free is taken for a rewrite.
+    The rules are PostgreSQL's (ATColumnChangeRequiresRewrite and the support functions of the length coercions). A
+    change that is not known to be free counts as a rewrite.
     """
     one, other = Type.read(old), Type.read(new)
     if one == other:
-        return Work.NONE
+        return RewriteCost.NONE
     if {one.base, other.base} == ZONES:
-        return Work.NONE_UNDER_UTC if not other.arguments else Work.REWRITE
+        return RewriteCost.NONE_UNDER_UTC if not other.arguments else RewriteCost.REWRITE
     free = (
         (other.base == "text" and one.base == "character varying")
         or (one.base == "text" and other == Type("character varying", ()))
         or (one == Type("cidr", ()) and other.base == "inet")
         or (one.base == other.base and _wider(one, other))
     )
-    return Work.NONE if free else Work.REWRITE
+    return RewriteCost.NONE if free else RewriteCost.REWRITE
 
 
 def narrows(old: str, new: str) -> bool:
-    """Whether values may not fit the new type, although it is of the same kind."""
+    """Return whether the new type is of the same kind but may be too narrow for a value."""
     one, other = Type.read(old), Type.read(new)
     strings = {"text", "character varying", "character"}
     if one.base in strings and other.base in strings:
@@ -79,5 +79,5 @@ def _wider(one: Type, other: Type) -> bool:
 
 
 def _not_less(old: tuple[int, ...], new: tuple[int, ...]) -> bool:
-    """Whether the new limit is none, or at least the old one."""
+    """Return whether there is no new limit, or it is at least the old one."""
     return not new or (bool(old) and new >= old)

@@ -1,12 +1,12 @@
-"""Types of the schema's own and its sequences: enum types, domains, composite types, free sequences."""
+"""Create, change and retire enum types, domains, composite types and free sequences."""
 
 from collections.abc import Iterator
 
 from surefoot.autogenerate import rename_hints
 from surefoot.autogenerate.comment_changes import comment
-from surefoot.autogenerate.compared_sides import Way, quoted, text
+from surefoot.autogenerate.compared_sides import Direction, quoted, text
 from surefoot.autogenerate.directives import Remark, Sql, Unfinished
-from surefoot.autogenerate.matching import pairs
+from surefoot.autogenerate.matching import changed_pairs
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.catalogue.model import Domain, EnumType, Sequence
 from surefoot.online.enums.enum_operations import ChangeEnumOp, CreateEnumOp, RetireEnumOp
@@ -40,22 +40,22 @@ $$
 """
 
 
-def kinds(way: Way) -> Iterator[Change]:
-    """What makes the types and sequences of the current side those of the target."""
-    yield from _enums(way)
-    yield from _sequences(way)
-    for old, new in pairs(way.current.catalogue.domains, way.target.catalogue.domains):
+def types_and_sequences(direction: Direction) -> Iterator[Change]:
+    """Yield the changes that make the types and sequences of the current side those of the target."""
+    yield from _enums(direction)
+    yield from _sequences(direction)
+    for old, new in changed_pairs(direction.current.catalogue.domains, direction.target.catalogue.domains):
         yield from _domain(old, new)
     composites = ([each for each in side.catalogue.relations if each.kind == "composite type"]
-                  for side in (way.current, way.target))  # fmt: skip
-    for was, becomes in pairs(*composites):
+                  for side in (direction.current, direction.target))  # fmt: skip
+    for was, becomes in changed_pairs(*composites):
         verb = "changed" if was and becomes else "created" if becomes else "dropped"
         name = (becomes or was).name  # type: ignore[union-attr]  # one of a pair is there
         yield Change(Phase.ASK, Unfinished(f"composite type {name} has to be {verb}"))
 
 
-def _enums(way: Way) -> Iterator[Change]:
-    for old, new in pairs(way.current.catalogue.enums, way.target.catalogue.enums):
+def _enums(direction: Direction) -> Iterator[Change]:
+    for old, new in changed_pairs(direction.current.catalogue.enums, direction.target.catalogue.enums):
         if new is None:
             assert old is not None
             yield Change(
@@ -64,64 +64,64 @@ def _enums(way: Way) -> Iterator[Change]:
         elif old is None:
             yield Change(Phase.CREATE_TYPE, CreateEnumOp(new.name, new.labels))
         elif old.labels != new.labels:
-            yield from _labels(way, old, new)
+            yield from _labels(direction, old, new)
         if new is not None and (old.comment if old else None) != new.comment:
             yield comment("type", quoted(new.name), new.comment)
 
 
-def _labels(way: Way, old: EnumType, new: EnumType) -> Iterator[Change]:
-    gone = [label for label in old.labels if label not in new.labels]
+def _labels(direction: Direction, old: EnumType, new: EnumType) -> Iterator[Change]:
+    removed = [label for label in old.labels if label not in new.labels]
     added = [label for label in new.labels if label not in old.labels]
-    for hint in rename_hints.renamed_label(old.name, gone, added) if way.upgrading else ():
+    for hint in rename_hints.renamed_label(old.name, removed, added) if direction.upgrading else ():
         yield Change(Phase.CHANGE_TYPE, Remark(hint))
     only_added = [label for label in new.labels if label in old.labels] == list(old.labels)
-    if gone:
+    if removed:
         yield Change(
             Phase.CHANGE_TYPE,
             Remark(
-                f"Rows that hold {', '.join(map(repr, gone))} stop this: op.backfill them before, if there are any."
+                f"Rows that hold {', '.join(map(repr, removed))} stop this: op.backfill them before, if there are any."
             ),
         )
     users: dict[str, list[str]] = {}
-    for table in way.current.catalogue.tables:
+    for table in direction.current.catalogue.tables:
         for column in table.columns:
-            if column.type == quoted(old.name) and way.target.column(table.name, column.name) is not None:
+            if column.type == quoted(old.name) and direction.target.column(table.name, column.name) is not None:
                 users.setdefault(table.name, []).append(column.name)
-    held = () if only_added else tuple(
-        held for table in users for held in (HeldLock(table, Lock.BRIEF, "to swap columns"), HeldLock(table, Lock.ROWS))
+    locks = () if only_added else tuple(
+        lock for table in users for lock in (HeldLock(table, Lock.BRIEF, "to swap columns"), HeldLock(table, Lock.ROWS))
     )  # fmt: skip
     yield Change(
         Phase.CREATE_TYPE if only_added else Phase.CHANGE_TYPE,
         ChangeEnumOp(old.name, new.labels, old.labels, {} if only_added else users),
-        held,
+        locks,
         None
         if only_added
-        else f"Columns of type {old.name} are copied to one without {', '.join(gone) or 'its order'};"
+        else f"Columns of type {old.name} are copied to one without {', '.join(removed) or 'its order'};"
         " the old ones stay beside them, retired.",
     )
 
 
-def _sequences(way: Way) -> Iterator[Change]:
-    """Those that are nobody's: one that belongs to a column comes and goes with it."""
-    for old, new in pairs(way.current.catalogue.sequences, way.target.catalogue.sequences):
+def _sequences(direction: Direction) -> Iterator[Change]:
+    """Yield the changes of sequences; one that a column owns is created and retired with the column."""
+    for old, new in changed_pairs(direction.current.catalogue.sequences, direction.target.catalogue.sequences):
         if new is None:
             assert old is not None
-            if not _told(way, old):
-                held = (HeldLock(old.owner.table, Lock.BRIEF, f"to set {old.name} aside"),) if old.owner else ()
+            if not _handled_with_identity(direction, old):
+                locks = (HeldLock(old.owner.table, Lock.BRIEF, f"to set {old.name} aside"),) if old.owner else ()
                 yield Change(
-                    Phase.RETIRE_TYPE, Sql(_set_aside(old), remark=MOVED), held, f"Sequence {old.name} is set aside."
+                    Phase.RETIRE_TYPE, Sql(_set_aside(old), remark=MOVED), locks, f"Sequence {old.name} is set aside."
                 )
         elif old is None:
-            if new.owner is None or _is_default(way, new):
+            if new.owner is None or _is_default(direction, new):
                 yield Change(Phase.CREATE_TYPE, Sql(_take_back(new), remark=MOVED))
                 if new.owner is not None:
                     yield _owner(new)
         else:
-            yield from _sequence(way, old, new)
+            yield from _sequence(direction, old, new)
 
 
 def _set_aside(sequence: Sequence) -> str:
-    """It goes with the number it had counted to."""
+    """Return the block that moves the sequence, with its position, to schema `retired`."""
     name = quoted(sequence.name)
     return SET_ASIDE.format(name=name, name_text=text(name)).strip()
 
@@ -137,36 +137,38 @@ def _take_back(sequence: Sequence) -> str:
     ).strip()
 
 
-def _is_default(way: Way, sequence: Sequence) -> bool:
-    """Whether a column of a table that exists is to take its default from the sequence."""
+def _is_default(direction: Direction, sequence: Sequence) -> bool:
+    """Return whether a column of an existing table is to take its default from the sequence."""
     assert sequence.owner is not None
     table, column = sequence.owner.table, sequence.owner.column
-    new = way.target.column(table, column)
-    old = way.current.column(table, column)
+    new = direction.target.column(table, column)
+    old = direction.current.column(table, column)
     return (
         new is not None
         and new.identity is None
-        and table in way.current.relations
+        and table in direction.current.relations
         and (old is None or old.identity is None)
     )
 
 
-def _sequence(way: Way, old: Sequence, new: Sequence) -> Iterator[Change]:
-    if old.owner != new.owner and not _told(way, new):
+def _sequence(direction: Direction, old: Sequence, new: Sequence) -> Iterator[Change]:
+    if old.owner != new.owner and not _handled_with_identity(direction, new):
         yield _owner(new)
     attributes = ("type", "start", "increment", "minimum", "maximum", "cache", "cycle")
-    if any(getattr(old, each) != getattr(new, each) for each in attributes) and not _told(way, new):
+    if any(getattr(old, each) != getattr(new, each) for each in attributes) and not _handled_with_identity(
+        direction, new
+    ):
         yield Change(Phase.ALTER, Sql(f"alter sequence {quoted(new.name)}{_options(new)}"))
     if old.comment != new.comment:
         yield comment("sequence", quoted(new.name), new.comment)
 
 
-def _told(way: Way, sequence: Sequence) -> bool:
-    """Whether the sequence is made anew with the identity of its column."""
+def _handled_with_identity(direction: Direction, sequence: Sequence) -> bool:
+    """Return whether the sequence changes with its column: the column is added, removed, or changes its identity."""
     if sequence.owner is None:
         return False
     place = (sequence.owner.table, sequence.owner.column)
-    one, other = way.current.column(*place), way.target.column(*place)
+    one, other = direction.current.column(*place), direction.target.column(*place)
     return one is None or other is None or one.identity != other.identity
 
 

@@ -42,7 +42,7 @@ def _with(
         for statement in before:
             op.execute(statement)
         function(**arguments)
-        for statement in (*kept_definitions.kept_at_the_end(context, revision, direction), *after):
+        for statement in (*kept_definitions.blocks_at_end_of_revision(context, revision, direction), *after):
             op.execute(statement.replace(":", r"\:"))
 
     return run

@@ -81,12 +81,12 @@ def directives_hook(config: Config) -> Hook:
         if context.as_sql or not config.attributes.get("autogenerate", _autogenerates(config)):
             return
         if command == "check":
-            _refuse_differences(model_differences.of(context).difference)
+            _refuse_differences(model_differences.compared(context).difference)
         elif script.upgrade_ops is not None and script.upgrade_ops.is_empty():
             directives.clear()
             log.info("Models and database agree: no file was written.")
         else:
-            _log_changes(model_differences.of(context).difference)
+            _log_changes(model_differences.compared(context).difference)
             config.attributes["docstring"] = _docstring(script)
 
     return inspect

@@ -38,8 +38,8 @@ def _with_restoration(step: RevisionStep, context: MigrationContext) -> Callable
 
     @functools.wraps(downgrade)  # Alembic logs its name
     def downgrade_and_restore(**arguments: Any) -> None:
-        with retired_at_base.left_to_others(context) if to_base else nullcontext():
+        with retired_at_base.hiding_displaced_items(context) if to_base else nullcontext():
             downgrade(**arguments)
-        displaced_objects.bring_back(context)
+        displaced_objects.restore_after_downgrade(context)
 
     return downgrade_and_restore

@@ -1,8 +1,9 @@
-"""Online operations: `op.…` directives that never stall the users and may be cut off and run again.
+"""The online operations: `op.…` directives that block nobody for long and may be interrupted and run again.
 
-Importing this package registers them with Alembic; env.py does, so a revision file imports nothing of ours. Each does
-its work in transactions of its own, so the revision's transaction is committed before it and begun anew after it: plain
-operations beside them must be able to run again too (`if_not_exists=True`, `if_exists=True`).
+Importing this package registers them with Alembic. The engine does that before it runs a revision, so that a revision
+file imports nothing of the engine. An operation works in transactions of its own: the revision's transaction is
+committed before it and a new one begins after it. Plain operations of the same revision must therefore be able to run
+again (`if_not_exists=True`, `if_exists=True`).
 """
 
 import surefoot.online.backfill.operation

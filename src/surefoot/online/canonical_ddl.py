@@ -1,6 +1,7 @@
-"""How PostgreSQL prints what an operation wants: made on an empty copy of the table, in a transaction rolled back.
+"""Read how PostgreSQL prints a constraint or index that an operation asks for.
 
-What is there can then be compared with it as text, in whatever other form the revision's author wrote it.
+It is created on an empty copy of the table, in a transaction that is rolled back. An existing constraint or index can
+then be compared with it as text, however the revision's author wrote the definition.
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from sqlalchemy.engine import Row
 
 from surefoot.catalogue import normalise
 from surefoot.online.executor import Statement, Steps
-from surefoot.online.target_table import Table, asked_right
+from surefoot.online.target_table import Table, reporting_usage_errors
 
 COPY = sql.SQL("create temporary table {name} (like {name})")
-"""Of the table's own name, which an expression may say: for the transaction it hides the real one."""
-COMING = sql.SQL("create temporary table {name} as select {columns} from {name} limit 0")
+"""The copy has the table's own name, because an expression may mention it; it hides the table for the transaction."""
+FUTURE_COPY = sql.SQL("create temporary table {name} as select {columns} from {name} limit 0")
 
 CONSTRAINT = """
 select regexp_replace(pg_get_constraintdef(oid, true), ' NOT VALID$', '') as definition
@@ -27,7 +28,7 @@ INDEX = """
 select replace(pg_get_indexdef(indexrelid, 0, true), format(' ON %s USING ', indrelid::regclass), ' USING ') as shape,
        array(select pg_get_indexdef(indexrelid, place, true) from generate_series(1, indnkeyatts) as place) as keys,
        pg_get_expr(indpred, indrelid, true) as predicate,
-       indnullsnotdistinct as nulls_too
+       indnullsnotdistinct as nulls_not_distinct
   from pg_index
  where indrelid = ('pg_temp.' || quote_ident(:table))::regclass
 """
@@ -35,38 +36,38 @@ select replace(pg_get_indexdef(indexrelid, 0, true), format(' ON %s USING ', ind
 
 @dataclass(frozen=True)
 class Index:
-    """An index as PostgreSQL prints it: `shape` without the table's name, its keys, its predicate."""
+    """An index as PostgreSQL prints it."""
 
     shape: str
+    """The definition without the table's name, normalised so that two of them can be compared."""
     keys: tuple[str, ...]
+    """The key columns and expressions, as SQL."""
     predicate: str | None
-    nulls_too: bool
-    """Whether two NULLs are duplicates to it."""
+    nulls_not_distinct: bool
 
 
 def constraint(steps: Steps, table: Table, name: str, body: sql.Composable) -> str:
-    """The definition of a constraint of that name and `body`. Raises UsageError where PostgreSQL refuses it."""
+    """Return the definition that PostgreSQL prints of a constraint with that `body`, such as `check (a > 0)`.
+
+    Raises UsageError where PostgreSQL refuses the constraint.
+    """
     add = sql.SQL("alter table pg_temp.{} add constraint {} {}").format(table.identifier, sql.Identifier(name), body)
-    return normalise.expression(_made(steps, table, name, add, CONSTRAINT).definition)
+    return normalise.expression(_read_from_copy(steps, table, name, add, CONSTRAINT).definition)
 
 
 def index(steps: Steps, table: Table, name: str, create: Statement) -> Index:
-    """The index that `create` makes, called `name`. Raises UsageError where PostgreSQL refuses it."""
-    row = _made(steps, table, name, create, INDEX)
-    return Index(normalise.expression(row.shape), tuple(row.keys), row.predicate, bool(row.nulls_too))
+    """Return the index that `create`, a CREATE INDEX, makes. Raises UsageError where PostgreSQL refuses it."""
+    row = _read_from_copy(steps, table, name, create, INDEX)
+    return Index(normalise.expression(row.shape), tuple(row.keys), row.predicate, bool(row.nulls_not_distinct))
 
 
-def _made(steps: Steps, table: Table, name: str, make: Statement, query: str) -> Row[Any]:
+def _read_from_copy(steps: Steps, table: Table, name: str, make: Statement, query: str) -> Row[Any]:
     def work() -> Row[Any]:
-        steps.execute("begin")
-        try:
-            copy = COPY if table.coming is None else COMING
-            steps.execute(copy.format(name=table.identifier, columns=table.coming))
-            with asked_right(f"{name} on {table.name}"):
+        with steps.rolled_back():
+            copy = COPY if table.future_columns is None else FUTURE_COPY
+            steps.execute(copy.format(name=table.identifier, columns=table.future_columns))
+            with reporting_usage_errors(f"{name} on {table.name}"):
                 steps.execute(make)
-            return steps.look(query, table=table.name)[0]
-        finally:
-            if not steps.connection.invalidated:
-                steps.execute("rollback")
+            return steps.fetch(query, table=table.name)[0]
 
-    return steps.repeat(work)
+    return steps.retry_on_lock(work)

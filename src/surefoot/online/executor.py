@@ -1,4 +1,4 @@
-"""How an online operation runs its statements: each in a transaction of its own, patient with locks."""
+"""Run the statements of an online operation: each in a transaction of its own, retried until it gets its locks."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,23 +17,30 @@ from surefoot import database, private_members
 from surefoot.errors import UsageError
 from surefoot.runtime import lock_retry
 
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 Statement = str | sql.Composable | sa.Executable
-"""Text without parameters, composed identifiers, or SQLAlchemy's own; never a formatted string with a name in it."""
+"""SQL text without parameters, a psycopg composable, or a SQLAlchemy construct. Names are never formatted into text."""
 
 REPLACE_LOCK_TIMEOUT = """
   with present as materialized (select current_setting('lock_timeout') as before)
 select before, set_config('lock_timeout', :new, false)
   from present
 """
-PATIENT = "60s"
-"""lock_timeout of what waits without stopping anybody, as a concurrent index build does for older transactions."""
+SPLIT_LOCK_TIMEOUT = sql.SQL("""
+select set_config('lock_timeout', case setting when '0' then '0' else greatest(setting::integer / {}, 1)::text end,
+                  true)
+  from pg_settings
+ where name = 'lock_timeout'
+""")
+LONG_LOCK_TIMEOUT = "60s"
+"""lock_timeout of a statement that blocks nobody while it waits, such as CREATE INDEX CONCURRENTLY."""
 
 
 class Steps:
-    """The statements of one online operation. Use as a context manager; inside, nothing of the revision is open.
+    """The statements of one online operation. Use it as a context manager: inside, no transaction is open.
 
-    `revision` is the id of the revision that runs, which names what is set aside or temporary.
+    Offline, that is under `--sql`, statements are printed instead of run. Entering raises UsageError where the caller
+    passed a connection that is already in a transaction.
     """
 
     def __init__(self, operations: Operations) -> None:
@@ -57,25 +64,25 @@ class Steps:
 
     @property
     def connection(self) -> Connection:
-        """The connection that works; never asked for offline."""
+        """The connection that runs the revision. Offline there is none, and nothing may ask for it."""
         assert self.context.connection is not None
         return self.context.connection
 
     @property
     def revision(self) -> str:
-        """The id of the revision that runs; 'unnamed' where an operation is run by itself, as in a test."""
+        """The id of the running revision; 'unnamed' where an operation is run outside of one, as in a test."""
         step = self._step
         return "unnamed" if step is None else str(step.revision.revision)
 
     @property
     def direction(self) -> str:
-        """'upgrade' or 'downgrade'; 'unknown' where an operation is run by itself."""
+        """'upgrade' or 'downgrade'; 'unknown' where an operation is run outside of a revision."""
         step = self._step
         return "unknown" if step is None else "upgrade" if step.is_upgrade else "downgrade"
 
     @property
     def script(self) -> Script | None:
-        """The revision that runs, as Alembic read its file; None where an operation is run by itself."""
+        """The running revision as Alembic read its file; None where an operation is run outside of a revision."""
         return None if self._step is None else self._step.revision
 
     @property
@@ -83,93 +90,106 @@ class Steps:
         step = getattr(getattr(self.context.opts.get("run"), "plan", None), "current", None)
         return step if isinstance(step, RevisionStep) else None
 
-    def look(self, query: str, **values: Any) -> list[Row[Any]]:
-        """Read the catalogue or rows: `query` has `:name` parameters. Offline there is nothing to see."""
+    def fetch(self, query: str | sql.Composable, **values: Any) -> list[Row[Any]]:
+        """Return the rows of a query, now and without a retry; none offline.
+
+        Text has `:name` parameters, which `values` gives; a composable has none.
+        """
         if self.offline:
             return []
-        return list(self.connection.exec_driver_sql(_as_the_driver_has_it(query), values))
+        if isinstance(query, sql.Composable):
+            return list(database.execute_verbatim(self.connection, query))
+        return list(self.connection.exec_driver_sql(_with_driver_parameters(query), values))
 
     def run(self, *statements: Statement, lock_timeout: str | None = None) -> None:
-        """Run the statements, each in a transaction of its own, each again and again until it gets its locks.
+        """Run the statements, each in a transaction of its own, each retried until it gets its locks.
 
-        `lock_timeout` holds for these statements alone; give one only for what stops nobody while it waits.
+        `lock_timeout` (such as '60s') replaces the session's for these statements; give one only for statements that
+        block nobody while they wait.
         """
         for statement in statements:
-            with nullcontext() if lock_timeout is None else self.waiting(lock_timeout):
-                self._patiently(lambda statement=statement: self._execute(statement))  # type: ignore[misc]
+            with nullcontext() if lock_timeout is None else self.lock_timeout(lock_timeout):
+                self._retry(lambda statement=statement: self.execute(statement))  # type: ignore[misc]
 
     @contextmanager
-    def waiting(self, lock_timeout: str) -> Iterator[None]:
-        """Wait that long ('60s') for locks inside the block, outside any `transaction()`; see `run`.
+    def lock_timeout(self, lock_timeout: str) -> Iterator[None]:
+        """Set lock_timeout (such as '60s') of the session inside the block, which holds no `transaction()`; see `run`.
 
-        Never longer than the operator's own deadline, after which a lock that was not to be had ends the revision.
+        It is cut to the operator's own deadline for locks, after which the revision ends.
         """
         run = None if self.offline else self.context.opts.get("run")
         if run is not None and run.settings.lock_deadline < float(lock_timeout.removesuffix("s")):
             lock_timeout = f"{max(int(run.settings.lock_deadline * 1000), 1)}ms"
         before = None
         if self.offline:
-            self._execute(sql.SQL("set lock_timeout = {}").format(lock_timeout))
+            self.execute(sql.SQL("set lock_timeout = {}").format(lock_timeout))
         else:
-            before = self.look(REPLACE_LOCK_TIMEOUT, new=lock_timeout)[0].before
+            before = self.fetch(REPLACE_LOCK_TIMEOUT, new=lock_timeout)[0].before
         try:
             yield
         finally:
             if before is None:
-                self._execute("reset lock_timeout")
+                self.execute("reset lock_timeout")
             elif not self.connection.invalidated:
-                # RESET would not do: of a connection that was passed in, the session's own value is an application's
-                self._execute(sql.SQL("set lock_timeout = {}").format(before))
+                # RESET would not do: on a connection that was passed in, the application may have set its own value
+                self.execute(sql.SQL("set lock_timeout = {}").format(before))
 
-    def together(self, *statements: Statement) -> None:
-        """Run the statements in one transaction, the whole of it again until it gets its locks. Keep it short."""
+    def run_in_transaction(self, *statements: Statement) -> None:
+        """Run the statements in one short transaction, which is retried as a whole until it gets its locks."""
 
         def work() -> None:
             with self.transaction():
                 for statement in statements:
-                    self._execute(statement)
+                    self.execute(statement)
 
-        self._patiently(work)
+        self._retry(work)
 
-    def repeat(self, work: Callable[[], Done]) -> Done:
-        """Run `work`, which opens `transaction()`s itself, again until it gets its locks; returns what it returns."""
-        done: list[Done] = []
-        self._patiently(lambda: done.append(work()))
-        return done[-1]
+    def retry_on_lock(self, work: Callable[[], Result]) -> Result:
+        """Call `work`, which opens its own `transaction()`s, until it gets its locks; return what it returns."""
+        results: list[Result] = []
+        self._retry(lambda: results.append(work()))
+        return results[-1]
 
     @contextmanager
     def transaction(self, setting: str = "") -> Iterator[None]:
-        """Open a transaction as SQL says it: Alembic's own is closed inside an online operation.
+        """Open one transaction by BEGIN and COMMIT: the connection is in autocommit inside an online operation.
 
-        `setting` is a `set local …` that goes to the server with `begin`, in one round trip.
+        `setting` is a statement, such as SET LOCAL, that goes to the server with BEGIN, in one round trip.
         """
-        self._execute(f"begin; {setting}" if setting else "begin")
+        self.execute(f"begin; {setting}" if setting else "begin")
         try:
             yield
         except BaseException:
             if not self.offline and not self.connection.invalidated:
-                self._execute("rollback")
+                self.execute("rollback")
             raise
-        self._execute("commit")
+        self.execute("commit")
 
-    def execute(self, statement: Statement, **values: Any) -> "sa.CursorResult[Any] | None":
-        """Run one statement now, once, inside a `transaction()` or by itself; offline it is printed."""
-        return self._execute(statement, values)
+    @contextmanager
+    def rolled_back(self) -> Iterator[None]:
+        """Open one transaction that is rolled back at the end of the block: nothing made in it stays."""
+        self.execute("begin")
+        try:
+            yield
+        finally:
+            if not self.connection.invalidated:
+                self.execute("rollback")
 
-    def _execute(self, statement: Statement, values: dict[str, Any] | None = None) -> "sa.CursorResult[Any] | None":
+    def execute(self, statement: Statement) -> int:
+        """Run one statement once, without a retry; return how many rows it changed. Offline print it and return 0."""
         if isinstance(statement, sql.Composable):
             statement = statement.as_string()
-        if isinstance(statement, str) and not values and not self.offline:
-            return database.execute_verbatim(self.connection, statement)
+        if isinstance(statement, str) and not self.offline:
+            return database.execute_verbatim(self.connection, statement).rowcount
         if isinstance(statement, str):
-            statement = sa.text(statement if values else statement.replace(":", r"\:"))
+            statement = sa.text(statement.replace(":", r"\:"))
         if self.offline:
-            printed = statement.bindparams(**values) if values else statement  # type: ignore[attr-defined]
-            private_members.print_statement(self.context, printed)
-            return None
-        return self.connection.execute(statement, values or {})
+            private_members.print_statement(self.context, statement)
+            return 0
+        result: sa.CursorResult[Any] = self.connection.execute(statement)
+        return result.rowcount
 
-    def _patiently(self, work: Callable[[], Any]) -> None:
+    def _retry(self, work: Callable[[], Any]) -> None:
         run = self.context.opts.get("run")
         if self.offline or run is None:
             work()
@@ -178,6 +198,6 @@ class Steps:
 
 
 @cache
-def _as_the_driver_has_it(query: str) -> str:
-    """`query` with the driver's parameters: the way through SQLAlchemy's compiler costs half as much as a query."""
+def _with_driver_parameters(query: str) -> str:
+    """Return `query` with psycopg's parameters; kept, because SQLAlchemy's compiler takes half as long as a query."""
     return str(sa.text(query).compile(dialect=PGDialect_psycopg()))  # type: ignore[no-untyped-call]

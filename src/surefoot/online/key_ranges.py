@@ -1,4 +1,4 @@
-"""The key a table is walked by: its columns in index order, and the conditions that cut the table into ranges."""
+"""Find the key by which a table is read in batches, and write the conditions for a range of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from surefoot.errors import UsageError
 from surefoot.online.executor import Steps
 from surefoot.online.target_table import Table
 
-# Only what holds all rows, in the order that `order by` gives with the columns' own collations, in one direction.
+# An index qualifies that holds all rows (valid, not partial, no NULLs) and whose order is that of ORDER BY over its
+# columns: a btree, each column with its own collation, all of them ascending or all descending.
 KEYS = """
 select i.indisprimary as primary,
        i.indisunique and i.indimmediate as unique,
@@ -36,57 +37,57 @@ having bool_and(coalesce(a.attnotnull and part.collation_oid = a.attcollation
  order by i.indisprimary desc, i.indisunique desc, count(*), i.indexrelid
 """
 
-Place = tuple[str, ...]
-"""The key of one row, as text."""
+KeyValues = tuple[str, ...]
+"""The values of a key in one row, each as text."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """Columns that an index holds in order, none of them ever NULL."""
+    """The leading columns of a btree index, all NOT NULL, and their types as SQL."""
 
     table: str
     columns: tuple[str, ...]
     types: tuple[str, ...]
 
     def order(self) -> sql.Composed:
-        """The columns, as ORDER BY takes them."""
+        """Return the columns for ORDER BY."""
         return sql.SQL(", ").join(self._names())
 
     def texts(self) -> sql.Composed:
-        """The columns as text, to be a `Place`."""
+        """Return the columns cast to text, for a query whose rows are `KeyValues`."""
         return sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in self._names())
 
-    def between(self, after: Place | None, upto: Place | None) -> sql.Composable:
-        """The rows behind `after` and not behind `upto`; None is the end of the table."""
+    def between(self, after: KeyValues | None, upto: KeyValues | None) -> sql.Composable:
+        """Return the condition for the rows after `after` up to and including `upto`; None leaves that end open."""
         bounds = [self._bound(after, "gt")] if after is not None else []
         bounds += [self._bound(upto, "le")] if upto is not None else []
         return sql.SQL(" and ").join(bounds) if bounds else sql.SQL("true")
 
-    def _bound(self, place: Place, how: str) -> sql.Composable:
+    def _bound(self, values: KeyValues, how: str) -> sql.Composable:
         names = self._names()
-        values = [
-            sql.SQL("{}::{}").format(value, sql.SQL(type_)) for value, type_ in zip(place, self.types, strict=True)
+        literals = [
+            sql.SQL("{}::{}").format(value, sql.SQL(type_)) for value, type_ in zip(values, self.types, strict=True)
         ]
         if len(names) == 1:
-            return sql.SQL({"gt": "{} > {}", "le": "{} <= {}"}[how]).format(names[0], values[0])
-        # what is said of the first column again is for the planner, who cannot put a price on comparing rows
+            return sql.SQL({"gt": "{} > {}", "le": "{} <= {}"}[how]).format(names[0], literals[0])
+        # the condition on the first column is for the planner, which cannot estimate a comparison of rows
         return sql.SQL({"gt": "({}) > ({}) and {} >= {}", "le": "({}) <= ({}) and {} <= {}"}[how]).format(
-            sql.SQL(", ").join(names), sql.SQL(", ").join(values), names[0], values[0]
+            sql.SQL(", ").join(names), sql.SQL(", ").join(literals), names[0], literals[0]
         )
 
     def _names(self) -> list[sql.Identifier]:
-        # with the table's name: ORDER BY takes a bare one for that of an output column, and would order by its text
+        # with the table's name: ORDER BY would take a bare one for the output column, and sort by its text
         return [sql.Identifier(self.table, column) for column in self.columns]
 
 
-def of(steps: Steps, table: Table, wanted: str | Sequence[str] | None = None) -> Key:
-    """The key of `table`: its primary key, else a unique index without NULLs; or the `wanted` columns.
+def find(steps: Steps, table: Table, requested: str | Sequence[str] | None = None) -> Key:
+    """Return the key of `table`: the primary key, else a unique index on NOT NULL columns, or the `requested` columns.
 
-    Raises UsageError where there is no such key, with the way to one.
+    Raises UsageError where no index offers such a key.
     """
-    found = steps.look(KEYS, table=table.oid)
-    if wanted is None:
-        for row in found:
+    indexes = steps.fetch(KEYS, table=table.oid)
+    if requested is None:
+        for row in indexes:
             if row.unique:
                 return Key(table.name, tuple(row.columns), tuple(row.types))
         raise UsageError(
@@ -95,9 +96,9 @@ def of(steps: Steps, table: Table, wanted: str | Sequence[str] | None = None) ->
             "Give it a primary key in an earlier revision, or name NOT NULL columns that an index begins with: "
             'key=["column"]; nothing was changed.',
         )
-    columns = (wanted,) if isinstance(wanted, str) else tuple(wanted)
-    table.needs(columns)
-    for row in found:
+    columns = (requested,) if isinstance(requested, str) else tuple(requested)
+    table.require_columns(columns)
+    for row in indexes:
         if columns and tuple(row.columns[: len(columns)]) == columns:
             return Key(table.name, columns, tuple(row.types[: len(columns)]))
     raise UsageError(

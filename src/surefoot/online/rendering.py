@@ -1,4 +1,4 @@
-"""How autogenerate writes an online operation into a revision: `op.name('a', 'b', option='c')`."""
+"""Render an online operation as the Python call that autogenerate writes: `op.name('a', 'b', option='c')`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from alembic.autogenerate.api import AutogenContext
 
 
 def call(context: AutogenContext, operation: str, *arguments: Any, **options: Any) -> str:
-    """The call as Python text; options that are None or False say nothing and are left out."""
+    """Return the call of `operation` as Python text. Options that are None or False are left out."""
     prefix = context.opts["alembic_module_prefix"] or ""
     given = [_literal(argument) for argument in arguments]
     given += [

@@ -1,7 +1,6 @@
-"""`retired.things`: what was set aside, by which revision, when and by whom, how much it is, and the way back."""
+"""The registry `retired.things`: a row for each retired column, table, set of rows or displaced object."""
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +15,15 @@ from surefoot.errors import RefusedError, UsageError
 from surefoot.online.executor import Steps
 
 SCHEMA = "retired"
-LONGEST_NAME = 63
-"""Bytes of an identifier; PostgreSQL cuts a longer one silently, and two long names could then be one."""
-OFTEN = 50
-"""How often one revision may set one name aside: a type widened plainly, or rows on the way to base, stay each time."""
-QUICK = 64 * 1024 * 1024
-"""Bytes of a table whose rows are counted when it is retired; of a larger one the last estimate is noted."""
-FOR_OTHERS = "unknown"
-"""The direction of what was set aside for a revision without its doing: `op.restore_…` leaves it alone."""
+COUNTED_BELOW = 64 * 1024 * 1024
+"""Bytes of a table up to which its rows are counted when it is retired; above, reltuples is recorded."""
+DISPLACED = "unknown"
+"""The direction in the row of an object that a repair set aside because a revision needs its name.
+
+`op.restore_…` ignores such rows; `displaced_objects` restores them.
+"""
 WRONG_USE, REFUSED = "OS002", "OS003"
-"""SQLSTATEs that our own blocks raise, so that psql shows the same sentence that Alembic does."""
+"""SQLSTATEs that the DO blocks raise for UsageError and RefusedError, so that psql shows the same message."""
 
 SET_UP = (
     f"create schema if not exists {SCHEMA}",
@@ -58,53 +56,68 @@ SET_UP = (
     f"comment on column {SCHEMA}.things.definitions is 'what hung on it, for the way back'",
     f"comment on column {SCHEMA}.things.coming_back is 'whether a way back has begun that was not finished'",
 )
-"""Statements that may run any number of times, and in psql."""
+"""The statements that create the schema and the registry; they may run again."""
 
 
 @dataclass(frozen=True)
 class RetiredItem:
-    """One thing set aside; `column` is None for tables and rows. Sizes are those of the moment it was retired."""
+    """A row of `retired.things`. `rows` and `bytes` are those of the moment at which the item was retired."""
 
     id: int
     what: str
+    """'column', 'table', 'rows' or 'object'."""
     schema: str
     table: str
     column: str | None
+    """None unless a column was retired."""
     revision: str
     direction: str
-    """"upgrade", "downgrade", or "unknown" where no revision was running."""
+    """'upgrade' or 'downgrade'; 'unknown' where no revision was running, as for a displaced object."""
     retired_at: dt.datetime
     retired_by: str
     stands_as: str
-    """The name it has now: of the column in its table, or of the table in schema `retired`."""
+    """The current name: of the column in its table, or of the table or object in schema `retired`."""
     readable_as: str
-    """The relation in schema `retired` that shows its rows."""
+    """The view or table in schema `retired` from which its values can be read."""
     rows: int | None
     bytes: int | None
     definitions: dict[str, Any]
+    """Definitions of the dependent objects that were dropped, as `retire_sql_parts` writes them."""
     coming_back: bool
-    """Whether a way back has begun that was not finished: the next run goes on with it."""
+    """Whether a restore was interrupted after it gave the name back: the next run validates and finishes it."""
+
+    @property
+    def label(self) -> str:
+        """What an error message calls the item: `table` or `table.column`."""
+        return f"{self.table}.{self.column}" if self.column else self.table
+
+    @property
+    def relation(self) -> str:
+        """The quoted name that the item's table has in `definitions`: the present one, but for a retired table."""
+        return str(self.definitions["relation"])
 
 
-def listed(connection: Connection) -> list[RetiredItem]:
-    """Everything that is set aside in this database, oldest first; nothing where nothing ever was."""
+def all_items(connection: Connection) -> list[RetiredItem]:
+    """Return all retired items of this database, oldest first; none where there is no registry."""
     if connection.scalar(sa.text(f"select to_regclass('{SCHEMA}.things')")) is None:
         return []
-    return [_thing(row) for row in connection.execute(sa.text(f"{_ALL} order by id"))]
+    return [_item(row) for row in connection.execute(sa.text(f"{SELECT_ITEMS} order by id"))]
 
 
-def set_aside_by(steps: Steps, what: str, table: str, column: str | None = None, *, back: bool) -> list[RetiredItem]:
-    """What the revision that runs has set aside of that name, newest first.
+def items_of_revision(
+    steps: Steps, what: str, table: str, column: str | None = None, *, by_opposite: bool
+) -> list[RetiredItem]:
+    """Return the items of that name that the running revision has retired, newest first.
 
-    With `back` what its other direction retired and this one may take back; else what this one has already retired.
-    Outside a revision there are no directions, and both are asked for alike.
+    With `by_opposite` those that its other direction retired and this one may restore; otherwise those that this
+    direction retired already, in an interrupted run. Outside of a revision there are no directions: both are the same.
     """
-    direction = other_direction(steps) if back else steps.direction
-    if not steps.look(f"select 1 where to_regclass('{SCHEMA}.things') is not null"):
+    direction = opposite_direction(steps) if by_opposite else steps.direction
+    if not steps.fetch(f"select 1 where to_regclass('{SCHEMA}.things') is not null"):
         return []
-    rows = steps.look(
+    rows = steps.fetch(
         f"""
-        {_ALL}
+        {SELECT_ITEMS}
          where what = :what
            and table_name = :table
            and column_name is not distinct from :column
@@ -118,34 +131,21 @@ def set_aside_by(steps: Steps, what: str, table: str, column: str | None = None,
         revision=steps.revision,
         direction=direction,
     )
-    return [_thing(row) for row in rows]
+    return [_item(row) for row in rows]
 
 
-def of_others(connection: Connection, revision: str) -> list[RetiredItem]:
-    """What somebody else made under a name that the revision makes, and was set aside for it; newest first."""
-    return [thing for thing in listed(connection)[::-1] if thing.revision == revision and thing.direction == FOR_OTHERS]
+def displaced_items(connection: Connection, revision: str) -> list[RetiredItem]:
+    """Return the objects that a repair set aside because `revision` needs their names, newest first."""
+    return [item for item in all_items(connection)[::-1] if item.revision == revision and item.direction == DISPLACED]
 
 
-def other_direction(steps: Steps) -> str:
-    """What takes back what this direction sets aside; outside a revision the same."""
+def opposite_direction(steps: Steps) -> str:
+    """Return 'downgrade' in an upgrade and 'upgrade' in a downgrade; outside of a revision 'unknown' again."""
     return {"upgrade": "downgrade", "downgrade": "upgrade"}.get(steps.direction, steps.direction)
 
 
-def names(full: str, *, most: int = OFTEN) -> list[str]:
-    """Identifiers for `full`, first choice first: each within 63 bytes, told apart by a hash where it had to be cut."""
-    return [within(full if nth == 1 else f"{full}_{nth}") for nth in range(1, most + 1)]
-
-
-def within(full: str) -> str:
-    """`full` as an identifier: as it is where it fits, else its beginning and a hash of the whole, always the same."""
-    if len(full.encode()) <= LONGEST_NAME:
-        return full
-    mark = f"_{hashlib.sha256(full.encode()).hexdigest()[:8]}"
-    return full.encode()[: LONGEST_NAME - len(mark)].decode(errors="ignore") + mark
-
-
-def block(body: sql.Composable) -> str:
-    """A DO block of `body`, quoted by a tag that does not occur in it."""
+def do_block(body: sql.Composable) -> str:
+    """Return a DO block of the PL/pgSQL `body`, dollar-quoted by a tag that does not occur in it."""
     text, tag = body.as_string(), "$retire$"
     while tag in text:
         tag = f"{tag[:-1]}_$"
@@ -153,8 +153,11 @@ def block(body: sql.Composable) -> str:
 
 
 @contextmanager
-def understood() -> Iterator[None]:
-    """Turn what our own blocks raise into our errors: the sentence is the message, the hint the remedy."""
+def translate_block_errors() -> Iterator[None]:
+    """Turn the errors that a DO block raises with `WRONG_USE` or `REFUSED` into UsageError or RefusedError.
+
+    The error's primary message becomes the message, its hint the remedy.
+    """
     try:
         yield
     except sa.exc.DBAPIError as fault:
@@ -167,9 +170,9 @@ def understood() -> Iterator[None]:
 
 
 def record(steps: Steps, what: str, table: str, stands_as: str, definitions: dict[str, Any]) -> None:
-    """Write down what is set aside in a table of its own, inside the transaction that makes that table.
+    """Insert the row of an item that is retired into a table of its own, inside the transaction that creates it.
 
-    A row of that name is of a table that somebody has dropped since: the name was free.
+    An older row of that name is deleted: the name was free, so somebody has dropped that table.
     """
     steps.execute(
         sql.SQL("delete from {}.things where what = {} and table_name = {} and stands_as = {}").format(
@@ -187,60 +190,62 @@ def record(steps: Steps, what: str, table: str, stands_as: str, definitions: dic
     )  # fmt: skip
 
 
-def counted(steps: Steps, table: str) -> int | None:
-    """How many rows the table has, where that is quick to count; else None, and the last estimate has to do."""
+def row_count_if_small(steps: Steps, table: str) -> int | None:
+    """Return how many rows the table has; None where it is larger than `COUNTED_BELOW`."""
     name = sql.Identifier(table)
-    quick = "select 1 where pg_relation_size(to_regclass(:name)) < :most"
-    if not steps.look(quick, name=name.as_string(), most=QUICK):
+    small = "select 1 where pg_relation_size(to_regclass(:name)) < :most"
+    if not steps.fetch(small, name=name.as_string(), most=COUNTED_BELOW):
         return None
-    result = steps.repeat(lambda: steps.execute(sql.SQL("select count(*) from {}").format(name)))
-    return int(result.scalar_one()) if result is not None else None
+    return int(steps.retry_on_lock(lambda: steps.fetch(sql.SQL("select count(*) from {}").format(name)))[0][0])
 
 
-def forget(steps: Steps, thing: RetiredItem) -> None:
-    """Delete the thing's row, inside the transaction that took it back or found it gone."""
-    steps.execute(sql.SQL("delete from {}.things where id = {}").format(sql.Identifier(SCHEMA), thing.id))
+def delete_item(steps: Steps, item: RetiredItem) -> None:
+    """Delete the row of `item`, inside the transaction that restored it or found its rows moved back."""
+    steps.execute(sql.SQL("delete from {}.things where id = {}").format(sql.Identifier(SCHEMA), item.id))
 
 
-def coming_back(steps: Steps, thing: RetiredItem) -> None:
-    """Note, inside the transaction that gave it its name back, that what hangs on the thing is still being checked."""
+def mark_coming_back(steps: Steps, item: RetiredItem) -> None:
+    """Record, inside the transaction that gave the name back, that the constraints are still to be validated."""
     steps.execute(
         sql.SQL("update {}.things set coming_back = true, stands_as = {} where id = {}").format(
-            sql.Identifier(SCHEMA), thing.column or thing.table, thing.id
+            sql.Identifier(SCHEMA), item.column or item.table, item.id
         )
     )
 
 
-def tidy(steps: Steps) -> None:
-    """Drop `retired.things`, and the schema where nothing else is in it, once nothing is set aside any more."""
-    if not steps.look(f"select 1 where to_regclass('{SCHEMA}.things') is not null"):
+def drop_if_empty(steps: Steps) -> None:
+    """Drop `retired.things` when it is empty, and then the schema where nothing else is in it."""
+    if not steps.fetch(f"select 1 where to_regclass('{SCHEMA}.things') is not null"):
         return
-    if not steps.look(f"select from {SCHEMA}.things limit 1"):
-        steps.run(TIDY)
+    if not steps.fetch(f"select from {SCHEMA}.things limit 1"):
+        steps.run(DROP_IF_EMPTY)
 
 
-TIDY = """
-do $tidy$
-begin
-    lock table retired.things in access exclusive mode;
+DROP_REGISTRY = """\
     if not exists (select from retired.things) then
         drop table retired.things;
         if not exists (select from pg_depend where refclassid = 'pg_namespace'::regclass
                           and refobjid = 'retired'::regnamespace) then
             drop schema retired;
         end if;
-    end if;
+    end if;"""
+"""Part of a PL/pgSQL block that drops the registry when it is empty, and then the schema where it is empty."""
+DROP_IF_EMPTY = f"""
+do $tidy$
+begin
+    lock table retired.things in access exclusive mode;
+{DROP_REGISTRY}
 end
 $tidy$
 """
 
-_ALL = f"""
+SELECT_ITEMS = f"""
     select id, what, schema_name, table_name, column_name, revision, direction, retired_at, retired_by,
            stands_as, readable_as, rows, bytes, definitions, coming_back
       from {SCHEMA}.things
 """  # noqa: S608  # a constant of ours
 
 
-def _thing(row: sa.Row[Any]) -> RetiredItem:
+def _item(row: sa.Row[Any]) -> RetiredItem:
     values: tuple[Any, ...] = tuple(row)
     return RetiredItem(*values)

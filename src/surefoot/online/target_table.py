@@ -1,4 +1,4 @@
-"""The table an online operation works on, and whether a name is free: looked at before anything is touched."""
+"""Find the table that an online operation works on and check names, before anything is changed."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,11 +11,10 @@ from sqlalchemy.engine import Row
 
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online.executor import Steps
+from surefoot.online.identifiers import LONGEST_NAME
 from surefoot.runtime import error_translation
 
-LONGEST_NAME = 63
-"""Bytes of an identifier: PostgreSQL cuts a longer one off, and nothing of that name is ever found again."""
-KINDS = {
+RELATION_KINDS = {
     "r": "table",
     "p": "partitioned table",
     "v": "view",
@@ -26,8 +25,8 @@ KINDS = {
     "i": "index",
     "I": "partitioned index",
 }
-NOT_OURS = frozenset({"42501", "25006"})
-"""Faults of the role or the server, which `database.explain` has better words for."""
+NOT_THE_REVISIONS = frozenset({"42501", "25006"})
+"""SQLSTATEs of a missing right and of a read-only server, which `database.explain` reports."""
 
 TABLE = """
 select c.oid,
@@ -46,7 +45,8 @@ select c.oid,
  where c.relnamespace = current_schema()::regnamespace
    and c.relname = :name
 """
-"""`columns` is names by number, `key` numbers: joined here, for the server would plan for longer than it works."""
+"""`columns` is a JSON object of names by attnum, `key` an array of attnums. Python joins them: the server would need
+longer to plan that join than to run it."""
 PARTITIONED = (
     "%s is a partitioned table; online operations work on plain tables.",
     "Name the table that holds the rows: a partitioned table is changed partition by partition. Nothing was changed.",
@@ -62,9 +62,9 @@ INHERITS = (
     "End that in a revision before this one: alter table … no inherit …; or write plain statements that say ONLY. "
     "Nothing was changed.",
 )
-"""Why a table is refused, and what to do; said by `alone` and, where SQL is only printed, by `ALONE`."""
+"""Each is the message and the remedy of a refusal, of `refuse_inheritance` and of `REFUSE_INHERITANCE`."""
 ANY_SHARES_ROWS = "select exists (select from pg_inherits) or exists (select from pg_partitioned_table)"
-"""Whether `alone` can refuse any table of this database at all."""
+"""Whether `refuse_inheritance` can refuse any table of this database at all."""
 KIND = """
 select c.relname::text as name,
        c.relkind,
@@ -73,7 +73,7 @@ select c.relname::text as name,
   from pg_class c
  where c.oid = cast(:table as regclass)
 """
-ALONE = sql.SQL("""
+REFUSE_INHERITANCE = sql.SQL("""
     if exists (select from pg_inherits where target in (inhrelid, inhparent))
        or (select relkind from pg_class where oid = target) = 'p' then
         raise exception using errcode = {refused},
@@ -93,39 +93,42 @@ ALONE = sql.SQL("""
     of_partition=PARTITION[1],
     of_inherits=INHERITS[1],
 )
-"""For a block whose table is `target`: what `alone` does."""
+"""`refuse_inheritance` as PL/pgSQL, with partition=False: for a printed block that declares the table as `target`."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A plain table of the schema that unqualified names mean."""
+    """An ordinary table (relkind r) or a partition, in the first schema of search_path."""
 
     name: str
     oid: int
     columns: tuple[str, ...]
     key: tuple[str, ...]
-    """The columns of its primary key; none where it has none."""
-    coming: sql.Composable | None = None
-    """Its columns as they will be, as a select list, where those are asked for; see `asking`."""
+    """The columns of the primary key in its order; empty where there is none."""
+    future_columns: sql.Composable | None = None
+    """A select list of the columns as operations that run before will leave them; None means as they are now.
+
+    The precheck sets it to check an operation against rows that an earlier operation of the revision will change.
+    """
 
     @property
     def identifier(self) -> sql.Identifier:
-        """Its name, quoted."""
+        """The name, quoted."""
         return sql.Identifier(self.name)
 
     @property
-    def rows(self) -> sql.Composable:
-        """What its rows are read from, under its name."""
-        return self.identifier if self.coming is None else self.rows_as(self.identifier)
+    def row_source(self) -> sql.Composable:
+        """What a query selects from to read the rows: the table, or a subquery with the `future_columns`."""
+        return self.identifier if self.future_columns is None else self.row_source_as(self.identifier)
 
-    def rows_as(self, name: sql.Identifier) -> sql.Composed:
-        """The same under another name."""
-        if self.coming is None:
+    def row_source_as(self, name: sql.Identifier) -> sql.Composed:
+        """Return `row_source` under the alias `name`."""
+        if self.future_columns is None:
             return sql.SQL("{} as {}").format(self.identifier, name)
-        return sql.SQL("(select ctid, {} from {}) as {}").format(self.coming, self.identifier, name)
+        return sql.SQL("(select ctid, {} from {}) as {}").format(self.future_columns, self.identifier, name)
 
-    def needs(self, columns: Iterable[str]) -> None:
-        """Raise UsageError for a column that it does not have."""
+    def require_columns(self, columns: Iterable[str]) -> None:
+        """Raise UsageError for a column that the table does not have."""
         for column in columns:
             if column not in self.columns:
                 raise UsageError(
@@ -135,17 +138,21 @@ class Table:
 
 
 def find(steps: Steps, name: str, *, partition: bool = True) -> Table:
-    """The table called `name`; see `alone`. Raises UsageError where there is none or it is something else."""
-    rows = steps.look(TABLE, name=name)
+    """Return the table called `name`.
+
+    Raises UsageError where there is none or the name is that of a view or another relation, and RefusedError as
+    `refuse_inheritance` does.
+    """
+    rows = steps.fetch(TABLE, name=name)
     if not rows:
         raise UsageError(
-            f"There is no table {name!r} in schema {steps.look('select current_schema()')[0][0]}.",
+            f"There is no table {name!r} in schema {steps.fetch('select current_schema()')[0][0]}.",
             "Correct the name in the revision, or create the table in an earlier one; nothing was changed.",
         )
     row = rows[0]
     if row.relkind not in "rp":
         raise UsageError(
-            f"{name!r} is a {KINDS.get(row.relkind, 'relation')}; online operations work on plain tables.",
+            f"{name!r} is a {RELATION_KINDS.get(row.relkind, 'relation')}; online operations work on plain tables.",
             "Name the table that holds the rows; nothing was changed.",
         )
     _refuse(row, name, partition=partition)
@@ -153,13 +160,12 @@ def find(steps: Steps, name: str, *, partition: bool = True) -> Table:
     return Table(name, row.oid, tuple(columns.values()), tuple(columns[number] for number in row.key or ()))
 
 
-def alone(steps: Steps, table: sql.Identifier | int, *, partition: bool = True) -> None:
-    """Refuse a table, by name or oid, whose rows are not its own alone, before anything is done to it.
+def refuse_inheritance(steps: Steps, table: sql.Identifier | int, *, partition: bool = True) -> None:
+    """Raise RefusedError for a table, by quoted name or oid, that is partitioned or has inheritance (parent or child).
 
-    A partitioned table and one with inheritance, parent or child, always; a partition where `partition` says that it
-    will not do: its columns are the whole's. Raises RefusedError.
+    With `partition=False` a partition is refused too: its columns are those of the partitioned table.
     """
-    for row in steps.look(KIND, table=table if isinstance(table, int) else table.as_string()):
+    for row in steps.fetch(KIND, table=table if isinstance(table, int) else table.as_string()):
         _refuse(row, row.name, partition=partition)
 
 
@@ -175,8 +181,11 @@ def _refuse(row: Row[Any], name: str, *, partition: bool) -> None:
     raise RefusedError(sentence % repr(name), remedy)
 
 
-def plainly(name: str, schema: str | None = None) -> str:
-    """`name`, where it is one that a new thing can have. Raises UsageError for a longer one, and for a `schema`."""
+def valid_name(name: str, schema: str | None = None) -> str:
+    """Return `name`. Raise UsageError where it is empty or longer than 63 bytes, and where a `schema` is given.
+
+    Online operations work in the first schema of search_path.
+    """
     if schema is not None:
         raise UsageError(
             f"Online operations know no schema, and {name!r} was given schema={schema!r}.",
@@ -190,8 +199,8 @@ def plainly(name: str, schema: str | None = None) -> str:
     return name
 
 
-def without_parameters(clause: object) -> None:
-    """Raise UsageError for a `sa.text` with a parameter, where a definition would silently have NULL in its place."""
+def refuse_parameters(clause: object) -> None:
+    """Raise UsageError for a `sa.text` with a bound parameter: DDL would silently have NULL in its place."""
     names = list(clause.compile().params) if isinstance(clause, sa.TextClause) else []
     if names:
         raise UsageError(
@@ -200,22 +209,25 @@ def without_parameters(clause: object) -> None:
         )
 
 
-def taken(name: str, what: str, wanted: str) -> UsageError:
-    """The error for a name that something else has: `what` there is, and what was `wanted`."""
+def name_taken(name: str, existing: str, requested: str) -> UsageError:
+    """Return the error for a name that another object has. `existing` and `requested` describe the two objects."""
     return UsageError(
-        f"The name {name!r} is taken: there is {what}, wanted is {wanted}.",
+        f"The name {name!r} is taken: there is {existing}, wanted is {requested}.",
         "Drop or rename what is there in a revision before this one, or choose another name; nothing was changed.",
     )
 
 
 @contextmanager
-def asked_right(what: str) -> Iterator[None]:
-    """Turn PostgreSQL's refusal of what the revision asks for (no such function, wrong type …) into UsageError."""
+def reporting_usage_errors(what: str) -> Iterator[None]:
+    """Turn PostgreSQL's refusal of `what` (a missing function, a wrong type …) into UsageError.
+
+    These are the SQLSTATE classes 42, 0A, 2B and 22, and 55000. Any other error passes.
+    """
     try:
         yield
     except sa.exc.DBAPIError as fault:
         state = getattr(fault.orig, "sqlstate", None) or ""
-        if state in NOT_OURS or not (state[:2] in {"42", "0A", "2B", "22"} or state == "55000"):
+        if state in NOT_THE_REVISIONS or not (state[:2] in {"42", "0A", "2B", "22"} or state == "55000"):
             raise
         raise UsageError(
             f"PostgreSQL does not take {what}: {error_translation.primary_message(fault)}.",

@@ -1,19 +1,17 @@
-"""The rows that break what an operation would promise: counted, and some of them named, before anything is added."""
+"""Count and sample the rows that would violate a constraint or unique index, before it is added."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg import sql
-from sqlalchemy.engine import Row
 
 from surefoot.errors import RefusedError
 from surefoot.online import canonical_ddl
 from surefoot.online.executor import Steps
-from surefoot.online.target_table import Table, asked_right
+from surefoot.online.target_table import Table, reporting_usage_errors
 
 SHOWN = 5
-"""How many an error names."""
+"""How many rows or groups of rows an error message shows."""
 
 ROWS = sql.SQL("""
 select count(*) over () as rows,
@@ -37,88 +35,80 @@ having count(*) > 1
 
 
 @dataclass(frozen=True)
-class Broken:
-    """How many rows break it, and the keys of the first."""
+class Violations:
+    """How many rows violate the constraint, and the primary keys (or ctids) of the first ones as text."""
 
     rows: int
     sample: str
 
 
-def rows(steps: Steps, table: Table, condition: sql.Composable, what: str) -> Broken | None:
-    """The rows of `table` that `condition` is true for; None where there is none.
+def find(steps: Steps, table: Table, condition: sql.Composable, what: str) -> Violations | None:
+    """Return the rows of `table` for which the SQL `condition` is true; None where there are none.
 
-    Raises UsageError, naming `what`, where PostgreSQL refuses the condition.
+    Raises UsageError that names `what` where PostgreSQL refuses the condition.
     """
-    query = ROWS.format(keys=_keys(table), table=table.rows, condition=condition, order=_order(table), shown=SHOWN)
-    with asked_right(what):
-        found = steps.repeat(lambda: _all(steps, query))
-    if not found:
+    query = ROWS.format(
+        keys=_key(table, "{}::text"), table=table.row_source, condition=condition, order=_key(table), shown=SHOWN
+    )
+    with reporting_usage_errors(what):
+        rows = steps.retry_on_lock(lambda: steps.fetch(query))
+    if not rows:
         return None
-    keys = [", ".join(row.key) for row in found]
-    return Broken(found[0].rows, f"{_called(table)} {_list(keys, found[0].rows, len(table.key) > 1)}")
+    keys = [", ".join(row.key) for row in rows]
+    return Violations(rows[0].rows, f"{_key_names(table)} {_list(keys, rows[0].rows, len(table.key) > 1)}")
 
 
-def duplicates(steps: Steps, table: Table, index: canonical_ddl.Index) -> Broken | None:
-    """The rows of `table` that a unique `index` would take for one another; None where there is none."""
+def find_duplicates(steps: Steps, table: Table, index: canonical_ddl.Index) -> Violations | None:
+    """Return the rows of `table` that violate the unique `index`; None where there are none."""
     keys = [sql.SQL(key) for key in index.keys]
-    conditions: list[sql.Composable] = [sql.SQL("({}) is not null").format(key) for key in keys if not index.nulls_too]
+    conditions: list[sql.Composable] = [
+        sql.SQL("({}) is not null").format(key) for key in keys if not index.nulls_not_distinct
+    ]
     if index.predicate:
         conditions.append(sql.SQL("({})").format(sql.SQL(index.predicate)))
     query = GROUPS.format(
-        keys=_keys(table),
-        table=table.rows,
+        keys=_key(table, "{}::text"),
+        table=table.row_source,
         condition=sql.SQL(" and ").join(conditions or [sql.SQL("true")]),
         columns=sql.SQL(", ").join(keys),
-        order=_order(table),
+        order=_key(table),
         shown=SHOWN,
     )
-    found = steps.repeat(lambda: _all(steps, query))
-    if not found:
+    rows = steps.retry_on_lock(lambda: steps.fetch(query))
+    if not rows:
         return None
-    alike = [" = ".join(f"({key})" if len(table.key) > 1 else key for key in row.members) for row in found]
-    return Broken(int(found[0].rows), f"{_called(table)} {_list(alike, found[0].groups, False)}")
+    alike = [" = ".join(f"({key})" if len(table.key) > 1 else key for key in row.members) for row in rows]
+    return Violations(int(rows[0].rows), f"{_key_names(table)} {_list(alike, rows[0].groups, False)}")
 
 
-def refuse(broken: Broken | None, table: Table, what: str) -> None:
-    """Raise RefusedError where rows of `table` are `broken`, which `what` says the promise of."""
-    if broken is not None:
-        count = "1 row" if broken.rows == 1 else f"{broken.rows} rows"
+def refuse(violations: Violations | None, table: Table, what: str) -> None:
+    """Raise RefusedError where there are violations; `what` names the constraint or index."""
+    if violations is not None:
+        count = "1 row" if violations.rows == 1 else f"{violations.rows} rows"
         raise RefusedError(
-            f"{count} of {table.name} would break {what}: {broken.sample}.",
+            f"{count} of {table.name} would break {what}: {violations.sample}.",
             "Correct these rows, in a revision before this one where other databases may have them, too, "
             "and run the same command again; nothing was changed.",
         )
 
 
-def passing(table: Table, what: str) -> RefusedError:
-    """The error for a row that broke it while it was added, and cannot be found any more."""
+def vanished_violation(table: Table, what: str) -> RefusedError:
+    """Return the error for a row that violated the constraint `what` during its validation and has gone since."""
     return RefusedError(
         f"A row of {table.name} that came while others worked, and has gone since, broke {what}.",
         "Run the same command again; nothing was changed.",
     )
 
 
-def _all(steps: Steps, query: sql.Composed) -> Sequence[Row[Any]]:
-    result = steps.execute(query)
-    assert result is not None  # only offline there is none, and nobody asks there
-    return result.all()
+def _key(table: Table, template: str = "{}") -> sql.Composed:
+    """Return the columns of the primary key, or ctid where there is none, each in the `template`."""
+    columns = (sql.Identifier(table.name, column) for column in table.key or ("ctid",))
+    return sql.SQL(", ").join(sql.SQL(template).format(column) for column in columns)
 
 
-def _called(table: Table) -> str:
+def _key_names(table: Table) -> str:
     names = table.key or ("ctid",)
     return names[0] if len(names) == 1 else f"({', '.join(names)})"
-
-
-def _keys(table: Table) -> sql.Composed:
-    return sql.SQL(", ").join(sql.SQL("{}::text").format(part) for part in _parts(table))
-
-
-def _order(table: Table) -> sql.Composed:
-    return sql.SQL(", ").join(_parts(table))
-
-
-def _parts(table: Table) -> list[sql.Identifier]:
-    return [sql.Identifier(table.name, column) for column in table.key or ("ctid",)]
 
 
 def _list(texts: Sequence[str], total: int, composite: bool) -> str:

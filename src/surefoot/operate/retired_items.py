@@ -101,7 +101,7 @@ class KeptItem:
     def unexpected(self) -> bool:
         """Return whether no revision made it: it was set aside because a revision needs its name."""
         if self.registered is not None:
-            return self.registered.direction == retired_registry.FOR_OTHERS
+            return self.registered.direction == retired_registry.DISPLACED
         return self.identifier.startswith(f"{set_aside_schema.SCHEMA}.")
 
     def __str__(self) -> str:
@@ -127,7 +127,7 @@ class KeptItem:
 
 def read(connection: Connection) -> list[KeptItem]:
     """Return all retired items, oldest first; those of unknown age come last."""
-    items = retired_registry.listed(connection)
+    items = retired_registry.all_items(connection)
     relations = {(retired_registry.SCHEMA, "things")}
     relations |= {(retired_registry.SCHEMA, name) for item in items for name in (item.stands_as, item.readable_as)}
     objects = {(retired_registry.SCHEMA, item.stands_as) for item in items if item.what == "object"}

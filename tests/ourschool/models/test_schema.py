@@ -44,7 +44,7 @@ select covered.indexrelid::regclass::text
 
 def test_the_models_and_the_revisions_make_equal_databases(school: Database) -> None:
     with school.engine().connect() as connection:
-        assert model_differences.from_models(connection, models.metadata).deviations == ()
+        assert model_differences.difference_from_models(connection, models.metadata).deviations == ()
 
 
 def test_every_foreign_key_has_an_index_and_no_index_is_covered_by_another(school: Database) -> None:

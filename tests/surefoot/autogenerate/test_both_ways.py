@@ -12,7 +12,7 @@ from tests.surefoot.autogenerate.cases import Case
 from tests.surefoot.autogenerate.way_cases import WAY_CASES
 
 ROWS = [pytest.param(case, id=case.name.replace(" ", "-")) for case in WAY_CASES]
-RETIRED = "select coalesce(jsonb_agg(to_jsonb(t) order by id), '[]') from retired.things as t"
+RETIRED_PREFIX = "select coalesce(jsonb_agg(to_jsonb(t) order by id), '[]') from retired.things as t"
 
 
 def upgraded(case: Case, school: Database, project: Any) -> Author:
@@ -65,4 +65,4 @@ def snapshot(database: Database) -> Any:
     """Catalogue and what is set aside."""
     known = database.value("select to_regclass('retired.things')")
     with database.engine().connect() as connection:
-        return read_catalogue(connection), database.value(RETIRED) if known else None
+        return read_catalogue(connection), database.value(RETIRED_PREFIX) if known else None

@@ -2,10 +2,10 @@
 
 import pytest
 
-from surefoot.autogenerate.compared_sides import Way, database
+from surefoot.autogenerate.compared_sides import Direction, database
 from surefoot.autogenerate.directives import Sql
 from surefoot.autogenerate.identity_changes import identity
-from surefoot.autogenerate.server_queries import Facts
+from surefoot.autogenerate.server_queries import ServerQueries
 from surefoot.catalogue.reader import read_catalogue
 from tests.support.databases import Database, fresh
 
@@ -24,7 +24,7 @@ def change(there: Database, wanted: str) -> None:
             old, new = (side.column("Marks", "id") for side in sides)
             assert old is not None
             assert new is not None
-            changes = list(identity(Way(*sides, Facts(now)), "Marks", old, new))
+            changes = list(identity(Direction(*sides, ServerQueries(now)), "Marks", old, new))
     expected = sides[1].catalogue
     operations = [each.operation for each in changes if isinstance(each.operation, Sql)]
     assert len(operations) == len(changes)

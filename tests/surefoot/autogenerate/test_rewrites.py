@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection, sql
 
-from surefoot.autogenerate.table_rewrites import Work, narrows, work
+from surefoot.autogenerate.table_rewrites import RewriteCost, cost, narrows
 from tests.support.databases import fresh
 from tests.support.servers import Server
 
@@ -44,16 +44,18 @@ def connection(server: Server) -> Iterator[Connection]:
 @pytest.mark.parametrize("old", TYPES)
 def test_what_is_free_rewrites_nothing(connection: Connection, old: str) -> None:
     for new in TYPES:
-        expected = work(old, new)
-        if expected is Work.REWRITE or old == new:
+        expected = cost(old, new)
+        if expected is RewriteCost.REWRITE or old == new:
             continue
-        rewritten = _rewritten(connection, old, new, "UTC" if expected is Work.NONE_UNDER_UTC else "America/Chicago")
+        rewritten = _rewritten(
+            connection, old, new, "UTC" if expected is RewriteCost.NONE_UNDER_UTC else "America/Chicago"
+        )
         assert not rewritten, f"{old} to {new} writes the table anew"
 
 
 def test_the_zone_is_what_makes_it_free(connection: Connection) -> None:
     old, new = "timestamp without time zone", "timestamp with time zone"
-    assert work(old, new) is Work.NONE_UNDER_UTC
+    assert cost(old, new) is RewriteCost.NONE_UNDER_UTC
     assert _rewritten(connection, old, new, "America/Chicago")
 
 
@@ -68,10 +70,10 @@ def test_the_zone_is_what_makes_it_free(connection: Connection) -> None:
     ],
 )
 def test_what_the_issue_names_is_free_one_way_and_not_back(old: str, new: str) -> None:
-    assert work(old, new) is not Work.REWRITE
+    assert cost(old, new) is not RewriteCost.REWRITE
     assert not narrows(old, new)
-    if work(old, new) is Work.NONE:
-        assert work(new, old) is Work.REWRITE
+    if cost(old, new) is RewriteCost.NONE:
+        assert cost(new, old) is RewriteCost.REWRITE
         assert narrows(new, old)
 
 

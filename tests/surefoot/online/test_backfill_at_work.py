@@ -128,9 +128,9 @@ def replica(server: Server, home: Path) -> Iterator[None]:
 
 
 def test_it_pauses_while_a_replica_is_behind(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replica_lag, "BEHIND", 0.3)
-    monkeypatch.setattr(replica_lag, "LOOK", 0.1)
-    monkeypatch.setattr(replica_lag, "PATIENCE", 1.0)
+    monkeypatch.setattr(replica_lag, "MAX_LAG", 0.3)
+    monkeypatch.setattr(replica_lag, "INTERVAL", 0.1)
+    monkeypatch.setattr(replica_lag, "LONGEST_PAUSE", 1.0)
     monkeypatch.setattr(batch_runner, "LARGEST", 100)  # the work lasts longer than the replica's delay
     monkeypatch.setattr(batch_runner, "FIRST", 100)
     with (

@@ -136,7 +136,7 @@ RENDERED: list[tuple[ops.MigrateOperation, str, str]] = [
         "op.drop_index_online('ix', 't')",
     ),
     (
-        DropIndexOnlineOp("ix", "t", back=CreateIndexOnlineOp("ix", "t", ["a"])),
+        DropIndexOnlineOp("ix", "t", inverse=CreateIndexOnlineOp("ix", "t", ["a"])),
         "op.drop_index_online('ix', 't')",
         "op.create_index_online('ix', 't', ['a'])",
     ),
@@ -151,7 +151,7 @@ RENDERED: list[tuple[ops.MigrateOperation, str, str]] = [
         "op.drop_constraint_online('k', 't')",
     ),
     (
-        DropConstraintOnlineOp("u", "t", back=AddUniqueOnlineOp("u", "t", ["a", "b"], nulls_not_distinct=True)),
+        DropConstraintOnlineOp("u", "t", inverse=AddUniqueOnlineOp("u", "t", ["a", "b"], nulls_not_distinct=True)),
         "op.drop_constraint_online('u', 't')",
         "op.add_unique_online('u', 't', ['a', 'b'], nulls_not_distinct=True)",
     ),

@@ -118,7 +118,7 @@ def test_a_retired_column_can_be_read_with_its_key_and_is_listed(scratch: Databa
     ]
     assert scratch.rows("select note from retired.loose_note_unnamed") == [("kept",)]
     with scratch.engine().connect() as connection:
-        points, note = retired_registry.listed(connection)
+        points, note = retired_registry.all_items(connection)
     assert (points.what, points.schema, points.table, points.column) == ("column", "public", "marks", "points")
     assert (points.revision, points.direction, points.retired_by, points.rows) == ("unnamed", "unknown", "postgres", 2)
     assert points.retired_at.tzinfo is not None
@@ -127,7 +127,7 @@ def test_a_retired_column_can_be_read_with_its_key_and_is_listed(scratch: Databa
 
 def test_nothing_is_listed_where_nothing_was_ever_retired(scratch: Database) -> None:
     with scratch.engine().connect() as connection:
-        assert retired_registry.listed(connection) == []
+        assert retired_registry.all_items(connection) == []
 
 
 def test_a_column_of_that_name_may_come_meanwhile_and_be_retired_in_turn(scratch: Database) -> None:
@@ -181,7 +181,7 @@ def test_awkward_and_long_names(scratch: Database, names: tuple[str, str]) -> No
     before = catalogue(scratch)
     run(scratch, retire(table, column), retire(table, "other"))
     with scratch.engine().connect() as connection:
-        views = [thing.readable_as for thing in retired_registry.listed(connection)]
+        views = [thing.readable_as for thing in retired_registry.all_items(connection)]
         assert len(set(views)) == 2
         assert max(len(view.encode()) for view in views) <= 63
     view = '"' + views[0].replace('"', '""') + '"'
@@ -241,9 +241,9 @@ def test_autogenerate_sees_nothing_of_it(scratch: Database) -> None:
     metadata = sa.MetaData()
     sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True))
     with scratch.engine().connect() as connection:
-        options = {"include_name": model_differences.is_the_projects, "target_metadata": metadata}
+        options = {"include_name": model_differences.include_name, "target_metadata": metadata}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
-        assert not model_differences.from_models(connection, metadata)
+        assert not model_differences.difference_from_models(connection, metadata)
 
 
 def test_an_index_whose_building_was_cut_off_is_built_anew(scratch: Database) -> None:

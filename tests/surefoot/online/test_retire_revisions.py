@@ -86,7 +86,7 @@ def test_up_down_and_up_again_with_rows_of_before_and_after(database: Database, 
     assert database.rows("select subject from retired.marks_subject_two where id = 1") == [("Subject 1",)]
     assert database.rows("select * from retired.notes_two") == notes
     with database.engine().connect() as connection:
-        assert {(thing.revision, thing.direction) for thing in retired_registry.listed(connection)} == {
+        assert {(thing.revision, thing.direction) for thing in retired_registry.all_items(connection)} == {
             ("two", "upgrade")
         }
 

@@ -48,7 +48,7 @@ def test_retired_rows_leave_and_come_back_as_they_were(database: Database) -> No
     assert database.rows(f"{aside} where id = 7") == [(7, database.value("select 1.75"), database.value("select 3.50"),
                                                       "none", "too few", True)]  # fmt: skip
     with database.engine().connect() as connection:
-        (thing,) = retired_registry.listed(connection)
+        (thing,) = retired_registry.all_items(connection)
     assert (thing.what, thing.table, thing.rows, thing.readable_as) == ("rows", "marks", 399, "marks_rows_unnamed")
     assert_equal(before, catalogue(database))
     database.execute("insert into marks (pupil_id, points) values (1, 3)")

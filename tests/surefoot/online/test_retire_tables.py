@@ -21,7 +21,7 @@ def test_retire_and_restore_give_rows_and_catalogue(database: Database) -> None:
     assert database.rows("select * from retired.lessons_unnamed order by id") == rows
     database.execute("insert into visits (lesson_id) values (5)", "delete from visits where id = 1")
     with database.engine().connect() as connection:
-        (thing,) = retired_registry.listed(connection)
+        (thing,) = retired_registry.all_items(connection)
     assert (thing.what, thing.table, thing.column, thing.rows) == ("table", "lessons", None, 20)
     assert thing.bytes is not None
     assert thing.bytes > 8192

@@ -14,7 +14,7 @@ from surefoot.errors import SurefootError
 from surefoot.online import target_table
 from surefoot.online.change_types import preflight
 from surefoot.online.change_types.conversion import Conversion
-from surefoot.online.change_types.preflight import Wanted
+from surefoot.online.change_types.preflight import RequestedType
 from surefoot.online.executor import Steps
 from surefoot.online.retire import column_retirement
 from surefoot.online.target_table import Table
@@ -31,7 +31,7 @@ class FutureTable:
     name: str
     columns: dict[str, sql.Composable | None] = field(default_factory=dict)
     """The expression of each column whose values will change; None where they cannot be known."""
-    types: list[Mapping[str, Wanted]] = field(default_factory=list)
+    types: list[Mapping[str, RequestedType]] = field(default_factory=list)
     """Changes of column types that are not yet part of `columns`, by column."""
     rows_change: bool = False
     """Whether rows are added or removed, or another table will have the name."""
@@ -62,9 +62,9 @@ class FutureTable:
             return table
         future = {name: sql.Identifier(table.name, name) for name in table.columns} | self.columns
         parts = [sql.SQL("{} as {}").format(value, sql.Identifier(name)) for name, value in future.items() if value]
-        return dataclasses.replace(table, coming=sql.SQL(", ").join(parts))
+        return dataclasses.replace(table, future_columns=sql.SQL(", ").join(parts))
 
-    def conversion(self, steps: Steps, wanted: Mapping[str, Wanted]) -> Conversion:
+    def conversion(self, steps: Steps, wanted: Mapping[str, RequestedType]) -> Conversion:
         """Return a change of column types of the present rows.
 
         Raises RowsUnknown where one of its expressions reads a column that changes, and what `preflight` refuses.
@@ -73,11 +73,11 @@ class FutureTable:
         texts = [text for each in wanted.values() for text in (each.using, each.back)]
         if any(name in wanted or any(mentions(text, name) for text in texts) for name in self.columns):
             raise RowsUnknown
-        plain = dataclasses.replace(table, coming=None)
-        plain.needs(wanted)
-        return preflight.changes(steps, plain, wanted)
+        plain = dataclasses.replace(table, future_columns=None)
+        plain.require_columns(wanted)
+        return preflight.plan(steps, plain, wanted)
 
-    def _convert(self, steps: Steps, wanted: Mapping[str, Wanted]) -> None:
+    def _convert(self, steps: Steps, wanted: Mapping[str, RequestedType]) -> None:
         try:
             conversion = self.conversion(steps, wanted)
         except (RowsUnknown, SurefootError):
@@ -90,9 +90,9 @@ class FutureTable:
 
     def restore_column(self, steps: Steps, column: str) -> bool:
         """Note that a retired column is restored; return what the operation will return."""
-        item = column_retirement.retired(steps, self.name, column, back=True)
+        item = column_retirement.find_retired(steps, self.name, column, by_opposite=True)
         if item is None:
-            return column_retirement.is_there(steps, self.name, column)
+            return column_retirement.exists(steps, self.name, column)
         value: sql.Composable = sql.Identifier(self.name, item.stands_as)
         default = item.definitions["default"]
         if default is not None and item.definitions["not_null"]:

@@ -15,7 +15,6 @@ from surefoot.online.backfill.operation import BackfillOp
 from surefoot.online.change_types import column_dependents, dependents_rebuild, unconvertible_rows
 from surefoot.online.change_types.conversion import Conversion
 from surefoot.online.change_types.operation import ChangeTypesOnlineOp
-from surefoot.online.change_types.preflight import scratch
 from surefoot.online.constraints import check_constraints, constraint_specs, foreign_keys, not_null_methods
 from surefoot.online.constraints.check_constraints import AddCheckOnlineOp, DropConstraintOnlineOp
 from surefoot.online.constraints.foreign_keys import AddForeignKeyOnlineOp
@@ -70,7 +69,7 @@ class OperationChecks:
             with schema.deferring():
                 table = schema.table(op.table_name).with_future_rows(schema.steps)
                 existing = constraint_specs.find(schema.steps, table, op.constraint_name)
-                spec = check_constraints.promised(schema.steps, op, table)
+                spec = check_constraints.constraint_spec(schema.steps, op, table)
                 if existing is None or not existing.valid or existing.definition != spec.definition:
                     spec.refuse_rows(table)
 
@@ -81,7 +80,7 @@ class OperationChecks:
             with schema.deferring():
                 table = schema.table(op.source_table).with_future_rows(schema.steps)
                 referent = schema.table(op.referent_table).with_future_rows(schema.steps)
-                foreign_keys.promised(schema.steps, op, table, referent).refuse_rows(table)
+                foreign_keys.constraint_spec(schema.steps, op, table, referent).refuse_rows(table)
 
     @_check.register
     def _(self, op: AddUniqueOnlineOp) -> None:
@@ -99,7 +98,7 @@ class OperationChecks:
         if not schema.is_first and not schema.dependents_change:
             with schema.deferring():
                 table = schema.table(op.table_name).with_future_rows(schema.steps)
-                index = index_builder.wanted_index(schema.steps, table, op)
+                index = index_builder.canonical_index(schema.steps, table, op)
                 index_builder.refuse_duplicates(schema.steps, table, str(op.index_name), index)
 
     @_check.register
@@ -144,12 +143,12 @@ class OperationChecks:
                 unconvertible_rows.refuse_rows(schema.steps, conversion)
                 if not schema.dependents_change and not table.constraints_dropped:
                     dependents = column_dependents.read(schema.steps, conversion)
-                    dependents_rebuild.rehearse(schema.steps, conversion, dependents)
-        table.types.append(op.wanted)
+                    dependents_rebuild.check_on_copies(schema.steps, conversion, dependents)
+        table.types.append(op.requested)
 
     def _conversion(self, table: FutureTable, op: ChangeTypesOnlineOp) -> Conversion:
         try:
-            return table.conversion(self._schema.steps, op.wanted)
+            return table.conversion(self._schema.steps, op.requested)
         except RefusedError:
             if self._schema.dependents_change or table.constraints_dropped:  # the obstacle may be dropped by then
                 raise RowsUnknown from None
@@ -164,7 +163,7 @@ class OperationChecks:
             for column in columns:
                 if not schema.is_first and column not in table.columns and not table.rows_change:
                     with schema.deferring():
-                        enum_labels.refuse_held(schema.steps, op.name, labels, name, column)
+                        enum_labels.refuse_removed_labels(schema.steps, op.name, labels, name, column)
             table.set_unknown(*columns)
         schema.definitions_change = True
 
@@ -178,7 +177,7 @@ class OperationChecks:
         schema = self._schema
         table = schema.table(op.table_name)
         if not schema.is_first and not schema.dependents_change and op.column_name not in table.columns:
-            with schema.deferring(), scratch(schema.steps):
+            with schema.deferring(), schema.steps.rolled_back():
                 column_retirement.check(schema.steps, op.table_name, op.column_name)
         table.set_unknown(op.column_name)
 
@@ -186,10 +185,10 @@ class OperationChecks:
     def _(self, op: RestoreColumnOp) -> bool:
         schema = self._schema
         table = schema.table(op.table_name)
-        item = column_retirement.retired(schema.steps, op.table_name, op.column_name, back=True)
+        item = column_retirement.find_retired(schema.steps, op.table_name, op.column_name, by_opposite=True)
         if item is not None and not schema.is_first and not schema.may_enable_restore and not item.coming_back:
             with schema.deferring():
-                column_restoration.refuse(schema.steps, item)
+                column_restoration.check_restore(schema.steps, item)
         return table.restore_column(schema.steps, op.column_name)
 
     @_check.register
@@ -213,12 +212,12 @@ class OperationChecks:
     @_check.register
     def _(self, op: RestoreTableOp) -> bool:
         schema = self._schema
-        item = table_retirement.retired(schema.steps, op.table_name, back=True)
+        item = table_retirement.find_retired(schema.steps, op.table_name, by_opposite=True)
         if item is not None and not schema.is_first and not schema.may_enable_restore and not item.coming_back:
             with schema.deferring():
-                table_retirement.refuse(schema.steps, item)
+                table_retirement.check_restore(schema.steps, item)
         schema.table(op.table_name).rows_change = True
-        return item is not None or table_retirement.is_there(schema.steps, op.table_name)
+        return item is not None or table_retirement.exists(schema.steps, op.table_name)
 
     @_check.register
     def _(self, op: RetireTableOp) -> None:
@@ -226,7 +225,7 @@ class OperationChecks:
         table = schema.table(op.table_name)
         unchanged = not schema.dependents_change and not schema.constraints_dropped and not table.rows_change
         if not schema.is_first and unchanged:
-            with schema.deferring(), scratch(schema.steps):
+            with schema.deferring(), schema.steps.rolled_back():
                 table_retirement.check(schema.steps, op.table_name, schema.retired_tables)
         table.rows_change = True
         schema.retired_tables.add(op.table_name)

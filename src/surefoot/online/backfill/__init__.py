@@ -1,1 +1,1 @@
-"""Filling columns of a big table in batches."""
+"""The operation that sets columns of a big table in batches."""

@@ -1,26 +1,33 @@
-"""Walking a big table in batches by its key: each committed, each so short that whoever waits for it hardly does."""
+"""Walk a big table in batches by its key: each batch is committed, and so short that whoever waits for it hardly does.
+
+`BatchRunner` does it online; `print_batches` prints the same walk as one PL/pgSQL block for `--sql`.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from psycopg import sql
 
+from surefoot.online import key_ranges, retired_registry, target_table
 from surefoot.online.backfill.replica_lag import Replicas
 from surefoot.online.executor import Steps
-from surefoot.online.key_ranges import Key, Place
+from surefoot.online.key_ranges import Key, KeyValues
 from surefoot.online.target_table import Table
 from surefoot.progress import RowProgress
 from surefoot.runtime import lock_retry
 
 TARGET = 0.05
-"""Seconds that a batch may take: who wants one of its rows waits no longer."""
+"""Seconds that a batch should take: so long may a client wait for one of its rows."""
 FIRST = 500
+"""Rows of the first batch."""
 LARGEST = 20_000
-"""Rows of the first batch, and of any."""
+"""Rows of any batch, at most."""
 SHARE = 200
-"""A batch is no more than one in so many rows of a table: of 200 clients one at most meets it."""
+"""A batch is at most one row in so many of the table: of 200 clients, one at most waits for it."""
+PRINTED_ROWS = 5000
+"""Rows of each printed batch: SQL alone cannot adapt it to how long others wait."""
 
 ROWS = """
 select case
@@ -31,21 +38,76 @@ select case
  where oid = :table
 """
 END = sql.SQL("select {key} from {table} where {range} order by {order} offset {rows} limit 1")
-# An estimate gone wrong must not read the whole table for each of its batches; and rows that a policy hides from us
-# must fail loudly instead of being passed over.
+# Without enable_seqscan a wrong estimate cannot read the whole table for each batch. With row_security off, rows that a
+# policy hides raise an error instead of being skipped.
 BY_INDEX = """
 select set_config('enable_seqscan', 'off', true),
        set_config('jit', 'off', true),
        set_config('row_security', 'off', true)
 """
-
+PRINTED_BLOCK = """
+declare
+    target constant regclass := {table};
+    wanted constant text[] := {key};
+    condition text := {where};
+    key record;
+    names text;
+    reached text[];
+    upto text[];
+    behind text;
+begin
+    if not (select relispartition from pg_class where oid = target) then
+        {refuse_inheritance}
+    end if;
+    select found.* into key
+      from ({keys}) as found
+     where case when wanted is null then found."unique" else found.columns[1:cardinality(wanted)] = wanted end
+     limit 1;
+    if not found then
+        raise exception 'Table % has no key to walk by: no primary key, no unique index on NOT NULL columns', target;
+    end if;
+    key.columns := coalesce(wanted, key.columns);
+    key.types := key.types[1:cardinality(key.columns)];
+    select string_agg(format('%I', name), ', ' order by nth) into names
+      from unnest(key.columns) with ordinality as x (name, nth);
+    if condition is null then
+        select string_agg(format('row(%I)::record *<> row((%s)::%s)::record', attname, expression,
+                                 format_type(atttypid, atttypmod)), ' or ')
+          into strict condition
+          from unnest({columns}::text[], {expressions}::text[]) as x (name, expression)
+          join pg_attribute on attrelid = target and attname = name;
+    end if;
+    loop
+        perform set_config('enable_seqscan', 'off', true);
+        behind := 'true';
+        if reached is not null then
+            select format('(%s) > (%s)', names, string_agg(format('%L::%s', value, type), ', ' order by nth))
+              into behind
+              from unnest(reached, key.types) with ordinality as x (value, type, nth);
+        end if;
+        execute format('select array[%s] from %s where %s order by %s offset %s limit 1',
+                       replace(names, ', ', '::text, ') || '::text', target, behind, names, {rows} - 1)
+           into upto;
+        if upto is not null then
+            select behind || format(' and (%s) <= (%s)', names,
+                                    string_agg(format('%L::%s', value, type), ', ' order by nth))
+              into behind
+              from unnest(upto, key.types) with ordinality as x (value, type, nth);
+        end if;
+        execute format('update %s set %s where %s and (%s)', target, {values}, behind, condition);
+        commit;
+        exit when upto is null;
+        reached := upto;
+    end loop;
+end
+"""
 Work = Callable[[sql.Composable], int]
-"""Does the rows of one range, inside the batch's transaction; returns how many it changed."""
+"""Changes the rows of one range, given as a condition, inside the batch's transaction; returns how many it changed."""
 
 
 @dataclass
-class Walk:
-    """One forward pass over a table."""
+class BatchRunner:
+    """One forward pass over a table, calling `work` for each batch. `size` is the rows of the next batch."""
 
     steps: Steps
     table: Table
@@ -55,36 +117,39 @@ class Walk:
     size: int = FIRST
 
     def run(self) -> int:
-        """Do every row there was when the pass began, and those that arrived before it; returns how many it changed."""
+        """Process every row up to the highest key; return how many rows were changed.
+
+        Rows that are inserted behind the batches during the pass may be missed.
+        """
         replicas = Replicas(self.steps)
-        changed, place = 0, None
+        changed, last = 0, None
         while True:
-            replicas.give_way()
-            upto, now_changed = self.steps.repeat(lambda place=place: self._batch(place))  # type: ignore[misc]
+            replicas.wait_for_lag()
+            end, now_changed = self.steps.retry_on_lock(lambda last=last: self._batch(last))  # type: ignore[misc]
             changed += now_changed
-            if upto is None:
+            if end is None:
                 self.progress.advance(max(self.progress.total - self.progress.rows, 0), now_changed)
                 return changed
-            place = upto
+            last = end
 
-    def _batch(self, after: Place | None) -> tuple[Place | None, int]:
-        """Do the next rows behind `after`; returns the last one's place, None at the end of the table."""
+    def _batch(self, after: KeyValues | None) -> tuple[KeyValues | None, int]:
+        """Process the rows after the key `after`; return the key of the last one, None at the end of the table."""
         size, started = self.size, time.monotonic()
         try:
             with self.steps.transaction(BY_INDEX):
-                upto = self._end(after, size)
-                changed = self.work(self.key.between(after, upto))
+                end = self._end(after, size)
+                changed = self.work(self.key.between(after, end))
         except sa.exc.DBAPIError as fault:
             if lock_retry.is_lock_failure(fault):
                 self.size = max(1, size // 2)
             raise
         self._adapt(size, time.monotonic() - started)
-        if upto is not None:
+        if end is not None:
             self.progress.advance(size, changed)
-        return upto, changed
+        return end, changed
 
-    def _end(self, after: Place | None, size: int) -> Place | None:
-        found = self.steps.execute(
+    def _end(self, after: KeyValues | None, size: int) -> KeyValues | None:
+        rows = self.steps.fetch(
             END.format(
                 key=self.key.texts(),
                 table=self.table.identifier,
@@ -93,21 +158,41 @@ class Walk:
                 rows=size - 1,
             )
         )
-        assert found is not None
-        row = found.first()
-        return None if row is None else tuple(row)
+        return tuple(rows[0]) if rows else None
 
     def _adapt(self, size: int, seconds: float) -> None:
-        wanted = size * min(max(TARGET / max(seconds, 1e-6), 0.5), 2.0)
+        fitting = size * min(max(TARGET / max(seconds, 1e-6), 0.5), 2.0)
         largest = max(FIRST, min(LARGEST, self.progress.total // SHARE))
-        self.size = max(1, min(int(wanted), largest))
+        self.size = max(1, min(int(fitting), largest))
 
 
-def about(steps: Steps, table: Table) -> int:
-    """How many rows the table has: an estimate where it is big, counted where that is quick or nothing is known."""
-    estimate = int(steps.look(ROWS, table=table.oid)[0].estimate)
+def print_batches(
+    steps: Steps, table: str, values: Mapping[str, str], where: str | None, key: str | Sequence[str] | None
+) -> None:
+    """Print the block that sets `values` in all rows that match `where`, outside of a transaction: it COMMITs.
+
+    It finds the key as `key_ranges.find` does, and walks as `BatchRunner` does.
+    """
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = ({})").format(sql.Identifier(name), sql.SQL(value)) for name, value in values.items()
+    )
+    body = sql.SQL(PRINTED_BLOCK).format(
+        table=sql.SQL("{}::regclass").format(sql.Identifier(table).as_string()),
+        refuse_inheritance=target_table.REFUSE_INHERITANCE,
+        key=[key] if isinstance(key, str) else None if key is None else list(key),
+        where=where,
+        keys=sql.SQL(key_ranges.KEYS.replace(":table", "target")),
+        columns=list(values),
+        expressions=list(values.values()),
+        values=assignments.as_string(),
+        rows=PRINTED_ROWS,
+    )
+    steps.execute(retired_registry.do_block(body))
+
+
+def estimate_rows(steps: Steps, table: Table) -> int:
+    """Return how many rows the table has: counted where it is small or was never analyzed, else estimated."""
+    estimate = int(steps.fetch(ROWS, table=table.oid)[0].estimate)
     if estimate >= 100_000:
         return estimate
-    found = steps.execute(sql.SQL("select count(*) from {}").format(table.identifier))
-    assert found is not None
-    return int(found.scalar_one())
+    return int(steps.fetch(sql.SQL("select count(*) from {}").format(table.identifier))[0][0])

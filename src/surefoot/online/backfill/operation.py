@@ -1,10 +1,9 @@
-"""`op.backfill`: give columns of a big table their values in batches, resumable, without stalling anybody."""
+"""`op.backfill`: set columns of a big table in committed batches; an interrupted run can be resumed."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import sqlalchemy as sa
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
@@ -12,7 +11,7 @@ from psycopg import sql
 
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online import key_ranges, rendering, target_table
-from surefoot.online.backfill import batch_runner, offline
+from surefoot.online.backfill import batch_runner
 from surefoot.online.executor import Steps
 from surefoot.online.target_table import Table
 from surefoot.progress import row_progress
@@ -20,7 +19,7 @@ from surefoot.progress import row_progress
 log = logging.getLogger("surefoot")
 
 PASSES = 3
-"""Walks over the table at most: rows that arrive behind the first need a second, rows that never stop no fourth."""
+"""Passes over the table at most: rows that were inserted during the first need a second one."""
 
 COLUMNS = """
 select a.attname::text as name,
@@ -42,7 +41,7 @@ select count(*) as rows,
        count(*) filter (where again) as again
   from changed
 """)
-# Only rows of this very transaction: what a client wrote meanwhile may match, and is nobody's fault.
+# Only rows that this transaction wrote (xmin): rows that a client wrote meanwhile may match.
 AGAIN = sql.SQL("""
 select count(*) over () as rows,
        concat_ws(', ', {key}) as place
@@ -58,7 +57,7 @@ LEFT = sql.SQL("select exists (select from {table} where {where})")
 
 @Operations.register_operation("backfill")
 class BackfillOp(MigrateOperation):
-    """Set columns of the rows that match a condition, batch by batch."""
+    """The directive. `values` is an SQL expression for each column, `key` the columns of an index or None."""
 
     def __init__(
         self,
@@ -83,21 +82,21 @@ class BackfillOp(MigrateOperation):
         *,
         key: str | Sequence[str] | None = None,
     ) -> None:
-        """Set each column of `values` to its SQL expression in all rows that match `where`, in batches of `key`.
+        """Set the columns of `values` to their SQL expressions in the rows that match `where`, in batches by `key`.
 
-        Each batch is committed. A run that was cut off goes on, because rows that are done no longer match `where`;
-        left out, it is that a column is distinct from its expression. `key` is the primary key where nobody says.
-        Raises UsageError for a missing table, column or key or wrong SQL, RefusedError where a row still matches after
-        it was set.
+        Each batch is committed. An interrupted run is resumed by the same command, because rows that are done no
+        longer match `where`; without it, the condition is that a column is distinct from its expression. `key` are
+        columns that an index begins with, by default the primary key. Raises UsageError for a missing table, column or
+        key and for wrong SQL, RefusedError where a row still matches after it was set.
         """
         operations.invoke(cls(table_name, values, where, key=key))
 
     def reverse(self) -> MigrateOperation:
-        """Nothing takes values away again: what a backfill filled is the column's business."""
+        """Raise NotImplementedError: the old values are not known."""
         raise NotImplementedError("A backfill has no reverse: retire the column that it filled.")
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """What `alembic check` prints."""
+        """Return what `alembic check` prints."""
         return ("backfill", self.table_name, self.values, self.where)
 
 
@@ -115,22 +114,22 @@ def _backfill(operations: Operations, op: BackfillOp) -> None:
         )
     with Steps(operations) as steps:
         if steps.offline:
-            offline.print_block(steps, op.table_name, op.values, op.where, op.key)
+            batch_runner.print_batches(steps, op.table_name, op.values, op.where, op.key)
         else:
             _run(steps, op)
 
 
 def _run(steps: Steps, op: BackfillOp) -> None:
     table = target_table.find(steps, op.table_name)
-    table.needs(op.values)
-    fill = Fill(steps, table, key_ranges.of(steps, table, op.key), op)
+    table.require_columns(op.values)
+    fill = Fill(steps, table, key_ranges.find(steps, table, op.key), op)
     fill.check()
     if not fill.left():
         return
     what = f"Backfill of {table.name} ({', '.join(op.values)})"
-    with row_progress(what, batch_runner.about(steps, table)) as progress:
+    with row_progress(what, batch_runner.estimate_rows(steps, table)) as progress:
         for _ in range(PASSES):
-            batch_runner.Walk(steps, table, fill.key, fill.batch, progress).run()
+            batch_runner.BatchRunner(steps, table, fill.key, fill.batch, progress).run()
             if not fill.left():
                 return
             progress.rows = 0
@@ -142,43 +141,39 @@ def _run(steps: Steps, op: BackfillOp) -> None:
 
 
 class Fill:
-    """The statements of one backfill."""
+    """The statements of one backfill, and how many rows it has set."""
 
     def __init__(self, steps: Steps, table: Table, key: key_ranges.Key, op: BackfillOp) -> None:
         self.steps, self.table, self.key, self.op = steps, table, key, op
         self.values = sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(name), _given(value)) for name, value in op.values.items()
+            sql.SQL("{} = {}").format(sql.Identifier(name), _expression(value)) for name, value in op.values.items()
         )
         self.where = self._where()
-        self._done = 0
+        self._rows_set = 0
 
     def check(self) -> None:
-        """Let PostgreSQL read the statement without running it. Raises UsageError for what it does not take."""
+        """EXPLAIN the UPDATE without running it. Raises UsageError where PostgreSQL refuses it."""
         statement = sql.SQL("explain {}").format(self._update(sql.SQL("true")))
-        with target_table.asked_right(f"the backfill of {self.table.name}"):
-            self.steps.repeat(lambda: self.steps.execute(statement))
+        with target_table.reporting_usage_errors(f"the backfill of {self.table.name}"):
+            self.steps.retry_on_lock(lambda: self.steps.execute(statement))
 
     def batch(self, within: sql.Composable) -> int:
-        """Set the rows of one range. Raises RefusedError where one of them still matches afterwards."""
-        found = self.steps.execute(self._update(within))
-        assert found is not None
-        row = found.one()
+        """Set the rows of one range; return how many. Raises RefusedError where one of them still matches after it."""
+        row = self.steps.fetch(self._update(within))[0]
         if row.again:
             self._refuse_endless(within, row.rows)
-        self._done += row.rows
+        self._rows_set += row.rows
         return int(row.rows)
 
     def left(self) -> bool:
-        """Whether there are rows that match."""
-        found = self.steps.execute(LEFT.format(table=self.table.identifier, where=self.where))
-        assert found is not None
-        return bool(found.scalar_one())
+        """Return whether there are rows that match."""
+        return bool(self.steps.fetch(LEFT.format(table=self.table.identifier, where=self.where))[0][0])
 
     def _update(self, within: sql.Composable) -> sql.Composed:
         return UPDATE.format(table=self.table.identifier, values=self.values, range=within, where=self.where)
 
     def _where(self) -> sql.Composable:
-        rows = self.steps.look(COLUMNS, table=self.table.oid, names=list(self.op.values))
+        rows = self.steps.fetch(COLUMNS, table=self.table.oid, names=list(self.op.values))
         for row in rows:
             if row.generated:
                 raise UsageError(
@@ -186,20 +181,23 @@ class Fill:
                     "Leave it out of the backfill; nothing was changed.",
                 )
         if self.op.where is not None:
-            return _given(self.op.where)
-        # as the column will hold it: numeric(4, 2) rounds, and would be distinct from its expression for ever.
-        # Compared as stored, because json and others have no equality.
+            return _expression(self.op.where)
+        # Cast to the column's type: a value that numeric(4, 2) rounds would be distinct from its expression for ever.
+        # Compared as stored (*<>), because json and others have no equality operator.
         different = [
             sql.SQL("row({})::record *<> row(({})::{})::record").format(
-                sql.Identifier(row.name), _given(self.op.values[row.name]), sql.SQL(row.type)
+                sql.Identifier(row.name), _expression(self.op.values[row.name]), sql.SQL(row.type)
             )
             for row in rows
         ]
         return sql.SQL("({})").format(sql.SQL(" or ").join(different))
 
     def _refuse_endless(self, within: sql.Composable, rows: int) -> None:
-        """RETURNING may have read other rows as they were before: look again, and refuse what is really so."""
-        found = self.steps.execute(
+        """Raise RefusedError for rows of this batch that still match.
+
+        RETURNING evaluates a subquery in `where` on the state before the UPDATE, so the rows are read again.
+        """
+        again = self.steps.fetch(
             AGAIN.format(
                 key=self.key.texts(),
                 table=self.table.identifier,
@@ -208,8 +206,6 @@ class Fill:
                 order=self.key.order(),
             )
         )
-        assert found is not None
-        again: Sequence[sa.Row[Any]] = found.all()
         if not again:
             return
         condition = (
@@ -220,10 +216,10 @@ class Fill:
             f"The backfill of {self.table.name} would never end: its where, {condition}, is still true of "
             f"{again[0].rows} of {rows} rows after they were set ({', '.join(self.key.columns)} {places}).",
             "Give a where that the new values make false, for example column is null beside a value that is not; "
-            + ("nothing was changed." if not self._done else f"the {self._done:,} rows done before stay done."),
+            + ("nothing was changed." if not self._rows_set else f"the {self._rows_set:,} rows done before stay done."),
         )
 
 
-def _given(expression: str) -> sql.Composed:
-    """An expression of the author's, in parentheses that a comment at its end cannot swallow."""
-    return sql.SQL("({}\n)").format(sql.SQL(expression))
+def _expression(text: str) -> sql.Composed:
+    """Return the author's expression in parentheses, the closing one behind a newline in case it ends in a comment."""
+    return sql.SQL("({}\n)").format(sql.SQL(text))

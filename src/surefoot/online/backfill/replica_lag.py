@@ -1,4 +1,4 @@
-"""Giving way to replicas: batches pause while one of them falls behind what it was at the beginning."""
+"""Pause batches while a streaming replica lags further behind than it did when the work began."""
 
 import logging
 import time
@@ -8,14 +8,14 @@ from surefoot.online.executor import Steps
 
 log = logging.getLogger("surefoot")
 
-BEHIND = 5.0
-"""Seconds that a replica may fall behind because of us."""
-PATIENCE = 120.0
-"""Seconds that we wait for one replica: one that is delayed on purpose never comes nearer."""
-LOOK = 1.0
-"""Seconds between two looks."""
+MAX_LAG = 5.0
+"""Seconds of replay lag that the work may add."""
+LONGEST_PAUSE = 120.0
+"""Seconds to wait for a replica: one with recovery_min_apply_delay never catches up."""
+INTERVAL = 1.0
+"""Seconds between two queries for the lag."""
 
-# Without the rights of pg_monitor the rows are there and their lag is NULL: then there is nothing to give way to.
+# Without the rights of pg_monitor replay_lag is NULL: then there is no lag to wait for.
 LAG = """
 select pid,
        coalesce(nullif(application_name, ''), 'without a name') as name,
@@ -27,36 +27,40 @@ select pid,
 
 @dataclass
 class Replicas:
-    """The replicas of this server as one piece of long work sees them."""
+    """The replicas of the server during one long operation."""
 
     steps: Steps
-    _at_first: dict[int, float] | None = None
-    _hopeless: set[int] = field(default_factory=set)
-    _looked: float = 0.0
+    _initial: dict[int, float] | None = None
+    """Replay lag in seconds by the pid of the walsender, at the first query."""
+    _given_up: set[int] = field(default_factory=set)
+    _inspected: float = 0.0
 
-    def give_way(self) -> None:
-        """Return once no replica is behind because of us; looks no oftener than every `LOOK` seconds."""
+    def wait_for_lag(self) -> None:
+        """Return once no replica lags by more than `MAX_LAG` because of this operation, or after `LONGEST_PAUSE`.
+
+        Queries the lag at most every `INTERVAL` seconds.
+        """
         now = time.monotonic()
-        if now - self._looked < LOOK:
+        if now - self._inspected < INTERVAL:
             return
-        behind = self._behind()
-        if behind:
-            log.info("Pausing: replica %s is %.0f s behind.", *behind[0][1:])
-        while behind and time.monotonic() - now < PATIENCE:
-            time.sleep(LOOK / 2)
-            behind = self._behind()
-        for pid, name, seconds in behind:
+        lagging = self._lagging()
+        if lagging:
+            log.info("Pausing: replica %s is %.0f s behind.", *lagging[0][1:])
+        while lagging and time.monotonic() - now < LONGEST_PAUSE:
+            time.sleep(INTERVAL / 2)
+            lagging = self._lagging()
+        for pid, name, seconds in lagging:
             log.warning("Going on: replica %s is %.0f s behind and does not catch up.", name, seconds)
-            self._hopeless.add(pid)
-        self._looked = time.monotonic()
+            self._given_up.add(pid)
+        self._inspected = time.monotonic()
 
-    def _behind(self) -> list[tuple[int, str, float]]:
-        found = [(row.pid, row.name, row.seconds) for row in self.steps.look(LAG)]
-        if self._at_first is None:
-            self._at_first = {pid: seconds for pid, _, seconds in found}
-        first = self._at_first
+    def _lagging(self) -> list[tuple[int, str, float]]:
+        replicas = [(row.pid, row.name, row.seconds) for row in self.steps.fetch(LAG)]
+        if self._initial is None:
+            self._initial = {pid: seconds for pid, _, seconds in replicas}
+        initial = self._initial
         return [
             (pid, name, seconds)
-            for pid, name, seconds in found
-            if pid not in self._hopeless and seconds > first.get(pid, 0.0) + BEHIND
+            for pid, name, seconds in replicas
+            if pid not in self._given_up and seconds > initial.get(pid, 0.0) + MAX_LAG
         ]

@@ -1,1 +1,1 @@
-"""Other types for columns in use: expand, sync, fill, rebuild, swap."""
+"""The operation that changes types of columns in use: shadow column, trigger, backfill, rebuild, cutover."""

@@ -1,4 +1,7 @@
-"""What a column has of its own: default, comment, privileges, sequence, statistics target; carried to its successor."""
+"""Read a column's default, identity, comment, privileges and statistics target, and give them to its shadow column.
+
+`PRINTED_DEFAULT` is the part of the `--sql` form that converts a default, as `_default` does online.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,10 +10,9 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from surefoot.errors import RefusedError
-from surefoot.online.change_types.conversion import Change, Conversion, given
-from surefoot.online.change_types.preflight import scratch
-from surefoot.online.change_types.unconvertible_rows import said
+from surefoot.online.change_types.conversion import Change, Conversion, parenthesized
 from surefoot.online.executor import Steps
+from surefoot.runtime import error_translation
 
 CONSTANT = """
 e.adbin is not null
@@ -21,8 +23,8 @@ e.adbin is not null
             where p.provolatile <> 'i'
        )
 """
-"""Whether the default `e` has the same value for every row."""
-TRAITS = f"""
+"""SQL that is true where the default `e` of pg_attrdef has the same value for every row."""
+ATTRIBUTES = f"""
 select a.attname::text as column,
        pg_get_expr(e.adbin, e.adrelid) as default,
        {CONSTANT} as constant,
@@ -63,44 +65,50 @@ select a.attname::text as column,
 
 
 @dataclass(frozen=True)
-class Traits:
-    """Of one column; `default` is for the new type."""
+class ColumnAttributes:
+    """The attributes of one column. Each is SQL, as the statements below need it."""
 
     change: Change
     default: str | None
+    """The default, converted to the new type."""
     identity: str
     comment: str | None
     target: int | None
+    """The statistics target; None for the server's default."""
     options: tuple[str, ...]
     grants: tuple[str, ...]
+    """GRANT statements with %s for the column and the table."""
     sequence: str | None
     options_of_identity: str | None
 
-    def of_statistics(self) -> Iterator[sql.Composable]:
-        """What ANALYZE has to know before it looks; these stop nobody."""
-        column = sql.SQL("alter table {} alter column {} ").format(self.change.table.identifier, self.change.successor)
+    def statistics_statements(self) -> Iterator[sql.Composable]:
+        """Yield what sets the statistics target and options before ANALYZE; SHARE UPDATE EXCLUSIVE blocks nobody."""
+        column = sql.SQL("alter table {} alter column {} ").format(self.change.table.identifier, self.change.shadow)
         if self.target is not None:
             yield column + sql.SQL("set statistics {}").format(self.target)
         if self.options:
             yield column + sql.SQL("set ({})").format(sql.SQL(", ".join(self.options)))
 
-    def before_the_swap(self) -> Iterator[sql.Composable]:
-        """Takes the sequence away from the column that will be retired; inside the swap's transaction."""
-        parts = {"table": self.change.table.identifier, "column": self.change.name, "to": self.change.successor}
+    def before_cutover(self) -> Iterator[sql.Composable]:
+        """Yield what takes the sequence from the column that will be retired, for the cutover's transaction."""
+        parts = {"table": self.change.table.identifier, "column": self.change.name, "to": self.change.shadow}
         if self.identity:
             yield sql.SQL("alter table {table} alter column {column} drop identity").format(**parts)
         elif self.sequence:
             yield sql.SQL("alter sequence {} owned by {table}.{to}").format(sql.SQL(self.sequence), **parts)
 
-    def after_the_swap(self, place: tuple[int, bool] | None) -> Iterator[sql.Composable]:
-        """Gives the successor, which has the name now, all of it; `place` is where the identity's sequence stood."""
+    def after_cutover(self, position: tuple[int, bool] | None) -> Iterator[sql.Composable]:
+        """Yield what gives the attributes to the shadow column, which has the column's name by then.
+
+        `position` is last_value and is_called of the identity's sequence.
+        """
         table, name = self.change.table.identifier, self.change.name
         column = sql.SQL("alter table {} alter column {} ").format(table, name)
-        if self.identity and self.options_of_identity and self.sequence and place:
+        if self.identity and self.options_of_identity and self.sequence and position:
             how = {"a": "always", "d": "by default"}[self.identity]
             options = self.options_of_identity.replace("maxvalue default", "").replace("minvalue default", "")
             yield column + sql.SQL(f"add generated {how} as identity ({options})")
-            yield sql.SQL("select setval({}::regclass, {}, {})").format(self.sequence, *place)
+            yield sql.SQL("select setval({}::regclass, {}, {})").format(self.sequence, *position)
         elif self.default is not None:
             yield column + sql.SQL(f"set default {self.default}")
         yield sql.SQL("comment on column {}.{} is {}").format(table, name, self.comment)
@@ -108,15 +116,12 @@ class Traits:
             yield sql.SQL(grant % (name.as_string(), table.as_string()))
 
 
-def read(steps: Steps, conversion: Conversion) -> tuple[Traits, ...]:
-    """The traits of each column, the default made one of the new type.
-
-    Raises RefusedError for a default that cannot be.
-    """
+def read(steps: Steps, conversion: Conversion) -> tuple[ColumnAttributes, ...]:
+    """Return the attributes of each column. Raises RefusedError for a default that the new type does not allow."""
     changes = {change.column: change for change in conversion.changes}
-    rows = steps.look(TRAITS, table=conversion.table.oid, names=list(changes))
+    rows = steps.fetch(ATTRIBUTES, table=conversion.table.oid, names=list(changes))
     return tuple(
-        Traits(
+        ColumnAttributes(
             changes[row.column],
             _default(steps, conversion, changes[row.column], row) if row.default is not None else None,
             row.identity,
@@ -132,10 +137,10 @@ def read(steps: Steps, conversion: Conversion) -> tuple[Traits, ...]:
 
 
 def _default(steps: Steps, conversion: Conversion, change: Change, row: sa.Row[tuple[object, ...]]) -> str:
-    """A constant goes the way of the values; what is asked anew for each row has to fit by itself."""
+    """Return the default for the new type: a constant converted by `using`, any other as it is."""
     table, kind = conversion.table, sql.SQL(change.type)
     try:
-        with scratch(steps):
+        with steps.rolled_back():
             if row.constant:
                 columns = sql.SQL(", ").join(
                     sql.SQL("({}){} as {}").format(
@@ -145,13 +150,12 @@ def _default(steps: Steps, conversion: Conversion, change: Change, row: sa.Row[t
                     else sql.SQL("(null::{}).{} as {}").format(table.identifier, *[sql.Identifier(name)] * 2)
                     for name in table.columns
                 )
-                found = steps.execute(
+                rows = steps.fetch(
                     sql.SQL("select {}::{}::text from (select {}) as {}").format(
-                        given(change.using), kind, columns, table.identifier
+                        parenthesized(change.using), kind, columns, table.identifier
                     )
                 )
-                assert found is not None
-                value = found.scalar_one()
+                value = rows[0][0]
                 text = "null" if value is None else sql.Literal(value).as_string()
                 return f"{text}::{change.type}"
             steps.execute(
@@ -162,8 +166,20 @@ def _default(steps: Steps, conversion: Conversion, change: Change, row: sa.Row[t
             return str(row.default)
     except sa.exc.DBAPIError as fault:
         raise RefusedError(
-            f"The type of {change.called} cannot be changed to {change.type}: its default {row.default} does not go "
-            f"with it ({said(fault)}).",
+            f"The type of {change.label} cannot be changed to {change.type}: its default {row.default} does not go "
+            f"with it ({error_translation.primary_message(fault)}).",
             "Drop the default in the same revision before, op.alter_column(…, server_default=None), and give a new one "
             "after; nothing was changed.",
         ) from fault
+
+
+# What `_default` does, of `place`, the column's row in the printed block: its `value` is the default of the old type.
+PRINTED_DEFAULT = """\
+    if place.value is not null then
+        if place.constant then
+            execute format('select ((%s)::%s)::text from (select (%s)::%s as %I) as %s', {using}, {type_text},
+                           place.value, place.type, {column}, {alias}) into plain;
+            place.value := format('%L::%s', plain, {type_text});
+        end if;
+        execute format('alter table %s alter column %I set default %s', target, {column}, place.value);
+    end if;"""

@@ -1,14 +1,11 @@
-"""What hangs on the columns of a change of types, as PostgreSQL would print it of their successors."""
+"""Read the objects that depend on the columns of a change of types, with definitions for the shadow columns."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import sqlalchemy as sa
 from psycopg import sql
 
-from surefoot.online.change_types.conversion import Conversion, lock
-from surefoot.online.change_types.preflight import scratch
+from surefoot.online.change_types.conversion import Conversion, lock_tables
 from surefoot.online.executor import Steps
 
 COLUMNS = "select attname::text as name from pg_attribute where attrelid = :table and not attisdropped"
@@ -88,7 +85,7 @@ select format('%I.%I', s.stxnamespace::regnamespace::text::name, s.stxname) as n
 
 @dataclass(frozen=True)
 class Index:
-    """An index, of a unique constraint or of its own; `body` is its definition from the method on."""
+    """An index, of a unique constraint or by itself. `body` is its definition after USING, `qualified` is quoted."""
 
     name: str
     qualified: str
@@ -105,7 +102,7 @@ class Index:
 
 @dataclass(frozen=True)
 class Constraint:
-    """A CHECK, or a foreign key from the table or to it; tables are quoted and in full."""
+    """A CHECK, or a foreign key from the table (`here`) or to it (`there`). Tables are quoted and schema-qualified."""
 
     name: str
     table: str
@@ -121,7 +118,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger of the application's, by the columns' own names."""
+    """A trigger of the application, with the columns' present names."""
 
     name: str
     definition: str
@@ -131,7 +128,7 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Extended statistics, by the columns' own names."""
+    """Extended statistics, with the columns' present names."""
 
     name: str
     definition: str
@@ -140,7 +137,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Dependents:
-    """All of it. Indexes and constraints are written with the successors' names."""
+    """The dependents of the columns. Indexes and constraints are written with the shadow columns' names."""
 
     indexes: tuple[Index, ...]
     constraints: tuple[Constraint, ...]
@@ -148,43 +145,44 @@ class Dependents:
     statistics: tuple[Statistics, ...]
 
     @property
-    def others(self) -> list[str]:
-        """The other tables that a foreign key joins to this one by the columns."""
+    def joined_tables(self) -> list[str]:
+        """The other tables that a foreign key joins to this one by these columns, sorted."""
         ends = {(c.table, c.here) for c in self.constraints} | {(c.referent, c.there) for c in self.constraints}
         return sorted(name for name, ours in ends if name is not None and not ours)
 
 
 def read(steps: Steps, conversion: Conversion) -> Dependents:
-    """Read them while the successors have the columns' names, in a transaction that is rolled back."""
+    """Read the dependents in a transaction that is rolled back and locks the table for an instant."""
 
     def work() -> Dependents:
-        with scratch(steps):
-            lock(steps, conversion.table)
-            return looked_at(steps, conversion)
+        with steps.rolled_back():
+            lock_tables(steps, conversion.table)
+            return read_in_transaction(steps, conversion)
 
-    return steps.repeat(work)
+    return steps.retry_on_lock(work)
 
 
-def looked_at(steps: Steps, conversion: Conversion) -> Dependents:
-    """Read them inside a transaction that holds the table; the columns have their names again afterwards.
+def read_in_transaction(steps: Steps, conversion: Conversion) -> Dependents:
+    """Read the dependents inside a transaction that has locked the table.
 
-    PostgreSQL alone knows where in an expression a column is meant, so it is made to print the new name itself.
+    The columns are renamed to the shadow columns' names and back (by a savepoint): only PostgreSQL knows where an
+    expression means a column, so that it has to print the new name itself.
     """
     table = conversion.table
-    path = str(_scalar(steps, "select current_setting('search_path')"))
+    path = steps.fetch("select current_setting('search_path')")[0][0]
     qualified = sql.SQL(
-        str(_scalar(steps, sql.SQL("select format('%I.%I', current_schema(), {}::text)").format(table.name)))
+        steps.fetch("select format('%I.%I', current_schema(), cast(:name as text))", name=table.name)[0][0]
     )
     steps.execute("set local search_path = pg_catalog")
     triggers = _rows(steps, conversion, TRIGGERS, Trigger)
     statistics = _rows(steps, conversion, STATISTICS, Statistics)
-    there = {row.name for row in steps.look(COLUMNS, table=table.oid)}
+    existing = {row.name for row in steps.fetch(COLUMNS, table=table.oid)}
     steps.execute("savepoint names")
     for nth, change in enumerate(conversion.changes):
         rename = sql.SQL("alter table {} rename {} to {}")
-        if change.target in there:
-            steps.execute(rename.format(qualified, change.successor, sql.Identifier(f"ourschool aside {nth}")))
-        steps.execute(rename.format(qualified, change.name, change.successor))
+        if change.shadow_name in existing:
+            steps.execute(rename.format(qualified, change.shadow, sql.Identifier(f"ourschool aside {nth}")))
+        steps.execute(rename.format(qualified, change.name, change.shadow))
     indexes = _rows(steps, conversion, INDEXES, Index)
     constraints = _rows(steps, conversion, CONSTRAINTS, Constraint)
     steps.execute("rollback to savepoint names")
@@ -200,13 +198,5 @@ def _rows(steps: Steps, conversion: Conversion, query: str, kind: type[_Row]) ->
         sql.SQL(", ").join(sql.Literal(change.number) for change in conversion.changes)
     )
     table = sql.SQL("{}::oid").format(conversion.table.oid)
-    found = steps.execute(sql.SQL(query).format(table=table, numbers=numbers))
-    assert found is not None
-    rows: Sequence[sa.Row[Any]] = found.all()
+    rows = steps.fetch(sql.SQL(query).format(table=table, numbers=numbers))
     return tuple(kind(**row._mapping) for row in rows)  # noqa: SLF001  # SQLAlchemy's public name for it
-
-
-def _scalar(steps: Steps, query: str | sql.Composable) -> object:
-    found = steps.execute(query)
-    assert found is not None
-    return found.scalar_one()

@@ -1,4 +1,4 @@
-"""The swap of a change of types: one short transaction, after which the successors are the columns."""
+"""The cutover of a change of types: one short transaction in which the shadow columns take the columns' names."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,14 +7,14 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from surefoot.online.change_types import column_dependents, dependents_rebuild
-from surefoot.online.change_types.column_attributes import Traits
+from surefoot.online.change_types.column_attributes import ColumnAttributes
 from surefoot.online.change_types.column_dependents import Dependents
-from surefoot.online.change_types.conversion import Conversion, lock
-from surefoot.online.change_types.shadow_column import Expansion
+from surefoot.online.change_types.conversion import Conversion, lock_tables
+from surefoot.online.change_types.shadow_column import ShadowColumns
+from surefoot.online.dependent_ddl import comment_on, set_trigger_mode, unique_using_index
 from surefoot.online.executor import Steps
 from surefoot.online.retire import column_retirement, kept_definitions
 
-ENABLED = {"D": "disable trigger", "R": "enable replica trigger", "A": "enable always trigger"}
 INDEX_COLUMNS = """
 select i.indexrelid::regclass::text as relation,
        a.attname::text as name
@@ -26,83 +26,91 @@ select i.indexrelid::regclass::text as relation,
 """
 
 
-class Swap:
-    """Names change hands, nothing is scanned or copied."""
+class Cutover:
+    """Retires the old columns and renames shadow columns, indexes and constraints; no row is read or written.
+
+    `rows` is the number of rows that the registry records with the retired columns.
+    """
 
     def __init__(
-        self, steps: Steps, expansion: Expansion, found: Dependents, traits: tuple[Traits, ...], rows: int
+        self,
+        steps: Steps,
+        shadow_columns: ShadowColumns,
+        dependents: Dependents,
+        attributes: tuple[ColumnAttributes, ...],
+        rows: int,
     ) -> None:
-        self.steps, self.expansion, self.found, self.traits, self.rows = steps, expansion, found, traits, rows
-        self.conversion: Conversion = expansion.conversion
+        self.steps, self.shadow_columns, self.rows = steps, shadow_columns, rows
+        self.dependents, self.attributes = dependents, attributes
+        self.conversion: Conversion = shadow_columns.conversion
         self.table = self.conversion.table.identifier
-        self._column_of = {change.target: change.column for change in self.conversion.changes}
+        self._column_of = {change.shadow_name: change.column for change in self.conversion.changes}
 
     def run(self, misses: int) -> bool:
-        """Swap; False, with nothing changed, where a value came that does not convert or something hangs on it anew.
+        """Cut over; return False, with nothing changed, where a value could not be converted or a dependent changed.
 
-        `misses` is how many there had been when all rows were last known to have their new values.
+        `misses` is the count of failed conversions when all rows were last known to have their new values.
         """
-        return self.steps.repeat(lambda: self._try(misses))
+        return self.steps.retry_on_lock(lambda: self._try(misses))
 
     def _try(self, misses: int) -> bool:
         steps = self.steps
         with steps.transaction():
-            lock(steps, self.conversion.table, self.found.others)
-            if self.expansion.misses() != misses or column_dependents.looked_at(steps, self.conversion) != self.found:
+            lock_tables(steps, self.conversion.table, self.dependents.joined_tables)
+            if (
+                self.shadow_columns.failed_conversions() != misses
+                or column_dependents.read_in_transaction(steps, self.conversion) != self.dependents
+            ):
                 return False
-            places = {traits.change.column: self._place(traits) for traits in self.traits}
-            self._each(self.expansion.end())
-            self._each(self._let_go())
+            places = {attributes.change.column: self._sequence_position(attributes) for attributes in self.attributes}
+            self._each(self.shadow_columns.drop_trigger_statements())
+            self._each(self._release_dependents())
             for change in self.conversion.changes:
                 column_retirement.set_aside(steps, change.table.name, change.column, rows=self.rows)
-                kept_definitions.note(steps, "column")
-                if change.thing is not None:
-                    column_retirement.take_back(steps, change.thing)
+                kept_definitions.note_retirement(steps, "column")
+                if change.retired is not None:
+                    column_retirement.restore_name(steps, change.retired)
                 else:
                     steps.execute(
-                        sql.SQL("alter table {} rename column {} to {}").format(
-                            self.table, change.successor, change.name
-                        )
+                        sql.SQL("alter table {} rename column {} to {}").format(self.table, change.shadow, change.name)
                     )
-            for traits in self.traits:
-                self._each(traits.after_the_swap(places[traits.change.column]))
+            for attributes in self.attributes:
+                self._each(attributes.after_cutover(places[attributes.change.column]))
             self._each(self._take_names())
         return True
 
-    def _place(self, traits: Traits) -> tuple[int, bool] | None:
-        """Where the sequence of an identity stands; nobody draws from it while the table is locked."""
-        if not traits.identity or traits.sequence is None:
+    def _sequence_position(self, attributes: ColumnAttributes) -> tuple[int, bool] | None:
+        """Return last_value and is_called of an identity's sequence, which nobody uses while the table is locked."""
+        if not attributes.identity or attributes.sequence is None:
             return None
-        found = self.steps.execute(sql.SQL("select last_value, is_called from {}").format(sql.SQL(traits.sequence)))
-        assert found is not None
-        row = found.one()
+        row = self.steps.fetch(sql.SQL("select last_value, is_called from {}").format(sql.SQL(attributes.sequence)))[0]
         return int(row.last_value), bool(row.is_called)
 
-    def _let_go(self) -> Iterator[sql.Composable]:
-        """What retiring would not know how to treat: these follow the column's name, and are made again with it."""
-        for traits in self.traits:
-            yield from traits.before_the_swap()
-        for trigger in self.found.triggers:
+    def _release_dependents(self) -> Iterator[sql.Composable]:
+        """Yield what takes away the dependents that retiring a column would keep or drop; they are made again."""
+        for attributes in self.attributes:
+            yield from attributes.before_cutover()
+        for trigger in self.dependents.triggers:
             yield sql.SQL("drop trigger {} on {}").format(sql.Identifier(trigger.name), self.table)
-        for statistics in self.found.statistics:
+        for statistics in self.dependents.statistics:
             yield sql.SQL("drop statistics {}").format(sql.SQL(statistics.name))
-        if any(index.identifies for index in self.found.indexes):
+        if any(index.identifies for index in self.dependents.indexes):
             yield sql.SQL("alter table {} replica identity default").format(self.table)
 
     def _take_names(self) -> Iterator[sql.Composable]:
-        """The successors' indexes and constraints get the names, which are free now."""
+        """Yield what gives the rebuilt dependents their names, which are free now, and creates the other ones again."""
         for row in self._index_columns():
             yield sql.SQL("alter table {} rename {} to {}").format(
                 sql.SQL(row.relation), sql.Identifier(row.name), sql.Identifier(self._column_of[row.name])
             )
-        for index in self.found.indexes:
+        for index in self.dependents.indexes:
             yield from self._index(index)
-        for constraint in self.found.constraints:
+        for constraint in self.dependents.constraints:
             table, name = sql.SQL(constraint.table), sql.Identifier(constraint.name)
             yield sql.SQL("alter table {} rename constraint {} to {}").format(
                 table, sql.Identifier(dependents_rebuild.constraint_name(self.steps, constraint)), name
             )
-            yield from _comment(sql.SQL("constraint {} on {}").format(name, table), constraint.comment)
+            yield from comment_on(sql.SQL("constraint {} on {}").format(name, table), constraint.comment)
         for change in self.conversion.changes:
             if change.not_null_name is not None:
                 yield sql.SQL(RENAME_NOT_NULL).format(
@@ -110,28 +118,25 @@ class Swap:
                     .format(relation=self.table.as_string(), column=change.column, name=change.not_null_name)
                     .as_string()
                 )
-        for trigger in self.found.triggers:
+        for trigger in self.dependents.triggers:
             name = sql.Identifier(trigger.name)
             yield sql.SQL(trigger.definition)
-            if trigger.enabled in ENABLED:
-                yield sql.SQL("alter table {} {} {}").format(self.table, sql.SQL(ENABLED[trigger.enabled]), name)
-            yield from _comment(sql.SQL("trigger {} on {}").format(name, self.table), trigger.comment)
-        for statistics in self.found.statistics:
+            yield from set_trigger_mode(self.table, name, trigger.enabled)
+            yield from comment_on(sql.SQL("trigger {} on {}").format(name, self.table), trigger.comment)
+        for statistics in self.dependents.statistics:
             yield sql.SQL(statistics.definition)
-            yield from _comment(sql.SQL("statistics {}").format(sql.SQL(statistics.name)), statistics.comment)
+            yield from comment_on(sql.SQL("statistics {}").format(sql.SQL(statistics.name)), statistics.comment)
 
     def _index(self, index: column_dependents.Index) -> Iterator[sql.Composable]:
         temporary = sql.Identifier(dependents_rebuild.index_name(self.steps, index))
         if index.constraint is not None:
-            deferred = " initially deferred" if index.deferred else ""
             name = sql.Identifier(index.constraint)
-            yield sql.SQL("alter table {} add constraint {} unique using index {}{}").format(
-                self.table, name, temporary, sql.SQL(f" deferrable{deferred}" if index.deferrable else "")
-            )
-            yield from _comment(sql.SQL("constraint {} on {}").format(name, self.table), index.comment)
+            body = unique_using_index(temporary, deferrable=index.deferrable, deferred=index.deferred)
+            yield sql.SQL("alter table {} add constraint {} {}").format(self.table, name, body)
+            yield from comment_on(sql.SQL("constraint {} on {}").format(name, self.table), index.comment)
         else:
             yield sql.SQL("alter index {} rename to {}").format(temporary, sql.Identifier(index.name))
-            yield from _comment(sql.SQL("index {}").format(sql.Identifier(index.name)), index.comment)
+            yield from comment_on(sql.SQL("index {}").format(sql.Identifier(index.name)), index.comment)
         if index.clustered:
             yield sql.SQL("alter table {} cluster on {}").format(self.table, sql.Identifier(index.name))
         if index.identifies:
@@ -140,16 +145,16 @@ class Swap:
             )
 
     def _index_columns(self) -> Sequence[sa.Row[Any]]:
-        """The columns of indexes that still say the successor's name, to whoever looks at them with psql."""
+        """Return the columns of rebuilt indexes that still have the shadow column's name, which psql shows."""
         table = self.conversion.table
-        return self.steps.look(INDEX_COLUMNS, table=table.oid, names=list(self._column_of))
+        return self.steps.fetch(INDEX_COLUMNS, table=table.oid, names=list(self._column_of))
 
     def _each(self, statements: Iterator[sql.Composable] | list[sql.Composable]) -> None:
         for statement in statements:
             self.steps.execute(statement)
 
 
-# Servers before 18 have no names for NOT NULL; a primary word there is a name that PostgreSQL chose by itself.
+# NOT NULL constraints have names from PostgreSQL 18 on; before, this finds none.
 RENAME_NOT_NULL = "do {body}"
 RENAME_NOT_NULL_BODY = """
 declare
@@ -164,8 +169,3 @@ begin
     end if;
 end
 """
-
-
-def _comment(what: sql.Composable, comment: str | None) -> Iterator[sql.Composable]:
-    if comment is not None:
-        yield sql.SQL("comment on {} is {}").format(what, comment)

@@ -1,8 +1,8 @@
-"""What hangs on a column is made for its successor beside the users' work: indexes, constraints, NOT NULL."""
+"""Rebuild the indexes, constraints and NOT NULL of a column for its shadow column, while others work."""
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -11,12 +11,12 @@ from surefoot.errors import RefusedError, UsageError
 from surefoot.online import target_table
 from surefoot.online.change_types.column_dependents import Constraint, Dependents, Index
 from surefoot.online.change_types.conversion import PREFIX, Conversion
-from surefoot.online.change_types.preflight import scratch
-from surefoot.online.change_types.unconvertible_rows import said
 from surefoot.online.constraints import constraint_specs as constraints
 from surefoot.online.constraints import not_null_methods
-from surefoot.online.executor import PATIENT, Steps
-from surefoot.online.retired_registry import within
+from surefoot.online.dependent_ddl import build_index
+from surefoot.online.executor import LONG_LOCK_TIMEOUT, Steps
+from surefoot.online.identifiers import fit_identifier
+from surefoot.runtime import error_translation
 
 INDEX = """
 select i.indisvalid as valid
@@ -34,94 +34,88 @@ select c.convalidated as valid
 
 
 def index_name(steps: Steps, index: Index) -> str:
-    """What the index is called until the swap; another one for another definition."""
+    """Return the name of the rebuilt index until the cutover; it depends on the definition."""
     return _name(steps, index.name, index.body)
 
 
 def constraint_name(steps: Steps, constraint: Constraint) -> str:
-    """What the constraint is called until the swap."""
+    """Return the name of the rebuilt constraint until the cutover; it depends on the definition."""
     return _name(steps, constraint.name, constraint.definition)
 
 
-def rehearse(steps: Steps, conversion: Conversion, found: Dependents) -> None:
-    """Make all of it on empty copies, rolled back. Raises RefusedError for what does not go with the new type."""
+def check_on_copies(steps: Steps, conversion: Conversion, dependents: Dependents) -> None:
+    """Create the dependents on empty copies and roll back. Raises RefusedError for one that does not fit the type."""
     copy, table = sql.Identifier("pg_temp", "ourschool_copy"), conversion.table
 
     def work() -> None:
-        with scratch(steps):
+        with steps.rolled_back():
             steps.execute(sql.SQL("create temporary table ourschool_copy (like {})").format(table.identifier))
             for change in conversion.changes:
                 steps.execute(
                     sql.SQL("alter table {} drop column if exists {}, add column {} {}").format(
-                        copy, change.successor, change.successor, sql.SQL(change.type)
+                        copy, change.shadow, change.shadow, sql.SQL(change.type)
                     )
                 )
-            for index in found.indexes:
-                with _fitting(conversion, f"index {index.name}"):
+            for index in dependents.indexes:
+                with _refusing_misfits(conversion, f"index {index.name}"):
                     steps.execute(f"create index on pg_temp.ourschool_copy using {index.body}")
-            for nth, constraint in enumerate(found.constraints):
-                with _fitting(conversion, f"constraint {constraint.name} of {constraint.table}"):
+            for nth, constraint in enumerate(dependents.constraints):
+                with _refusing_misfits(conversion, f"constraint {constraint.name} of {constraint.table}"):
                     if constraint.referent is None:
                         steps.execute(f"alter table pg_temp.ourschool_copy add {constraint.definition}")
                     else:
-                        _try_pointing(steps, constraint, nth)
+                        _try_foreign_key(steps, constraint, nth)
 
-    steps.repeat(work)
+    steps.retry_on_lock(work)
 
 
-def indexes(steps: Steps, conversion: Conversion, found: Dependents) -> None:
-    """Build each index concurrently. Raises RefusedError where a unique one finds rows that became alike."""
-    for index in found.indexes:
+def build_indexes(steps: Steps, conversion: Conversion, dependents: Dependents) -> None:
+    """Build each index CONCURRENTLY. Raises RefusedError where rows become duplicates in a unique one."""
+    for index in dependents.indexes:
         name = index_name(steps, index)
+        create = sql.SQL("create {} concurrently {} on {} using {}").format(
+            sql.SQL("unique index" if index.unique else "index"),
+            sql.Identifier(name),
+            conversion.table.identifier,
+            sql.SQL(index.body),
+        )
 
-        def work(index: Index = index, name: str = name) -> None:
-            there = steps.look(INDEX, table=conversion.table.oid, name=name)
-            if there and not there[0].valid:
-                steps.execute(sql.SQL("drop index concurrently {}").format(sql.Identifier(name)))
-            if not there or not there[0].valid:
-                steps.execute(
-                    sql.SQL("create {} concurrently {} on {} using {}").format(
-                        sql.SQL("unique index" if index.unique else "index"),
-                        sql.Identifier(name),
-                        conversion.table.identifier,
-                        sql.SQL(index.body),
-                    )
-                )
+        def is_valid(name: str = name) -> bool | None:
+            rows = steps.fetch(INDEX, table=conversion.table.oid, name=name)
+            return rows[0].valid if rows else None
 
         try:
-            with steps.waiting(PATIENT):
-                steps.repeat(work)
+            build_index(steps, sql.Identifier(name), is_valid, create)
         except sa.exc.IntegrityError as fault:
-            with suppress(sa.exc.DBAPIError):
-                steps.run(
-                    sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(name)), lock_timeout=PATIENT
-                )
             raise RefusedError(
-                f"The type of {_called(conversion)} cannot be changed: rows that were different become alike, and "
-                f"unique index {index.name} forbids it ({said(fault)}).",
+                f"The type of {_label(conversion)} cannot be changed: rows that were different become alike, and "
+                f"unique index {index.name} forbids it ({error_translation.primary_message(fault)}).",
                 "Correct these rows, or write an expression that keeps them apart, and run the same command again; "
                 "nothing was changed.",
             ) from fault
 
 
-def promises(steps: Steps, conversion: Conversion, found: Dependents) -> None:
-    """Add CHECKs and foreign keys NOT VALID, each under a short lock, and validate them; then NOT NULL."""
-    for constraint in found.constraints:
+def build_constraints(steps: Steps, conversion: Conversion, dependents: Dependents) -> None:
+    """Add CHECKs and foreign keys NOT VALID, each under a brief lock, validate them, and set NOT NULL.
+
+    Raises RefusedError where converted rows violate one.
+    """
+    for constraint in dependents.constraints:
         name, table = constraint_name(steps, constraint), sql.SQL(constraint.table)
         parts = {"table": table, "name": sql.Identifier(name)}
-        there = steps.look(CONSTRAINT, table=constraint.table, name=name)
-        if not there:
+        existing = steps.fetch(CONSTRAINT, table=constraint.table, name=name)
+        if not existing:
             body = sql.SQL(constraint.definition + (" not valid" if constraint.valid else ""))
-            constraints.briefly(
-                steps, constraints.ADD.format(**parts, body=body), second_lock=constraint.referent is not None
+            constraints.run_briefly(
+                steps, constraints.ADD.format(**parts, body=body), locks_second_table=constraint.referent is not None
             )
-        if constraint.valid and not (there and there[0].valid):
+        if constraint.valid and not (existing and existing[0].valid):
             try:
-                steps.run(constraints.VALIDATE.format(**parts), lock_timeout=PATIENT)
+                steps.run(constraints.VALIDATE.format(**parts), lock_timeout=LONG_LOCK_TIMEOUT)
             except sa.exc.IntegrityError as fault:
                 raise RefusedError(
-                    f"The type of {_called(conversion)} cannot be changed: rows as they become break "
-                    f"{constraint.name} of {constraint.table} ({said(fault)}).",
+                    f"The type of {_label(conversion)} cannot be changed: rows as they become break "
+                    f"{constraint.name} of {constraint.table} ({error_translation.primary_message(fault)}).",
                     "Correct these rows, or drop that constraint in the same revision before and make it anew after; "
                     "nothing was changed.",
                 ) from fault
@@ -129,13 +123,15 @@ def promises(steps: Steps, conversion: Conversion, found: Dependents) -> None:
         if not change.not_null:
             continue
         if change.not_null_valid:
-            not_null_methods.forbid(steps, not_null_methods.find(steps, conversion.table.name, change.target))
-        elif not not_null_methods.find(steps, conversion.table.name, change.target).not_null:
-            steps.run(not_null_methods.ADD_NATIVE.format(table=conversion.table.identifier, column=change.successor))
+            not_null_methods.set_not_null(
+                steps, not_null_methods.find(steps, conversion.table.name, change.shadow_name)
+            )
+        elif not not_null_methods.find(steps, conversion.table.name, change.shadow_name).not_null:
+            steps.run(not_null_methods.ADD_NATIVE.format(table=conversion.table.identifier, column=change.shadow))
 
 
-def _try_pointing(steps: Steps, constraint: Constraint, nth: int) -> None:
-    """Whether the two ends of a foreign key still go together."""
+def _try_foreign_key(steps: Steps, constraint: Constraint, nth: int) -> None:
+    """Add the foreign key between the copy and an empty table with the columns of its other end."""
     ends = []
     for relation, ours, columns in (
         (constraint.table, constraint.here, constraint.columns),
@@ -158,23 +154,25 @@ def _try_pointing(steps: Steps, constraint: Constraint, nth: int) -> None:
 
 
 @contextmanager
-def _fitting(conversion: Conversion, what: str) -> Iterator[None]:
+def _refusing_misfits(conversion: Conversion, what: str) -> Iterator[None]:
+    """Turn PostgreSQL's refusal of the dependent `what` into RefusedError."""
     try:
-        with target_table.asked_right(what):
+        with target_table.reporting_usage_errors(what):
             yield
     except UsageError as fault:
-        cause = said(fault.__cause__) if isinstance(fault.__cause__, sa.exc.DBAPIError) else fault.message
+        cause = fault.__cause__
+        reason = error_translation.primary_message(cause) if isinstance(cause, sa.exc.DBAPIError) else fault.message
         types = ", ".join(change.type for change in conversion.changes)
         raise RefusedError(
-            f"The type of {_called(conversion)} cannot be changed to {types}: {what} does not go with it ({cause}).",
+            f"The type of {_label(conversion)} cannot be changed to {types}: {what} does not go with it ({reason}).",
             "Drop that in the same revision before and make it anew after; nothing was changed.",
         ) from fault
 
 
-def _called(conversion: Conversion) -> str:
-    return ", ".join(change.called for change in conversion.changes)
+def _label(conversion: Conversion) -> str:
+    return ", ".join(change.label for change in conversion.changes)
 
 
 def _name(steps: Steps, name: str, definition: str) -> str:
     mark = hashlib.sha256(f"{steps.revision} {definition}".encode()).hexdigest()[:8]
-    return within(f"{PREFIX}{mark}_{name}")
+    return fit_identifier(f"{PREFIX}{mark}_{name}")

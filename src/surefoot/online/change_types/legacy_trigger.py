@@ -1,4 +1,4 @@
-"""The old condition of a syncing trigger, which no restore reads: told anew where a change of types was cut off."""
+"""Restate the condition of sync triggers that an older engine created and that pg_dump writes wrongly."""
 
 import time
 
@@ -8,8 +8,8 @@ from sqlalchemy.engine import Connection
 from surefoot import database
 from surefoot.runtime import lock_retry
 
-# It was told by the operator when the first revisions were released. What PostgreSQL prints of that has no casts.
-RESTATED = r"""
+# The first released revisions wrote the condition with the operator *<>, which pg_dump prints without casts to record.
+RESTATE = r"""
 do $restated$
 declare
     one record;
@@ -36,18 +36,19 @@ TRIES = 50
 
 
 def restate(connection: Connection) -> None:
-    """Put what every dump can say in the place of an old trigger's condition, where a change of types was cut off.
+    """Recreate each such trigger of an interrupted change of types with a condition that a dump can restore.
 
-    In a transaction of its own, in short tries that give way to others. Raises DBAPIError where none of them gets on.
+    This runs in a transaction of its own, with a lock_timeout of 200 ms and up to `TRIES` tries. Raises DBAPIError
+    where all of them time out.
     """
-    for left in reversed(range(TRIES)):
+    for tries_left in reversed(range(TRIES)):
         try:
             database.execute_verbatim(connection, "set local lock_timeout = '200ms'")
-            database.execute_verbatim(connection, RESTATED)
+            database.execute_verbatim(connection, RESTATE)
             connection.commit()
             return
         except sa.exc.DBAPIError as fault:
             connection.rollback()
-            if not left or not lock_retry.is_lock_failure(fault):
+            if not tries_left or not lock_retry.is_lock_failure(fault):
                 raise
             time.sleep(0.2)

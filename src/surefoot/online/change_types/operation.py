@@ -1,4 +1,8 @@
-"""`op.change_types_online`: another type for columns in use. Expand, sync by trigger, fill, rebuild, swap, retire."""
+"""`op.change_types_online`: change the types of columns in use.
+
+Shadow columns are added and kept in sync by a trigger, filled in batches, given the dependents of the columns, and take
+the columns' names in one short transaction; the old columns are retired.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -9,6 +13,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
+from psycopg import sql
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
@@ -19,16 +24,15 @@ from surefoot.online.change_types import (
     column_attributes,
     column_dependents,
     dependents_rebuild,
-    empty_table,
-    offline,
+    plain_alter,
     preflight,
     unconvertible_rows,
 )
 from surefoot.online.change_types.conversion import Conversion
-from surefoot.online.change_types.cutover import Swap
-from surefoot.online.change_types.preflight import Wanted
-from surefoot.online.change_types.shadow_column import Expansion
-from surefoot.online.executor import Steps
+from surefoot.online.change_types.cutover import Cutover
+from surefoot.online.change_types.preflight import RequestedType
+from surefoot.online.change_types.shadow_column import ShadowColumns
+from surefoot.online.executor import LONG_LOCK_TIMEOUT, Steps
 from surefoot.online.retire import kept_definitions
 from surefoot.online.target_table import Table
 from surefoot.private_members import type_as_python
@@ -36,16 +40,16 @@ from surefoot.progress import row_progress
 
 log = logging.getLogger("surefoot")
 
-SWAPS = 5
-"""Tries, each after something came between: a value that does not convert, an index of somebody else's."""
+CUTOVER_TRIES = 5
+"""Tries of the cutover: each fails where a client wrote a value that cannot be converted, or a dependent was added."""
 
 Way = tuple["TypeEngine[Any] | type[TypeEngine[Any]] | str", str, str]
-"""The new type, the SQL expression that makes its values, and the one that makes the old ones of them."""
+"""The new type (`type`), the SQL expression of its values (`using`) and that of the old values (`back`)."""
 
 
 @Operations.register_operation("change_types_online")
 class ChangeTypesOnlineOp(MigrateOperation):
-    """Give columns of one table other types while it is in use."""
+    """Other types for columns of one table. `existing_types` are the present ones, for `reverse`."""
 
     def __init__(
         self,
@@ -60,24 +64,24 @@ class ChangeTypesOnlineOp(MigrateOperation):
 
     @classmethod
     def change_types_online(cls, operations: Operations, table_name: str, columns: Mapping[str, Way]) -> None:
-        """Give each column of `columns` the type in `(type, using, back)`, all in one pass over the table.
+        """Give each column the type of its `(type, using, back)`, all in one pass over the table.
 
-        `using` makes the new value of a row and `back` the old one of it: SQL expressions over the table's columns.
-        Indexes, constraints, default, comment and privileges come along; the old column is retired. The same operation
-        with `(old type, back, using)` is the way back: it takes the retired column for it, so that a row that was not
-        changed since has its old value to the digit. Nothing is to do where the column has the type.
-        Raises UsageError for a missing table or column or wrong SQL, RefusedError for rows that do not convert and for
-        a column that cannot be changed like this; nothing is changed then.
+        `using` is the SQL expression of the new value, `back` that of the old value after the change, over the table's
+        columns. Indexes, constraints, default, comment and privileges are kept; the old column is retired. The same
+        operation with `(old type, back, using)` is the downgrade: it reuses the retired column, so that a row that was
+        not changed since has exactly its old value. A column that has the type already is left alone. Raises
+        UsageError for a missing table or column and for wrong SQL, RefusedError for rows that cannot be converted and
+        for a column that cannot be changed online; nothing is changed then.
         """
         operations.invoke(cls(table_name, columns))
 
     @property
-    def wanted(self) -> dict[str, Wanted]:
-        """What is asked for each column, its type as SQL."""
-        return {name: Wanted(_sql(way[0]), way[1], way[2]) for name, way in self.columns.items()}
+    def requested(self) -> dict[str, RequestedType]:
+        """What is requested for each column, with its type as SQL."""
+        return {name: RequestedType(_sql(way[0]), way[1], way[2]) for name, way in self.columns.items()}
 
     def reverse(self) -> "ChangeTypesOnlineOp":
-        """The way back, known where autogenerate knew the old types."""
+        """Return the operation that restores the types. Raises ValueError where `existing_types` lacks one."""
         missing = self.columns.keys() - self.existing_types.keys()
         if missing:
             raise ValueError(f"The type that {self.table_name}.{min(missing)} had is not known.")
@@ -88,7 +92,7 @@ class ChangeTypesOnlineOp(MigrateOperation):
         )
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """What `alembic check` prints."""
+        """Return what `alembic check` prints."""
         return ("change_types_online", self.table_name, self.columns)
 
 
@@ -104,91 +108,91 @@ def _render(context: AutogenContext, op: ChangeTypesOnlineOp) -> str:
 
 @Operations.implementation_for(ChangeTypesOnlineOp)
 def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
-    wanted = op.wanted
-    if not wanted:
+    requested = op.requested
+    if not requested:
         raise UsageError(
             f"op.change_types_online of {op.table_name} was given no columns.",
             'Give them: {"column": (type, using, back)}.',
         )
     with Steps(operations) as steps:
         if steps.offline:
-            offline.print_block(steps, op.table_name, wanted)
+            plain_alter.print_blocks(steps, op.table_name, requested)
             return
         table = target_table.find(steps, op.table_name, partition=False)
-        table.needs(wanted)
-        conversion = preflight.changes(steps, table, wanted)
+        table.require_columns(requested)
+        conversion = preflight.plan(steps, table, requested)
         if conversion.changes:
             _run(steps, table, conversion)
-        for column in wanted:
-            kept_definitions.forget(steps, "column", table.name, column)
+        for column in requested:
+            kept_definitions.delete_definition(steps, "column", table.name, column)
 
 
 def _run(steps: Steps, table: Table, conversion: Conversion) -> None:
-    key = key_ranges.of(steps, table)
-    carried = column_attributes.read(steps, conversion)
-    if empty_table.done(steps, conversion, carried):
+    key = key_ranges.find(steps, table)
+    attributes = column_attributes.read(steps, conversion)
+    if plain_alter.change_if_empty(steps, conversion, attributes):
         return
-    found = column_dependents.read(steps, conversion)
-    dependents_rebuild.rehearse(steps, conversion, found)
-    expansion = Expansion(steps, conversion)
-    if not expansion.stands():
+    dependents = column_dependents.read(steps, conversion)
+    dependents_rebuild.check_on_copies(steps, conversion, dependents)
+    shadow_columns = ShadowColumns(steps, conversion)
+    if not shadow_columns.is_complete():
         unconvertible_rows.refuse_rows(steps, conversion)
-    expansion.make()
-    misses = expansion.misses()
+    shadow_columns.create()
+    misses = shadow_columns.failed_conversions()
     try:
-        for _ in range(SWAPS):
-            misses = expansion.misses()
+        for _ in range(CUTOVER_TRIES):
+            misses = shadow_columns.failed_conversions()
             rows = _fill(steps, table, key, conversion)
-            dependents_rebuild.indexes(steps, conversion, found)
-            dependents_rebuild.promises(steps, conversion, found)
-            for trait in carried:
-                steps.run(*trait.of_statistics())
-            steps.run(f"analyze {table.identifier.as_string()}", lock_timeout="60s")
-            if Swap(steps, expansion, found, carried, rows).run(misses):
-                log.info("Changed the type of %s.", ", ".join(f"{c.called} to {c.type}" for c in conversion.changes))
+            dependents_rebuild.build_indexes(steps, conversion, dependents)
+            dependents_rebuild.build_constraints(steps, conversion, dependents)
+            for each in attributes:
+                steps.run(*each.statistics_statements())
+            steps.run(f"analyze {table.identifier.as_string()}", lock_timeout=LONG_LOCK_TIMEOUT)
+            if Cutover(steps, shadow_columns, dependents, attributes, rows).run(misses):
+                log.info("Changed the type of %s.", ", ".join(f"{c.label} to {c.type}" for c in conversion.changes))
                 return
-            found = column_dependents.read(steps, conversion)
+            dependents = column_dependents.read(steps, conversion)
         raise RefusedError(
-            f"Values that cannot be converted, or changes of the table, came {SWAPS} times while the type of "
-            f"{', '.join(c.called for c in conversion.changes)} was being changed.",
+            f"Values that cannot be converted, or changes of the table, came {CUTOVER_TRIES} times while the type of "
+            f"{', '.join(c.label for c in conversion.changes)} was being changed.",
             "See who writes them, and run the same command again; nothing was changed.",
         )
     except (SurefootError, sa.exc.DBAPIError) as fault:
-        _undo(steps, expansion, misses, fault)
+        _undo(steps, shadow_columns, misses, fault)
         raise
 
 
 def _fill(steps: Steps, table: Table, key: key_ranges.Key, conversion: Conversion) -> int:
-    """Give every row its new values, in one pass for all columns; the trigger looks after those written meanwhile."""
+    """Set the new values in every row, in batches; return how many rows there are. The trigger does new writes."""
     columns = ", ".join(change.column for change in conversion.changes)
 
-    def work(within: Any) -> int:
-        done = steps.execute(conversion.update(within))
-        assert done is not None
-        return done.rowcount
+    def work(row_range: sql.Composable) -> int:
+        return steps.execute(conversion.update(row_range))
 
-    with row_progress(f"Change of types in {table.name} ({columns})", batch_runner.about(steps, table)) as progress:
+    with row_progress(
+        f"Change of types in {table.name} ({columns})", batch_runner.estimate_rows(steps, table)
+    ) as progress:
         try:
-            batch_runner.Walk(steps, table, key, work, progress).run()
+            batch_runner.BatchRunner(steps, table, key, work, progress).run()
         except sa.exc.DBAPIError as fault:
-            if unconvertible_rows.unconvertible(fault):
+            if unconvertible_rows.is_value_error(fault):
                 unconvertible_rows.refuse_rows(steps, conversion, closely=True)
             raise
         return progress.rows
 
 
-def _undo(steps: Steps, expansion: Expansion, misses: int, fault: Exception) -> None:
-    """Leave nothing of the try behind, where the fault is one that the next run would meet again."""
+def _undo(steps: Steps, shadow_columns: ShadowColumns, misses: int, fault: Exception) -> None:
+    """Drop the temporary objects where the fault is one that the next run would meet again."""
     if isinstance(fault, sa.exc.DBAPIError) and (
-        steps.connection.invalidated or not unconvertible_rows.unconvertible(fault)
+        steps.connection.invalidated or not unconvertible_rows.is_value_error(fault)
     ):
-        return  # a lost connection, locks that were not to be had: the next run goes on from here
+        return  # after a lost connection or a lock timeout the next run resumes from here
     try:
-        if expansion.misses() != misses:  # a row that broke something did so because its value came out as NULL
-            unconvertible_rows.refuse_rows(steps, expansion.conversion, closely=True)
+        if shadow_columns.failed_conversions() != misses:  # a row violated a constraint because its value became NULL
+            unconvertible_rows.refuse_rows(steps, shadow_columns.conversion, closely=True)
     finally:
         with suppress(sa.exc.DBAPIError):
-            expansion.undo()
+            shadow_columns.remove()
 
 
 def _sql(type_: Any) -> str:

@@ -1,17 +1,16 @@
-"""Whether a change of types can be done: asked of PostgreSQL on empty copies, before anything is touched."""
+"""Check whether a change of types can be done, on empty copies and by EXPLAIN, before anything is changed."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from surefoot.errors import RefusedError, UsageError
-from surefoot.online.change_types.conversion import Change, Conversion, given, temporary
+from surefoot.online.change_types.conversion import Change, Conversion, parenthesized, temporary_name
 from surefoot.online.executor import Steps
+from surefoot.online.identifiers import fit_identifier
 from surefoot.online.retire import column_retirement
-from surefoot.online.retired_registry import within
-from surefoot.online.target_table import Table, asked_right
+from surefoot.online.target_table import Table, reporting_usage_errors
 
 NOTHING = "nothing was changed."
 COLUMNS = """
@@ -32,7 +31,7 @@ select a.attname::text as name,
  where a.attrelid = cast(cast(:table as text) as regclass)
    and a.attname = any (:names)
 """
-# Only what the swap knows how to bring along may hang on the column; PostgreSQL's name of the rest is the reason.
+# Objects that depend on the column and that the cutover cannot rebuild; PostgreSQL's description of one is the reason.
 HINDRANCES = """
 select a.attname::text as name,
        case
@@ -85,73 +84,64 @@ select a.attname::text as name
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the revision asks for one column; `type` is SQL."""
+class RequestedType:
+    """What the revision requests for one column: the type as SQL, and the expressions of the new and the old value."""
 
     type: str
     using: str
     back: str
 
 
-def changes(steps: Steps, table: Table, wanted: Mapping[str, Wanted]) -> Conversion:
-    """The columns that still have another type than is wanted, after everything that can be asked has been asked.
+def plan(steps: Steps, table: Table, requested: Mapping[str, RequestedType]) -> Conversion:
+    """Return the columns that still have another type than requested, after all checks that need no rows.
 
-    Raises UsageError for what is wrong in the revision, RefusedError for a column that cannot be changed like this.
+    Raises UsageError for a mistake in the revision, RefusedError for a column that cannot be changed online.
     """
-    rows = {row.name: row for row in steps.look(COLUMNS, table=_literal(table), names=list(wanted))}
+    rows = {row.name: row for row in steps.fetch(COLUMNS, table=table.identifier.as_string(), names=list(requested))}
     for row in rows.values():
         if row.generated:
             raise UsageError(
                 f"Column {table.name}.{row.name} is generated: its type follows from its expression.",
                 f"Change the expression instead; {NOTHING}",
             )
-    with scratch(steps):
-        types = _types(steps, table, wanted)
-        left = [column for column in wanted if (rows[column].type, rows[column].collation) != types[column]]
-        _refuse_hindrances(steps, table, left)
-        _try_expressions(steps, table, {column: wanted[column] for column in left}, types)
-    found = []
-    for column in left:
-        row, (type_, collation), asked = rows[column], types[column], wanted[column]
-        thing = column_retirement.retired(steps, table.name, column, back=True)
-        if thing is not None:
-            there = steps.look(COLUMNS, table=_literal(table), names=[thing.stands_as])
-            if (there[0].type, there[0].collation) != (type_, collation):
-                thing = None
-        target = thing.stands_as if thing else temporary(steps.revision, column)
-        found.append(
+    with steps.rolled_back():
+        types = _canonical_types(steps, table, requested)
+        pending = [column for column in requested if (rows[column].type, rows[column].collation) != types[column]]
+        _refuse_hindrances(steps, table, pending)
+        _check_expressions(steps, table, {column: requested[column] for column in pending}, types)
+    changes = []
+    for column in pending:
+        row, (type_, collation), request = rows[column], types[column], requested[column]
+        retired = column_retirement.find_retired(steps, table.name, column, by_opposite=True)
+        if retired is not None:
+            kept = steps.fetch(COLUMNS, table=table.identifier.as_string(), names=[retired.stands_as])[0]
+            if (kept.type, kept.collation) != (type_, collation):
+                retired = None
+        shadow_name = retired.stands_as if retired else temporary_name(steps.revision, column)
+        changes.append(
             Change(
-                table, column, row.number, row.type, type_, collation, asked.using, asked.back, row.not_null,
-                row.not_null_valid, row.not_null_name, target, thing,
+                table, column, row.number, row.type, type_, collation, request.using, request.back, row.not_null,
+                row.not_null_valid, row.not_null_name, shadow_name, retired,
             )
         )  # fmt: skip
-    return Conversion(table, tuple(found))
+    return Conversion(table, tuple(changes))
 
 
-@contextmanager
-def scratch(steps: Steps) -> Iterator[None]:
-    """A transaction that is rolled back."""
-    steps.execute("begin")
-    try:
-        yield
-    finally:
-        if not steps.connection.invalidated:
-            steps.execute("rollback")
-
-
-def _types(steps: Steps, table: Table, wanted: Mapping[str, Wanted]) -> dict[str, tuple[str, str | None]]:
-    """What PostgreSQL calls the wanted types, with a collation of the column's own where one stands in the type."""
-    for nth, (column, asked) in enumerate(wanted.items()):
+def _canonical_types(
+    steps: Steps, table: Table, requested: Mapping[str, RequestedType]
+) -> dict[str, tuple[str, str | None]]:
+    """Return each requested type as PostgreSQL prints it, and its collation where it is not that of the type."""
+    for nth, (column, request) in enumerate(requested.items()):
         statement = "alter table ourschool_type add {} {}" if nth else "create temporary table ourschool_type ({} {})"
-        with asked_right(f"the type {asked.type!r} for {table.name}.{column}"):
-            steps.execute(sql.SQL(statement).format(_new(column), sql.SQL(asked.type)))
-    names = {within(f"new {column}"): column for column in wanted}
-    rows = steps.look(COLUMNS, table="pg_temp.ourschool_type", names=list(names))
+        with reporting_usage_errors(f"the type {request.type!r} for {table.name}.{column}"):
+            steps.execute(sql.SQL(statement).format(_scratch_column(column), sql.SQL(request.type)))
+    names = {fit_identifier(f"new {column}"): column for column in requested}
+    rows = steps.fetch(COLUMNS, table="pg_temp.ourschool_type", names=list(names))
     return {names[row.name]: (row.type, row.collation) for row in rows}
 
 
 def _refuse_hindrances(steps: Steps, table: Table, columns: list[str]) -> None:
-    for row in steps.look(HINDRANCES, table=table.oid, names=columns):
+    for row in steps.fetch(HINDRANCES, table=table.oid, names=columns):
         raise RefusedError(
             f"The type of {table.name}.{row.name or columns[0]} cannot be changed online: {row.reason}.",
             "Drop that in the same revision before and make it anew after, or write the change by hand as plain "
@@ -159,52 +149,48 @@ def _refuse_hindrances(steps: Steps, table: Table, columns: list[str]) -> None:
         )
 
 
-def _try_expressions(
-    steps: Steps, table: Table, wanted: Mapping[str, Wanted], types: Mapping[str, tuple[str, str | None]]
+def _check_expressions(
+    steps: Steps, table: Table, requested: Mapping[str, RequestedType], types: Mapping[str, tuple[str, str | None]]
 ) -> None:
-    """Let PostgreSQL plan both ways of each column: what it assigns to what, without a row.
+    """EXPLAIN the assignment of both expressions of each column, without reading a row.
 
-    The WHERE refuses what an UPDATE would: aggregates, windows, functions that return sets.
+    The WHERE makes PostgreSQL refuse what it refuses in an UPDATE: aggregates, window and set-returning functions.
     """
-    try_it = sql.SQL("explain insert into {} ({}) overriding system value select {} from {} where {} is not null")
+    assignment = sql.SQL("explain insert into {} ({}) overriding system value select {} from {} where {} is not null")
     after = sql.SQL("(select {}) as {}").format(
         sql.SQL(", ").join(
             sql.SQL("null::{} as {}").format(sql.SQL(types[name][0]), sql.Identifier(name))
-            if name in wanted
+            if name in requested
             else sql.SQL("(null::{}).{}").format(table.identifier, sql.Identifier(name))
             for name in table.columns
         ),
         table.identifier,
     )
-    with_generated = steps.look(WITH_GENERATED, table=table.oid)
-    for column, asked in wanted.items():
-        to, back = given(asked.using), given(asked.back)
-        with asked_right(f"the way of {table.name}.{column} to {types[column][0]}, {asked.using!r}"):
+    with_generated = steps.fetch(WITH_GENERATED, table=table.oid)
+    for column, request in requested.items():
+        to, back = parenthesized(request.using), parenthesized(request.back)
+        with reporting_usage_errors(f"the way of {table.name}.{column} to {types[column][0]}, {request.using!r}"):
             type_ = sql.Identifier("pg_temp", "ourschool_type")
-            steps.execute(try_it.format(type_, _new(column), to, table.identifier, to))
-        with asked_right(f"the way of {table.name}.{column} back from {types[column][0]}, {asked.back!r}"):
-            steps.execute(try_it.format(table.identifier, sql.Identifier(column), back, after, back))
+            steps.execute(assignment.format(type_, _scratch_column(column), to, table.identifier, to))
+        with reporting_usage_errors(f"the way of {table.name}.{column} back from {types[column][0]}, {request.back!r}"):
+            steps.execute(assignment.format(table.identifier, sql.Identifier(column), back, after, back))
         if with_generated:
-            _refuse_generated(steps, table, column, asked)
+            _refuse_generated(steps, table, column, request)
 
 
-def _refuse_generated(steps: Steps, table: Table, column: str, asked: Wanted) -> None:
+def _refuse_generated(steps: Steps, table: Table, column: str, request: RequestedType) -> None:
     steps.execute(
         sql.SQL(
             'create or replace temporary view ourschool_used as select {}::text collate "C" as used from {}'
-        ).format(given(asked.using), table.identifier)
+        ).format(parenthesized(request.using), table.identifier)
     )
-    for row in steps.look(GENERATED, table=table.oid):
+    for row in steps.fetch(GENERATED, table=table.oid):
         raise RefusedError(
-            f"The type of {table.name}.{column} cannot be changed online by {asked.using!r}: it reads the "
+            f"The type of {table.name}.{column} cannot be changed online by {request.using!r}: it reads the "
             f"generated column {row.name}, which has no value yet when a trigger looks.",
             f"Write that column's expression in its place; {NOTHING}",
         )
 
 
-def _new(column: str) -> sql.Identifier:
-    return sql.Identifier(within(f"new {column}"))
-
-
-def _literal(table: Table) -> str:
-    return table.identifier.as_string()
+def _scratch_column(column: str) -> sql.Identifier:
+    return sql.Identifier(fit_identifier(f"new {column}"))

@@ -1,4 +1,4 @@
-"""The new columns, and the trigger that keeps them as the old ones are while the change of types is under way."""
+"""The shadow columns of a change of types, and the trigger that keeps them in sync with the columns."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from psycopg import sql
 from surefoot.errors import UsageError
 from surefoot.online.change_types import conversion
 from surefoot.online.change_types.conversion import PREFIX, Conversion
-from surefoot.online.change_types.legacy_trigger import RESTATED
+from surefoot.online.change_types.legacy_trigger import RESTATE
 from surefoot.online.change_types.shadow_column_sql import (
     ALWAYS,
     BODY,
@@ -25,142 +25,144 @@ from surefoot.online.change_types.shadow_column_sql import (
     WATCHED,
 )
 from surefoot.online.executor import Steps
-from surefoot.online.retired_registry import within
+from surefoot.online.identifiers import fit_identifier
 
 LAST = ("~", "\U0010fffd")
-"""Triggers fire in the order of their names, as bytes: what ours begins with, and where one begins like it, this."""
+"""Prefixes of our triggers' names: triggers fire in the byte order of their names, and ours must fire last.
+
+The second is used where another trigger's name sorts after the first.
+"""
 
 
 @dataclass(frozen=True)
 class Names:
-    """What our trigger, its function and its count of misses are called."""
+    """The names of the triggers (on INSERT and on UPDATE), their function, and the sequence that counts failures."""
 
     function: sql.Identifier
     misses: sql.Identifier
     triggers: tuple[str, str]
 
 
-class Expansion:
-    """The temporary parts of one change of types."""
+class ShadowColumns:
+    """The temporary objects of one change of types."""
 
     def __init__(self, steps: Steps, change: Conversion) -> None:
         self.steps, self.conversion, self.table = steps, change, change.table
         base = f"{PREFIX}{steps.revision}_{self.table.name}"
-        others = steps.look(OTHERS, table=self.table.oid)
+        others = steps.fetch(OTHERS, table=self.table.oid)
         first = LAST[any(row.name.encode() > LAST[0].encode() for row in others)]
         self._watched_by_value = any(row.on_update for row in others)
         self.names = Names(
-            sql.Identifier(within(base)),
-            sql.Identifier(within(f"{base}_misses")),
-            (within(f"{first}{base}_i"), within(f"{first}{base}_u")),
+            sql.Identifier(fit_identifier(base)),
+            sql.Identifier(fit_identifier(f"{base}_misses")),
+            (fit_identifier(f"{first}{base}_i"), fit_identifier(f"{first}{base}_u")),
         )
 
-    def make(self) -> None:
-        """Add columns and triggers in one short transaction, unless an earlier run of this very change has."""
-        self.steps.run(RESTATED)
-        if self.stands():
+    def create(self) -> None:
+        """Add columns and triggers in one short transaction, unless an interrupted run of this change has done it."""
+        self.steps.run(RESTATE)
+        if self.is_complete():
             return
-        self.undo()
+        self.remove()
         steps, table = self.steps, self.table
 
         def work() -> None:
             with steps.transaction():
-                conversion.lock(steps, table)
+                conversion.lock_tables(steps, table)
                 for change in self.conversion.changes:
-                    if change.thing is None:
-                        self._add(change)
-                for statement in self._triggers():
+                    if change.retired is None:
+                        self._add_column(change)
+                for statement in self._trigger_statements():
                     steps.execute(statement)
 
-        steps.repeat(work)
+        steps.retry_on_lock(work)
 
-    def undo(self) -> None:
-        """Take away everything that is there of this or an earlier try; retired columns only lose what hung on them."""
+    def remove(self) -> None:
+        """Drop the temporary objects of this and earlier tries. A reused retired column stays, without NOT NULL.
+
+        Raises UsageError where a column of somebody else has the name of a shadow column.
+        """
         steps, table = self.steps, self.table
-        there = steps.look(TARGETS, table=table.oid, names=[c.target for c in self.conversion.changes])
-        comments = {row.name: row.comment or "" for row in there}
+        existing = steps.fetch(TARGETS, table=table.oid, names=[c.shadow_name for c in self.conversion.changes])
+        comments = {row.name: row.comment or "" for row in existing}
         for change in self.conversion.changes:
-            if change.thing is None and not comments.get(change.target, "ourschool: ").startswith("ourschool: "):
+            if change.retired is None and not comments.get(change.shadow_name, "ourschool: ").startswith("ourschool: "):
                 raise UsageError(
-                    f"The name {change.target!r} is taken: {table.name} has a column of that name that is not ours.",
+                    f"The name {change.shadow_name!r} is taken: {table.name} has a column of that name that "
+                    "is not ours.",
                     "Rename that column; nothing was changed.",
                 )
-        leftovers = steps.look(LEFTOVERS, table=table.oid, names=[c.target for c in self.conversion.changes])
-        if not there and not leftovers and not steps.look(TRIGGERS, table=table.oid):
+        leftovers = steps.fetch(LEFTOVERS, table=table.oid, names=[c.shadow_name for c in self.conversion.changes])
+        if not existing and not leftovers and not steps.fetch(TRIGGERS, table=table.oid):
             return
 
         def work() -> None:
             with steps.transaction():
-                conversion.lock(steps, table, sorted({row.on for row in leftovers if row.elsewhere}))
-                for statement in self.end():
+                conversion.lock_tables(steps, table, sorted({row.on for row in leftovers if row.elsewhere}))
+                for statement in self.drop_trigger_statements():
                     steps.execute(statement)
                 for row in leftovers:
                     steps.execute(row.statement)
                 for change in self.conversion.changes:
-                    if change.thing is None:
+                    if change.retired is None:
                         steps.execute(
-                            sql.SQL("alter table {} drop column if exists {}").format(
-                                table.identifier, change.successor
-                            )
+                            sql.SQL("alter table {} drop column if exists {}").format(table.identifier, change.shadow)
                         )
-                    elif change.target in comments:
+                    elif change.shadow_name in comments:
                         steps.execute(
                             sql.SQL("alter table {} alter column {} drop not null").format(
-                                table.identifier, change.successor
+                                table.identifier, change.shadow
                             )
                         )
 
-        steps.repeat(work)
+        steps.retry_on_lock(work)
 
-    def end(self) -> list[sql.Composable]:
-        """The statements that take the triggers away, for the swap."""
-        found = self.steps.look(TRIGGERS, table=self.table.oid)
+    def drop_trigger_statements(self) -> list[sql.Composable]:
+        """Return the statements that drop the triggers, their function and the sequence, for the cutover."""
+        triggers = self.steps.fetch(TRIGGERS, table=self.table.oid)
         return [
             *(
                 sql.SQL("drop trigger {} on {}").format(sql.Identifier(row.name), self.table.identifier)
-                for row in found
+                for row in triggers
             ),
             sql.SQL("drop function if exists {}()").format(self.names.function),
             sql.SQL("drop sequence if exists {}").format(self.names.misses),
         ]
 
-    def misses(self) -> int:
-        """How often a value that was written could not be converted."""
-        found = self.steps.execute(
-            sql.SQL("select case when is_called then last_value else 0 end from {}").format(self.names.misses)
-        )
-        assert found is not None
-        return int(found.scalar_one())
+    def failed_conversions(self) -> int:
+        """Return how many values that clients wrote could not be converted."""
+        query = sql.SQL("select case when is_called then last_value else 0 end from {}").format(self.names.misses)
+        return int(self.steps.fetch(query)[0][0])
 
-    def stands(self) -> bool:
-        """Whether an earlier run of this very change has made all of it, and nothing written since can have escaped."""
-        names = [change.target for change in self.conversion.changes]
-        there = {row.name: row.comment for row in self.steps.look(TARGETS, table=self.table.oid, names=names)}
-        triggers = {row.name: row for row in self.steps.look(TRIGGERS, table=self.table.oid)}
-        body = self._body().as_string()
+    def is_complete(self) -> bool:
+        """Return whether an interrupted run of this change has made all of them, with triggers that miss no write."""
+        names = [change.shadow_name for change in self.conversion.changes]
+        comments = {row.name: row.comment for row in self.steps.fetch(TARGETS, table=self.table.oid, names=names)}
+        triggers = {row.name: row for row in self.steps.fetch(TRIGGERS, table=self.table.oid)}
+        body = self._function_body().as_string()
         return (
             triggers.keys() == set(self.names.triggers)
             and all(row.body == body and row.as_here for row in triggers.values())
-            and self._catches_all(triggers[self.names.triggers[1]])
+            and self._fires_for_all(triggers[self.names.triggers[1]])
             and all(
-                change.target in there
-                and (change.thing is not None or there[change.target] == change.mark(self.steps.revision))
+                change.shadow_name in comments
+                and (change.retired is not None or comments[change.shadow_name] == change.mark(self.steps.revision))
                 for change in self.conversion.changes
             )
         )
 
-    def _catches_all(self, trigger: sa.Row[Any]) -> bool:
-        """Whether the trigger on UPDATE fires for all that one made now would fire for."""
+    def _fires_for_all(self, trigger: sa.Row[Any]) -> bool:
+        """Return whether the trigger on UPDATE fires whenever one that is created now would."""
         return trigger.by_value or (
-            not self._watched_by_value and set(trigger.columns) == {row.name for row in self._watched()}
+            not self._watched_by_value and set(trigger.columns) == {row.name for row in self._watched_columns()}
         )
 
-    def _watched(self) -> list[sa.Row[Any]]:
-        targets = {change.target for change in self.conversion.changes}
-        return [row for row in self.steps.look(WATCHED, table=self.table.oid) if row.name not in targets]
+    def _watched_columns(self) -> list[sa.Row[Any]]:
+        targets = {change.shadow_name for change in self.conversion.changes}
+        return [row for row in self.steps.fetch(WATCHED, table=self.table.oid) if row.name not in targets]
 
-    def _add(self, change: conversion.Change) -> None:
-        parts = {"table": self.table.identifier, "column": change.successor}
+    def _add_column(self, change: conversion.Change) -> None:
+        parts = {"table": self.table.identifier, "column": change.shadow}
         collation = sql.SQL(f" collate {change.collation}" if change.collation else "")
         self.steps.execute(
             sql.SQL("alter table {table} add column {column} {type}{collation}").format(
@@ -173,8 +175,8 @@ class Expansion:
             )
         )
 
-    def _triggers(self) -> list[sql.Composable]:
-        watched = [sql.Identifier(row.name) for row in self._watched()]
+    def _trigger_statements(self) -> list[sql.Composable]:
+        watched = [sql.Identifier(row.name) for row in self._watched_columns()]
         parts = {
             "table": self.table.identifier,
             "function": self.names.function,
@@ -185,16 +187,16 @@ class Expansion:
         on_insert, on_update = map(sql.Identifier, self.names.triggers)
         return [
             sql.SQL("create sequence {}").format(self.names.misses),
-            FUNCTION.format(function=self.names.function, body=self._body().as_string()),
+            FUNCTION.format(function=self.names.function, body=self._function_body().as_string()),
             sql.SQL(ON_INSERT).format(**parts, trigger=on_insert),
             sql.SQL(ON_CHANGE if self._watched_by_value else ON_UPDATE).format(**parts, trigger=on_update),
             sql.SQL(ALWAYS).format(**parts, trigger=on_insert),
             sql.SQL(ALWAYS).format(**parts, trigger=on_update),
         ]
 
-    def _body(self) -> sql.Composed:
+    def _function_body(self) -> sql.Composed:
         changes = self.conversion.changes
-        targets = [sql.SQL("new.{}").format(change.successor) for change in changes]
+        targets = [sql.SQL("new.{}").format(change.shadow) for change in changes]
         return BODY.format(
             values=sql.SQL(", ").join(self.conversion.value(change) for change in changes),
             targets=sql.SQL(", ").join(targets),

@@ -1,4 +1,4 @@
-"""Rows whose values a change of types would lose: found before anything is done, counted and named."""
+"""Find the rows whose values a change of types could not convert, or would truncate, before anything is changed."""
 
 from psycopg import sql
 from sqlalchemy.exc import DBAPIError
@@ -7,13 +7,12 @@ from surefoot.errors import RefusedError
 from surefoot.online import violations
 from surefoot.online.change_types.conversion import Change, Conversion
 from surefoot.online.executor import Steps
-from surefoot.runtime import error_translation
 
 
 def refuse_rows(steps: Steps, conversion: Conversion, *, closely: bool = False) -> None:
-    """Raise RefusedError for rows whose value does not become one of the new type, counted and named.
+    """Raise RefusedError, with their number and keys, for rows whose value cannot be converted to the new type.
 
-    Evaluates all rows at once, and row for row only where that fails or `closely` is asked for.
+    All rows are evaluated in one query, and one by one only where that fails or with `closely`.
     """
     for change in conversion.changes:
         value, kind = conversion.value(change), sql.SQL(change.type)
@@ -21,24 +20,25 @@ def refuse_rows(steps: Steps, conversion: Conversion, *, closely: bool = False) 
             value, kind, _lost(change, value, kind), conversion.table.identifier
         )
         try:
-            found = steps.execute(query)
-            assert found is not None
-            fits = not closely and not found.one().lost
+            fits = not steps.fetch(query)[0].lost and not closely
         except DBAPIError as fault:
-            if not unconvertible(fault):
+            if not is_value_error(fault):
                 raise
             fits = False
         if not fits:
             _refuse(steps, conversion, change)
 
 
-def unconvertible(fault: DBAPIError) -> bool:
-    """Whether `fault` is about a value: what a cast, a function or a domain does not take."""
+def is_value_error(fault: DBAPIError) -> bool:
+    """Return whether `fault` is about a value that a cast, a function, a domain or a constraint refuses.
+
+    These are the SQLSTATE classes 21, 22, 23, 2F, 38 and P0.
+    """
     return (getattr(fault.orig, "sqlstate", None) or "")[:2] in {"21", "22", "23", "2F", "38", "P0"}
 
 
 def _lost(change: Change, value: sql.Composable, kind: sql.Composable) -> sql.Composable:
-    """What is true of values that a cast would cut, and of those that become NULL where none may be."""
+    """Return the condition for values that a cast would truncate, and that become NULL in a NOT NULL column."""
     conditions = [sql.SQL("({}::text <> {}::{}::text)").format(value, value, kind)] if _may_cut(change) else []
     if change.not_null:
         conditions.append(sql.SQL("({} is not null and {}::{} is null)").format(change.name, value, kind))
@@ -50,7 +50,7 @@ def _may_cut(change: Change) -> bool:
 
 
 def _refuse(steps: Steps, conversion: Conversion, change: Change) -> None:
-    """Try row by row, by a function that catches what one of them raises."""
+    """Raise RefusedError for the rows that a function, which catches the error of each conversion, reports."""
     null = sql.SQL("if ourschool_value is null and not ourschool_row.{} is null then return 'NULL'; end if;")
     body = sql.SQL("""
 declare
@@ -74,24 +74,19 @@ end
         ).format(conversion.table.identifier, body.as_string())
     )
     try:
-        found = violations.rows(
+        rows = violations.find(
             steps,
             conversion.table,
             sql.SQL("pg_temp.ourschool_unfit({}.*) is not null").format(conversion.table.identifier),
-            change.called,
+            change.label,
         )
     finally:
         steps.execute("drop function if exists pg_temp.ourschool_unfit")
-    if found is not None:
-        count = "1 row" if found.rows == 1 else f"{found.rows} rows"
+    if rows is not None:
+        count = "1 row" if rows.rows == 1 else f"{rows.rows} rows"
         raise RefusedError(
-            f"The type of {change.called} cannot become {change.type}: {count} of {conversion.table.name} cannot be "
-            f"converted by {change.using!r} ({found.sample}).",
+            f"The type of {change.label} cannot become {change.type}: {count} of {conversion.table.name} cannot be "
+            f"converted by {change.using!r} ({rows.sample}).",
             "Correct these rows, or write an expression that says what becomes of them, and run the same command "
             "again; nothing was changed.",
         )
-
-
-def said(fault: DBAPIError) -> str:
-    """The server's sentence alone."""
-    return error_translation.primary_message(fault)

@@ -1,1 +1,1 @@
-"""Constraints added NOT VALID and validated beside the users; NOT NULL; dropping them."""
+"""Operations that add constraints NOT VALID and validate them while others work, and that drop them."""

@@ -1,4 +1,4 @@
-"""`op.add_check_online`: counted, added NOT VALID, validated; and `op.drop_constraint_online` for every kind."""
+"""`op.add_check_online`, which adds NOT VALID and then validates, and `op.drop_constraint_online` for any kind."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from psycopg import sql
 
 from surefoot.online import canonical_ddl, target_table, violations
 from surefoot.online.constraints import constraint_specs
-from surefoot.online.constraints.constraint_specs import Promise
+from surefoot.online.constraints.constraint_specs import ConstraintSpec
 from surefoot.online.executor import Steps
 from surefoot.online.rendering import call
 from surefoot.online.target_table import Table
@@ -19,7 +19,7 @@ from surefoot.online.target_table import Table
 
 @Operations.register_operation("add_check_online")
 class AddCheckOnlineOp(MigrateOperation):
-    """A CHECK on a table that holds rows. `condition` is SQL, as text or as SQLAlchemy has it."""
+    """A CHECK on a table that holds rows. `condition` is SQL text or a SQLAlchemy expression."""
 
     def __init__(
         self,
@@ -47,96 +47,99 @@ class AddCheckOnlineOp(MigrateOperation):
         replace: bool = False,
         schema: str | None = None,
     ) -> None:
-        """Add a CHECK without stopping anybody for longer than an instant; an equal valid one is left alone.
+        """Add a CHECK: NOT VALID under a brief lock, then validated while others work. An equal valid one is kept.
 
-        With `replace` it takes the place of the constraint that has its name, which goes when this one stands.
-        Raises RefusedError with the number and the keys of rows that break it, UsageError where another constraint
-        has the name; nothing is changed then.
+        With `replace` it replaces the constraint that has its name, which is dropped once the new one is valid. Raises
+        RefusedError with the number and keys of the rows that violate it, UsageError where another constraint has the
+        name; nothing is changed then.
         """
         operations.invoke(cls(constraint_name, table_name, condition, replace=replace, schema=schema))
 
     def reverse(self) -> "DropConstraintOnlineOp":
-        """Drop it again."""
-        return DropConstraintOnlineOp(self.constraint_name, self.table_name, back=self)
+        """Return the operation that drops the constraint."""
+        return DropConstraintOnlineOp(self.constraint_name, self.table_name, inverse=self)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As `alembic check` lists it."""
+        """Return what `alembic check` prints."""
         return ("add_constraint", self.table_name, self.constraint_name, self.condition)
 
 
 @Operations.register_operation("drop_constraint_online")
 class DropConstraintOnlineOp(MigrateOperation):
-    """A constraint of any kind dropped. `back` is what adds it again, where somebody knows."""
+    """The removal of a constraint of any kind. `inverse` is the operation that adds it again, where it is known."""
 
     def __init__(
-        self, constraint_name: str, table_name: str, *, schema: str | None = None, back: MigrateOperation | None = None
+        self,
+        constraint_name: str,
+        table_name: str,
+        *,
+        schema: str | None = None,
+        inverse: MigrateOperation | None = None,
     ) -> None:
         self.constraint_name = constraint_name
         self.table_name = table_name
         self.schema = schema
-        self.back = back
+        self.inverse = inverse
 
     @classmethod
     def drop_constraint_online(
         cls, operations: Operations, constraint_name: str, table_name: str, *, schema: str | None = None
     ) -> None:
-        """Drop a constraint under a brief lock, waited for in short tries; nothing is done where it is gone.
+        """Drop a constraint under a brief lock, which is retried; do nothing where there is none of that name.
 
-        Raises UsageError where a foreign key of another table needs it.
+        Raises UsageError where a foreign key references the constraint.
         """
         operations.invoke(cls(constraint_name, table_name, schema=schema))
 
     def reverse(self) -> MigrateOperation:
-        """Add it again. Raises ValueError where nobody told what it was, as Alembic's own operations do."""
-        if self.back is None:
+        """Return the operation that adds it again. Raises ValueError where that is not known, as Alembic's own do."""
+        if self.inverse is None:
             raise ValueError(f"nothing tells how constraint {self.constraint_name} is added again")
-        return self.back
+        return self.inverse
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As `alembic check` lists it."""
+        """Return what `alembic check` prints."""
         return ("remove_constraint", self.table_name, self.constraint_name)
 
 
 @Operations.implementation_for(AddCheckOnlineOp)
-def add(operations: Operations, op: AddCheckOnlineOp) -> None:
-    """Count, add, validate."""
-    name = target_table.plainly(op.constraint_name, op.schema)
+def _add(operations: Operations, op: AddCheckOnlineOp) -> None:
+    name = target_table.valid_name(op.constraint_name, op.schema)
     with Steps(operations) as steps:
         if steps.offline:
             body = sql.SQL("check ({})").format(sql.SQL(op.condition))
             constraint_specs.print_validated(steps, op.table_name, name, body, replace=op.replace)
             return
         table = target_table.find(steps, op.table_name)
-        constraint_specs.add_validated(steps, table, promised(steps, op, table), replace=op.replace)
+        constraint_specs.add_validated(steps, table, constraint_spec(steps, op, table), replace=op.replace)
 
 
-def promised(steps: Steps, op: AddCheckOnlineOp, table: Table) -> Promise:
-    """What the CHECK promises of the rows of `table`."""
+def constraint_spec(steps: Steps, op: AddCheckOnlineOp, table: Table) -> ConstraintSpec:
+    """Return the CHECK on `table` with the queries that find its violations and its definition."""
     name, condition = op.constraint_name, sql.SQL(op.condition)
-    body, breaking = sql.SQL("check ({})").format(condition), sql.SQL("not ({})").format(condition)
-    return Promise(
+    body, violation = sql.SQL("check ({})").format(condition), sql.SQL("not ({})").format(condition)
+    return ConstraintSpec(
         name,
         body,
-        count=lambda: violations.rows(steps, table, breaking, f"{name} on {table.name}"),
-        printed=lambda: canonical_ddl.constraint(steps, table, name, body),
+        find_violations=lambda: violations.find(steps, table, violation, f"{name} on {table.name}"),
+        read_definition=lambda: canonical_ddl.constraint(steps, table, name, body),
     )
 
 
 @Operations.implementation_for(DropConstraintOnlineOp)
-def drop(operations: Operations, op: DropConstraintOnlineOp) -> None:
-    """Drop it, unless it is gone."""
-    name = target_table.plainly(op.constraint_name, op.schema)
+def _drop(operations: Operations, op: DropConstraintOnlineOp) -> None:
+    name = target_table.valid_name(op.constraint_name, op.schema)
     with Steps(operations) as steps:
         statement = constraint_specs.DROP.format(table=sql.Identifier(op.table_name), name=sql.Identifier(name))
         if steps.offline:
             steps.run(statement)
             return
         table = target_table.find(steps, op.table_name)
-        there = constraint_specs.find(steps, table, name)
-        if there is None:
+        existing = constraint_specs.find(steps, table, name)
+        if existing is None:
             return
-        constraint_specs.refuse_needed(steps, table, name)
-        constraint_specs.briefly(steps, statement, second_lock=there.is_foreign_key)
+        constraint_specs.refuse_if_referenced(steps, table, name)
+        constraint_specs.run_briefly(steps, statement, locks_second_table=existing.is_foreign_key)
 
 
 @renderers.dispatch_for(AddCheckOnlineOp)
@@ -152,8 +155,11 @@ def _render_drop(context: AutogenContext, op: DropConstraintOnlineOp) -> str:
 def _text(condition: str | sa.ColumnElement[Any] | sa.TextClause) -> str:
     if isinstance(condition, str):
         return condition
-    target_table.without_parameters(condition)
-    # pyformat, psycopg's own, would double every percent sign
-    make: Any = sa.make_url("postgresql+psycopg://").get_dialect()
-    dialect = make(paramstyle="named")
-    return str(condition.compile(dialect=dialect, compile_kwargs={"literal_binds": True, "include_table": False}))
+    target_table.refuse_parameters(condition)
+    # psycopg's own paramstyle, pyformat, would double every percent sign
+    dialect: Any = sa.make_url("postgresql+psycopg://").get_dialect()
+    return str(
+        condition.compile(
+            dialect=dialect(paramstyle="named"), compile_kwargs={"literal_binds": True, "include_table": False}
+        )
+    )

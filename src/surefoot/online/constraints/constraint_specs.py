@@ -1,4 +1,4 @@
-"""What is common to constraints added online: found by name, added NOT VALID, validated in a transaction of its own."""
+"""Add a constraint online: find an existing one by name, add NOT VALID, validate in a transaction of its own."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from psycopg import sql
 from surefoot.catalogue import normalise
 from surefoot.errors import UsageError
 from surefoot.online import target_table, violations
-from surefoot.online.executor import PATIENT, Steps
-from surefoot.online.retired_registry import within
+from surefoot.online.executor import LONG_LOCK_TIMEOUT, SPLIT_LOCK_TIMEOUT, Steps
+from surefoot.online.identifiers import fit_identifier
 from surefoot.online.target_table import Table
-from surefoot.online.violations import Broken
+from surefoot.online.violations import Violations
 
 FIND = """
 select contype as kind,
@@ -25,7 +25,7 @@ select contype as kind,
  where conrelid = :table
    and conname = :name
 """
-NEEDED_BY = """
+REFERENCING_KEYS = """
 select string_agg(format('%s of %s', k.conname, k.conrelid::regclass), ', ' order by k.conname) as keys
   from pg_constraint k
   join pg_constraint mine
@@ -35,12 +35,6 @@ select string_agg(format('%s of %s', k.conname, k.conrelid::regclass), ', ' orde
    and mine.contype in ('p', 'u')
    and k.contype = 'f'
 """
-HALF_THE_TIMEOUT = """
-select set_config('lock_timeout', case setting when '0' then '0' else greatest(setting::integer / 2, 1)::text end, true)
-  from pg_settings
- where name = 'lock_timeout'
-"""
-"""Of two locks taken one after the other each may wait half as long: who queues behind the first waits for both."""
 
 ADD = sql.SQL("alter table {table} add constraint {name} {body}")
 VALIDATE = sql.SQL("alter table {table} validate constraint {name}")
@@ -58,135 +52,140 @@ $ourschool$
 
 
 @dataclass(frozen=True)
-class Found:
-    """A constraint that is there; `definition` is as PostgreSQL prints it, without NOT VALID."""
+class ExistingConstraint:
+    """A constraint of the database."""
 
     kind: str
+    """pg_constraint.contype."""
     definition: str
+    """As PostgreSQL prints it, normalised, without NOT VALID."""
     valid: bool
     is_foreign_key: bool
 
 
-def find(steps: Steps, table: Table, name: str) -> Found | None:
-    """The constraint of that name on `table`."""
-    for row in steps.look(FIND, table=table.oid, name=name):
-        return Found(row.kind, normalise.expression(row.definition), row.valid, row.is_foreign_key)
+def find(steps: Steps, table: Table, name: str) -> ExistingConstraint | None:
+    """Return the constraint of that name on `table`; None where there is none."""
+    for row in steps.fetch(FIND, table=table.oid, name=name):
+        return ExistingConstraint(row.kind, normalise.expression(row.definition), row.valid, row.is_foreign_key)
     return None
 
 
 @dataclass(frozen=True)
-class Promise:
-    """A constraint that is wanted, and how it is looked after on the way."""
+class ConstraintSpec:
+    """A constraint that is to be added, with the queries that its addition needs."""
 
     name: str
     body: sql.Composable
-    """What follows its name in SQL."""
-    count: Callable[[], Broken | None]
-    """Finds the rows that break it."""
-    printed: Callable[[], str]
-    """The definition as PostgreSQL prints it, without NOT VALID; asked for where it has to be compared or told."""
-    also_called: str | None = None
-    """What an error calls it, where that is not its name and definition."""
-    second_lock: bool = False
-    """Whether it locks another table as well."""
+    """The SQL that follows the name in ADD CONSTRAINT."""
+    find_violations: Callable[[], Violations | None]
+    """Return the rows that violate it; None where there are none."""
+    read_definition: Callable[[], str]
+    """Return the definition as PostgreSQL prints it, without NOT VALID. Called only where it is needed."""
+    error_label: str | None = None
+    """What an error message calls it; None stands for its name and definition."""
+    locks_second_table: bool = False
+    """Whether adding it locks another table as well, as a foreign key does."""
 
     @cached_property
     def definition(self) -> str:
-        """The definition, printed once."""
-        return self.printed()
+        """The result of `read_definition`, read once."""
+        return self.read_definition()
 
     @property
-    def called(self) -> str:
-        """What an error calls it."""
-        return self.also_called or f"{self.name} {self.definition}"
+    def label(self) -> str:
+        """What an error message calls it."""
+        return self.error_label or f"{self.name} {self.definition}"
 
     def refuse_rows(self, table: Table) -> None:
-        """Raise RefusedError where rows break it."""
-        found = self.count()
-        if found is not None:
-            violations.refuse(found, table, self.called)
+        """Raise RefusedError where rows of `table` violate it."""
+        rows = self.find_violations()
+        if rows is not None:  # else the label, which may cost a query, is not needed
+            violations.refuse(rows, table, self.label)
 
 
-def add_validated(steps: Steps, table: Table, promise: Promise, *, replace: bool = False) -> None:
-    """Add the constraint, or go on with one that an earlier run has added but not validated.
+def add_validated(steps: Steps, table: Table, spec: ConstraintSpec, *, replace: bool = False) -> None:
+    """Add the constraint NOT VALID and validate it; one that an interrupted run has added is only validated.
 
-    With `replace` another of its name goes, once this one stands. Raises RefusedError for rows that break it,
-    UsageError where something else has its name; in both cases the table is as it was found.
+    With `replace` another constraint of its name is dropped once this one is valid. Raises RefusedError for rows that
+    violate it, UsageError where another constraint has its name; the table is unchanged in both cases.
     """
-    there = find(steps, table, promise.name)
-    if there is not None and there.definition != promise.definition:
+    existing = find(steps, table, spec.name)
+    if existing is not None and existing.definition != spec.definition:
         if not replace:
-            raise target_table.taken(promise.name, there.definition, promise.definition)
-        _in_its_place(steps, table, promise)
+            raise target_table.name_taken(spec.name, existing.definition, spec.definition)
+        _replace(steps, table, spec)
         return
-    if there is not None and there.valid:
+    if existing is not None and existing.valid:
         return
-    promise.refuse_rows(table)
-    parts = {"table": table.identifier, "name": sql.Identifier(promise.name)}
-    if there is None:
-        add = ADD.format(**parts, body=sql.SQL("{} not valid").format(promise.body))
-        with target_table.asked_right(f"{promise.name} on {table.name}"):
-            briefly(steps, add, second_lock=promise.second_lock)
+    spec.refuse_rows(table)
+    parts = {"table": table.identifier, "name": sql.Identifier(spec.name)}
+    if existing is None:
+        add = ADD.format(**parts, body=sql.SQL("{} not valid").format(spec.body))
+        with target_table.reporting_usage_errors(f"{spec.name} on {table.name}"):
+            run_briefly(steps, add, locks_second_table=spec.locks_second_table)
     try:
-        # reads the whole table under a lock that no reader or writer asks for, nor waits behind
-        steps.run(VALIDATE.format(**parts), lock_timeout=PATIENT)
+        # SHARE UPDATE EXCLUSIVE: reads the whole table while others read and write it
+        steps.run(VALIDATE.format(**parts), lock_timeout=LONG_LOCK_TIMEOUT)
     except sa.exc.IntegrityError as fault:
-        if there is None:
-            briefly(steps, DROP.format(**parts), second_lock=promise.second_lock)
-        promise.refuse_rows(table)
-        raise violations.passing(table, promise.called) from fault
+        if existing is None:
+            run_briefly(steps, DROP.format(**parts), locks_second_table=spec.locks_second_table)
+        spec.refuse_rows(table)
+        raise violations.vanished_violation(table, spec.label) from fault
 
 
-def refuse_needed(steps: Steps, table: Table, name: str) -> None:
-    """Raise UsageError where a foreign key of another table needs the constraint."""
-    needed = steps.look(NEEDED_BY, table=table.oid, name=name)[0].keys
-    if needed:
+def refuse_if_referenced(steps: Steps, table: Table, name: str) -> None:
+    """Raise UsageError where a foreign key references the unique constraint or primary key `name`."""
+    keys = steps.fetch(REFERENCING_KEYS, table=table.oid, name=name)[0].keys
+    if keys:
         raise UsageError(
-            f"Constraint {name} of {table.name} is needed by foreign key {needed}.",
+            f"Constraint {name} of {table.name} is needed by foreign key {keys}.",
             "Drop that first, with op.drop_constraint_online; nothing was changed.",
         )
 
 
-def beside(steps: Steps, name: str) -> str:
-    """What a rule is called until the one of its name, which it replaces, goes."""
-    return within(f"ourschool_{steps.revision}_{name}")
+def replacement_name(steps: Steps, name: str) -> str:
+    """Return the name of a constraint until the one that it replaces is dropped."""
+    return fit_identifier(f"ourschool_{steps.revision}_{name}")
 
 
-def _in_its_place(steps: Steps, table: Table, promise: Promise) -> None:
-    """Validated under a name of its own first, so that there is no moment without a rule; then it takes the name."""
-    new = dataclasses.replace(promise, name=beside(steps, promise.name), also_called=promise.called)
+def _replace(steps: Steps, table: Table, spec: ConstraintSpec) -> None:
+    """Add and validate the constraint under another name, then drop the old one and rename in one transaction."""
+    new = dataclasses.replace(spec, name=replacement_name(steps, spec.name), error_label=spec.label)
     parts = {"table": table.identifier, "name": sql.Identifier(new.name)}
-    left = find(steps, table, new.name)
-    if left is not None and left.definition != promise.definition:
-        briefly(steps, DROP.format(**parts), second_lock=left.is_foreign_key)
+    leftover = find(steps, table, new.name)
+    if leftover is not None and leftover.definition != spec.definition:
+        run_briefly(steps, DROP.format(**parts), locks_second_table=leftover.is_foreign_key)
     add_validated(steps, table, new)
-    steps.together(
-        *([HALF_THE_TIMEOUT] if promise.second_lock else []),
-        DROP.format(table=table.identifier, name=sql.Identifier(promise.name)),
-        RENAME.format(**parts, to=sql.Identifier(promise.name)),
+    steps.run_in_transaction(
+        *([SPLIT_LOCK_TIMEOUT.format(2)] if spec.locks_second_table else []),
+        DROP.format(table=table.identifier, name=sql.Identifier(spec.name)),
+        RENAME.format(**parts, to=sql.Identifier(spec.name)),
     )
 
 
-def briefly(steps: Steps, statement: sql.Composable, *, second_lock: bool = False) -> None:
-    """Run a statement whose locks stop others, however short: two of them together wait no longer than one may."""
-    if second_lock and not steps.offline:
-        steps.together(HALF_THE_TIMEOUT, statement)
+def run_briefly(steps: Steps, statement: sql.Composable, *, locks_second_table: bool = False) -> None:
+    """Run a statement that takes ACCESS EXCLUSIVE for an instant, retried until it gets its locks.
+
+    Where it locks a second table, each lock may wait half of lock_timeout: who queues behind the first waits for both.
+    """
+    if locks_second_table and not steps.offline:
+        steps.run_in_transaction(SPLIT_LOCK_TIMEOUT.format(2), statement)
     else:
         steps.run(statement)
 
 
 def print_validated(steps: Steps, table: str, name: str, body: sql.Composable, *, replace: bool = False) -> None:
-    """The same as SQL that psql runs, and may run again."""
-    given = beside(steps, name) if replace else name
-    parts = {"table": sql.Identifier(table), "name": sql.Identifier(given)}
+    """Print what `add_validated` does, as SQL that psql can run again."""
+    added = replacement_name(steps, name) if replace else name
+    parts = {"table": sql.Identifier(table), "name": sql.Identifier(added)}
     add = ADD.format(**parts, body=sql.SQL("{} not valid").format(body))
-    steps.run(if_missing(table, given, add), VALIDATE.format(**parts))
+    steps.run(if_missing(table, added, add), VALIDATE.format(**parts))
     if replace:
         to = sql.Identifier(name)
-        steps.together(DROP.format(table=parts["table"], name=to), RENAME.format(**parts, to=to))
+        steps.run_in_transaction(DROP.format(table=parts["table"], name=to), RENAME.format(**parts, to=to))
 
 
 def if_missing(table: str, name: str, statement: sql.Composable) -> sql.Composable:
-    """`statement` in a block that runs it where `table` has no constraint `name`."""
+    """Return a DO block that runs `statement` where `table` has no constraint `name`."""
     regclass = sql.Literal(sql.Identifier(table).as_string())
     return IF_MISSING.format(regclass=regclass, text=sql.Literal(name), statement=statement)

@@ -1,4 +1,4 @@
-"""`op.add_foreign_key_online`: orphans counted, added NOT VALID under a short lock on both tables, validated."""
+"""`op.add_foreign_key_online`: adds a foreign key NOT VALID under a brief lock on both tables, then validates it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from surefoot.errors import UsageError
 from surefoot.online import target_table, violations
 from surefoot.online.constraints import constraint_specs
 from surefoot.online.constraints.check_constraints import DropConstraintOnlineOp
-from surefoot.online.constraints.constraint_specs import Promise
+from surefoot.online.constraints.constraint_specs import ConstraintSpec
 from surefoot.online.executor import Steps
 from surefoot.online.rendering import call
 from surefoot.online.target_table import Table
@@ -21,7 +21,7 @@ from surefoot.online.target_table import Table
 ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
 TIMES = ("DEFERRED", "IMMEDIATE")
 
-WANTED = """
+DEFINITION = """
 select format(
            'FOREIGN KEY (%s) REFERENCES %s(%s)',
            (select string_agg(quote_ident(name), ', ' order by place)
@@ -31,7 +31,7 @@ select format(
               from unnest(cast(:remote as text[])) with ordinality as part (name, place))
        ) as definition
 """
-"""As pg_get_constraintdef prints it; a copy of the table cannot be asked, a temporary one may not refer to ours."""
+"""As pg_get_constraintdef prints it. `canonical_ddl` cannot: a temporary table may not reference a permanent one."""
 
 ORPHAN = sql.SQL("{known} and not exists (select from {referent} where {pairs})")
 
@@ -84,11 +84,11 @@ class AddForeignKeyOnlineOp(MigrateOperation):
         replace: bool = False,
         schema: str | None = None,
     ) -> None:
-        """Add a foreign key without stopping anybody for longer than an instant; an equal valid one is left alone.
+        """Add a foreign key: NOT VALID under brief locks, then validated while others work. An equal valid one is kept.
 
-        With `replace` it takes the place of the constraint that has its name, which goes when this one stands.
-        Raises RefusedError with the number and the keys of rows that point to nothing, UsageError where another
-        constraint has the name; nothing is changed then.
+        `ondelete`, `onupdate` and `initially` are SQL keywords in any case. With `replace` it replaces the constraint
+        that has its name, which is dropped once the new one is valid. Raises RefusedError with the number and keys of
+        orphaned rows, UsageError where another constraint has the name; nothing is changed then.
         """
         op = cls(
             constraint_name, source_table, referent_table, local_cols, remote_cols,
@@ -98,30 +98,29 @@ class AddForeignKeyOnlineOp(MigrateOperation):
         operations.invoke(op)
 
     def reverse(self) -> DropConstraintOnlineOp:
-        """Drop it again."""
-        return DropConstraintOnlineOp(self.constraint_name, self.source_table, back=self)
+        """Return the operation that drops the constraint."""
+        return DropConstraintOnlineOp(self.constraint_name, self.source_table, inverse=self)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As `alembic check` lists it."""
+        """Return what `alembic check` prints."""
         return ("add_fk", self.source_table, self.constraint_name, self.referent_table)
 
     @property
     def options(self) -> str:
-        """What follows the columns, as PostgreSQL prints it. Raises UsageError for what it does not know."""
+        """Return the actions and deferrability as PostgreSQL prints them. Raises UsageError for an unknown keyword."""
         return "".join(
             (
-                _one_of(self.onupdate, ACTIONS, " ON UPDATE {}", unsaid="NO ACTION"),
-                _one_of(self.ondelete, ACTIONS, " ON DELETE {}", unsaid="NO ACTION"),
+                _keyword(self.onupdate, ACTIONS, " ON UPDATE {}", default="NO ACTION"),
+                _keyword(self.ondelete, ACTIONS, " ON DELETE {}", default="NO ACTION"),
                 " DEFERRABLE" if self.deferrable or (self.initially or "").upper() == "DEFERRED" else "",
-                _one_of(self.initially, TIMES, " INITIALLY {}", unsaid="IMMEDIATE"),
+                _keyword(self.initially, TIMES, " INITIALLY {}", default="IMMEDIATE"),
             )
         )
 
 
 @Operations.implementation_for(AddForeignKeyOnlineOp)
-def add(operations: Operations, op: AddForeignKeyOnlineOp) -> None:
-    """Count, add, validate."""
-    name = target_table.plainly(op.constraint_name, op.schema)
+def _add(operations: Operations, op: AddForeignKeyOnlineOp) -> None:
+    name = target_table.valid_name(op.constraint_name, op.schema)
     if not op.local_cols or len(op.local_cols) != len(op.remote_cols):
         raise UsageError(
             f"Foreign key {name} has {len(op.local_cols)} columns here and {len(op.remote_cols)} there.",
@@ -133,21 +132,21 @@ def add(operations: Operations, op: AddForeignKeyOnlineOp) -> None:
             return
         table = target_table.find(steps, op.source_table)
         referent = table if op.referent_table == op.source_table else target_table.find(steps, op.referent_table)
-        table.needs(op.local_cols)
-        referent.needs(op.remote_cols)
-        constraint_specs.add_validated(steps, table, promised(steps, op, table, referent), replace=op.replace)
+        table.require_columns(op.local_cols)
+        referent.require_columns(op.remote_cols)
+        constraint_specs.add_validated(steps, table, constraint_spec(steps, op, table, referent), replace=op.replace)
 
 
-def promised(steps: Steps, op: AddForeignKeyOnlineOp, table: Table, referent: Table) -> Promise:
-    """What the foreign key promises of the rows of `table`."""
+def constraint_spec(steps: Steps, op: AddForeignKeyOnlineOp, table: Table, referent: Table) -> ConstraintSpec:
+    """Return the foreign key on `table` with the queries that find its orphans and its definition."""
     name, orphan = op.constraint_name, _orphan(op, referent)
     columns = {"local": list(op.local_cols), "referent": referent.oid, "remote": list(op.remote_cols)}
-    return Promise(
+    return ConstraintSpec(
         name,
         _body(op),
-        count=lambda: violations.rows(steps, table, orphan, f"{name} on {table.name}"),
-        printed=lambda: str(steps.look(WANTED, **columns)[0].definition) + op.options,
-        second_lock=referent.oid != table.oid,
+        find_violations=lambda: violations.find(steps, table, orphan, f"{name} on {table.name}"),
+        read_definition=lambda: str(steps.fetch(DEFINITION, **columns)[0].definition) + op.options,
+        locks_second_table=referent.oid != table.oid,
     )
 
 
@@ -158,12 +157,12 @@ def _body(op: AddForeignKeyOnlineOp) -> sql.Composed:
 
 
 def _orphan(op: AddForeignKeyOnlineOp, referent: Table) -> sql.Composed:
-    """What is true of a row that points to nothing; one with a NULL in its columns points nowhere and may."""
+    """Return the condition for an orphaned row. One with a NULL in its columns is none (MATCH SIMPLE)."""
     here = [sql.Identifier(op.source_table, column) for column in op.local_cols]
     there = [sql.Identifier("ourschool_found", column) for column in op.remote_cols]
     return ORPHAN.format(
         known=sql.SQL(" and ").join(sql.SQL("{} is not null").format(column) for column in here),
-        referent=referent.rows_as(sql.Identifier("ourschool_found")),
+        referent=referent.row_source_as(sql.Identifier("ourschool_found")),
         pairs=sql.SQL(" and ").join(
             sql.SQL("{} = {}").format(other, column) for other, column in zip(there, here, strict=True)
         ),
@@ -174,12 +173,12 @@ def _list(columns: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(column) for column in columns)
 
 
-def _one_of(given: str | None, known: Sequence[str], words: str, *, unsaid: str) -> str:
-    """`words` with what was given; nothing for what PostgreSQL does not print either."""
-    said = " ".join((given or unsaid).upper().split())
-    if said not in known:
+def _keyword(given: str | None, known: Sequence[str], words: str, *, default: str) -> str:
+    """Return `words` with the given keyword; empty for the default, which PostgreSQL does not print."""
+    keyword = " ".join((given or default).upper().split())
+    if keyword not in known:
         raise UsageError(f"A foreign key knows no {given!r}, only {', '.join(known)}.", "Correct it in the revision.")
-    return "" if said == unsaid else words.format(said)
+    return "" if keyword == default else words.format(keyword)
 
 
 @renderers.dispatch_for(AddForeignKeyOnlineOp)

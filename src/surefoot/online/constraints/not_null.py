@@ -1,4 +1,4 @@
-"""`op.set_not_null_online` and `op.drop_not_null_online`: NULLs counted first, the table read while others work."""
+"""`op.set_not_null_online`, which validates the rows while others work, and `op.drop_not_null_online`."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from surefoot.online.retire import column_retirement
 
 @Operations.register_operation("set_not_null_online")
 class SetNotNullOnlineOp(MigrateOperation):
-    """NOT NULL on a column of a table that holds rows."""
+    """NOT NULL for a column of a table that holds rows."""
 
     def __init__(self, table_name: str, column_name: str, *, schema: str | None = None) -> None:
         self.table_name = table_name
@@ -29,24 +29,24 @@ class SetNotNullOnlineOp(MigrateOperation):
     def set_not_null_online(
         cls, operations: Operations, table_name: str, column_name: str, *, schema: str | None = None
     ) -> None:
-        """Make a column NOT NULL without stopping anybody for longer than an instant.
+        """Make a column NOT NULL: the table is read under a lock that blocks no reader or writer.
 
-        Raises RefusedError with the number and the keys of rows where it is NULL; nothing is changed then.
+        Raises RefusedError with the number and keys of the rows where it is NULL; nothing is changed then.
         """
         operations.invoke(cls(table_name, column_name, schema=schema))
 
     def reverse(self) -> "DropNotNullOnlineOp":
-        """Allow NULL again."""
+        """Return the operation that allows NULL again."""
         return DropNotNullOnlineOp(self.table_name, self.column_name)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As `alembic check` lists it."""
+        """Return what `alembic check` prints."""
         return ("modify_nullable", self.schema, self.table_name, self.column_name, {}, True, False)
 
 
 @Operations.register_operation("drop_not_null_online")
 class DropNotNullOnlineOp(MigrateOperation):
-    """NULL allowed again."""
+    """The removal of NOT NULL from a column."""
 
     def __init__(self, table_name: str, column_name: str, *, schema: str | None = None) -> None:
         self.table_name = table_name
@@ -57,41 +57,40 @@ class DropNotNullOnlineOp(MigrateOperation):
     def drop_not_null_online(
         cls, operations: Operations, table_name: str, column_name: str, *, schema: str | None = None
     ) -> None:
-        """Allow NULL in a column, under a brief lock that is waited for in short tries."""
+        """Allow NULL in a column, under a brief lock that is retried."""
         operations.invoke(cls(table_name, column_name, schema=schema))
 
     def reverse(self) -> SetNotNullOnlineOp:
-        """Make it NOT NULL again."""
+        """Return the operation that makes the column NOT NULL again."""
         return SetNotNullOnlineOp(self.table_name, self.column_name)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As `alembic check` lists it."""
+        """Return what `alembic check` prints."""
         return ("modify_nullable", self.schema, self.table_name, self.column_name, {}, False, True)
 
 
 @Operations.implementation_for(SetNotNullOnlineOp)
-def set_not_null(operations: Operations, op: SetNotNullOnlineOp) -> None:
-    """Count, promise it for new rows, read the old ones, and make it so."""
-    target_table.plainly(op.column_name, op.schema)
+def _set_not_null(operations: Operations, op: SetNotNullOnlineOp) -> None:
+    target_table.valid_name(op.column_name, op.schema)
     with Steps(operations) as steps:
         if steps.offline:
             _print(steps, op)
         else:
-            not_null_methods.forbid(steps, not_null_methods.find(steps, op.table_name, op.column_name))
+            not_null_methods.set_not_null(steps, not_null_methods.find(steps, op.table_name, op.column_name))
 
 
 @Operations.implementation_for(DropNotNullOnlineOp)
-def drop_not_null(operations: Operations, op: DropNotNullOnlineOp) -> None:
-    """Allow NULL, and clear what a way to NOT NULL that was cut off has left."""
-    target_table.plainly(op.column_name, op.schema)
+def _drop_not_null(operations: Operations, op: DropNotNullOnlineOp) -> None:
+    """Allow NULL, and drop the CHECK that an interrupted SET NOT NULL has left."""
+    target_table.valid_name(op.column_name, op.schema)
     names = {"table": sql.Identifier(op.table_name), "column": sql.Identifier(op.column_name)}
     with Steps(operations) as steps:
         if steps.offline:
             steps.run(not_null_methods.DROP.format(**names))
             return
-        gone = not column_retirement.is_there(steps, op.table_name, op.column_name)
-        if gone and column_retirement.retired(steps, op.table_name, op.column_name, back=False):
-            return  # this revision came further before it was cut off, and has set the column aside
+        exists = column_retirement.exists(steps, op.table_name, op.column_name)
+        if not exists and column_retirement.find_retired(steps, op.table_name, op.column_name, by_opposite=False):
+            return  # an interrupted run of this revision has come further, and has retired the column
         column = not_null_methods.find(steps, op.table_name, op.column_name)
         if column.not_null and column.refusal:
             raise UsageError(
@@ -104,11 +103,11 @@ def drop_not_null(operations: Operations, op: DropNotNullOnlineOp) -> None:
 
 
 def _print(steps: Steps, op: SetNotNullOnlineOp) -> None:
-    """The same as SQL that psql runs on a server of any version, and may run again."""
-    name, body = not_null_methods.check(op.table_name, op.column_name)
+    """Print SQL that psql can run again, on a server of any version: SET NOT NULL through a validated CHECK."""
+    name, body = not_null_methods.check_constraint(op.table_name, op.column_name)
     table, column = sql.Identifier(op.table_name), sql.Identifier(op.column_name)
     constraint_specs.print_validated(steps, op.table_name, name, body)
-    steps.together(
+    steps.run_in_transaction(
         not_null_methods.SET.format(table=table, column=column),
         constraint_specs.DROP.format(table=table, name=sql.Identifier(name)),
     )

@@ -1,4 +1,4 @@
-"""The two ways to NOT NULL that read the table while others work: native on 18, through a validated CHECK before."""
+"""Set NOT NULL while others work: NOT NULL NOT VALID on PostgreSQL 18, through a validated CHECK before."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from psycopg import sql
 from surefoot.errors import RefusedError
 from surefoot.online import canonical_ddl, target_table, violations
 from surefoot.online.constraints import constraint_specs
-from surefoot.online.constraints.constraint_specs import Promise
-from surefoot.online.executor import PATIENT, Steps
-from surefoot.online.retired_registry import within
+from surefoot.online.constraints.constraint_specs import ConstraintSpec
+from surefoot.online.executor import LONG_LOCK_TIMEOUT, Steps
+from surefoot.online.identifiers import fit_identifier
 from surefoot.online.target_table import Table
-from surefoot.online.violations import Broken
+from surefoot.online.violations import Violations
 
 NATIVE = 180000
-"""The first server that has NOT NULL NOT VALID."""
+"""server_version_num of the first server that knows NOT NULL … NOT VALID."""
 
 STATE = """
 select a.attnotnull as not_null,
@@ -37,116 +37,116 @@ DROP = sql.SQL("alter table {table} alter column {column} drop not null")
 
 @dataclass(frozen=True)
 class Column:
-    """A column and what the server says of it."""
+    """The state of a column's NOT NULL."""
 
     table: Table
     name: str
     not_null: bool
-    """Whether new rows must have a value."""
+    """pg_attribute.attnotnull: whether new rows must have a value."""
     refusal: str | None
-    """Why it cannot allow NULL."""
+    """Why NOT NULL cannot be dropped; None where it can."""
     constraint: str | None
-    """The name of its NOT NULL, which servers before 18 do not have."""
+    """The name of its NOT NULL constraint; None before PostgreSQL 18."""
     valid: bool
-    """Whether old rows are known to have one."""
+    """Whether all rows are known to have a value."""
 
     @property
-    def called(self) -> str:
-        """What an error calls the promise."""
+    def label(self) -> str:
+        """What an error message calls the constraint."""
         return f"NOT NULL of {self.name}"
 
     def statement(self, template: sql.SQL) -> sql.Composed:
-        """`template` with the names of table and column."""
+        """Fill in the names of table and column."""
         return template.format(table=self.table.identifier, column=sql.Identifier(self.name))
 
-    def count(self, steps: Steps) -> Broken | None:
-        """The rows where it is NULL."""
-        return violations.rows(steps, self.table, sql.SQL("{} is null").format(sql.Identifier(self.name)), self.called)
+    def find_nulls(self, steps: Steps) -> Violations | None:
+        """Return the rows where the column is NULL; None where there are none."""
+        return violations.find(steps, self.table, sql.SQL("{} is null").format(sql.Identifier(self.name)), self.label)
 
 
 def find(steps: Steps, table_name: str, name: str) -> Column:
-    """The column as it is. Raises UsageError where there is none."""
+    """Return the state of the column. Raises UsageError where there is no such table or column."""
     table = target_table.find(steps, table_name)
-    table.needs([name])
-    row = steps.look(STATE, table=table.oid, column=name)[0]
+    table.require_columns([name])
+    row = steps.fetch(STATE, table=table.oid, column=name)[0]
     refusal = "part of the primary key" if name in table.key else "an identity" if row.identity else None
     return Column(table, name, row.not_null, refusal, row.name, row.valid is not False)
 
 
 def refuse_nulls(steps: Steps, table: Table, name: str) -> None:
-    """Raise RefusedError for rows of `table`, as they will be, where the column is NULL."""
-    if table.coming is None:
-        there = find(steps, table.name, name)
-        if there.not_null and there.valid:
+    """Raise RefusedError where rows of `table`, read from its `row_source`, have NULL in the column."""
+    if table.future_columns is None:
+        current = find(steps, table.name, name)
+        if current.not_null and current.valid:
             return
     column = Column(table, name, False, None, None, False)
-    violations.refuse(column.count(steps), table, column.called)
+    violations.refuse(column.find_nulls(steps), table, column.label)
 
 
-def forbid(steps: Steps, column: Column) -> None:
-    """Make `column` NOT NULL. Raises RefusedError for rows where it is NULL, and leaves it as it was."""
+def set_not_null(steps: Steps, column: Column) -> None:
+    """Make `column` NOT NULL. Raises RefusedError, with the column unchanged, for rows where it is NULL."""
     if column.not_null and column.valid:
         drop_check(steps, column)
     elif _is_native(steps) and not _has_check(steps, column):
-        _natively(steps, column)
+        _set_natively(steps, column)
     else:
-        _through_a_check(steps, column)
+        _set_through_check(steps, column)
 
 
 def _is_native(steps: Steps) -> bool:
-    version = steps.look("select current_setting('server_version_num')::integer as version")[0].version
+    version = steps.fetch("select current_setting('server_version_num')::integer as version")[0].version
     return bool(version >= NATIVE)
 
 
 def _has_check(steps: Steps, column: Column) -> bool:
-    """Whether a run began through a CHECK and was cut off: printed SQL on any server, or before a dump came to 18."""
-    name, _ = check(column.table.name, column.name)
+    """Return whether an interrupted run has left its CHECK: of printed SQL, or restored from a server before 18."""
+    name, _ = check_constraint(column.table.name, column.name)
     return constraint_specs.find(steps, column.table, name) is not None
 
 
-def _natively(steps: Steps, column: Column) -> None:
-    violations.refuse(column.count(steps), column.table, column.called)
+def _set_natively(steps: Steps, column: Column) -> None:
+    violations.refuse(column.find_nulls(steps), column.table, column.label)
     if not column.not_null:
         steps.run(column.statement(ADD_NATIVE))
     name = find(steps, column.table.name, column.name).constraint
-    assert name is not None  # it has just been added, or was found
+    assert name is not None
     validate = constraint_specs.VALIDATE.format(table=column.table.identifier, name=sql.Identifier(name))
     try:
-        steps.run(validate, lock_timeout=PATIENT)
+        steps.run(validate, lock_timeout=LONG_LOCK_TIMEOUT)
     except sa.exc.IntegrityError as fault:
         if not column.not_null:
             steps.run(column.statement(DROP))
-        violations.refuse(column.count(steps), column.table, column.called)
-        raise violations.passing(column.table, column.called) from fault
+        violations.refuse(column.find_nulls(steps), column.table, column.label)
+        raise violations.vanished_violation(column.table, column.label) from fault
 
 
-def _through_a_check(steps: Steps, column: Column) -> None:
-    """A validated CHECK spares SET NOT NULL the reading of the table, which would be under its lock."""
-    name, body = check(column.table.name, column.name)
-    promise = Promise(
+def _set_through_check(steps: Steps, column: Column) -> None:
+    """Add a CHECK and validate it first: SET NOT NULL then does not read the table under ACCESS EXCLUSIVE."""
+    name, body = check_constraint(column.table.name, column.name)
+    spec = ConstraintSpec(
         name,
         body,
-        count=lambda: column.count(steps),
-        printed=lambda: canonical_ddl.constraint(steps, column.table, name, body),
-        also_called=column.called,
+        find_violations=lambda: column.find_nulls(steps),
+        read_definition=lambda: canonical_ddl.constraint(steps, column.table, name, body),
+        error_label=column.label,
     )
     try:
-        constraint_specs.add_validated(steps, column.table, promise)
+        constraint_specs.add_validated(steps, column.table, spec)
     except RefusedError:
         drop_check(steps, column)
         raise
     drop = constraint_specs.DROP.format(table=column.table.identifier, name=sql.Identifier(name))
-    steps.together(column.statement(SET), drop)
+    steps.run_in_transaction(column.statement(SET), drop)
 
 
 def drop_check(steps: Steps, column: Column) -> None:
-    """Clear the CHECK that a way to NOT NULL that was cut off has left."""
+    """Drop the CHECK that an interrupted SET NOT NULL has left."""
     if _has_check(steps, column):
-        name, _ = check(column.table.name, column.name)
+        name, _ = check_constraint(column.table.name, column.name)
         steps.run(constraint_specs.DROP.format(table=column.table.identifier, name=sql.Identifier(name)))
 
 
-def check(table: str, column: str) -> tuple[str, sql.Composed]:
-    """The CHECK that stands in for NOT NULL on the way there: its name and body."""
-    name = within(f"ourschool_{table}_{column}_not_null")
+def check_constraint(table: str, column: str) -> tuple[str, sql.Composed]:
+    """Return the name and body of the temporary CHECK that `_set_through_check` validates."""
+    name = fit_identifier(f"ourschool_{table}_{column}_not_null")
     return name, sql.SQL("check ({} is not null)").format(sql.Identifier(column))

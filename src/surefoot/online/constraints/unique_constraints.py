@@ -1,4 +1,4 @@
-"""`op.add_unique_online`: duplicates counted, a unique index built concurrently, then made a constraint."""
+"""`op.add_unique_online`: builds a unique index CONCURRENTLY and makes it a constraint."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -61,11 +61,11 @@ class AddUniqueOnlineOp(MigrateOperation):
         replace: bool = False,
         schema: str | None = None,
     ) -> None:
-        """Add a unique constraint without stopping anybody for longer than an instant; an equal one is left alone.
+        """Add a unique constraint from an index that is built CONCURRENTLY. An equal constraint is kept.
 
-        With `replace` it takes the place of the constraint that has its name, which goes when this one stands.
-        Raises RefusedError with the number and the keys of rows that are there twice, UsageError where something else
-        has the name; nothing is changed then.
+        `initially` is 'DEFERRED' or 'IMMEDIATE'. With `replace` it replaces the constraint that has its name, which is
+        dropped in the transaction that adds this one. Raises RefusedError with the number and keys of duplicate rows,
+        UsageError where another object has the name; nothing is changed then.
         """
         op = cls(
             constraint_name, table_name, columns,
@@ -75,23 +75,23 @@ class AddUniqueOnlineOp(MigrateOperation):
         operations.invoke(op)
 
     def reverse(self) -> DropConstraintOnlineOp:
-        """Drop it again."""
-        return DropConstraintOnlineOp(self.constraint_name, self.table_name, back=self)
+        """Return the operation that drops the constraint."""
+        return DropConstraintOnlineOp(self.constraint_name, self.table_name, inverse=self)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As `alembic check` lists it."""
+        """Return what `alembic check` prints."""
         return ("add_constraint", self.table_name, self.constraint_name, self.columns)
 
     def index(self, name: str) -> CreateIndexOnlineOp:
-        """The index that the constraint will use, and give its own name."""
+        """Return the operation that builds the index of the constraint, under `name`."""
         index = CreateIndexOnlineOp(name, self.table_name, self.columns, unique=True)
         if self.nulls_not_distinct:
             index.kw["postgresql_nulls_not_distinct"] = True
         return index
 
     @property
-    def when(self) -> sql.SQL:
-        """When it is checked, as SQL. Raises UsageError for what PostgreSQL does not know."""
+    def deferrability(self) -> sql.SQL:
+        """The deferrability as SQL. Raises UsageError for an unknown `initially`."""
         initially = (self.initially or "").upper()
         if initially not in TIMES:
             raise UsageError(
@@ -102,52 +102,51 @@ class AddUniqueOnlineOp(MigrateOperation):
 
 
 @Operations.implementation_for(AddUniqueOnlineOp)
-def add(operations: Operations, op: AddUniqueOnlineOp) -> None:
-    """Build the index, then hang the constraint on it."""
-    name = target_table.plainly(op.constraint_name, op.schema)
+def _add(operations: Operations, op: AddUniqueOnlineOp) -> None:
+    name = target_table.valid_name(op.constraint_name, op.schema)
     attach = _attach(op, name)
     with Steps(operations) as steps:
-        beside = constraint_specs.beside(steps, name)
+        temporary = constraint_specs.replacement_name(steps, name)
         if steps.offline:
-            index_builder.print_build(steps, op.index(beside if op.replace else name))
+            index_builder.print_build(steps, op.index(temporary if op.replace else name))
             if op.replace:
-                steps.together(*_in_its_place(op, beside))
+                steps.run_in_transaction(*_replace(op, temporary))
             else:
                 steps.run(constraint_specs.if_missing(op.table_name, name, attach))
             return
         table = target_table.find(steps, op.table_name)
-        table.needs(op.columns)
-        there = constraint_specs.find(steps, table, name)
-        definition = _definition(steps, table, op) if there is not None else ""
-        if there is None:
+        table.require_columns(op.columns)
+        existing = constraint_specs.find(steps, table, name)
+        definition = _definition(steps, table, op) if existing is not None else ""
+        if existing is None:
             index_builder.ensure(steps, table, op.index(name))
             steps.run(attach)
-        elif there.definition == definition:
+        elif existing.definition == definition:
             return
         elif not op.replace:
-            raise target_table.taken(name, there.definition, definition)
+            raise target_table.name_taken(name, existing.definition, definition)
         else:
-            constraint_specs.refuse_needed(steps, table, name)
-            index_builder.ensure(steps, table, op.index(beside))
-            steps.together(*_in_its_place(op, beside))
+            constraint_specs.refuse_if_referenced(steps, table, name)
+            index_builder.ensure(steps, table, op.index(temporary))
+            steps.run_in_transaction(*_replace(op, temporary))
 
 
 def _attach(op: AddUniqueOnlineOp, index: str) -> sql.Composed:
     return sql.SQL("alter table {} add constraint {} unique using index {}{}").format(
-        sql.Identifier(op.table_name), sql.Identifier(op.constraint_name), sql.Identifier(index), op.when
+        sql.Identifier(op.table_name), sql.Identifier(op.constraint_name), sql.Identifier(index), op.deferrability
     )
 
 
-def _in_its_place(op: AddUniqueOnlineOp, beside: str) -> tuple[sql.Composed, sql.Composed]:
-    """The old one goes and the new one, whose index is built, has its name at once."""
+def _replace(op: AddUniqueOnlineOp, index: str) -> tuple[sql.Composed, sql.Composed]:
+    """Return the statements that drop the old constraint and add the new one from its `index`, for one transaction."""
     drop = constraint_specs.DROP.format(table=sql.Identifier(op.table_name), name=sql.Identifier(op.constraint_name))
-    return drop, _attach(op, beside)
+    return drop, _attach(op, index)
 
 
 def _definition(steps: Steps, table: Table, op: AddUniqueOnlineOp) -> str:
     columns = sql.SQL(", ").join(sql.Identifier(column) for column in op.columns)
     nulls = sql.SQL(" nulls not distinct" if op.nulls_not_distinct else "")
-    body = sql.SQL("unique{} ({}){}").format(nulls, columns, op.when)
+    body = sql.SQL("unique{} ({}){}").format(nulls, columns, op.deferrability)
     return canonical_ddl.constraint(steps, table, op.constraint_name, body)
 
 

@@ -1,1 +1,1 @@
-"""Enum types that come, go and change their labels."""
+"""Operations that create and retire enum types and change their labels."""

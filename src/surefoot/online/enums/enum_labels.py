@@ -1,4 +1,7 @@
-"""How the labels of an enum type change: added in place; PostgreSQL takes none out, so there the columns are copied."""
+"""Change the labels of an enum type: new ones are added in place, for others the columns move to a new type.
+
+PostgreSQL can neither drop a label nor move one.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,8 +15,9 @@ from surefoot.errors import RefusedError, UsageError
 from surefoot.online import target_table
 from surefoot.online.change_types.operation import ChangeTypesOnlineOp
 from surefoot.online.executor import Steps
+from surefoot.online.identifiers import fit_identifier
 from surefoot.online.retire import kept_definitions
-from surefoot.online.retired_registry import SCHEMA, within
+from surefoot.online.retired_registry import SCHEMA
 
 LABELS = """
 select enumlabel::text as label
@@ -34,39 +38,47 @@ select c.relname as table, a.attname as column
  order by 1, 2
 """
 ADD = sql.SQL("alter type {} add value if not exists {}")
-HELD = sql.SQL("select {column}::text as label, count(*) as rows from {table} where {column}::text <> all({labels})"
-               " group by 1 order by 1")  # fmt: skip
+REMOVED_LABELS = sql.SQL("""
+select {column}::text as label,
+       count(*) as rows
+  from {table}
+ where {column}::text <> all({labels})
+ group by 1
+ order by 1
+""")
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels that an enum type shall have, and those that it has."""
+    """The labels that an enum type is to have, and those that it has, each in order."""
 
-    wanted: tuple[str, ...]
-    now: tuple[str, ...]
+    target: tuple[str, ...]
+    current: tuple[str, ...]
 
     @property
     def only_added(self) -> bool:
-        """Whether those that are there stay, and in their order."""
-        return tuple(label for label in self.wanted if label in self.now) == self.now
+        """Whether all current labels stay, in their order."""
+        return tuple(label for label in self.target if label in self.current) == self.current
 
 
-def change(operations: Operations, name: str, labels: Labels, columns: Mapping[str, Sequence[str]]) -> None:
-    """Give type `name` the labels. What `labels` and `columns` say of now is believed only where nobody can look.
+def change_labels(operations: Operations, name: str, labels: Labels, columns: Mapping[str, Sequence[str]]) -> None:
+    """Give the type `name` the target labels.
 
-    The type that is put in the place of the old one is made, or taken back where this revision has set it aside with
-    the very labels; it has its own name until every column is of it. Then the two change names.
+    `labels.current` and `columns` (names by table) are used offline only; online they are read from the database. A new
+    type is created under another name, or taken back where this revision has retired one with these labels. Once all
+    columns have the new type, the two types exchange their names. Raises what `change_types_online` raises; the new
+    type is dropped then.
     """
     with Steps(operations) as steps:
         if not steps.offline:
-            labels = Labels(labels.wanted, labels_of(steps, sql.Identifier(name)))
+            labels = Labels(labels.target, labels_of(steps, sql.Identifier(name)))
             columns = columns_of(steps, name)
-        if labels.now == labels.wanted:
+        if labels.current == labels.target:
             return
-        aside = within(f"{name}_{steps.revision}")
-        if not _made(steps, name, aside, labels, columns):
+        temporary = fit_identifier(f"{name}_{steps.revision}")
+        if not _create_or_reclaim(steps, name, temporary, labels, columns):
             return
-    old, new = sql.Identifier(name).as_string(), sql.Identifier(aside).as_string()
+    old, new = sql.Identifier(name).as_string(), sql.Identifier(temporary).as_string()
     try:
         for table, names in columns.items():
             quoted = {column: sql.Identifier(column).as_string() for column in names}
@@ -74,80 +86,86 @@ def change(operations: Operations, name: str, labels: Labels, columns: Mapping[s
             operations.invoke(ChangeTypesOnlineOp(table, changes))
     except (RefusedError, UsageError):
         with Steps(operations) as steps, suppress(sa.exc.DBAPIError):  # a column that is of the type already keeps it
-            steps.run(sql.SQL("drop type {}").format(sql.Identifier(aside)))
+            steps.run(sql.SQL("drop type {}").format(sql.Identifier(temporary)))
         raise
     with Steps(operations) as steps:
-        _swap(steps, name, aside)
+        _swap(steps, name, temporary)
 
 
-def _made(steps: Steps, name: str, aside: str, labels: Labels, columns: Mapping[str, Sequence[str]]) -> bool:
-    """Make the type that takes the place; False where labels had only to be added to the one that is there."""
-    kept = labels_of(steps, sql.Identifier(SCHEMA, aside)) == labels.wanted
-    begun = labels_of(steps, sql.Identifier(aside)) == labels.wanted
-    if not kept and not begun and labels.only_added:
+def _create_or_reclaim(
+    steps: Steps, name: str, temporary: str, labels: Labels, columns: Mapping[str, Sequence[str]]
+) -> bool:
+    """Create the new type, called `temporary`, or take it back; return False where labels were only added in place."""
+    retired = labels_of(steps, sql.Identifier(SCHEMA, temporary)) == labels.target
+    created = labels_of(steps, sql.Identifier(temporary)) == labels.target
+    if not retired and not created and labels.only_added:
         _add(steps, name, labels)
         return False
     if not steps.offline:
         for table, names in columns.items():
             target_table.find(steps, table, partition=False)
             for column in names:
-                refuse_held(steps, name, labels, table, column)
-    if kept:
-        schema = steps.look("select current_schema() as name")[0].name
-        back = sql.SQL("alter type {} set schema {}")
-        steps.run(back.format(sql.Identifier(SCHEMA, aside), sql.Identifier(schema)))
-    elif not begun:
-        listed = sql.SQL(", ").join(map(sql.Literal, labels.wanted))
-        steps.run(sql.SQL("create type {} as enum ({})").format(sql.Identifier(aside), listed))
+                refuse_removed_labels(steps, name, labels, table, column)
+    if retired:
+        schema = steps.fetch("select current_schema() as name")[0].name
+        move = sql.SQL("alter type {} set schema {}")
+        steps.run(move.format(sql.Identifier(SCHEMA, temporary), sql.Identifier(schema)))
+    elif not created:
+        listed = sql.SQL(", ").join(map(sql.Literal, labels.target))
+        steps.run(sql.SQL("create type {} as enum ({})").format(sql.Identifier(temporary), listed))
     return True
 
 
 def labels_of(steps: Steps, name: sql.Identifier) -> tuple[str, ...]:
-    """The labels of a type in their order; none where there is no such type, and offline."""
-    return tuple(row.label for row in steps.look(LABELS, type=name.as_string()))
+    """Return the labels of a type in their order; none where there is no such type, and offline."""
+    return tuple(row.label for row in steps.fetch(LABELS, type=name.as_string()))
 
 
 def columns_of(steps: Steps, name: str) -> dict[str, list[str]]:
-    """The columns of the type, by table."""
+    """Return the names of the columns that have the type, by table, without retired ones."""
     used: dict[str, list[str]] = {}
-    for row in steps.look(COLUMNS, type=sql.Identifier(name).as_string()):
+    for row in steps.fetch(COLUMNS, type=sql.Identifier(name).as_string()):
         used.setdefault(row.table, []).append(row.column)
     return used
 
 
 def _add(steps: Steps, name: str, labels: Labels) -> None:
-    """Each new label beside one that is there by then; every one a transaction of its own, so that it can be used."""
-    wanted = labels.wanted
-    start = next((nth for nth, label in enumerate(wanted) if label in labels.now), 0)
-    if not labels.now:
-        steps.run(ADD.format(sql.Identifier(name), wanted[0]))
-    for nth in (*range(start + 1, len(wanted)), *range(start - 1, -1, -1)):
-        word, beside = ("after", wanted[nth - 1]) if nth > start else ("before", wanted[nth + 1])
-        if wanted[nth] not in labels.now:
-            place = sql.SQL(" {} {}").format(sql.SQL(word), beside)
-            steps.run(ADD.format(sql.Identifier(name), wanted[nth]) + place)
+    """Add each new label before or after one that exists by then, each in a transaction of its own.
+
+    PostgreSQL allows the use of a new label only after the transaction that added it.
+    """
+    target = labels.target
+    start = next((nth for nth, label in enumerate(target) if label in labels.current), 0)
+    if not labels.current:
+        steps.run(ADD.format(sql.Identifier(name), target[0]))
+    for nth in (*range(start + 1, len(target)), *range(start - 1, -1, -1)):
+        word, neighbour = ("after", target[nth - 1]) if nth > start else ("before", target[nth + 1])
+        if target[nth] not in labels.current:
+            place = sql.SQL(" {} {}").format(sql.SQL(word), neighbour)
+            steps.run(ADD.format(sql.Identifier(name), target[nth]) + place)
 
 
-def refuse_held(steps: Steps, name: str, labels: Labels, table: str, column: str) -> None:
-    """Raise RefusedError where rows hold a label that `labels` wants no more."""
-    held = HELD.format(column=sql.Identifier(column), table=sql.Identifier(table), labels=list(labels.wanted))
-    found = steps.look(held.as_string().replace(":", r"\:"))
-    if found:
-        listed = ", ".join(f"{row.label!r} ({row.rows})" for row in found)
+def refuse_removed_labels(steps: Steps, name: str, labels: Labels, table: str, column: str) -> None:
+    """Raise RefusedError where rows of `table` have a label in `column` that is not among the target labels."""
+    names = {"column": sql.Identifier(column), "table": sql.Identifier(table)}
+    rows = steps.fetch(REMOVED_LABELS.format(**names, labels=list(labels.target)))
+    if rows:
+        listed = ", ".join(f"{row.label!r} ({row.rows})" for row in rows)
         raise RefusedError(
             f"Rows of {table}.{column} hold labels that {name} will not have: {listed}.",
             "Give them another value first, in this revision with op.backfill; nothing was changed.",
         )
 
 
-def _swap(steps: Steps, name: str, aside: str) -> None:
-    """The old type goes out of the way, and the new one has its name; all at once."""
-    kept_definitions.note(steps, "type")
-    old, new, gone = sql.Identifier(name), sql.Identifier(aside), sql.Identifier(within(f"{aside}_gone"))
-    steps.together(
+def _swap(steps: Steps, name: str, temporary: str) -> None:
+    """Exchange the names of the old and the new type and move the old one to schema `retired`, in one transaction."""
+    kept_definitions.note_retirement(steps, "type")
+    old, new = sql.Identifier(name), sql.Identifier(temporary)
+    replaced = sql.Identifier(fit_identifier(f"{temporary}_gone"))
+    steps.run_in_transaction(
         sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)),
-        sql.SQL("alter type {} rename to {}").format(old, gone),
+        sql.SQL("alter type {} rename to {}").format(old, replaced),
         sql.SQL("alter type {} rename to {}").format(new, old),
-        sql.SQL("alter type {} rename to {}").format(gone, new),
+        sql.SQL("alter type {} rename to {}").format(replaced, new),
         sql.SQL("alter type {} set schema {}").format(new, sql.Identifier(SCHEMA)),
     )

@@ -1,6 +1,6 @@
-"""`op.create_enum`, `op.retire_enum`, `op.change_enum`: enum types that come, go and change without stopping anybody.
+"""`op.create_enum`, `op.retire_enum` and `op.change_enum`.
 
-A type that columns set aside still use cannot be dropped: it is set aside with them, as `retired.<type>_<revision>`.
+A type that retired columns still use cannot be dropped: it is retired with them, as `retired.<type>_<revision>`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,12 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
 from psycopg import sql
 
-from surefoot.online.enums.enum_labels import Labels, change
+from surefoot.online.enums.enum_labels import Labels, change_labels
 from surefoot.online.executor import Steps
+from surefoot.online.identifiers import fit_identifier
 from surefoot.online.rendering import call
 from surefoot.online.retire import kept_definitions
-from surefoot.online.retired_registry import SCHEMA, block, within
+from surefoot.online.retired_registry import SCHEMA, do_block
 
 CREATE = """
 begin
@@ -52,7 +53,7 @@ end
 
 @Operations.register_operation("create_enum")
 class CreateEnumOp(MigrateOperation):
-    """An enum type, made or taken back."""
+    """An enum type that is created, or taken back from schema `retired`."""
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
         self.name = name
@@ -60,30 +61,30 @@ class CreateEnumOp(MigrateOperation):
 
     @classmethod
     def create_enum(cls, operations: Operations, name: str, labels: Sequence[str]) -> None:
-        """Create the type, or take back what this revision has set aside; nothing where it is there."""
+        """Create the type, or take back the one that this revision retired with these labels; keep an existing one."""
         operations.invoke(cls(name, labels))
 
     def reverse(self) -> "RetireEnumOp":
-        """Set it aside."""
+        """Return the operation that retires the type."""
         return RetireEnumOp(self.name)
 
 
 @Operations.register_operation("retire_enum")
 class RetireEnumOp(MigrateOperation):
-    """An enum type, dropped where nothing uses it any more, else set aside."""
+    """An enum type that is dropped where nothing uses it, else moved to schema `retired`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @classmethod
     def retire_enum(cls, operations: Operations, name: str) -> None:
-        """Drop the type; where columns that were set aside use it, set it aside with them; nothing where it is gone."""
+        """Drop the type, or move it to schema `retired` where anything uses it; do nothing where there is none."""
         operations.invoke(cls(name))
 
 
 @Operations.register_operation("change_enum")
 class ChangeEnumOp(MigrateOperation):
-    """Other labels for an enum type. `columns` are those of the type, by table, for SQL that is printed."""
+    """Other labels for an enum type. `columns` are those that have it, by table; only printed SQL needs them."""
 
     def __init__(
         self, name: str, labels: Sequence[str], was: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None
@@ -103,48 +104,47 @@ class ChangeEnumOp(MigrateOperation):
         was: Sequence[str],
         columns: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """Give the type these labels: added in place; where one goes, the columns are copied to a new type.
+        """Give the type these labels: new ones are added in place; where one is removed, columns move to a new type.
 
-        Raises RefusedError where rows hold a label that goes; nothing is changed then.
+        `was` are the labels that the downgrade restores. Raises RefusedError where rows have a label that is removed;
+        nothing is changed then.
         """
         operations.invoke(cls(name, labels, was, columns))
 
     def reverse(self) -> "ChangeEnumOp":
-        """The labels as they were."""
+        """Return the operation that restores the labels of before."""
         return ChangeEnumOp(self.name, self.was, self.labels, self.columns)
 
 
 @Operations.implementation_for(CreateEnumOp)
-def create(operations: Operations, op: CreateEnumOp) -> None:
-    """One block, in the revision's transaction."""
+def _create(operations: Operations, op: CreateEnumOp) -> None:
     labels = sql.SQL(", ").join(map(sql.Literal, op.labels))
     _execute(operations, CREATE, op.name, labels=labels, labels_text=sql.SQL("array[{}]::text[]").format(labels))
 
 
 @Operations.implementation_for(RetireEnumOp)
-def retire(operations: Operations, op: RetireEnumOp) -> None:
-    """One block, in the revision's transaction."""
+def _retire(operations: Operations, op: RetireEnumOp) -> None:
     _execute(operations, RETIRE, op.name)
-    kept_definitions.note(Steps(operations), "type")
+    kept_definitions.note_retirement(Steps(operations), "type")
 
 
 @Operations.implementation_for(ChangeEnumOp)
-def change_labels(operations: Operations, op: ChangeEnumOp) -> None:
-    """Add labels where that is all, else copy the columns."""
-    change(operations, op.name, Labels(tuple(op.labels), tuple(op.was)), op.columns)
+def _change(operations: Operations, op: ChangeEnumOp) -> None:
+    change_labels(operations, op.name, Labels(tuple(op.labels), tuple(op.was)), op.columns)
 
 
 def _execute(operations: Operations, template: str, name: str, **more: sql.Composable) -> None:
-    aside = within(f"{name}_{Steps(operations).revision}")
+    """Run the template as one DO block, in the revision's own transaction."""
+    retired_name = fit_identifier(f"{name}_{Steps(operations).revision}")
     body = sql.SQL(template).format(
         name=sql.Identifier(name),
         name_text=sql.Identifier(name).as_string(),
-        aside=sql.Identifier(aside),
-        aside_text=sql.Identifier(SCHEMA, aside).as_string(),
+        aside=sql.Identifier(retired_name),
+        aside_text=sql.Identifier(SCHEMA, retired_name).as_string(),
         schema=sql.Identifier(SCHEMA),
         **more,
     )
-    operations.execute(block(body).replace(":", r"\:"))
+    operations.execute(do_block(body).replace(":", r"\:"))
 
 
 @renderers.dispatch_for(CreateEnumOp)

@@ -1,1 +1,1 @@
-"""Indexes built and dropped while the table is in use."""
+"""Operations that create and drop indexes CONCURRENTLY."""

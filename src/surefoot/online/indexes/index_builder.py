@@ -1,4 +1,4 @@
-"""How `op.create_index_online` and `op.drop_index_online` work: CONCURRENTLY, and what was cut off is cleared first."""
+"""Create and drop indexes CONCURRENTLY; the INVALID index of an interrupted build is dropped first."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from psycopg import sql
 from surefoot.catalogue import normalise
 from surefoot.errors import UsageError
 from surefoot.online import canonical_ddl, target_table, violations
-from surefoot.online.executor import PATIENT, Steps
+from surefoot.online.executor import LONG_LOCK_TIMEOUT, Steps
+from surefoot.online.identifiers import fit_identifier
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
-from surefoot.online.retired_registry import within
 from surefoot.online.target_table import Table
 
 FIND = """
@@ -46,164 +46,171 @@ $ourschool$
 
 
 @dataclass(frozen=True)
-class Found:
-    """What has the name of an index; it is none where it has no `table`."""
+class ExistingRelation:
+    """The relation that has the name of an index."""
 
     what: str
-    """Its definition, or what else it is."""
+    """For error messages: the definition of an index, else the kind of relation."""
     table: int | None
+    """The oid of the index's table; None where it is no index."""
     shape: str
-    """Its definition without the table's name."""
+    """The definition without the table's name, normalised."""
     valid: bool
     constraint: str | None
-    """The constraint that it serves."""
+    """The name of the constraint that the index serves."""
 
 
 @Operations.implementation_for(CreateIndexOnlineOp)
-def create(operations: Operations, op: CreateIndexOnlineOp) -> None:
-    """Build the index beside the users' work, unless an equal one is there."""
-    target_table.plainly(op.index_name or "", op.schema)
+def _create(operations: Operations, op: CreateIndexOnlineOp) -> None:
+    target_table.valid_name(op.index_name or "", op.schema)
     for each in (*op.columns, *op.kw.values()):
-        target_table.without_parameters(each)
+        target_table.refuse_parameters(each)
     with Steps(operations) as steps:
         if steps.offline:
             print_build(steps, op)
             return
         table = target_table.find(steps, op.table_name)
-        table.needs(column for column in op.columns if isinstance(column, str))
+        table.require_columns(column for column in op.columns if isinstance(column, str))
         ensure(steps, table, op)
 
 
 @Operations.implementation_for(DropIndexOnlineOp)
-def drop(operations: Operations, op: DropIndexOnlineOp) -> None:
-    """Drop the index beside the users' work; one that an earlier run began to drop as well."""
-    name = target_table.plainly(op.index_name, op.schema)
+def _drop(operations: Operations, op: DropIndexOnlineOp) -> None:
+    name = target_table.valid_name(op.index_name, op.schema)
     with Steps(operations) as steps:
-        if not steps.offline and not _may_go(steps, op):
+        if not steps.offline and not _must_drop(steps, op):
             return
-        with target_table.asked_right(f"the end of index {name}"):
-            steps.run(DROP.format(sql.Identifier(name)))  # stops nobody either, and costs nothing to begin again
+        with target_table.reporting_usage_errors(f"the end of index {name}"):
+            steps.run(DROP.format(sql.Identifier(name)))
 
 
 def ensure(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
-    """Leave an equal valid index alone, else build it. Raises UsageError where something else has its name."""
+    """Build the index unless an equal valid one is there.
+
+    Raises UsageError where another object has its name, or another index where `op` does not replace it.
+    """
     name = str(op.index_name)
-    there = find(steps, name)
-    if there is None or (there.table == table.oid and not there.valid):
+    existing = find(steps, name)
+    if existing is None or (existing.table == table.oid and not existing.valid):
         build(steps, table, op)
         return
-    shape = wanted_index(steps, table, op).shape
-    if (there.table, there.shape, there.constraint) != (table.oid, shape, None):
-        if not op.replace or (there.table, there.constraint) != (table.oid, None):
-            raise target_table.taken(name, there.what, shape.replace(" USING ", f" ON {table.name} USING ", 1))
-        _in_its_place(steps, table, op, shape)
+    shape = canonical_index(steps, table, op).shape
+    if (existing.table, existing.shape, existing.constraint) != (table.oid, shape, None):
+        if not op.replace or (existing.table, existing.constraint) != (table.oid, None):
+            raise target_table.name_taken(name, existing.what, shape.replace(" USING ", f" ON {table.name} USING ", 1))
+        _replace(steps, table, op, shape)
     if op.replace:
-        steps.run(DROP.format(sql.Identifier(_gone(steps, name))))
+        steps.run(DROP.format(sql.Identifier(_replaced_name(steps, name))))
 
 
-def _in_its_place(steps: Steps, table: Table, op: CreateIndexOnlineOp, shape: str) -> None:
-    """Built under a name of its own first, so that there is no moment without one; then names change hands."""
+def _replace(steps: Steps, table: Table, op: CreateIndexOnlineOp, shape: str) -> None:
+    """Build the index under another name, then exchange the names in one transaction."""
     name = str(op.index_name)
-    beside = within(f"ourschool_{steps.revision}_{name}")
-    left = find(steps, beside)
-    if left is not None and left.shape != shape:
-        steps.run(DROP.format(sql.Identifier(beside)))
-    ensure(steps, table, op.renamed(beside))
+    temporary = fit_identifier(f"ourschool_{steps.revision}_{name}")
+    leftover = find(steps, temporary)
+    if leftover is not None and leftover.shape != shape:
+        steps.run(DROP.format(sql.Identifier(temporary)))
+    ensure(steps, table, op.renamed(temporary))
     rename = sql.SQL("alter index {} rename to {}")
-    steps.together(
-        rename.format(sql.Identifier(name), sql.Identifier(_gone(steps, name))),
-        rename.format(sql.Identifier(beside), sql.Identifier(name)),
+    steps.run_in_transaction(
+        rename.format(sql.Identifier(name), sql.Identifier(_replaced_name(steps, name))),
+        rename.format(sql.Identifier(temporary), sql.Identifier(name)),
     )
 
 
-def _gone(steps: Steps, name: str) -> str:
-    """What the index that was replaced is called until it is dropped, which waits for whoever reads by it."""
-    return within(f"ourschool_{steps.revision}_gone_{name}")
+def _replaced_name(steps: Steps, name: str) -> str:
+    """Return the name of the replaced index until it is dropped, which waits for transactions that use it."""
+    return fit_identifier(f"ourschool_{steps.revision}_gone_{name}")
 
 
-def find(steps: Steps, name: str) -> Found | None:
-    """What is called `name` among the relations of the schema; None where the name is free."""
-    for row in steps.look(FIND, name=name):
+def find(steps: Steps, name: str) -> ExistingRelation | None:
+    """Return the relation called `name` in the first schema of search_path; None where the name is free."""
+    for row in steps.fetch(FIND, name=name):
         if row.table_oid is None:
-            return Found(f"a {target_table.KINDS.get(row.relkind, 'relation')}", None, "", False, None)
+            return ExistingRelation(
+                f"a {target_table.RELATION_KINDS.get(row.relkind, 'relation')}", None, "", False, None
+            )
         shape = normalise.expression(row.definition.replace(f" ON {row.table_name} USING ", " USING ", 1))
         serving = f", which serves constraint {row.constraint}" if row.constraint else ""
-        return Found(f"{row.definition}{serving}", row.table_oid, shape, bool(row.valid), row.constraint)
+        return ExistingRelation(f"{row.definition}{serving}", row.table_oid, shape, bool(row.valid), row.constraint)
     return None
 
 
-def wanted_index(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> canonical_ddl.Index:
-    """The index of `op` as PostgreSQL prints it."""
+def canonical_index(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> canonical_ddl.Index:
+    """Return the index of `op` as PostgreSQL prints it. Raises UsageError where PostgreSQL refuses it."""
     create = sa.schema.CreateIndex(op.index(steps.context))
     return canonical_ddl.index(steps, table, str(op.index_name), create)
 
 
 def build(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
-    """Build the index, once what is INVALID under its name is cleared; leave nothing behind where that fails.
+    """Drop an INVALID index of its name, and build the index; drop it where the build fails.
 
-    Raises RefusedError, naming the rows, where it is unique and they are not.
+    Raises RefusedError with the duplicate rows where a unique index finds some.
     """
     name = str(op.index_name)
     create = sa.schema.CreateIndex(op.index(steps.context, postgresql_concurrently=True))
-    keys = wanted_index(steps, table, op) if op.unique else None
+    keys = canonical_index(steps, table, op) if op.unique else None
 
     def work() -> None:
-        clear(steps, table, name)
-        # neither the first lock, which no reader or writer asks for, nor the wait for older transactions stops anybody
-        with steps.waiting(PATIENT):
+        drop_invalid(steps, table, name)
+        # SHARE UPDATE EXCLUSIVE and the wait for older transactions block no reader or writer
+        with steps.lock_timeout(LONG_LOCK_TIMEOUT):
             steps.execute(create)
 
     refuse_duplicates(steps, table, name, keys)
     try:
-        with target_table.asked_right(f"index {name} on {table.name}"):
-            steps.repeat(work)
+        with target_table.reporting_usage_errors(f"index {name} on {table.name}"):
+            steps.retry_on_lock(work)
     except BaseException as fault:
         with suppress(sa.exc.DBAPIError):
             if not steps.connection.invalidated:
-                clear(steps, table, name)
+                drop_invalid(steps, table, name)
         if isinstance(fault, sa.exc.IntegrityError):
             refuse_duplicates(steps, table, name, keys)
-            raise violations.passing(table, f"unique index {name}") from fault
+            raise violations.vanished_violation(table, f"unique index {name}") from fault
         raise
 
 
-def clear(steps: Steps, table: Table, name: str) -> None:
-    """Drop an INVALID index of that name on `table`: what a build, or a drop, that was cut off left behind."""
-    there = find(steps, name)
-    if there is not None and there.table == table.oid and not there.valid:
+def drop_invalid(steps: Steps, table: Table, name: str) -> None:
+    """Drop an INVALID index of that name on `table`, which an interrupted build or drop has left."""
+    existing = find(steps, name)
+    if existing is not None and existing.table == table.oid and not existing.valid:
         steps.execute(DROP.format(sql.Identifier(name)))
 
 
 def print_build(steps: Steps, op: CreateIndexOnlineOp) -> None:
-    """The same as SQL that psql runs, and may run again; it takes any valid index of that name for the one wanted."""
+    """Print what `build` does, as SQL that psql can run again; it keeps any valid index of that name."""
     name = sql.Identifier(str(op.index_name))
     if op.replace:
         steps.run(DROP.format(name))
     index = op.index(steps.context, postgresql_concurrently=True)
     steps.run(DROP_INVALID.format(text=name.as_string(), name=name))
-    steps.run(sa.schema.CreateIndex(index, if_not_exists=True), lock_timeout=PATIENT)
+    steps.run(sa.schema.CreateIndex(index, if_not_exists=True), lock_timeout=LONG_LOCK_TIMEOUT)
 
 
 def refuse_duplicates(steps: Steps, table: Table, name: str, index: canonical_ddl.Index | None) -> None:
-    """Raise RefusedError where a unique `index` would take rows of `table` for one another."""
+    """Raise RefusedError where rows of `table` violate the unique `index`; None stands for one that is not unique."""
     if index is not None:
-        violations.refuse(violations.duplicates(steps, table, index), table, f"unique index {name}")
+        violations.refuse(violations.find_duplicates(steps, table, index), table, f"unique index {name}")
 
 
-def _may_go(steps: Steps, op: DropIndexOnlineOp) -> bool:
-    """Whether there is an index to drop. Raises UsageError where the name is not that of one, or it must stay."""
-    name, there = op.index_name, find(steps, op.index_name)
-    if there is None and op.if_exists:
+def _must_drop(steps: Steps, op: DropIndexOnlineOp) -> bool:
+    """Return whether there is an index to drop.
+
+    Raises UsageError where the name is that of another object, or the index serves a constraint.
+    """
+    name, existing = op.index_name, find(steps, op.index_name)
+    if existing is None and op.if_exists:
         return False
-    if there is None:
+    if existing is None:
         wrong = f"There is no index {name!r}"
-    elif there.table is None:
-        wrong = f"{name!r} is {there.what}, not an index"
-    elif there.constraint:
-        wrong = f"Index {name} serves constraint {there.constraint}, which op.drop_constraint_online drops"
-    elif op.table_name and target_table.find(steps, op.table_name).oid != there.table:
-        wrong = f"Index {name} is not one of {op.table_name}: {there.what}"
+    elif existing.table is None:
+        wrong = f"{name!r} is {existing.what}, not an index"
+    elif existing.constraint:
+        wrong = f"Index {name} serves constraint {existing.constraint}, which op.drop_constraint_online drops"
+    elif op.table_name and target_table.find(steps, op.table_name).oid != existing.table:
+        wrong = f"Index {name} is not one of {op.table_name}: {existing.what}"
     else:
-        target_table.alone(steps, there.table)
+        target_table.refuse_inheritance(steps, existing.table)
         return True
     raise UsageError(f"{wrong}.", "Correct the revision; nothing was changed.")

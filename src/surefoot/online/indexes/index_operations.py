@@ -1,4 +1,4 @@
-"""The directives `op.create_index_online` and `op.drop_index_online`, and how autogenerate writes them."""
+"""The directives `op.create_index_online` and `op.drop_index_online`, and how autogenerate renders them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,14 +12,15 @@ from alembic.runtime.migration import MigrationContext
 
 from surefoot.online.rendering import call
 
-Key = str | sa.TextClause | sa.ColumnElement[Any]
+Expression = str | sa.TextClause | sa.ColumnElement[Any]
 
 
 @Operations.register_operation("create_index_online")
 class CreateIndexOnlineOp(CreateIndexOp):
-    """An index built beside the users' work; with `replace` in the place of another one of its name."""
+    """An index that is built CONCURRENTLY."""
 
     replace = False
+    """Whether it replaces another index of its name."""
 
     @classmethod
     def create_index_online(  # noqa: PLR0913  # as many as Alembic's own
@@ -27,47 +28,47 @@ class CreateIndexOnlineOp(CreateIndexOp):
         operations: Operations,
         index_name: str,
         table_name: str,
-        columns: Sequence[Key],
+        columns: Sequence[Expression],
         *,
         unique: bool = False,
         replace: bool = False,
         schema: str | None = None,
         **dialect_kw: Any,
     ) -> None:
-        """Build an index without stopping anybody; an equal one that is there is left alone, an INVALID one is not.
+        """Build an index CONCURRENTLY. An equal valid index is kept, an INVALID one of its name is dropped first.
 
         `columns` are names, or expressions as `sa.text(...)`; `dialect_kw` are SQLAlchemy's `postgresql_where`,
-        `postgresql_using`, `postgresql_include` and the like. With `unique`, rows that are there twice are counted
-        and sampled first. With `replace` another index of that table and name goes, once this one is built.
-        Raises UsageError where something else has the name, RefusedError for duplicates.
+        `postgresql_using`, `postgresql_include` and the like. With `replace` another index of that table and name is
+        dropped once this one is built. Raises UsageError where another object has the name, RefusedError with the
+        number and keys of duplicate rows where it is `unique`.
         """
         op = cls(index_name, table_name, columns, unique=unique, schema=schema, **dialect_kw)
         op.replace = replace
         operations.invoke(op)
 
     def renamed(self, name: str) -> "CreateIndexOnlineOp":
-        """The same index under another name."""
+        """Return the operation for the same index under another name, without `replace`."""
         return CreateIndexOnlineOp(name, self.table_name, self.columns, unique=bool(self.unique), **self.kw)
 
     def reverse(self) -> "DropIndexOnlineOp":  # type: ignore[override]  # ours in place of Alembic's, on purpose
-        """Drop it again."""
-        return DropIndexOnlineOp(str(self.index_name), self.table_name, back=self)
+        """Return the operation that drops the index."""
+        return DropIndexOnlineOp(str(self.index_name), self.table_name, inverse=self)
 
     def index(self, context: MigrationContext, **more: Any) -> sa.Index:
-        """The index as SQLAlchemy has it, with `more` options."""
+        """Return SQLAlchemy's index, with `more` dialect options."""
         options = {**self.kw, **more}
         plain = CreateIndexOp(self.index_name, self.table_name, self.columns, unique=self.unique, **options)
         index = plain.to_index(context)
         assert index.table is not None
         for name in self.kw.get("postgresql_include") or ():
-            if name not in index.table.c:  # the table is made of the names in `columns` alone
+            if name not in index.table.c:  # Alembic makes the table of `columns` alone
                 index.table.append_column(sa.Column(name, sa.types.NullType()))
         return index
 
 
 @Operations.register_operation("drop_index_online")
 class DropIndexOnlineOp(MigrateOperation):
-    """An index dropped beside the users' work. `back` is what builds it again, where somebody knows."""
+    """The removal of an index. `inverse` is the operation that builds it again, where it is known."""
 
     def __init__(
         self,
@@ -76,13 +77,13 @@ class DropIndexOnlineOp(MigrateOperation):
         *,
         if_exists: bool = True,
         schema: str | None = None,
-        back: CreateIndexOnlineOp | None = None,
+        inverse: CreateIndexOnlineOp | None = None,
     ) -> None:
         self.index_name = index_name
         self.table_name = table_name
         self.if_exists = if_exists
         self.schema = schema
-        self.back = back
+        self.inverse = inverse
 
     @classmethod
     def drop_index_online(
@@ -94,21 +95,21 @@ class DropIndexOnlineOp(MigrateOperation):
         if_exists: bool = True,
         schema: str | None = None,
     ) -> None:
-        """Drop an index without stopping anybody; nothing is done where it is gone, unless `if_exists` is False.
+        """Drop an index CONCURRENTLY; do nothing where there is none, unless `if_exists` is False.
 
-        Raises UsageError where the name is that of something else, or `table_name` not that of its table.
+        Raises UsageError where the name is that of another object, or the index is not one of `table_name`.
         """
         operations.invoke(cls(index_name, table_name, if_exists=if_exists, schema=schema))
 
     def reverse(self) -> MigrateOperation:
-        """Build it again. Raises ValueError where nobody told what it was, as Alembic's own operations do."""
-        if self.back is None:
+        """Return the operation that builds it again. Raises ValueError where that is not known, as Alembic's own do."""
+        if self.inverse is None:
             raise ValueError(f"nothing tells how index {self.index_name} is built again")
-        return self.back
+        return self.inverse
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As `alembic check` lists it."""
-        return ("remove_index", self.back.to_index() if self.back else self.index_name)
+        """Return what `alembic check` prints."""
+        return ("remove_index", self.inverse.to_index() if self.inverse else self.index_name)
 
 
 @renderers.dispatch_for(CreateIndexOnlineOp)

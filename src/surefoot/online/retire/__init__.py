@@ -1,1 +1,1 @@
-"""Setting columns, tables and rows aside in schema `retired`, and taking them back."""
+"""Operations that retire columns, tables and rows instead of dropping them, and that restore them."""

@@ -1,4 +1,4 @@
-"""Work on many rows in short transactions, one stretch of the table's blocks after another, at a steady pace."""
+"""Work on many rows in short transactions: by ranges of the table's blocks, or of numbers, of an adapted size."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,53 +9,53 @@ from psycopg import sql
 from surefoot.online.executor import Steps
 
 TARGET = 0.1
-"""Seconds that one transaction should take: so long may a user wait for a row of it."""
+"""Seconds that one transaction should take: so long may a client wait for one of its rows."""
 FEWEST, MOST = 4, 4096
-"""Blocks in one stretch."""
+"""Blocks in one range."""
 
-PERMITTED = "set local ourschool.retiring = 'on'"
-"""Told to the table's own triggers: one that refuses UPDATE or DELETE may let the documented road pass.
+PERMIT_TRIGGERS = "set local ourschool.retiring = 'on'"
+"""Allows the UPDATE and DELETE of this transaction in triggers that refuse others, such as of append-only tables.
 
-Such a trigger asks: `coalesce(current_setting('ourschool.retiring', true), 'off') <> 'on'`.
+Such a trigger checks `coalesce(current_setting('ourschool.retiring', true), 'off') <> 'on'`.
 """
 
 
-def stretches(steps: Steps, relation: sql.Identifier, work: Callable[[sql.Composed], int]) -> int:
-    """Call `work` for every stretch of the table, each in a transaction of its own; returns the sum of its results.
+def run_by_blocks(steps: Steps, relation: sql.Identifier, work: Callable[[sql.Composed], int]) -> int:
+    """Call `work` for every range of the table's blocks, each in a transaction; return the sum of its results.
 
-    `work` is given a condition on ctid. Rows that move or come meanwhile may be missed: call it until it returns 0.
+    `work` gets a condition on ctid. Rows that are moved or inserted meanwhile may be missed: repeat until it returns 0.
     """
     total, start, size = 0, 0, 32
     while start < _blocks(steps, relation):
         began = time.monotonic()
-        total += steps.repeat(partial(_one, steps, work, _between(start, start + size)))
-        start, size = start + size, paced(size, time.monotonic() - began, FEWEST, MOST)
+        total += steps.retry_on_lock(partial(_run_blocks, steps, work, _between(start, start + size)))
+        start, size = start + size, next_size(size, time.monotonic() - began, FEWEST, MOST)
     return total
 
 
-def paced(size: int, seconds: float, fewest: int, most: int) -> int:
-    """The next size, after `size` took so long: towards `TARGET`, at most doubled or halved."""
+def next_size(size: int, seconds: float, fewest: int, most: int) -> int:
+    """Return the size for which a transaction takes about `TARGET` seconds, at most double or half of `size`."""
     return int(min(max(size * min(max(TARGET / max(seconds, 0.001), 0.5), 2), fewest), most))
 
 
-def ranges(steps: Steps, last: int, work: Callable[[int, int], int]) -> Iterator[int]:
-    """Call `work` for the numbers 1 to `last` in ranges (first, last), each in a transaction; yields its results."""
+def run_by_numbers(steps: Steps, last: int, work: Callable[[int, int], int]) -> Iterator[int]:
+    """Call `work` for ranges (first, last) of the numbers 1 to `last`, each in a transaction; yield its results."""
     first, size = 1, 500
     while first <= last:
         began = time.monotonic()
-        yield steps.repeat(partial(_ranged, steps, work, first, min(first + size - 1, last)))
-        first, size = first + size, paced(size, time.monotonic() - began, 100, 20000)
+        yield steps.retry_on_lock(partial(_run_numbers, steps, work, first, min(first + size - 1, last)))
+        first, size = first + size, next_size(size, time.monotonic() - began, 100, 20000)
 
 
-def _one(steps: Steps, work: Callable[[sql.Composed], int], here: sql.Composed) -> int:
+def _run_blocks(steps: Steps, work: Callable[[sql.Composed], int], blocks: sql.Composed) -> int:
     with steps.transaction():
-        steps.execute(PERMITTED)
-        return work(here)
+        steps.execute(PERMIT_TRIGGERS)
+        return work(blocks)
 
 
-def _ranged(steps: Steps, work: Callable[[int, int], int], first: int, last: int) -> int:
+def _run_numbers(steps: Steps, work: Callable[[int, int], int], first: int, last: int) -> int:
     with steps.transaction():
-        steps.execute(PERMITTED)
+        steps.execute(PERMIT_TRIGGERS)
         return work(first, last)
 
 
@@ -65,4 +65,4 @@ def _between(start: int, end: int) -> sql.Composed:
 
 def _blocks(steps: Steps, relation: sql.Identifier) -> int:
     query = "select pg_relation_size(cast(:name as regclass)) / current_setting('block_size')::bigint as blocks"
-    return int(steps.look(query, name=relation.as_string())[0].blocks)
+    return int(steps.fetch(query, name=relation.as_string())[0].blocks)

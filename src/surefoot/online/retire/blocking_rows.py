@@ -1,4 +1,4 @@
-"""Rows that stand in the way of something: counted, some named, with the query that shows them all."""
+"""Find rows that prevent a restore: count and sample them, with the query that shows all."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from psycopg import sql
 from surefoot.online.executor import Steps
 
 SHOWN = 5
-"""How many rows an error names."""
+"""How many rows an error message shows."""
 
 KEY = """
     select coalesce(
@@ -20,7 +20,7 @@ KEY = """
                    and contype = 'p'),
                'ctid') as key
 """
-BROKEN = sql.SQL("""
+MATCHING = sql.SQL("""
     select count(*) as many, count(*) as groups, (array_agg(concat_ws(', ', {key})))[1:{shown}] as sample
       from {table} as checked
      where {where}
@@ -36,8 +36,11 @@ DUPLICATES = sql.SQL("""
 
 
 @dataclass(frozen=True)
-class Found:
-    """How many rows, a few of them by `key`, and the query that shows all."""
+class BlockingRows:
+    """Rows that prevent a restore. As text: their number and a sample by `key`.
+
+    `more` is whether there are more than the sample has, `query` the SQL that shows all.
+    """
 
     rows: int
     key: str
@@ -50,34 +53,34 @@ class Found:
         return f"{self.rows} row{'' if self.rows == 1 else 's'} ({self.key} {shown})"
 
 
-def broken(steps: Steps, table: str, where: sql.Composable) -> Found | None:
-    """The rows of `table`, called `checked` in the condition `where`, that it is true for; None where there is none."""
-    key = str(steps.look(KEY, table=table)[0].key)
+def find(steps: Steps, table: str, where: sql.Composable) -> BlockingRows | None:
+    """Return the rows of `table` (quoted) for which `where` is true, where it is called `checked`; or None."""
+    key = str(steps.fetch(KEY, table=table)[0].key)
     relation = sql.SQL(table)
-    query = BROKEN.format(key=sql.SQL(key), table=relation, where=where, shown=SHOWN)
+    query = MATCHING.format(key=sql.SQL(key), table=relation, where=where, shown=SHOWN)
     show = sql.SQL("select * from {} as checked where {}").format(relation, where)
-    return _found(steps, query, key, show)
+    return _read(steps, query, key, show)
 
 
-def duplicates(steps: Steps, table: str, index: Mapping[str, Any]) -> Found | None:
-    """The rows of `table` that the unique `index` would take for one another; None where there is none."""
+def find_duplicates(steps: Steps, table: str, index: Mapping[str, Any]) -> BlockingRows | None:
+    """Return the rows of `table` (quoted) that violate a unique index of `RetiredItem.definitions`; or None."""
     keys = [sql.SQL(f"({key})") for key in index["keys"]]
-    wanted: list[sql.Composable] = [] if index["nulls_too"] else [sql.SQL("{} is not null").format(key) for key in keys]
+    conditions: list[sql.Composable] = (
+        [] if index["nulls_too"] else [sql.SQL("{} is not null").format(key) for key in keys]
+    )
     if index["predicate"]:
-        wanted.append(sql.SQL(index["predicate"]))
+        conditions.append(sql.SQL(index["predicate"]))
     parts = {
         "values": sql.SQL(", ").join(keys),
         "table": sql.SQL(table),
-        "where": sql.SQL(" and ").join(wanted or [sql.SQL("true")]),
+        "where": sql.SQL(" and ").join(conditions or [sql.SQL("true")]),
     }
     show = sql.SQL("select {values}, count(*) from {table} where {where} group by {values} having count(*) > 1")
     values = ", ".join(index["keys"])
-    return _found(steps, DUPLICATES.format(**parts, shown=SHOWN), values, show.format(**parts))
+    return _read(steps, DUPLICATES.format(**parts, shown=SHOWN), values, show.format(**parts))
 
 
-def _found(steps: Steps, query: sql.Composed, key: str, show: sql.Composed) -> Found | None:
-    result = steps.repeat(lambda: steps.execute(query))
-    assert result is not None  # only offline there is none, and nobody asks there
-    row = result.one()
+def _read(steps: Steps, query: sql.Composed, key: str, show: sql.Composed) -> BlockingRows | None:
+    row = steps.retry_on_lock(lambda: steps.fetch(query))[0]
     sample = tuple(row.sample or ())
-    return Found(row.many, key, sample, row.groups > len(sample), show.as_string()) if row.many else None
+    return BlockingRows(row.many, key, sample, row.groups > len(sample), show.as_string()) if row.many else None

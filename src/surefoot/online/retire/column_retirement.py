@@ -1,21 +1,19 @@
-"""Setting one column aside in its own table, and back: a new name and a row in `retired.things`, nothing is copied."""
+"""Retire a column in its own table, and give it its name back: it is renamed and recorded, nothing is copied."""
 
 from collections.abc import Iterator
 
 from psycopg import sql
 
 from surefoot.catalogue.reader import RETIRED_PREFIX
-from surefoot.online import retired_registry
+from surefoot.online import identifiers, retired_registry
 from surefoot.online.executor import Steps
 from surefoot.online.retire import kept_definitions
 from surefoot.online.retire.column_retirement_sql import PLACE, REASONS, SET_ASIDE
-from surefoot.online.retire.retire_sql_parts import CONSTRAINT, INDEX, LOCK, TRIGGER
+from surefoot.online.retire.retire_sql_parts import REFUSAL_PARTS, SHARED, check_block
 from surefoot.online.retired_registry import SCHEMA, RetiredItem
-from surefoot.online.target_table import ALONE
 
 PREFIX = RETIRED_PREFIX
-"""Of every retired column's name; `schema.snapshot` and autogenerate leave out what begins like this."""
-
+"""Begins every retired column's name; the catalogue reader and autogenerate skip such columns."""
 
 COLUMN = """
     select 1
@@ -28,155 +26,157 @@ COLUMN = """
 
 
 def retire(steps: Steps, table: str, column: str) -> None:
-    """Set the column aside in a transaction of its own; nothing where this revision has done it, in a cut-off run.
+    """Retire the column in a transaction of its own; do nothing where an interrupted run of this revision has done it.
 
-    Of a column of a table without rows the definition is kept, and nothing else.
-    A column of that name that is there all the same is a new one, which comes later in the revision. Raises as
-    `set_aside` does, with nothing changed.
+    A column of that name that exists even so is a new one, which the revision adds later. Outside of a revision the
+    column of a table without rows is dropped and only its definition kept. Raises as `set_aside` does.
     """
-    kept_definitions.note(steps, "column")
+    kept_definitions.note_retirement(steps, "column")
     done = not steps.offline and (
-        retired(steps, table, column, back=False) or kept_definitions.kept(steps, "column", table, column)
+        find_retired(steps, table, column, by_opposite=False)
+        or kept_definitions.is_kept(steps, "column", table, column)
     )
-    if done and (steps.direction != "unknown" or not is_there(steps, table, column)):
+    if done and (steps.direction != "unknown" or not exists(steps, table, column)):
         return
-    rows = retired_registry.counted(steps, table)
+    rows = retired_registry.row_count_if_small(steps, table)
 
     def work() -> None:
         with steps.transaction():
             set_aside(steps, table, column, rows=rows)
-            kept_definitions.keep(steps, "column", table, column)
+            kept_definitions.keep_definition_if_empty(steps, "column", table, column)
 
-    steps.repeat(work)
-
-
-def is_there(steps: Steps, table: str, column: str) -> bool:
-    """Whether the table has a column of that name."""
-    return bool(steps.look(COLUMN, name=sql.Identifier(table).as_string(), column=column))
+    steps.retry_on_lock(work)
 
 
-def retired(steps: Steps, table: str, column: str, *, back: bool) -> RetiredItem | None:
-    """The column of that name that this revision has set aside, the newest where it did so more than once.
+def exists(steps: Steps, table: str, column: str) -> bool:
+    """Return whether the table has a column of that name; False offline."""
+    return bool(steps.fetch(COLUMN, name=sql.Identifier(table).as_string(), column=column))
 
-    With `back` one that the other direction set aside, to be taken back now (in a downgrade: what the upgrade retired);
-    without, one that this direction has retired already, in a run that was cut off. One whose column is gone, because
-    somebody dropped or purged it, does not count.
+
+def find_retired(steps: Steps, table: str, column: str, *, by_opposite: bool) -> RetiredItem | None:
+    """Return the column of that name that this revision has retired, the newest where there are several.
+
+    With `by_opposite` one that the other direction retired and this one may restore; otherwise one that this direction
+    retired already, in an interrupted run. An item whose column was dropped or purged since does not count.
     """
-    for thing in retired_registry.set_aside_by(steps, "column", table, column, back=back):
-        home = sql.Identifier(thing.schema, thing.table).as_string()
-        if steps.look(COLUMN, name=home, column=thing.stands_as):
-            return thing
+    for item in retired_registry.items_of_revision(steps, "column", table, column, by_opposite=by_opposite):
+        home = sql.Identifier(item.schema, item.table).as_string()
+        if steps.fetch(COLUMN, name=home, column=item.stands_as):
+            return item
     return None
 
 
 def set_aside(steps: Steps, table: str, column: str, *, rows: int | None = None) -> None:
-    """Set one column aside in place, inside an open `steps.transaction()`; short, nothing is scanned or copied.
+    """Retire one column in place, inside an open `steps.transaction()`; no row is read or copied.
 
-    The column is renamed to `__retired_<revision>_<column>` (a number follows where this revision did it before), its
-    NOT NULL is lifted and its default dropped, so that inserts go on without it. Indexes, unique constraints, checks,
-    foreign keys from and to it, and triggers on it alone are dropped, their definitions recorded in `retired.things`
-    for the way back; sequences get out of the way by name. A view `retired.<table>_<column>_<revision>` shows key and
-    value. An identity or generated column goes on filling itself. `rows` is the count where it is known.
+    The column is renamed to `__retired_<revision>_<column>` (with a number where that name is taken) and loses NOT NULL
+    and default, so that inserts go on without it. Its indexes, unique constraints, CHECKs, foreign keys from and to it,
+    and triggers on it alone are dropped, their definitions recorded in `retired.things`; its sequences are renamed. The
+    view `retired.<table>_<column>_<revision>` shows key and value. An identity or generated column goes on filling
+    itself. `rows` is the row count to record; None records reltuples.
 
-    Takes ACCESS EXCLUSIVE on the table and on each that a foreign key joins to it by this column. Runs `SET_UP` itself.
+    Takes ACCESS EXCLUSIVE on the table and on each that a foreign key joins to it by this column. Creates the registry.
     Offline it is printed as one block. Raises UsageError for a missing table or column, and RefusedError for a column
-    of a primary key, partition key or exclusion constraint, or one that a view, policy, function, generated column or
-    a trigger about other columns too needs; the transaction is to be rolled back then. `retired(steps, …, back=False)`
-    tells what was made.
+    of a primary key, partition key or exclusion constraint, or one on which a view, policy, function, generated column
+    or a trigger on other columns too depends; the transaction has to be rolled back then.
     """
-    with retired_registry.understood():
+    with retired_registry.translate_block_errors():
         for statement in (*retired_registry.SET_UP, set_aside_block(steps, table, column, rows)):
             steps.execute(statement)
 
 
 def set_aside_block(steps: Steps, table: str, column: str, rows: int | None = None) -> str:
-    """The DO block of `set_aside`, which needs `things.SET_UP` before it."""
-    return retired_registry.block(
-        body(
+    """Return the DO block of `set_aside`, which needs `retired_registry.SET_UP` before it."""
+    return retired_registry.do_block(
+        set_aside_body(
             table=sql.Literal(table),
             relation=sql.Literal(sql.Identifier(table).as_string()),
             column=sql.Literal(column),
             revision=sql.Literal(steps.revision),
             direction=sql.Literal(steps.direction),
             rows=sql.Literal(rows),
-            whatever_needs_it=False,
+            unconditional=False,
             **{part: sql.Literal(choice) for part, choice in free_names(table, column, steps.revision).items()},
         )
     )
 
 
-def body(
+def set_aside_body(
     *,
     table: sql.Composable,
     relation: sql.Composable,
     column: sql.Composable,
-    whatever_needs_it: bool,
+    unconditional: bool,
     **values: sql.Composable,
 ) -> sql.Composed:
-    """The body of the block; each value is SQL, `relation` for the quoted name of `table`.
+    """Return the body of the block. Each value is an SQL expression, `relation` that of the quoted name of `table`.
 
-    Nothing of what a revision may not do is refused where it goes `whatever_needs_it`: that follows the column.
+    With `unconditional` no dependent object leads to a refusal: it follows the column.
     """
-    parts = {"lock": LOCK, "constraint": CONSTRAINT, "index": INDEX, "trigger": TRIGGER}
-    return sql.SQL(SET_ASIDE).format(
-        refusals=_refusals(table, relation, column, asked=False, parts=PLACE if whatever_needs_it else PLACE + REASONS),
-        table=table,
-        column=column,
-        **{name: sql.SQL(text) for name, text in parts.items()},
-        **values,
-    )
+    parts = PLACE if unconditional else PLACE + REASONS
+    refusals = _refusals(table, relation, column, before_revision=False, parts=parts)
+    return sql.SQL(SET_ASIDE).format(refusals=refusals, table=table, column=column, **SHARED, **values)
 
 
 def free_names(table: str, column: str, revision: str) -> dict[str, list[str]]:
-    """What the column, its view and its sequences may be called when it is set aside, first choice first."""
+    """Return candidate names of the retired column, its view and its sequences, the preferred ones first."""
     return {
-        "names": retired_registry.names(f"{PREFIX}{revision}_{column}"),
-        "views": retired_registry.names(f"{table}_{column}_{revision}"),
-        "sequences": retired_registry.names(f"{PREFIX}{revision}_{table}_{column}_seq"),
+        "names": identifiers.candidate_names(f"{PREFIX}{revision}_{column}"),
+        "views": identifiers.candidate_names(f"{table}_{column}_{revision}"),
+        "sequences": identifiers.candidate_names(f"{PREFIX}{revision}_{table}_{column}_seq"),
     }
 
 
-def take_back(steps: Steps, thing: RetiredItem) -> None:
-    """Give a retired column its name back, inside an open `steps.transaction()`; short, the inverse of `set_aside`.
+def restore_name(steps: Steps, item: RetiredItem) -> None:
+    """Give a retired column its name back and delete its item, inside an open `steps.transaction()`.
 
-    The view goes, column and sequences have their names again, the row in `retired.things` is deleted. What hung
-    on the column is *not* made again: its definitions are in `thing.definitions` (each written with the retired name,
-    so make it before this), its NOT NULL and default too. The name must be free: set the present column aside first.
-    Call `things.tidy(steps)` after the transaction, so that an empty `retired.things` goes as well.
+    Its dependents are *not* made again, nor its default and NOT NULL: `item.definitions` has them, written with the
+    retired name, so that they have to be made before. The name must be free. Call `retired_registry.drop_if_empty`
+    after the transaction.
     """
-    name_back(steps, thing)
-    retired_registry.forget(steps, thing)
+    rename_back(steps, item)
+    retired_registry.delete_item(steps, item)
 
 
-def name_back(steps: Steps, thing: RetiredItem) -> None:
-    """`take_back`, but for the row in `retired.things`."""
-    for statement in names_back(thing):
+def rename_back(steps: Steps, item: RetiredItem) -> None:
+    """Give a retired column its name back, and keep its item."""
+    for statement in rename_statements(item):
         steps.execute(statement)
 
 
-def names_back(thing: RetiredItem) -> Iterator[sql.Composed]:
-    """What gives a retired column and its sequences their names back."""
-    assert thing.column is not None
-    yield sql.SQL("drop view if exists {}").format(sql.Identifier(SCHEMA, thing.readable_as))
+def rename_statements(item: RetiredItem) -> Iterator[sql.Composed]:
+    """Yield what drops the view of a retired column and gives the column and its sequences their names back."""
+    assert item.column is not None
+    yield sql.SQL("drop view if exists {}").format(sql.Identifier(SCHEMA, item.readable_as))
     yield sql.SQL("alter table {} rename column {} to {}").format(
-        sql.Identifier(thing.schema, thing.table), sql.Identifier(thing.stands_as), sql.Identifier(thing.column)
+        sql.Identifier(item.schema, item.table), sql.Identifier(item.stands_as), sql.Identifier(item.column)
     )
-    for sequence in thing.definitions["sequences"]:
+    for sequence in item.definitions["sequences"]:
         yield sql.SQL("alter sequence {} rename to {}").format(
-            sql.Identifier(thing.schema, sequence["stands_as"]), sql.Identifier(sequence["name"])
+            sql.Identifier(item.schema, sequence["stands_as"]), sql.Identifier(sequence["name"])
         )
 
 
-def check(steps: Steps, table: str, column: str) -> None:
-    """Refuse what `set_aside` would refuse, before anything is begun; offline nothing can be seen.
+# The `--sql` form of `rename_statements`, for the block that `column_restoration` prints.
+PRINTED_RENAME = """\
+            execute format('drop view if exists retired.%I', held.readable_as);
+            execute format('alter table %s rename column %I to %I', held.home, held.stands_as, {column});
+            for each in select jsonb_array_elements(hung -> 'sequences') loop
+                execute format('alter sequence %I.%I rename to %I',
+                               held.schema_name, each ->> 'stands_as', each ->> 'name');
+            end loop;"""
 
-    Where a run that was cut off has set it aside already, a column of that name is a new one, which stays.
+
+def check(steps: Steps, table: str, column: str) -> None:
+    """Raise what `set_aside` would raise, without a change; do nothing offline.
+
+    Where an interrupted run has retired the column already, a column of that name is a new one, which stays.
     """
-    if not steps.offline and retired(steps, table, column, back=False) is None:
-        with retired_registry.understood():
+    if not steps.offline and find_retired(steps, table, column, by_opposite=False) is None:
+        with retired_registry.translate_block_errors():
             relation = sql.Identifier(table).as_string()
-            refusals = _refusals(sql.Literal(table), sql.Literal(relation), sql.Literal(column), asked=True)
-            steps.execute(retired_registry.block(sql.SQL("declare {} end ").format(refusals)))
+            refusals = _refusals(sql.Literal(table), sql.Literal(relation), sql.Literal(column), before_revision=True)
+            steps.execute(check_block(refusals))
 
 
 def _refusals(
@@ -184,15 +184,13 @@ def _refusals(
     relation: sql.Composable,
     column: sql.Composable,
     *,
-    asked: bool,
+    before_revision: bool,
     parts: str = PLACE + REASONS,
 ) -> sql.Composed:
     return sql.SQL(parts).format(
         table=table,
         column=column,
         relation=relation,
-        alone=ALONE,
-        asked=sql.Literal(asked),
-        wrong=retired_registry.WRONG_USE,
-        refused=retired_registry.REFUSED,
+        before_revision=sql.Literal(before_revision),
+        **REFUSAL_PARTS,
     )

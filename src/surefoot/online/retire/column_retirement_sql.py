@@ -1,7 +1,10 @@
-"""The block that sets a column aside: in the server's own language, so that `--sql` prints what really happens."""
+"""The PL/pgSQL block that retires a column. It is executed online, and `--sql` prints the same block.
 
-# Declarations; {table} and {column} are literals, {relation} the quoted table as a literal. {asked} is
-# whether that is before the revision begins: the trigger of a change of types that was cut off is gone when it goes on.
+The parts that it shares with the block of a table are in `retire_sql_parts`.
+"""
+
+# Declarations; {table} and {column} are literals, {relation} the quoted table as a literal. {before_revision} is true
+# in a check: the sync trigger of an interrupted change of types will have been dropped when the block itself runs.
 PLACE = """
     target constant regclass := to_regclass({relation});
     place record;
@@ -25,9 +28,9 @@ begin
     select relkind into kind from pg_class where oid = target;
 """
 
-# Continues PLACE with what a revision may not do; what is set aside for somebody else takes all of it along.
+# Continues PLACE with the reasons to refuse. They are left out where a repair retires, which takes dependents along.
 REASONS = """
-    {alone}
+    {refuse_inheritance}
     select found.reason, found.instead into reason, instead from (
         select 3, format('%s is no ordinary table', target), 'Only a column of a table can be retired.'
          where kind <> 'r'
@@ -50,11 +53,7 @@ REASONS = """
           from pg_index
          where indrelid = target and indisreplident and place.attnum = any (indkey::smallint[])
         union all
-        select 6, format('partitioned table %s points to it by %I', conrelid::regclass, conname),
-               'Drop that foreign key first, in the same revision.'
-          from pg_constraint
-          join pg_class on pg_class.oid = conrelid and relkind = 'p'
-         where contype = 'f' and confrelid = target and place.attnum = any (confkey)
+        select 6, {partitioned_reference} and place.attnum = any (confkey)
         union all
         select 7, format('its type %s refuses NULL, and rows could no longer be inserted', format_type(oid, null)),
                'Give the domain a default first, or change the column to the type beneath the domain.'
@@ -62,8 +61,7 @@ REASONS = """
          where oid = place.atttypid and typnotnull and typdefault is null and place.attidentity = ''
         union all
         select 8,
-               format('%s needs it',
-                      regexp_replace(pg_describe_object(classid, objid, 0), '^rule "?_RETURN"? on ', '')),
+{dependent}
                'Drop that first, or make it anew without the column.'
           from pg_depend
          where refclassid = 'pg_class'::regclass
@@ -87,28 +85,22 @@ REASONS = """
           from pg_trigger
          where tgrelid = target
            and not tgisinternal
-           and not ({asked} and starts_with(ltrim(tgname, '~'), '__changing_'))
+           and not ({before_revision} and starts_with(ltrim(tgname, '~'), '__changing_'))
            and (select count(distinct refobjsubid) > 1 and bool_or(refobjsubid = place.attnum)
                   from pg_depend
                  where classid = 'pg_trigger'::regclass and objid = pg_trigger.oid
                    and refclassid = 'pg_class'::regclass and refobjid = target and refobjsubid > 0)
-    ) as found (rank, reason, instead)
-    order by rank
-    limit 1;
-    if reason is not null then
-        raise exception using errcode = {refused},
+{raise_reason}
             message = format('Column %I of table %I cannot be retired: %s.', {column}, {table}, reason), hint = instead;
     end if;
 """
 
-# Continues PLACE or REASONS. Definitions are read once the column has its new name, which is what they are made again
-# under, and with a search_path that has every name in them written in full.
+# Continues PLACE or REASONS. Definitions are read once the column has its new name, under which they are made again,
+# and with a search_path that makes PostgreSQL print schema-qualified names.
 SET_ASIDE = """
 declare {refusals}
     declare
-        path constant text := current_setting('search_path');
-        home constant name := (select nspname from pg_class join pg_namespace n on n.oid = relnamespace
-                                where pg_class.oid = target);
+{schemas}
         over constant oid[] := array(
             select indexrelid
               from pg_index
@@ -188,15 +180,11 @@ declare {refusals}
                                   and refobjsubid = place.attnum)), '[]'),
             'sequences', sequences
         );
-        for one in select * from jsonb_to_recordset(hung -> 'constraints') as x ("table" text, name text) loop
-            execute format('alter table %s drop constraint %I', one."table", one.name);
-        end loop;
+{drop_constraints}
         for one in select * from jsonb_to_recordset(hung -> 'indexes') as x (name text) loop
             execute format('drop index if exists %I.%I', home, one.name);
         end loop;
-        for one in select * from jsonb_to_recordset(hung -> 'triggers') as x (name text) loop
-            execute format('drop trigger %I on %s', one.name, target);
-        end loop;
+{drop_triggers}
         if hung ->> 'default' is not null then
             execute format('alter table %s alter column %I drop default', target, aside);
         end if;
@@ -226,3 +214,29 @@ declare {refusals}
     end;
 end
 """
+
+# The end of SET_ASIDE for a column that the printed change of types keeps: it has no dependents of its own.
+NO_DEPENDENTS = """jsonb_build_object('relation', target, 'default', null, 'not_null', false, 'not_null_name', null,
+           'not_null_valid', true, 'constraints', '[]'::jsonb, 'indexes', '[]'::jsonb, 'triggers', '[]'::jsonb,
+           'sequences', '[]'::jsonb)"""
+PRINTED_RECORD = """
+    insert into retired.things (what, schema_name, table_name, column_name, revision, direction, stands_as, readable_as,
+                                rows, definitions)
+    select 'column', relnamespace::regnamespace::text, relname, {column}, {revision}, {direction}, kept, readable.name,
+           greatest(reltuples, 0), {no_dependents}
+      from pg_class
+      cross join lateral (
+          select name from unnest({views}::text[]) with ordinality as choice (name, nth)
+           where not exists (select from pg_class where relnamespace = 'retired'::regnamespace and relname = name)
+           order by nth limit 1
+      ) as readable
+     where oid = target
+    returning readable_as into plain;
+    select coalesce(string_agg(format('%I', attname), ', ' order by array_position(conkey, attnum)), 'ctid as ctid')
+      into keys
+      from pg_constraint
+      join pg_attribute on attrelid = conrelid and attnum = any (conkey)
+     where conrelid = target and contype = 'p';
+    execute format('create view retired.%I with (security_invoker = true) as select %s, %I as %I from %s',
+                   plain, keys, kept, {column}, target);
+""".replace("{no_dependents}", NO_DEPENDENTS)

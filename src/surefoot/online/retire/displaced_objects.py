@@ -1,7 +1,7 @@
-"""What somebody else made, set aside for a revision that needs its name, and brought back by the revision's way down.
+"""Objects of others that a repair set aside because a revision needs their names; the downgrade restores them.
 
-Tables and columns go as our own do. Anything else, a view or a function, moves into schema `retired` and is listed as
-an object.
+Tables and columns are retired as those of a revision are. Any other object, such as a view or a function, is moved to
+schema `retired` and recorded as an 'object'.
 """
 
 import json
@@ -16,15 +16,19 @@ from psycopg import sql
 from surefoot.errors import RefusedError
 from surefoot.online import retired_registry
 from surefoot.online.executor import Steps
-from surefoot.online.retire import column_retirement, retired_dependents, table_retirement
-from surefoot.online.retire.blocking_rows import broken
+from surefoot.online.retire import (
+    blocking_rows,
+    column_retirement,
+    restore_checks,
+    retired_dependents,
+    table_retirement,
+)
 from surefoot.online.retire.retire_sql_parts import CONSTRAINT
 from surefoot.online.retired_registry import SCHEMA, RetiredItem
 from surefoot.runtime import error_translation, lock_retry
 
 log = logging.getLogger("surefoot")
 
-# The name as SQL has it, with the arguments of a function; {kind} is a word that ALTER takes.
 SET_ASIDE = """
 declare
     aside name; hung jsonb := '[]'; target regclass; known_as text; one record;
@@ -72,7 +76,7 @@ end
 """
 
 
-WAITING = """
+RETIRED_TABLE = """
     select id
       from retired.things
      where what in ('table', 'object')
@@ -81,7 +85,7 @@ WAITING = """
      limit 1
 """
 PARTITIONED = "select from pg_class where oid = to_regclass(:name) and relkind = 'p'"
-LEAVE = """
+DEFER_FOREIGN_KEY = """
     update retired.things
        set definitions = jsonb_set(definitions, '{{constraints}}', definitions -> 'constraints' || {constraint}::jsonb)
      where id = {id}
@@ -89,99 +93,104 @@ LEAVE = """
 
 
 def set_aside(**values: sql.Composable) -> sql.Composed:
-    """The body of the block that sets an object aside; each value is SQL."""
+    """Return the body of the block that sets an object aside. Each value is an SQL expression.
+
+    `name` is the plain name, `arguments` those of a function in parentheses, `kind` the word that ALTER takes.
+    """
     return sql.SQL(SET_ASIDE).format(constraint=sql.SQL(CONSTRAINT), **values)
 
 
-def bring_back(context: MigrationContext) -> None:
-    """Give what was set aside for the revision that has just gone down its name back, in the open transaction.
+def restore_after_downgrade(context: MigrationContext) -> None:
+    """Restore what was set aside for the revision that has just been downgraded, in the open transaction.
 
-    What does not fit any more stays set aside, and a warning says why.
+    What cannot be restored stays set aside, and a warning says why.
     """
     assert context.connection is not None
     steps = Steps(Operations(context))
-    for thing, why in give_back(steps, retired_registry.of_others(context.connection, steps.revision)):
-        log.warning("%s stays set aside as retired.%s: %s", retired_dependents.called(thing), thing.readable_as, why)
+    for item, reason in restore(steps, retired_registry.displaced_items(context.connection, steps.revision)):
+        log.warning("%s stays set aside as retired.%s: %s", item.label, item.readable_as, reason)
 
 
-def give_back(steps: Steps, found: Sequence[RetiredItem]) -> list[tuple[RetiredItem, str]]:
-    """Give each its name back, newest first as they are listed, in the open transaction; what stays, and why."""
-    left = []
-    for one in found:
-        # read anew: what came back before it may have left it a foreign key
-        thing = next(each for each in retired_registry.listed(steps.connection) if each.id == one.id)
+def restore(steps: Steps, items: Sequence[RetiredItem]) -> list[tuple[RetiredItem, str]]:
+    """Restore the items, which are listed newest first, in the open transaction.
+
+    Returns those that stay set aside, each with the reason.
+    """
+    remaining = []
+    for one in items:
+        # read again: an item that was restored before may have deferred a foreign key to this one
+        item = next(each for each in retired_registry.all_items(steps.connection) if each.id == one.id)
         try:
             with steps.connection.begin_nested():
-                _leave_to_others(steps, thing)
-                _unproven(steps, thing)
-                for statement in _statements(steps, thing):
+                _defer_foreign_keys(steps, item)
+                _mark_not_valid(steps, item)
+                for statement in _statements(steps, item):
                     steps.execute(statement)
         except (RefusedError, sa.exc.DBAPIError) as fault:
             if lock_retry.is_lock_failure(fault):
                 raise
-            left.append(
-                (thing, fault.message if isinstance(fault, RefusedError) else error_translation.primary_message(fault))
-            )
+            reason = fault.message if isinstance(fault, RefusedError) else error_translation.primary_message(fault)
+            remaining.append((item, reason))
         else:
             log.info(
                 "%s is back, set aside since %s.",
-                retired_dependents.called(thing),
-                f"{thing.retired_at:%Y-%m-%d %H:%M}",
+                item.label,
+                f"{item.retired_at:%Y-%m-%d %H:%M}",
             )
-    if found and not steps.look(f"select from {SCHEMA}.things limit 1"):
-        steps.execute(retired_registry.TIDY)
-    return left
+    if items and not steps.fetch(f"select from {SCHEMA}.things limit 1"):
+        steps.execute(retired_registry.DROP_IF_EMPTY)
+    return remaining
 
 
-def _leave_to_others(steps: Steps, thing: RetiredItem) -> None:
-    """A foreign key whose other table is still set aside is made again when that comes back."""
-    for constraint in list(thing.definitions["constraints"]):
-        ends = {constraint["table"], constraint["referent"]} - {thing.definitions["relation"], None}
+def _defer_foreign_keys(steps: Steps, item: RetiredItem) -> None:
+    """Move each foreign key whose other table is still set aside to the item of that table."""
+    for constraint in list(item.definitions["constraints"]):
+        ends = {constraint["table"], constraint["referent"]} - {item.definitions["relation"], None}
         for end in ends:
-            for waiting_too in steps.look(WAITING, end=end):
-                thing.definitions["constraints"].remove(constraint)
+            for other in steps.fetch(RETIRED_TABLE, end=end):
+                item.definitions["constraints"].remove(constraint)
                 steps.execute(
-                    sql.SQL(LEAVE).format(constraint=sql.Literal(json.dumps([constraint])), id=waiting_too.id)
+                    sql.SQL(DEFER_FOREIGN_KEY).format(constraint=sql.Literal(json.dumps([constraint])), id=other.id)
                 )
 
 
-def _unproven(steps: Steps, thing: RetiredItem) -> None:
-    """A foreign key whose rows were deleted meanwhile comes back NOT VALID: what points to nothing stays to be seen.
+def _mark_not_valid(steps: Steps, item: RetiredItem) -> None:
+    """Change a foreign key with orphaned rows to NOT VALID, so that it can be restored.
 
-    One of a partitioned table cannot be NOT VALID, and is checked as it is added.
+    One of a partitioned table cannot be NOT VALID: it is validated when it is added.
     """
-    now = table_retirement.present_name(steps, thing) if thing.what != "column" else {}
-    for constraint in thing.definitions["constraints"]:
+    names = table_retirement.current_names(steps, item) if item.what != "column" else {}
+    for constraint in item.definitions["constraints"]:
         if constraint["kind"] != "f" or not constraint["valid"]:
             continue
-        there = now.get(constraint["table"], constraint["table"])
-        if steps.look(PARTITIONED, name=there):
+        table = names.get(constraint["table"], constraint["table"])
+        if steps.fetch(PARTITIONED, name=table):
             constraint["valid"] = False
             continue
-        condition = retired_dependents.breaking(constraint, now)
-        assert condition is not None  # of a foreign key there is one
-        if (rows := broken(steps, there, condition)) is not None:
+        condition = restore_checks.violation_condition(constraint, names)
+        assert condition is not None
+        if (rows := blocking_rows.find(steps, table, condition)) is not None:
             constraint["valid"] = False
             constraint["definition"] += " NOT VALID"
             log.warning("%s comes back NOT VALID: %s point to nothing by now.", constraint["name"], rows)
 
 
-def _statements(steps: Steps, thing: RetiredItem) -> Iterator[sql.Composable | str]:
-    forget = sql.SQL("delete from {}.things where id = {}").format(sql.Identifier(SCHEMA), thing.id)
-    if thing.what == "column":
-        yield from _column(steps, thing)
-    elif thing.what == "table":
-        retired_dependents.look(steps, thing, table_retirement.present_name(steps, thing))
-        yield from table_retirement.names_back(thing)
+def _statements(steps: Steps, item: RetiredItem) -> Iterator[sql.Composable | str]:
+    forget = sql.SQL("delete from {}.things where id = {}").format(sql.Identifier(SCHEMA), item.id)
+    if item.what == "column":
+        yield from _column(steps, item)
+    elif item.what == "table":
+        restore_checks.refuse_conflicts(steps, item, table_retirement.current_names(steps, item))
+        yield from table_retirement.restore_statements(item)
     else:
-        kind, arguments = sql.SQL(thing.definitions["kind"]), sql.SQL(thing.definitions["arguments"])
-        name = sql.Identifier(thing.schema, thing.stands_as)
+        kind, arguments = sql.SQL(item.definitions["kind"]), sql.SQL(item.definitions["arguments"])
+        name = sql.Identifier(item.schema, item.stands_as)
         yield sql.SQL("alter {} {}{} set schema {}").format(
-            kind, sql.Identifier(SCHEMA, thing.stands_as), arguments, sql.Identifier(thing.schema)
+            kind, sql.Identifier(SCHEMA, item.stands_as), arguments, sql.Identifier(item.schema)
         )
-        yield sql.SQL("alter {} {}{} rename to {}").format(kind, name, arguments, sql.Identifier(thing.table))
-        yield from retired_dependents.statements(thing)
-    for constraint in thing.definitions["constraints"]:
+        yield sql.SQL("alter {} {}{} rename to {}").format(kind, name, arguments, sql.Identifier(item.table))
+        yield from retired_dependents.recreate_statements(item)
+    for constraint in item.definitions["constraints"]:
         if constraint["valid"] and constraint["kind"] in "fc":
             yield sql.SQL("alter table {} validate constraint {}").format(
                 sql.SQL(constraint["table"]), sql.Identifier(constraint["name"])
@@ -189,16 +198,18 @@ def _statements(steps: Steps, thing: RetiredItem) -> Iterator[sql.Composable | s
     yield forget
 
 
-def _column(steps: Steps, thing: RetiredItem) -> Iterator[sql.Composable | str]:
-    table, column = sql.Identifier(thing.schema, thing.table), sql.Identifier(thing.stands_as)
-    held = thing.definitions
-    retired_dependents.look(steps, thing, {})
-    if held["default"] is not None:
-        yield sql.SQL("alter table {} alter column {} set default {}").format(table, column, sql.SQL(held["default"]))
-        if held["not_null"]:
+def _column(steps: Steps, item: RetiredItem) -> Iterator[sql.Composable | str]:
+    table, column = sql.Identifier(item.schema, item.table), sql.Identifier(item.stands_as)
+    definitions = item.definitions
+    restore_checks.refuse_conflicts(steps, item, {})
+    if definitions["default"] is not None:
+        yield sql.SQL("alter table {} alter column {} set default {}").format(
+            table, column, sql.SQL(definitions["default"])
+        )
+        if definitions["not_null"]:
             yield sql.SQL("update {} set {} = default where {} is null").format(table, column, column)
-    yield from (index["definition"] for index in held["indexes"])
-    yield from retired_dependents.statements(thing)
-    yield from column_retirement.names_back(thing)
-    if held["not_null"]:
-        yield sql.SQL("alter table {} alter column {} set not null").format(table, sql.Identifier(thing.column or ""))
+    yield from (index["definition"] for index in definitions["indexes"])
+    yield from retired_dependents.recreate_statements(item)
+    yield from column_retirement.rename_statements(item)
+    if definitions["not_null"]:
+        yield sql.SQL("alter table {} alter column {} set not null").format(table, sql.Identifier(item.column or ""))

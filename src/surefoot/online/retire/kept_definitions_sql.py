@@ -1,7 +1,8 @@
-"""The blocks that take a thing without rows away but for its definition, and that make it again, empty, where it was.
+"""The blocks that drop a retired item without rows and keep its definition, and that recreate it from that.
 
-A definition is a list of statements. Each is `before`, and where the thing's table is named in it the table's name and
-`after`; a statement that names roles is `about_roles`, and one that a role is missing for is told, not refused.
+They are executed online, and `--sql` prints the same blocks. A definition is a JSON array of statements. Each is
+`before`, followed by the table's name and `after` where it names the table. A statement that names roles has
+`about_roles`: where a role is missing, it raises a warning instead of an error.
 """
 
 SET_UP = """
@@ -20,7 +21,7 @@ SET_UP = """
             'Columns and tables that were taken away without rows: the way back makes them again from this');
 """
 
-# Drops the registry and the schema where nothing is left in them.
+# Drops the registry and the schema where they are empty.
 TIDY = """
     if to_regclass('retired.things') is not null then
         if not exists (select from retired.things) then
@@ -33,7 +34,7 @@ TIDY = """
     end if;
 """
 
-# {which} chooses the things; {empty} is whether only those without rows go.
+# {which} is the condition for the items; {empty} is whether only those without rows are dropped.
 KEEP = """
 declare
     path constant text := current_setting('search_path');
@@ -95,119 +96,7 @@ begin
 end
 """
 
-# A type that was set aside after the column has its own name again before the column comes back.
-TYPE = """
-        type := format_type({row}.atttypid, {row}.atttypmod);
-        select * into many from pg_type where {row}.atttypid in (oid, typarray)
-           and typnamespace = 'retired'::regnamespace;
-        if found then
-            type := replace(type, format('retired.%I', many.typname),
-                            format('%I.%I', held.schema_name, regexp_replace(many.typname, '_[0-9a-z]+$', '')));
-        end if;
-        if {row}.attcollation <> 0 then
-            select format(' collate %I.%I', nspname, collname) into many
-              from pg_collation join pg_namespace n on n.oid = collnamespace
-             where pg_collation.oid = {row}.attcollation
-               and pg_collation.oid <> (select typcollation from pg_type where oid = {row}.atttypid);
-            type := type || coalesce(many.format, '');
-        end if;
-        if {row}.attgenerated <> '' then
-            type := type || format(' generated always as (%s) %s',
-                (select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = home and adnum = {row}.attnum),
-                case {row}.attgenerated when 's' then 'stored' else 'virtual' end);
-        end if;
-"""
-
-# Of the attribute {row} of `home`: what ALTER TABLE … ALTER COLUMN gives it.
-TRAITS = """
-        statements := statements || (
-            select coalesce(jsonb_agg(jsonb_build_object('before', 'alter table ', 'after',
-                       format(' alter column %I ', {row}.attname) || trait)), '[]')
-              from pg_type
-             cross join lateral (values
-                 (case when {row}.attstorage <> typstorage then 'set storage ' || case {row}.attstorage
-                      when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main' else 'extended' end end),
-                 (case {row}.attcompression when 'p' then 'set compression pglz'
-                      when 'l' then 'set compression lz4' end),
-                 (case when {row}.attstattarget >= 0 then format('set statistics %s', {row}.attstattarget) end),
-                 ('set (' || array_to_string({row}.attoptions, ', ') || ')')
-             ) as traits (trait)
-             where oid = {row}.atttypid and trait is not null);
-        if col_description(home, {row}.attnum) is not null then
-            statements := statements || jsonb_build_object('before', 'comment on column ', 'after',
-                format('.%I is %L', {row}.attname, col_description(home, {row}.attnum)));
-        end if;
-        statements := statements || (
-            select coalesce(jsonb_agg(jsonb_build_object('about_roles', true,
-                       'before', format('grant %s (%I) on ', privilege_type, {row}.attname),
-                       'after', format(' to %s%s',
-                                       case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end,
-                                       case when is_grantable then ' with grant option' else '' end))), '[]')
-              from aclexplode({row}.attacl));
-"""
-
-# The sequences of `home` that `{column}` is true of; each goes on where it stood. An identity makes its own.
-SEQUENCES = """
-        for one in
-            select pg_sequence.*, c.oid, relname, nspname, relpersistence, attname, attidentity, deptype,
-                   format_type(atttypid, atttypmod) as column_type, obj_description(c.oid, 'pg_class') as said
-              from pg_depend
-              join pg_class c on c.oid = objid and relkind = 'S'
-              join pg_namespace n on n.oid = relnamespace
-              join pg_sequence on seqrelid = c.oid
-              join pg_attribute on attrelid = home and attnum = refobjsubid
-             where classid = 'pg_class'::regclass and refclassid = 'pg_class'::regclass and refobjid = home
-               and deptype in ('a', 'i') and {column}
-             order by attnum, deptype, relname
-        loop
-            relations := relations || one.oid;
-            execute format('select least(greatest(last_value + case when is_called then $1 else 0 end, $2), $3)'
-                           ' from %I.%I', one.nspname, one.relname)
-               into next using one.seqincrement, one.seqmin, one.seqmax;
-            options := format('increment %s minvalue %s maxvalue %s start %s cache %s %s', one.seqincrement, one.seqmin,
-                              one.seqmax, next, one.seqcache, case when one.seqcycle then 'cycle' else 'no cycle' end);
-            if one.deptype = 'a' then
-                statements := statements || jsonb_build_object('before', format('create %ssequence %I.%I as %s %s',
-                    case one.relpersistence when 'u' then 'unlogged ' else '' end, one.nspname, one.relname,
-                    format_type(one.seqtypid, null), options)) || jsonb_build_object(
-                    'before', format('alter sequence %I.%I owned by ', one.nspname, one.relname),
-                    'after', format('.%I', one.attname));
-            else
-                statements := statements || jsonb_build_object('before', 'alter table ', 'after',
-                    format(' {alter} generated %3$s as identity (sequence name %4$I.%5$I %6$s)', one.attname,
-                           one.column_type, case one.attidentity when 'a' then 'always' else 'by default' end,
-                           one.nspname, one.relname, options));
-            end if;
-            statements := statements || jsonb_build_object('before',
-                format('alter sequence %I.%I start %s', one.nspname, one.relname, one.seqstart));
-            if one.said is not null then
-                statements := statements || jsonb_build_object('before', format('comment on sequence %I.%I is %L',
-                    one.nspname, one.relname, one.said));
-            end if;
-        end loop;
-"""
-
-# An identity column comes with its identity, which numbers the rows that came meanwhile, as it would have done.
-COLUMN = """
-    select * into place from pg_attribute
-     where attrelid = home and attname = held.stands_as and attnum > 0 and not attisdropped;
-    if found then
-        statements := '[]';
-        if place.attidentity = '' then
-{type}
-            statements := statements || jsonb_build_object('before', 'alter table ', 'after',
-                format(' add column %I %s', place.attname, type));
-        end if;
-{sequences}
-{traits}
-    end if;
-"""
-DROP_COLUMN = """
-    execute format('drop view if exists retired.%I', held.readable_as);
-    execute format('alter table %s drop column if exists %I', home, held.stands_as);
-"""
-
-MAKE = """
+RECREATE = """
 declare
     path constant text := current_setting('search_path');
     registry constant text := format('%I.{registry}', current_schema());
@@ -259,7 +148,7 @@ begin
 end
 """
 
-FORGET = """
+DELETE_DEFINITION = """
 begin
     if to_regclass('{registry}') is null then
         return;
@@ -271,7 +160,7 @@ begin
 end
 """
 
-# Enum types that the revision has set aside, and that nothing of what is still set aside is of.
+# Drops the enum types that the revision has retired and that no retired column has.
 TYPES = """
 declare
     one record; of_others name[] := '{{}}';

@@ -1,7 +1,7 @@
-"""The part of the block that writes down a whole table, which stands in schema `retired` and has no rows."""
+"""The part of the block that writes the definition of a whole table, which is in schema `retired` and has no rows."""
 
-# What would not be the same again, so that the table is kept as it is: rules, statistics, publications, labels, another
-# access method or tablespace, a type it is made of, options of its TOAST table, a broken index.
+# A table that could not be recreated exactly stays retired: one with rules, extended statistics, publications, security
+# labels, another access method or tablespace, a composite type it is of, TOAST options, or an invalid index.
 TABLE = """
     select * into place from pg_class where oid = home;
     if place.reltablespace = 0 and place.reloftype = 0 and place.relkind = 'r' and not place.relhassubclass

@@ -1,4 +1,4 @@
-"""Whether what has a name is the running revision's own: taken back or made by it in a run that was cut off."""
+"""Tell whether a table or column was restored or created by the running revision, in an interrupted run."""
 
 from psycopg import sql
 
@@ -6,7 +6,7 @@ from surefoot.errors import RefusedError
 from surefoot.online.executor import Steps
 from surefoot.runtime import created_objects, name_owners
 
-FOUND = """
+RELATION = """
     select pg_class.oid::bigint as oid,
            exists (select from pg_attribute where attrelid = pg_class.oid and attname = :column and attnum > 0
                       and not attisdropped) as has
@@ -16,8 +16,11 @@ FOUND = """
 """
 
 
-def note(steps: Steps, kind: str, table: str, column: str | None = None) -> None:
-    """Note that this revision has taken it back, inside the transaction that forgets what it was retired as."""
+def record_restored(steps: Steps, kind: str, table: str, column: str | None = None) -> None:
+    """Record that this revision has restored it, inside the transaction that deletes its item.
+
+    `kind` is 'relation' or 'column'.
+    """
     if steps.direction != "unknown":
         created_objects.forget_lookup(steps.connection)
         steps.execute(str(created_objects.SET_UP))
@@ -29,18 +32,18 @@ def note(steps: Steps, kind: str, table: str, column: str | None = None) -> None
         )  # fmt: skip
 
 
-def is_ours(steps: Steps, table: str, column: str | None = None) -> bool:
-    """Whether the table, or its column, is there and this revision's own; False where the name is free.
+def is_own(steps: Steps, table: str, column: str | None = None) -> bool:
+    """Return whether the table or column exists and is this revision's own; False where the name is free.
 
-    Outside a revision nothing is anybody's own. Raises RefusedError where somebody else's has the name.
+    Raises RefusedError where it is not its own. Outside of a revision that is always so.
     """
-    found = steps.look(FOUND, table=table, column=column or "")
-    if not found or (column is not None and not found[0].has):
+    rows = steps.fetch(RELATION, table=table, column=column or "")
+    if not rows or (column is not None and not rows[0].has):
         return False
     kind = "relation" if column is None else "column"
     for mark in created_objects.read_created(steps.connection):
         if (mark.revision, mark.direction, mark.kind) == (steps.revision, steps.direction, kind) and (
-            (mark.relation, mark.name) == (found[0].oid, column or table)
+            (mark.relation, mark.name) == (rows[0].oid, column or table)
         ):
             return True
     if steps.script is not None and name_owners.made_before_cut_off(steps.connection, steps.script, table, column):

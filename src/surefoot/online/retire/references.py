@@ -1,4 +1,7 @@
-"""The foreign keys that point to a table: whoever takes rows away has to know who points to them."""
+"""Find the foreign keys that reference a table, and count the rows that reference rows which are to be retired.
+
+`PRINTED_CHECK` is the `--sql` form of that, a part of the block in `row_retirement_sql`.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ from psycopg import sql
 from surefoot.online.executor import Steps
 from surefoot.online.target_table import Table
 
-POINTING = """
+REFERENCES = """
     select conrelid::regclass::text as table,
            array(select attname::text from unnest(conkey) with ordinality as part (number, place)
                    join pg_attribute on attrelid = conrelid and attnum = number order by place) as columns,
@@ -24,6 +27,26 @@ POINTING = """
 COUNT = sql.SQL("""
     select count(*) from {child} as pointing where ({columns}) in (select {referred} from {table} where {listed})
 """)
+# Raises for the first foreign key from which rows reference those of `target` that {where}, a literal, is true for.
+PRINTED_CHECK = """\
+    for one in
+        select conname, conrelid::regclass as child,
+               (select string_agg(quote_ident(attname), ', ' order by array_position(conkey, attnum))
+                  from pg_attribute where attrelid = conrelid and attnum = any (conkey)) as columns,
+               (select string_agg(quote_ident(attname), ', ' order by array_position(confkey, attnum))
+                  from pg_attribute where attrelid = confrelid and attnum = any (confkey)) as referred
+          from pg_constraint
+         where contype = 'f' and confrelid = target and conparentid = 0
+    loop
+        execute format('select count(*) from %s where (%s) in (select %s from %s where %s)',
+                       one.child, one.columns, one.referred, target, {where}) into many;
+        if many > 0 then
+            raise exception using errcode = {refused},
+                message = format('Rows of %I cannot be retired, others point to them: %s rows of %s (%s).',
+                                 {table}, many, one.child, one.columns),
+                hint = 'Retire those first. Nothing was changed.';
+        end if;
+    end loop;"""
 WOULD = {
     "c": ", which ON DELETE CASCADE would delete",
     "n": ", which ON DELETE SET NULL would change",
@@ -32,8 +55,8 @@ WOULD = {
 
 
 @dataclass(frozen=True)
-class Pointer:
-    """One foreign key: `columns` of `table` point to the columns `referred`."""
+class Reference:
+    """A foreign key: `columns` of `table` (quoted) reference the columns `referred`. `on_delete` is confdeltype."""
 
     table: str
     columns: tuple[str, ...]
@@ -41,8 +64,8 @@ class Pointer:
     on_delete: str
 
     def count(self, steps: Steps, table: Table, listed: sql.Composable) -> str:
-        """How many rows point to those rows of `table` that `listed` is true for, as words; empty for none."""
-        result = steps.execute(
+        """Return how many rows reference the rows of `table` for which `listed` is true, as words; empty for none."""
+        rows = steps.fetch(
             COUNT.format(
                 child=sql.SQL(self.table),
                 columns=_list(sql.Identifier("pointing", column) for column in self.columns),
@@ -51,18 +74,18 @@ class Pointer:
                 listed=listed,
             )
         )
-        many = int(result.scalar_one()) if result is not None else 0
+        many = int(rows[0][0])
         if not many:
             return ""
-        rows = "1 row" if many == 1 else f"{many} rows"
-        return f"{rows} of {self.table} ({', '.join(self.columns)}){WOULD.get(self.on_delete, '')}"
+        count = "1 row" if many == 1 else f"{many} rows"
+        return f"{count} of {self.table} ({', '.join(self.columns)}){WOULD.get(self.on_delete, '')}"
 
 
-def pointing(steps: Steps, table: Table) -> list[Pointer]:
-    """Every foreign key that points to `table`, its own included."""
+def find_references(steps: Steps, table: Table) -> list[Reference]:
+    """Return every foreign key that references `table`, its own included."""
     return [
-        Pointer(row.table, tuple(row.columns), tuple(row.referred), row.on_delete)
-        for row in steps.look(POINTING, table=table.oid)
+        Reference(row.table, tuple(row.columns), tuple(row.referred), row.on_delete)
+        for row in steps.fetch(REFERENCES, table=table.oid)
     ]
 
 

@@ -1,4 +1,4 @@
-"""`op.retire_column`, `op.retire_table`, `op.retire_rows` and `op.restore_…`: set aside, never dropped, and back."""
+"""`op.retire_column`, `op.retire_table`, `op.retire_rows`, which set aside instead of dropping, and `op.restore_…`."""
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -11,14 +11,14 @@ from surefoot.online.retire import (
     column_retirement,
     kept_definitions,
     row_restoration,
+    row_retirement,
     table_retirement,
 )
-from surefoot.online.retire import row_retirement as retire_rows
 
 
 @Operations.register_operation("retire_column")
 class RetireColumnOp(MigrateOperation):
-    """A column set aside in its table."""
+    """The retirement of a column."""
 
     def __init__(self, table_name: str, column_name: str) -> None:
         self.table_name = table_name
@@ -26,22 +26,22 @@ class RetireColumnOp(MigrateOperation):
 
     @classmethod
     def retire_column(cls, operations: Operations, table_name: str, column_name: str) -> None:
-        """Set a column aside: renamed in place, in an instant, readable as `retired.<table>_<column>_<revision>`.
+        """Retire a column: rename it in place; its values can be read from `retired.<table>_<column>_<revision>`.
 
-        Its NOT NULL and default are lifted, so that inserts go on; indexes, constraints, foreign keys and triggers that
-        hang on it are dropped and recorded for the way back. Raises UsageError for a missing table or column, and
-        RefusedError, with the reason, for what cannot be set aside; nothing is changed then.
+        Its NOT NULL and default are dropped, so that inserts go on; indexes, constraints, foreign keys and triggers
+        that depend on it are dropped and recorded for the downgrade. Raises UsageError for a missing table or column,
+        and RefusedError, with the reason, for one that cannot be retired; nothing is changed then.
         """
         operations.invoke(cls(table_name, column_name))
 
     def reverse(self) -> "RestoreColumnOp":
-        """Take it back."""
+        """Return the operation that restores the column."""
         return RestoreColumnOp(self.table_name, self.column_name)
 
 
 @Operations.register_operation("restore_column")
 class RestoreColumnOp(MigrateOperation):
-    """A column taken back."""
+    """The restoration of a column."""
 
     def __init__(self, table_name: str, column_name: str) -> None:
         self.table_name = table_name
@@ -49,62 +49,62 @@ class RestoreColumnOp(MigrateOperation):
 
     @classmethod
     def restore_column(cls, operations: Operations, table_name: str, column_name: str) -> bool:
-        """Take back what the other direction of this revision retired; True where the column is there afterwards.
+        """Restore the column that the other direction of the revision retired; return whether the revision has it then.
 
-        With it come its indexes, constraints, triggers, default and NOT NULL; rows that came meanwhile get the default.
-        Raises RefusedError, with nothing changed, where that cannot be: the name is taken, or rows do not fit.
+        Its indexes, constraints, triggers, default and NOT NULL are restored; rows that were inserted since get the
+        default. Raises RefusedError, with nothing changed, where the name is taken or rows violate a constraint.
         """
         return bool(operations.invoke(cls(table_name, column_name)))
 
     def reverse(self) -> RetireColumnOp:
-        """Set it aside."""
+        """Return the operation that retires the column."""
         return RetireColumnOp(self.table_name, self.column_name)
 
 
 @Operations.register_operation("retire_table")
 class RetireTableOp(MigrateOperation):
-    """A table set aside."""
+    """The retirement of a table."""
 
     def __init__(self, table_name: str) -> None:
         self.table_name = table_name
 
     @classmethod
     def retire_table(cls, operations: Operations, table_name: str) -> None:
-        """Set a table aside, in an instant, as `retired.<table>_<revision>`, with its rows, indexes and sequences.
+        """Retire a table: move it to `retired.<table>_<revision>`, with its rows, indexes and sequences.
 
-        Foreign keys from and to it and its triggers are dropped and recorded for the way back. Raises UsageError for a
-        missing table, and RefusedError, with the reason, for what cannot be set aside; nothing is changed then.
+        Foreign keys from and to it and its triggers are dropped and recorded for the downgrade. Raises UsageError for a
+        missing table, and RefusedError, with the reason, for one that cannot be retired; nothing is changed then.
         """
         operations.invoke(cls(table_name))
 
     def reverse(self) -> "RestoreTableOp":
-        """Take it back."""
+        """Return the operation that restores the table."""
         return RestoreTableOp(self.table_name)
 
 
 @Operations.register_operation("restore_table")
 class RestoreTableOp(MigrateOperation):
-    """A table taken back."""
+    """The restoration of a table."""
 
     def __init__(self, table_name: str) -> None:
         self.table_name = table_name
 
     @classmethod
     def restore_table(cls, operations: Operations, table_name: str) -> bool:
-        """Take back what the other direction of this revision retired; True where the table is there afterwards.
+        """Restore the table that the other direction of this revision retired; return whether the revision has it then.
 
-        Raises RefusedError, with nothing changed, where a name is taken or rows point to nothing since.
+        Raises RefusedError, with nothing changed, where a name is taken or rows have been orphaned since.
         """
         return bool(operations.invoke(cls(table_name)))
 
     def reverse(self) -> RetireTableOp:
-        """Set it aside."""
+        """Return the operation that retires the table."""
         return RetireTableOp(self.table_name)
 
 
 @Operations.register_operation("retire_rows")
 class RetireRowsOp(MigrateOperation):
-    """Rows set aside."""
+    """The retirement of rows."""
 
     def __init__(self, table_name: str, where: str, *, reason: str | None = None) -> None:
         self.table_name = table_name
@@ -113,37 +113,37 @@ class RetireRowsOp(MigrateOperation):
 
     @classmethod
     def retire_rows(cls, operations: Operations, table_name: str, where: str, *, reason: str | None = None) -> int:
-        """Move the rows that `where` is true for to `retired.<table>_rows_<revision>`, in batches; returns how many.
+        """Move the rows for which `where` is true to `retired.<table>_rows_<revision>`, in batches; return how many.
 
-        `where` is SQL about the table's columns. It is asked once for all rows, and once more for each as it goes, so a
-        row that was put right meanwhile stays. Raises RefusedError, with nothing moved, where other rows point to them,
-        whatever ON DELETE says: it would destroy or change those without a trace.
+        `where` is SQL over the table's columns. It is evaluated for all rows first, and again for each row when it is
+        moved: a row that was corrected meanwhile stays. `reason` is recorded with each row. Raises RefusedError, with
+        nothing moved, where other rows reference them, whatever ON DELETE says: it would delete or change those.
         """
         return int(operations.invoke(cls(table_name, where, reason=reason)))
 
     def reverse(self) -> "RestoreRowsOp":
-        """Put them back."""
+        """Return the operation that restores the rows."""
         return RestoreRowsOp(self.table_name)
 
 
 @Operations.register_operation("restore_rows")
 class RestoreRowsOp(MigrateOperation):
-    """Rows put back."""
+    """The restoration of rows."""
 
     def __init__(self, table_name: str) -> None:
         self.table_name = table_name
 
     @classmethod
     def restore_rows(cls, operations: Operations, table_name: str) -> int:
-        """Put back the rows that the other direction of this revision retired, in batches; returns how many.
+        """Move back the rows that the other direction of this revision retired, in batches; return how many.
 
-        A row whose key was taken since, whose parent is gone, or that breaks a newer rule stays retired, and a warning
+        A row whose key is taken, whose parent is missing, or that violates another constraint stays retired; a warning
         counts them.
         """
         return int(operations.invoke(cls(table_name)))
 
     def reverse(self) -> MigrateOperation:
-        """Nobody knows which rows it would be. Raises ValueError, as Alembic's own operations do."""
+        """Raise ValueError, as Alembic's own operations do: the condition for the rows is not known."""
         raise ValueError(f"nothing tells which rows of {self.table_name} to retire again")
 
 
@@ -169,7 +169,7 @@ def _retire_table(operations: Operations, op: RetireTableOp) -> None:
 def _restore_table(operations: Operations, op: RestoreTableOp) -> bool:
     with Steps(operations) as steps:
         if _offline(steps, f"restore_table: table {op.table_name}"):
-            kept_definitions.forget(steps, "table", op.table_name)
+            kept_definitions.delete_definition(steps, "table", op.table_name)
             return False
         return table_retirement.restore(steps, op.table_name)
 
@@ -177,7 +177,7 @@ def _restore_table(operations: Operations, op: RestoreTableOp) -> bool:
 @Operations.implementation_for(RetireRowsOp)
 def _retire_rows(operations: Operations, op: RetireRowsOp) -> int:
     with Steps(operations) as steps:
-        return retire_rows.retire(steps, op.table_name, op.where, op.reason)
+        return row_retirement.retire(steps, op.table_name, op.where, op.reason)
 
 
 @Operations.implementation_for(RestoreRowsOp)
@@ -189,7 +189,7 @@ def _restore_rows(operations: Operations, op: RestoreRowsOp) -> int:
 
 
 def _offline(steps: Steps, what: str) -> bool:
-    """Say in printed SQL what it cannot do: it does not know what the database has set aside."""
+    """Offline, print a remark that printed SQL, which cannot read the registry, does not restore `what`."""
     if steps.offline:
         line = " ".join(f"{what} is taken back by python -m alembic alone, not by printed SQL".split())
         steps.context.impl.static_output(f"-- {line}")

@@ -1,6 +1,14 @@
-"""Parts of the blocks that set things aside: what hangs on them as JSON, and their locks."""
+"""Parts that the blocks of `column_retirement_sql`, `table_retirement_sql` and `displaced_objects` share.
 
-# Of the row `bound` of pg_constraint, with every name in it written in full.
+They are executed online and printed by `--sql` alike. The JSON that they build is `RetiredItem.definitions`.
+"""
+
+from psycopg import sql
+
+from surefoot.online import retired_registry
+from surefoot.online.target_table import REFUSE_INHERITANCE
+
+# A constraint, the row `bound` of pg_constraint, as JSON; names in it are schema-qualified where search_path is empty.
 CONSTRAINT = """
     jsonb_build_object(
         'table', bound.conrelid::regclass,
@@ -20,7 +28,7 @@ CONSTRAINT = """
     )
 """
 
-# Of the row `held` of pg_index; `needs` are the columns that must be there when it is built again.
+# An index, the row `held` of pg_index, as JSON; `needs` are the columns that must exist when it is built again.
 INDEX = """
     jsonb_build_object(
         'name', (select relname from pg_class where oid = held.indexrelid),
@@ -40,7 +48,7 @@ INDEX = """
     )
 """
 
-# Of the row `held` of pg_trigger.
+# A trigger, the row `held` of pg_trigger, as JSON.
 TRIGGER = """
     jsonb_build_object(
         'name', held.tgname,
@@ -50,7 +58,7 @@ TRIGGER = """
     )
 """
 
-# Of one lock after another each may wait its share of lock_timeout: who queues behind the first waits for all of them.
+# Locks the tables `locked`. Each lock may wait its share of lock_timeout: who queues behind the first waits for all.
 LOCK = """
         patience := current_setting('lock_timeout');
         perform set_config('lock_timeout', case setting when '0' then '0'
@@ -61,3 +69,65 @@ LOCK = """
         end loop;
         perform set_config('lock_timeout', patience, true);
 """
+
+# Declarations: the search_path of the session and the schema of the table `target`.
+SCHEMAS = """\
+        path constant text := current_setting('search_path');
+        home constant name := (select nspname from pg_class join pg_namespace n on n.oid = relnamespace
+                                where pg_class.oid = target);"""
+
+# Drop the constraints and the triggers that `hung`, the definitions as JSON, has.
+DROP_CONSTRAINTS = """\
+        for one in select * from jsonb_to_recordset(hung -> 'constraints') as x ("table" text, name text) loop
+            execute format('alter table %s drop constraint %I', one."table", one.name);
+        end loop;"""
+DROP_TRIGGERS = """\
+        for one in select * from jsonb_to_recordset(hung -> 'triggers') as x (name text) loop
+            execute format('drop trigger %I on %s', one.name, target);
+        end loop;"""
+
+# Parts of the query for the first reason to refuse: a foreign key of a partitioned table, the description of a
+# dependent object, and the end, which raises unless there is none.
+PARTITIONED_REFERENCE = """\
+format('partitioned table %s points to it by %I', conrelid::regclass, conname),
+               'Drop that foreign key first, in the same revision.'
+          from pg_constraint
+          join pg_class on pg_class.oid = conrelid and relkind = 'p'
+         where contype = 'f' and confrelid = target"""
+DEPENDENT = """\
+               format('%s needs it',
+                      regexp_replace(pg_describe_object(classid, objid, 0), '^rule "?_RETURN"? on ', '')),"""
+RAISE_REASON = """\
+    ) as found (rank, reason, instead)
+    order by rank
+    limit 1;
+    if reason is not null then
+        raise exception using errcode = {refused},"""
+
+SHARED = {
+    name: sql.SQL(text)
+    for name, text in {
+        "constraint": CONSTRAINT,
+        "index": INDEX,
+        "trigger": TRIGGER,
+        "lock": LOCK,
+        "schemas": SCHEMAS,
+        "drop_constraints": DROP_CONSTRAINTS,
+        "drop_triggers": DROP_TRIGGERS,
+    }.items()
+}
+"""The parts of the blocks that retire, by the name that a block gives them."""
+REFUSAL_PARTS: dict[str, sql.Composable] = {
+    "partitioned_reference": sql.SQL(PARTITIONED_REFERENCE),
+    "dependent": sql.SQL(DEPENDENT),
+    "raise_reason": sql.SQL(RAISE_REASON).format(refused=retired_registry.REFUSED),
+    "refuse_inheritance": REFUSE_INHERITANCE,
+    "wrong": sql.Literal(retired_registry.WRONG_USE),
+    "refused": sql.Literal(retired_registry.REFUSED),
+}
+"""The parts of the declarations and checks that begin these blocks."""
+
+
+def check_block(refusals: sql.Composable) -> str:
+    """Return a DO block that only raises what the block that begins with `refusals` would raise."""
+    return retired_registry.do_block(sql.SQL("declare {} end ").format(refusals))

@@ -1,4 +1,4 @@
-"""The baseline's way down takes all that is set aside for the project's own; what others made is out of its sight."""
+"""Hide displaced objects from the downgrade of the baseline, which takes all retired items for the project's own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from surefoot.database import execute_verbatim
 from surefoot.online import retired_registry
 
 BEFORE_BASE = " before base"
-"""What the baseline's way down writes behind the revision of what stays: no way up takes that back."""
+"""Ends the revision of items that the downgrade of the baseline leaves: no upgrade restores them."""
 COLUMNS = """
     what, schema_name, table_name, column_name, revision, direction, retired_at, retired_by, stands_as, readable_as,
     rows, bytes, definitions, coming_back
@@ -18,7 +18,7 @@ COLUMNS = """
 HIDE = (
     "create table retired.of_others_meanwhile as"
     " select * from retired.things where direction = 'unknown' and what <> 'column' order by id",
-    # and what somebody has dropped by hand: nothing is left to judge
+    # items that somebody has dropped by hand, too
     """
     delete from retired.things
      where what <> 'column'
@@ -29,15 +29,16 @@ SHOW = (
     *retired_registry.SET_UP,
     f"insert into retired.things ({COLUMNS}) select {COLUMNS} from retired.of_others_meanwhile",  # noqa: S608  # constants
     "drop table retired.of_others_meanwhile",
-    retired_registry.TIDY,
+    retired_registry.DROP_IF_EMPTY,
 )
 
 
 @contextmanager
-def left_to_others(context: MigrationContext) -> Iterator[None]:
-    """Inside, `retired.things` has nothing that somebody else made and that no revision can judge: a view, a function.
+def hiding_displaced_items(context: MigrationContext) -> Iterator[None]:
+    """Inside the block, `retired.things` has no displaced table or object, which no revision could judge.
 
-    It stays set aside, in the transaction of the way down. The table that keeps it meanwhile also keeps the schema.
+    They stay set aside, in the transaction of the downgrade. The table that has their rows meanwhile also prevents that
+    the schema is dropped.
     """
     connection = context.connection
     assert connection is not None

@@ -1,232 +1,155 @@
-"""What hung on a retired thing, made again: looked at first, indexes built beside the users, the rest validated."""
+"""Make the dependents of a retired column or table again: indexes CONCURRENTLY, the rest NOT VALID, then validated.
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+Beside each step stands its `--sql` form, a part of the block that `column_restoration` prints.
+"""
+
+from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sa
 from psycopg import sql
 
 from surefoot.errors import RefusedError
-from surefoot.online.executor import PATIENT, Steps
-from surefoot.online.retire.blocking_rows import Found, broken, duplicates
+from surefoot.online.dependent_ddl import build_index, comment_on, set_trigger_mode, unique_using_index
+from surefoot.online.executor import LONG_LOCK_TIMEOUT, SPLIT_LOCK_TIMEOUT, Steps
+from surefoot.online.retire import blocking_rows, restore_checks
+from surefoot.online.retire.restore_checks import Definition
 from surefoot.online.retired_registry import RetiredItem
 from surefoot.runtime import error_translation
 
-Definition = Mapping[str, Any]
-"""A constraint, index or trigger as `retire_parts_sql` wrote it down."""
 
-RELATION = """
-    select coalesce(indisvalid, true) as valid,
-           coalesce(indrelid = to_regclass(:table) and exists (
-               select from pg_depend
-                 join pg_attribute on attrelid = indrelid and attnum = refobjsubid
-                where classid = 'pg_class'::regclass and objid = indexrelid
-                  and refclassid = 'pg_class'::regclass and refobjid = indrelid and attname = :column
-           ), false) as ours
-      from pg_class
-      left join pg_index on indexrelid = pg_class.oid
-     where pg_class.oid = to_regclass(:name)
-"""
-MISSING = """
-    select name
-      from unnest(cast(:names as text[])) as name
-     where not exists (select from pg_attribute where attrelid = to_regclass(:table) and attname = name)
-"""
-TYPES = """
-    select format_type(moved.oid, null) as name
-      from pg_attribute
-      join pg_type as moved on atttypid in (moved.oid, moved.typarray)
-     where attrelid = to_regclass(:table)
-       and attname = coalesce(:column, attname)
-       and typnamespace = to_regnamespace('retired')
-       and not attisdropped
-       and attnum > 0
-     limit 1
-"""
-CONSTRAINT = "select convalidated as valid from pg_constraint where conrelid = to_regclass(:table) and conname = :name"
-SHARE = """
-    select set_config('lock_timeout',
-                      case setting when '0' then '0' else greatest(setting::integer / {}, 1)::text end, true)
-      from pg_settings
-     where name = 'lock_timeout'
-"""
-ENABLED = {"D": "disable trigger", "R": "enable replica trigger", "A": "enable always trigger"}
+def lock_tables(steps: Steps, item: RetiredItem, current_names: Mapping[str, str]) -> None:
+    """Lock the item's table and those that its foreign keys join to it, inside a transaction.
 
-
-def look(steps: Steps, thing: RetiredItem, now: Mapping[str, str]) -> None:
-    """Refuse, before anything is touched, where something that hung on the thing could not be made again.
-
-    `now` is what a relation is called at present that the definitions know by another name. Raises RefusedError for a
-    name that is taken, a column or table that is needed and not there, and rows that break a constraint.
+    Each lock may wait its share of lock_timeout, because who queues behind the first waits for all of them.
     """
-    table = now.get(_home(thing), _home(thing))
-    for constraint in thing.definitions["constraints"]:
-        there = now.get(constraint["table"], constraint["table"])
-        if steps.look(CONSTRAINT, table=there, name=constraint["name"]):
-            raise _taken(thing, f"{there} has a constraint", constraint["name"])
-        _needs(steps, thing, constraint["name"], there, constraint["columns"])
-        if constraint["referent"]:
-            referent = now.get(constraint["referent"], constraint["referent"])
-            _needs(steps, thing, constraint["name"], referent, constraint["referred"])
-    for index in thing.definitions.get("indexes", ()):
-        _needs(steps, thing, index["name"], table, index["needs"])
-        if any(not found.ours for found in _relations(steps, thing, index)):
-            raise _taken(thing, "there is a relation", index["name"])
-        if index["keys"]:
-            _refuse(thing, index["name"], table, duplicates(steps, table, index))
-    for constraint in thing.definitions["constraints"]:
-        there = now.get(constraint["table"], constraint["table"])
-        condition = breaking(constraint, now)
-        if condition is not None and constraint["valid"]:
-            _refuse(thing, constraint["name"], there, broken(steps, there, condition))
-
-
-def types_there(steps: Steps, thing: RetiredItem, table: str, column: str | None = None) -> None:
-    """Refuse where a type was set aside after the thing and is not back: it would come back with the wrong one."""
-    for row in steps.look(TYPES, table=table, column=column):
-        raise RefusedError(
-            f"{called(thing)} cannot be restored: its type {row.name} is still set aside.",
-            "Take the type back first, with op.create_enum in the same revision. Nothing was changed.",
-        )
-
-
-def breaking(constraint: Definition, now: Mapping[str, str]) -> sql.Composed | None:
-    """What is true of a row that breaks a check or a foreign key; None for what an index looks after."""
-    if constraint["kind"] == "c":
-        return sql.SQL("not ({})").format(sql.SQL(constraint["condition"]))
-    if constraint["kind"] == "f":
-        here = [sql.Identifier("checked", column) for column in constraint["columns"]]
-        there = [sql.Identifier("found", column) for column in constraint["referred"]]
-        return sql.SQL("{} and not exists (select from {} as found where {})").format(
-            sql.SQL(" and ").join(sql.SQL("{} is not null").format(column) for column in here),
-            sql.SQL(now.get(constraint["referent"], constraint["referent"])),
-            sql.SQL(" and ").join(map(sql.SQL("{} = {}").format, there, here)),
-        )
-    return None
-
-
-def build(steps: Steps, thing: RetiredItem) -> None:
-    """Build the indexes of a retired column, each CONCURRENTLY; one that is there and valid is left alone."""
-    for index in thing.definitions["indexes"]:
-        name = sql.Identifier(thing.schema, index["name"])
-        create = index["definition"].replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
-
-        def work(index: Definition = index, name: sql.Identifier = name, create: str = create) -> None:
-            there = _relations(steps, thing, index)
-            if there and not there[0].valid:
-                steps.execute(sql.SQL("drop index concurrently {}").format(name))
-            if not there or not there[0].valid:
-                steps.execute(create)
-
-        try:
-            with steps.waiting(PATIENT):
-                steps.repeat(work)
-        except sa.exc.IntegrityError:
-            with suppress(sa.exc.DBAPIError):
-                steps.run(sql.SQL("drop index concurrently if exists {}").format(name), lock_timeout=PATIENT)
-            _refuse(thing, index["name"], _home(thing), duplicates(steps, _home(thing), index))
-            raise
-
-
-def lock(steps: Steps, thing: RetiredItem, now: Mapping[str, str]) -> None:
-    """Lock the thing's table, and those that foreign keys join to it; each waits its share of lock_timeout only.
-
-    Who queues behind the first lock waits for all of them.
-    """
-    home = now.get(_home(thing), _home(thing))
-    tied = [constraint for constraint in thing.definitions["constraints"] if constraint["kind"] == "f"]
-    names = {now.get(name, name) for constraint in tied for name in (constraint["table"], constraint["referent"])}
-    steps.execute(SHARE.format(len(names | {home})))
-    for name in sorted(names | {home}):
-        mode = "access exclusive" if name == home else "share row exclusive"
+    table = current_names.get(item.relation, item.relation)
+    keys = [constraint for constraint in item.definitions["constraints"] if constraint["kind"] == "f"]
+    names = {current_names.get(name, name) for key in keys for name in (key["table"], key["referent"])} | {table}
+    steps.execute(SPLIT_LOCK_TIMEOUT.format(len(names)))
+    for name in sorted(names):
+        mode = "access exclusive" if name == table else "share row exclusive"
         steps.execute(f"lock table only {name} in {mode} mode")
 
 
-def statements(thing: RetiredItem) -> Iterator[sql.Composable | str]:
-    """What makes constraints and triggers again; those that rows must be read for are NOT VALID yet."""
-    held = thing.definitions
-    for constraint in sorted(held["constraints"], key=lambda one: one["kind"] == "f"):
+def build_indexes(steps: Steps, item: RetiredItem) -> None:
+    """Build the indexes of a retired column CONCURRENTLY; a valid one is kept, an INVALID one is dropped first.
+
+    Raises RefusedError where rows violate a unique one.
+    """
+    for index in item.definitions["indexes"]:
+        create = index["definition"].replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
+
+        def is_valid(index: Definition = index) -> bool | None:
+            rows = restore_checks.relations(steps, item, index)
+            return rows[0].valid if rows else None
+
+        try:
+            build_index(steps, sql.Identifier(item.schema, index["name"]), is_valid, create)
+        except sa.exc.IntegrityError:
+            duplicates = blocking_rows.find_duplicates(steps, item.relation, index)
+            restore_checks.refuse_rows(item, index["name"], item.relation, duplicates)
+            raise
+
+
+PRINTED_INDEXES = """\
+            for each in select jsonb_array_elements(hung -> 'indexes') loop
+                select indisvalid into valid
+                  from pg_index
+                 where indexrelid = to_regclass(format('%I.%I', held.schema_name, each ->> 'name'))
+                   and indrelid = held.home;
+                if not valid then
+                    execute format('drop index %I.%I', held.schema_name, each ->> 'name');
+                end if;
+                if valid is distinct from true then
+                    execute each ->> 'definition';
+                end if;
+            end loop;"""
+
+
+def recreate_statements(item: RetiredItem) -> Iterator[sql.Composable | str]:
+    """Yield what makes constraints, comments and triggers again; CHECKs and foreign keys are NOT VALID yet."""
+    definitions = item.definitions
+    for constraint in sorted(definitions["constraints"], key=lambda one: one["kind"] == "f"):
         table, name = sql.SQL(constraint["table"]), sql.Identifier(constraint["name"])
-        yield sql.SQL("alter table {} add constraint {} {}").format(table, name, sql.SQL(_body(constraint)))
-        yield from _comment(sql.SQL("constraint {} on {}").format(name, table), constraint)
-    for index in held.get("indexes", ()):
-        yield from _comment(sql.SQL("index {}").format(sql.Identifier(thing.schema, index["name"])), index)
-    for trigger in held["triggers"]:
-        name, table = sql.Identifier(trigger["name"]), sql.SQL(_home(thing))
+        yield sql.SQL("alter table {} add constraint {} {}").format(table, name, _constraint_body(constraint))
+        yield from comment_on(sql.SQL("constraint {} on {}").format(name, table), constraint["comment"])
+    for index in definitions.get("indexes", ()):
+        name = sql.Identifier(item.schema, index["name"])
+        yield from comment_on(sql.SQL("index {}").format(name), index["comment"])
+    for trigger in definitions["triggers"]:
+        name, table = sql.Identifier(trigger["name"]), sql.SQL(item.relation)
         yield str(trigger["definition"])
-        if trigger["enabled"] in ENABLED:
-            yield sql.SQL("alter table {} {} {}").format(table, sql.SQL(ENABLED[trigger["enabled"]]), name)
-        yield from _comment(sql.SQL("trigger {} on {}").format(name, table), trigger)
+        yield from set_trigger_mode(table, name, trigger["enabled"])
+        yield from comment_on(sql.SQL("trigger {} on {}").format(name, table), trigger["comment"])
 
 
-def validate(steps: Steps, thing: RetiredItem) -> None:
-    """Read the rows for each constraint that was valid before, under a lock that stops nobody."""
-    for constraint in thing.definitions["constraints"]:
-        found = steps.look(CONSTRAINT, table=constraint["table"], name=constraint["name"])
-        if not constraint["valid"] or not found or found[0].valid:
+def _constraint_body(constraint: Definition) -> sql.Composable:
+    if constraint["kind"] == "u":
+        name = sql.Identifier(constraint["name"])
+        return unique_using_index(name, deferrable=constraint["deferrable"], deferred=constraint["deferred"])
+    not_valid = constraint["valid"] and constraint["kind"] in "fc"
+    return sql.SQL(str(constraint["definition"]) + (" not valid" if not_valid else ""))
+
+
+PRINTED_STATEMENTS = """\
+            for each in
+                select constraints
+                  from jsonb_array_elements(hung -> 'constraints') with ordinality as x (constraints, nth)
+                 order by constraints ->> 'kind' = 'f', nth
+            loop
+                execute format('alter table %s add constraint %I %s', each ->> 'table', each ->> 'name',
+                    case each ->> 'kind' when 'u' then
+                        format('unique using index %I', each ->> 'name')
+                            || case when (each ->> 'deferrable')::boolean then ' deferrable' else '' end
+                            || case when (each ->> 'deferred')::boolean then ' initially deferred' else '' end
+                    else each ->> 'definition' end);
+                if each ->> 'comment' is not null then
+                    execute format('comment on constraint %I on %s is %L',
+                                   each ->> 'name', each ->> 'table', each ->> 'comment');
+                end if;
+            end loop;
+            for each in select jsonb_array_elements(hung -> 'indexes') loop
+                if each ->> 'comment' is not null then
+                    execute format('comment on index %I.%I is %L',
+                                   held.schema_name, each ->> 'name', each ->> 'comment');
+                end if;
+            end loop;
+            for each in select jsonb_array_elements(hung -> 'triggers') loop
+                execute each ->> 'definition';
+                execute format('alter table %s %s trigger %I', held.home,
+                    case each ->> 'enabled' when 'D' then 'disable' when 'R' then 'enable replica'
+                        when 'A' then 'enable always' else 'enable' end, each ->> 'name');
+                if each ->> 'comment' is not null then
+                    execute format('comment on trigger %I on %s is %L', each ->> 'name', held.home, each ->> 'comment');
+                end if;
+            end loop;"""
+
+
+def validate(steps: Steps, item: RetiredItem) -> None:
+    """Validate each constraint that was valid before, under a lock that blocks no reader or writer.
+
+    Raises RefusedError for a row that violates one; the item is restored by then.
+    """
+    for constraint in item.definitions["constraints"]:
+        rows = steps.fetch(restore_checks.CONSTRAINT, table=constraint["table"], name=constraint["name"])
+        if not constraint["valid"] or not rows or rows[0].valid:
             continue
         name = sql.Identifier(constraint["name"])
         check = sql.SQL("alter table {} validate constraint {}").format(sql.SQL(constraint["table"]), name)
         try:
-            steps.run(check, lock_timeout=PATIENT)
+            steps.run(check, lock_timeout=LONG_LOCK_TIMEOUT)
         except sa.exc.IntegrityError as fault:
             raise RefusedError(
-                f"A row that came while {called(thing)} was restored breaks {constraint['name']} of "
+                f"A row that came while {item.label} was restored breaks {constraint['name']} of "
                 f"{constraint['table']}: {error_translation.primary_message(fault)}.",
-                f"{called(thing)} is back and new rows are checked; correct that row and run the same command again.",
+                f"{item.label} is back and new rows are checked; correct that row and run the same command again.",
             ) from fault
 
 
-def called(thing: RetiredItem) -> str:
-    """What an error calls the thing."""
-    return f"{thing.table}.{thing.column}" if thing.column else thing.table
-
-
-def _body(constraint: Definition) -> str:
-    if constraint["kind"] == "u":
-        times = " initially deferred" if constraint["deferred"] else ""
-        options = f" deferrable{times}" if constraint["deferrable"] else ""
-        return f"unique using index {sql.Identifier(constraint['name']).as_string()}{options}"
-    unproven = constraint["valid"] and constraint["kind"] in "fc"
-    return str(constraint["definition"]) + (" not valid" if unproven else "")
-
-
-def _comment(what: sql.Composable, definition: Definition) -> Iterator[sql.Composed]:
-    if definition["comment"] is not None:
-        yield sql.SQL("comment on {} is {}").format(what, definition["comment"])
-
-
-def _home(thing: RetiredItem) -> str:
-    """The table's name as the definitions have it."""
-    return str(thing.definitions["relation"])
-
-
-def _relations(steps: Steps, thing: RetiredItem, index: Definition) -> Sequence[Any]:
-    name = sql.Identifier(thing.schema, index["name"]).as_string()
-    return steps.look(RELATION, name=name, table=_home(thing), column=thing.stands_as)
-
-
-def _needs(steps: Steps, thing: RetiredItem, name: str, table: str, columns: Sequence[str]) -> None:
-    missing = [row.name for row in steps.look(MISSING, table=table, names=list(columns))]
-    if missing:
-        raise RefusedError(
-            f"{called(thing)} cannot be restored: {name} needs column {missing[0]} of {table}, which is not there.",
-            "Restore that first: what was retired last comes back first. Nothing was changed.",
-        )
-
-
-def _taken(thing: RetiredItem, where: str, name: str) -> RefusedError:
-    return RefusedError(
-        f"{called(thing)} cannot be restored: {where} called {name} already.",
-        "Drop or rename that, and run the same command again; nothing was changed.",
-    )
-
-
-def _refuse(thing: RetiredItem, name: str, table: str, found: Found | None) -> None:
-    if found is not None:
-        raise RefusedError(
-            f"{called(thing)} cannot be restored: {found} of {table} would break {name}.",
-            f"They are shown by: {found.query}; correct them, or set them aside with op.retire_rows, and run the same "
-            "command again; nothing was changed.",
-        )
+PRINTED_VALIDATE = """\
+        for each in
+            select constraints from jsonb_array_elements(hung -> 'constraints') as constraints
+             where constraints ->> 'kind' in ('c', 'f') and (constraints ->> 'valid')::boolean
+        loop
+            execute format('alter table %s validate constraint %I', each ->> 'table', each ->> 'name');
+        end loop;"""

@@ -1,4 +1,4 @@
-"""The way back of retired rows: in batches, and what does not fit any more stays retired, counted and named."""
+"""Restore retired rows in batches. Rows that would violate a constraint stay retired; a warning counts them."""
 
 import logging
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from psycopg import sql
 from surefoot.errors import RefusedError
 from surefoot.online import retired_registry, target_table
 from surefoot.online.executor import Steps
-from surefoot.online.retire.block_batches import stretches
-from surefoot.online.retire.row_retirement import place_of, retired
+from surefoot.online.retire.block_batches import run_by_blocks
+from surefoot.online.retire.row_retirement import find_retired, retired_table
 from surefoot.online.retired_registry import RetiredItem
 from surefoot.online.target_table import Table
 from surefoot.runtime import error_translation, lock_retry
@@ -44,7 +44,7 @@ PARENTS = """
        and conparentid = 0
      order by conname
 """
-BACK = sql.SQL("""
+MOVE_BACK = sql.SQL("""
     with chosen as (
         select distinct on ({key}) ctid as __place, held.*
           from {place} as held
@@ -67,7 +67,8 @@ BACK = sql.SQL("""
 COUNT = sql.SQL(
     "select count(*) as many, (array_agg(concat_ws(', ', {key})))[1:5] as sample from {place} as held where {where}"
 )
-LEFT = sql.SQL("""
+MISSING_PARENT = sql.SQL("{known} and not exists (select from {table} as parent where {pairs}) and not ({own})")
+RECORD_LEFT = sql.SQL("""
     update retired.things
        set rows = {rows},
            bytes = pg_total_relation_size({text}::regclass),
@@ -77,69 +78,69 @@ LEFT = sql.SQL("""
 
 
 def restore(steps: Steps, name: str) -> int:
-    """Put back the rows of table `name` that the other direction retired; returns how many this run put back.
+    """Move back the rows of table `name` that the other direction retired; return how many this run moved.
 
-    Raises RefusedError, with nothing changed, where the table lacks a column that they have.
+    Raises RefusedError, with nothing changed, where the table lacks a column that the rows have.
     """
-    thing = retired(steps, name, back=True)
+    item = find_retired(steps, name, by_opposite=True)
     total = 0
-    if thing is not None:
+    if item is not None:
         table = target_table.find(steps, name, partition=False)
-        way = Way(steps, thing, table, _columns(steps, thing, table), _parents(steps, table))
-        # a row may have to wait for another that it points to: again, until no more can go
-        while moved := stretches(steps, place_of(thing), way.work):
+        restoration = RowRestoration(steps, item, table, _columns(steps, item, table), _parents(steps, table))
+        # a row may reference another retired one, which has to be moved first: repeated until no row can be moved
+        while moved := run_by_blocks(steps, retired_table(item), restoration.work):
             total += moved
-        way.finish(total)
-    retired_registry.tidy(steps)
+        restoration.finish(total)
+    retired_registry.drop_if_empty(steps)
     return total
 
 
 @dataclass(frozen=True)
 class Parent:
-    """What a row of the table points to: `gone` is true where that is not there."""
+    """The other end of a foreign key. `missing` is the condition for a row, called `held`, without its parent."""
 
     table: str
     columns: tuple[str, ...]
-    gone: sql.Composed
+    missing: sql.Composed
 
 
 @dataclass(frozen=True)
-class Way:
-    """Rows on their way back to `table`."""
+class RowRestoration:
+    """The restoration of rows to `table`. `columns` are those to write, without generated ones."""
 
     steps: Steps
-    thing: RetiredItem
+    item: RetiredItem
     table: Table
     columns: tuple[str, ...]
     parents: tuple[Parent, ...]
 
-    def work(self, here: sql.Composed) -> int:
-        """Put back what fits of one stretch; inside a transaction."""
+    def work(self, blocks: sql.Composed) -> int:
+        """Move back the rows of a range of blocks that violate nothing, inside a transaction; return how many."""
         self.steps.execute("set constraints all immediate")
-        moved = self._try(here)
-        return moved if moved is not None else self._halves(self._places(here))
+        moved = self._try(blocks)
+        return moved if moved is not None else self._bisect(self._places(blocks))
 
     def finish(self, total: int) -> None:
-        """Drop what is empty; tell what stays."""
-        steps, place = self.steps, place_of(self.thing)
-        left, _ = self._count(sql.SQL("true"))
-        if not left:
+        """Drop the table of retired rows if it is empty; otherwise warn how many stay, and why."""
+        steps, place = self.steps, retired_table(self.item)
+        remaining, _ = self._count(sql.SQL("true"))
+        if not remaining:
             with steps.transaction():
                 steps.execute(sql.SQL("drop table {}").format(place))
-                retired_registry.forget(steps, self.thing)
+                retired_registry.delete_item(steps, self.item)
             log.info("%s rows of %s are back.", total, self.table.name)
             return
-        steps.run(LEFT.format(rows=left, text=place.as_string(), id=self.thing.id))
+        steps.run(RECORD_LEFT.format(rows=remaining, text=place.as_string(), id=self.item.id))
         log.warning(
             "%s rows of %s are back; %s stay retired in retired.%s: %s.",
-            total, self.table.name, left, self.thing.stands_as, self._why(left),
+            total, self.table.name, remaining, self.item.stands_as, self._reasons(remaining),
         )  # fmt: skip
 
     def _try(self, here: sql.Composable) -> int | None:
-        """How many of those rows went back; None where one of them breaks a rule and none did."""
+        """Move the rows back and return how many; return None, with none moved, where one violates a constraint."""
         self.steps.execute("savepoint ourschool_rows")
         try:
-            done = self.steps.execute(self._statement(here))
+            moved = self.steps.execute(self._statement(here))
         except sa.exc.DBAPIError as fault:
             state = getattr(fault.orig, "sqlstate", None) or ""
             if lock_retry.is_lock_failure(fault) or state[:2] not in {"22", "23", "P0"}:
@@ -148,66 +149,64 @@ class Way:
             log.debug("%s", error_translation.primary_message(fault))
             return None
         self.steps.execute("release savepoint ourschool_rows")
-        return done.rowcount if done is not None else 0
+        return moved
 
-    def _halves(self, places: Sequence[str]) -> int:
-        """All but the rows that break a rule, found by halves."""
+    def _bisect(self, places: Sequence[str]) -> int:
+        """Move back all of these ctids but the rows that violate a constraint, which are found by bisection."""
         moved = self._try(sql.SQL("ctid = any ({}::tid[])").format(list(places))) if places else 0
         if moved is not None or len(places) == 1:
             return moved or 0
         middle = len(places) // 2
-        return self._halves(places[:middle]) + self._halves(places[middle:])
+        return self._bisect(places[:middle]) + self._bisect(places[middle:])
 
     def _places(self, here: sql.Composed) -> list[str]:
         query = sql.SQL("select ctid::text from {} as held where {} and {}")
-        result = self.steps.execute(query.format(place_of(self.thing), here, self._parents_there()))
-        return [row[0] for row in result] if result is not None else []
+        return [row[0] for row in self.steps.fetch(query.format(retired_table(self.item), here, self._parents_exist()))]
 
     def _statement(self, here: sql.Composable) -> sql.Composed:
-        return BACK.format(
+        return MOVE_BACK.format(
             key=_list(self.table.key),
             chosen_key=sql.SQL(", ").join(sql.Identifier("chosen", column) for column in self.table.key),
-            place=place_of(self.thing),
+            place=retired_table(self.item),
             here=here,
-            parents=self._parents_there(),
-            at=sql.Identifier(self.thing.definitions["extra"]["retired_at"]),
+            parents=self._parents_exist(),
+            at=sql.Identifier(self.item.definitions["extra"]["retired_at"]),
             table=self.table.identifier,
             columns=_list(self.columns),
         )
 
-    def _parents_there(self) -> sql.Composable:
-        kept: list[sql.Composable] = [sql.SQL("not ({})").format(parent.gone) for parent in self.parents]
-        return sql.SQL(" and ").join(kept or [sql.SQL("true")])
+    def _parents_exist(self) -> sql.Composable:
+        conditions: list[sql.Composable] = [sql.SQL("not ({})").format(parent.missing) for parent in self.parents]
+        return sql.SQL(" and ").join(conditions or [sql.SQL("true")])
 
-    def _why(self, left: int) -> str:
+    def _reasons(self, remaining: int) -> str:
         key = sql.SQL("exists (select from {} as taken where ({}) = ({}))").format(
             self.table.identifier,
             sql.SQL(", ").join(sql.Identifier("taken", column) for column in self.table.key),
             sql.SQL(", ").join(sql.Identifier("held", column) for column in self.table.key),
         )
-        told, texts = 0, []
+        explained, texts = 0, []
         reasons = [("whose key is taken", key)]
-        reasons += [(f"whose {', '.join(each.columns)} is gone from {each.table}", each.gone) for each in self.parents]
+        for each in self.parents:
+            reasons += [(f"whose {', '.join(each.columns)} is gone from {each.table}", each.missing)]
         for words, where in reasons:
             many, sample = self._count(where)
             if many:
-                told += many
+                explained += many
                 texts.append(f"{many} {words} ({', '.join(self.table.key)} {'; '.join(sample)})")
-        if told < left:
-            texts.append(f"{left - told} that break another rule of the table")
+        if explained < remaining:
+            texts.append(f"{remaining - explained} that break another rule of the table")
         return ", ".join(texts)
 
     def _count(self, where: sql.Composable) -> tuple[int, list[str]]:
-        query = COUNT.format(key=_list(self.table.key), place=place_of(self.thing), where=where)
-        result = self.steps.repeat(lambda: self.steps.execute(query))
-        assert result is not None  # only offline there is none, and nobody asks there
-        row = result.one()
+        query = COUNT.format(key=_list(self.table.key), place=retired_table(self.item), where=where)
+        row = self.steps.retry_on_lock(lambda: self.steps.fetch(query))[0]
         return int(row.many), list(row.sample or ())
 
 
-def _columns(steps: Steps, thing: RetiredItem, table: Table) -> tuple[str, ...]:
-    ours = set(thing.definitions["extra"].values())
-    rows = [row for row in steps.look(COLUMNS, table=table.oid, place=place_of(thing).as_string())
+def _columns(steps: Steps, item: RetiredItem, table: Table) -> tuple[str, ...]:
+    ours = set(item.definitions["extra"].values())
+    rows = [row for row in steps.fetch(COLUMNS, table=table.oid, place=retired_table(item).as_string())
             if row.name not in ours]  # fmt: skip
     missing = [row.name for row in rows if not row.there]
     if missing:
@@ -219,19 +218,19 @@ def _columns(steps: Steps, thing: RetiredItem, table: Table) -> tuple[str, ...]:
 
 
 def _parents(steps: Steps, table: Table) -> tuple[Parent, ...]:
-    found = []
-    for row in steps.look(PARENTS, table=table.oid):
+    parents = []
+    for row in steps.fetch(PARENTS, table=table.oid):
         here = [sql.Identifier("held", column) for column in row.columns]
         there = [sql.Identifier("parent", column) for column in row.referred]
         itself = [sql.Identifier("held", column) for column in row.referred]
-        gone = sql.SQL("{known} and not exists (select from {table} as parent where {pairs}) and not ({own})").format(
+        missing = MISSING_PARENT.format(
             known=sql.SQL(" and ").join(sql.SQL("{} is not null").format(column) for column in here),
             table=sql.SQL(row.table),
             pairs=_pairs(there, here),
             own=_pairs(itself, here) if row.own else sql.SQL("false"),
         )
-        found.append(Parent(row.table, tuple(row.columns), gone))
-    return tuple(found)
+        parents.append(Parent(row.table, tuple(row.columns), missing))
+    return tuple(parents)
 
 
 def _pairs(ones: Sequence[sql.Identifier], others: Sequence[sql.Identifier]) -> sql.Composed:

@@ -1,4 +1,4 @@
-"""Moving rows to `retired.<table>_rows_<revision>`: their keys first, then batches, each moved or not moved at all."""
+"""Retire rows to `retired.<table>_rows_<revision>`: their keys are listed first, then they are moved in batches."""
 
 import hashlib
 import logging
@@ -6,11 +6,21 @@ import logging
 from psycopg import sql
 
 from surefoot.errors import RefusedError, UsageError
-from surefoot.online import retired_registry, target_table
+from surefoot.online import identifiers, retired_registry, target_table
 from surefoot.online.executor import Steps
-from surefoot.online.retire.block_batches import ranges
-from surefoot.online.retire.references import Pointer, pointing
-from surefoot.online.retire.row_retirement_sql import CONDITION, KEYS, MOVE, OFFLINE, RECORD, ROWS
+from surefoot.online.retire.block_batches import run_by_numbers
+from surefoot.online.retire.references import PRINTED_CHECK, Reference, find_references
+from surefoot.online.retire.row_retirement_sql import (
+    CONDITION,
+    CREATE_TABLE,
+    KEYS,
+    MOVE,
+    PRINTED_BLOCK,
+    PRINTED_CREATE_TABLE,
+    PRINTED_MOVE,
+    PRINTED_RECORD,
+    RECORD,
+)
 from surefoot.online.retired_registry import SCHEMA, RetiredItem
 from surefoot.online.target_table import Table
 
@@ -18,9 +28,10 @@ log = logging.getLogger("surefoot")
 
 
 def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
-    """Set aside the rows of table `name` that `where` is true for; returns how many this run moved.
+    """Retire the rows of table `name` for which the SQL `where` is true; return how many this run moved.
 
-    Where an earlier, cut-off run of this revision has begun, it goes on with the rows that one had found.
+    An interrupted run of this revision is resumed with the rows that it had listed. Raises UsageError for a table
+    without a primary key and for wrong SQL, RefusedError where other rows reference these or a trigger keeps them.
     """
     if steps.offline:
         _print(steps, name, where, reason)
@@ -32,109 +43,111 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
             "Give it a primary key in a revision before this one; nothing was changed.",
         )
     mark = hashlib.sha256(f"{where}\n{reason}".encode()).hexdigest()[:8]
-    there = retired(steps, name, back=False)
-    if there is not None and steps.direction != "unknown" and mark in there.definitions["done"]:
+    existing = find_retired(steps, name, by_opposite=False)
+    if existing is not None and steps.direction != "unknown" and mark in existing.definitions["done"]:
         return 0
-    move = Move(steps, table, where, reason, pointing(steps, table))
-    thing = move.prepare(there, mark)
-    if thing is None:
+    move = RowRetirement(steps, table, where, reason, find_references(steps, table))
+    item = move.prepare(existing, mark)
+    if item is None:
         return 0
-    moved = move.all(thing, keys_of(thing, mark))
-    move.finish(thing, keys_of(thing, mark), mark)
-    log.info("%s rows of %s were set aside in retired.%s.", moved, name, thing.stands_as)
+    moved = move.move_all(item, key_table(item, mark))
+    move.finish(item, key_table(item, mark), mark)
+    log.info("%s rows of %s were set aside in retired.%s.", moved, name, item.stands_as)
     return moved
 
 
-def retired(steps: Steps, table: str, *, back: bool) -> RetiredItem | None:
-    """The rows of that table that this revision has set aside; see `retire_columns.retired`."""
-    for thing in retired_registry.set_aside_by(steps, "rows", table, back=back):
-        if steps.look("select 1 where to_regclass(:name) is not null", name=place_of(thing).as_string()):
-            return thing
+def find_retired(steps: Steps, table: str, *, by_opposite: bool) -> RetiredItem | None:
+    """Return the rows of that table that this revision has retired; see `column_retirement.find_retired`."""
+    for item in retired_registry.items_of_revision(steps, "rows", table, by_opposite=by_opposite):
+        if steps.fetch("select 1 where to_regclass(:name) is not null", name=retired_table(item).as_string()):
+            return item
     return None
 
 
-def place_of(thing: RetiredItem) -> sql.Identifier:
-    """The table that holds the retired rows."""
-    return sql.Identifier(SCHEMA, thing.stands_as)
+def retired_table(item: RetiredItem) -> sql.Identifier:
+    """Return the table in schema `retired` that has the retired rows."""
+    return sql.Identifier(SCHEMA, item.stands_as)
 
 
-def keys_of(thing: RetiredItem, mark: str) -> sql.Identifier:
-    """The table that lists the keys to move, while they are moved."""
-    return sql.Identifier(SCHEMA, retired_registry.within(f"{thing.stands_as}_keys_{mark}"))
+def key_table(item: RetiredItem, mark: str) -> sql.Identifier:
+    """Return the table in schema `retired` that lists the keys of the rows while they are moved."""
+    return sql.Identifier(SCHEMA, identifiers.fit_identifier(f"{item.stands_as}_keys_{mark}"))
 
 
-class Move:
-    """Rows of one table on their way out."""
+class RowRetirement:
+    """The retirement of rows of one table. `mark` stands for `where` and reason: a revision may retire rows twice."""
 
-    def __init__(self, steps: Steps, table: Table, where: str, reason: str | None, pointers: list[Pointer]) -> None:
+    def __init__(self, steps: Steps, table: Table, where: str, reason: str | None, references: list[Reference]) -> None:
         self.steps = steps
         self.table = table
         self.where = sql.SQL(where)
         self.reason = reason
-        self.pointers = pointers
+        self.references = references
         self.key = sql.SQL(", ").join(sql.Identifier(column) for column in table.key)
 
-    def prepare(self, there: RetiredItem | None, mark: str) -> RetiredItem | None:
-        """List the keys, and make the place for the rows, in one transaction; None where no row is meant.
+    def prepare(self, existing: RetiredItem | None, mark: str) -> RetiredItem | None:
+        """List the keys and create the table for the rows, in one transaction; return None where no row matches.
 
-        Raises RefusedError, with nothing changed, where other rows point to these.
+        Raises RefusedError, with nothing changed, where other rows reference these.
         """
-        if there is not None and self._lists(keys_of(there, mark)):
-            return there
-        if not self._any(sql.SQL("select 1 from {} where ({}\n) limit 1").format(self.table.identifier, self.where)):
+        if existing is not None and self._exists(key_table(existing, mark)):
+            return existing
+        if not self._matches_any(
+            sql.SQL("select 1 from {} where ({}\n) limit 1").format(self.table.identifier, self.where)
+        ):
             return None
-        return self.steps.repeat(lambda: self._prepared(there, mark))
+        return self.steps.retry_on_lock(lambda: self._list_keys(existing, mark))
 
-    def all(self, thing: RetiredItem, keys: sql.Identifier) -> int:
-        """Move what is listed, batch by batch."""
-        last = self._number(sql.SQL("select coalesce(max(__nth), 0) from {}").format(keys))
-        return sum(ranges(self.steps, last, lambda first, end: self._batch(thing, keys, first, end)))
+    def move_all(self, item: RetiredItem, keys: sql.Identifier) -> int:
+        """Move the listed rows in batches; return how many were moved."""
+        last = self._scalar(sql.SQL("select coalesce(max(__nth), 0) from {}").format(keys))
+        return sum(run_by_numbers(self.steps, last, lambda first, end: self._batch(item, keys, first, end)))
 
-    def finish(self, thing: RetiredItem, keys: sql.Identifier, mark: str) -> None:
-        """Note that it is done, and drop the list. Raises RefusedError where rows would not go."""
+    def finish(self, item: RetiredItem, keys: sql.Identifier, mark: str) -> None:
+        """Record the row count and drop the list of keys. Raises RefusedError where deleted rows still exist."""
         listed = CONDITION.format(key=self.key, keys=keys, range=sql.SQL("true"), where=self.where)
-        left = self._number(sql.SQL("select count(*) from {} where {}").format(self.table.identifier, listed))
-        if left:
+        remaining = self._scalar(sql.SQL("select count(*) from {} where {}").format(self.table.identifier, listed))
+        if remaining:
+            verbs = "was deleted and is" if remaining == 1 else "were deleted and are"
             raise RefusedError(
-                f"{_rows(left)} of {self.table.name} {'was deleted and is' if left == 1 else 'were deleted and are'} "
-                "still there: a trigger or a rule keeps them.",
+                f"{_rows(remaining)} of {self.table.name} {verbs} still there: a trigger or a rule keeps them.",
                 "Let its function pass where current_setting('ourschool.retiring', true) = 'on', or disable it in this "
                 "revision; then run the same command again. What was moved stays retired.",
             )
-        self.steps.together(
-            RECORD.format(place=place_of(thing), text=place_of(thing).as_string(), mark=mark, id=thing.id),
+        self.steps.run_in_transaction(
+            RECORD.format(place=retired_table(item), text=retired_table(item).as_string(), mark=mark, id=item.id),
             sql.SQL("drop table {}").format(keys),
         )
 
-    def _prepared(self, there: RetiredItem | None, mark: str) -> RetiredItem:
+    def _list_keys(self, existing: RetiredItem | None, mark: str) -> RetiredItem:
         steps = self.steps
         with steps.transaction():
-            thing = there or self._place()
-            keys = keys_of(thing, mark)
-            with target_table.asked_right(f"where={self.where.as_string()!r}"):
+            item = existing or self._create_retired_table()
+            keys = key_table(item, mark)
+            with target_table.reporting_usage_errors(f"where={self.where.as_string()!r}"):
                 steps.execute(KEYS.format(keys=keys, key=self.key, table=self.table.identifier, where=self.where))
             steps.execute(sql.SQL("alter table {} add primary key (__nth)").format(keys))
             steps.execute(sql.SQL("analyze {}").format(keys))
             listed = CONDITION.format(key=self.key, keys=keys, range=sql.SQL("true"), where=sql.SQL("true"))
-            found = [text for pointer in self.pointers if (text := pointer.count(steps, self.table, listed))]
-            if found:
+            counts = [text for each in self.references if (text := each.count(steps, self.table, listed))]
+            if counts:
                 raise RefusedError(
-                    f"Rows of {self.table.name} cannot be retired, others point to them: {'; '.join(found)}.",
-                    f"Retire those first: {self._first()}. Nothing was changed.",
+                    f"Rows of {self.table.name} cannot be retired, others point to them: {'; '.join(counts)}.",
+                    f"Retire those first: {self._remedy_call()}. Nothing was changed.",
                 )
-        return thing
+        return item
 
-    def _place(self) -> RetiredItem:
+    def _create_retired_table(self) -> RetiredItem:
         steps, name = self.steps, self.table.name
         for statement in retired_registry.SET_UP:
             steps.execute(statement)
-        taken = {row.relname for row in steps.look(
+        taken = {row.relname for row in steps.fetch(
             "select relname from pg_class where relnamespace = to_regnamespace(:schema)", schema=SCHEMA)}  # fmt: skip
-        free = next(each for each in retired_registry.names(f"{name}_rows_{steps.revision}") if each not in taken)
+        free = next(each for each in identifiers.candidate_names(f"{name}_rows_{steps.revision}") if each not in taken)
         extra = {each: next(n for n in (each, f"retired_{each}", f"__{each}") if n not in self.table.columns)
                  for each in ("reason", "retired_at")}  # fmt: skip
         steps.execute(
-            ROWS.format(
+            CREATE_TABLE.format(
                 place=sql.Identifier(SCHEMA, free),
                 table=self.table.identifier,
                 reason=sql.Identifier(extra["reason"]),
@@ -142,59 +155,55 @@ class Move:
             )
         )
         retired_registry.record(steps, "rows", name, free, {"extra": extra, "done": []})
-        made = retired(steps, name, back=False)
-        assert made is not None  # it has just been recorded
-        return made
+        created = find_retired(steps, name, by_opposite=False)
+        assert created is not None  # it has just been recorded
+        return created
 
-    def _batch(self, thing: RetiredItem, keys: sql.Identifier, first: int, last: int) -> int:
+    def _batch(self, item: RetiredItem, keys: sql.Identifier, first: int, last: int) -> int:
         between = sql.SQL("__nth between {} and {}").format(first, last)
         listed = CONDITION.format(key=self.key, keys=keys, range=between, where=self.where)
-        if self.pointers:
-            # a row that comes meanwhile and points to one of these has to wait now, and then finds it gone
+        if self.references:
+            # a transaction that inserts a reference to one of these rows waits now, and fails once they are deleted
             self.steps.execute(sql.SQL("select from {} where {} for update").format(self.table.identifier, listed))
-        for pointer in self.pointers:
-            if found := pointer.count(self.steps, self.table, listed):
+        for reference in self.references:
+            if count := reference.count(self.steps, self.table, listed):
                 raise RefusedError(
-                    f"Rows of {self.table.name} cannot be retired, others have come to point to them: {found}.",
+                    f"Rows of {self.table.name} cannot be retired, others have come to point to them: {count}.",
                     "Retire those first, and run the same command again; what was moved stays retired.",
                 )
-        extra = thing.definitions["extra"]
+        extra = item.definitions["extra"]
         columns = sql.SQL(", ").join(sql.Identifier(column) for column in self.table.columns)
-        done = self.steps.execute(
+        return self.steps.execute(
             MOVE.format(
                 table=self.table.identifier,
                 listed=listed,
-                place=place_of(thing),
+                place=retired_table(item),
                 columns=columns,
                 extra=sql.SQL(", ").join(sql.Identifier(extra[each]) for each in ("reason", "retired_at")),
                 reason=self.reason,
             )
         )
-        return done.rowcount if done is not None else 0
 
-    def _first(self) -> str:
-        """The call that would retire what points to the rows."""
-        pointer = self.pointers[0]
+    def _remedy_call(self) -> str:
+        """Return the call that would retire the rows that reference these."""
+        reference = self.references[0]
         where = sql.SQL("({}) in (select {} from {} where {})").format(
-            sql.SQL(", ").join(map(sql.Identifier, pointer.columns)),
-            sql.SQL(", ").join(map(sql.Identifier, pointer.referred)),
+            sql.SQL(", ").join(map(sql.Identifier, reference.columns)),
+            sql.SQL(", ").join(map(sql.Identifier, reference.referred)),
             self.table.identifier,
             self.where,
         )
-        return f"op.retire_rows({pointer.table!r}, {where.as_string()!r})"
+        return f"op.retire_rows({reference.table!r}, {where.as_string()!r})"
 
-    def _lists(self, keys: sql.Identifier) -> bool:
-        return bool(self.steps.look("select 1 where to_regclass(:name) is not null", name=keys.as_string()))
+    def _exists(self, keys: sql.Identifier) -> bool:
+        return bool(self.steps.fetch("select 1 where to_regclass(:name) is not null", name=keys.as_string()))
 
-    def _any(self, query: sql.Composed) -> bool:
-        with target_table.asked_right(f"where={self.where.as_string()!r}"):
-            result = self.steps.repeat(lambda: self.steps.execute(query))
-        return result is not None and result.first() is not None
+    def _matches_any(self, query: sql.Composed) -> bool:
+        with target_table.reporting_usage_errors(f"where={self.where.as_string()!r}"):
+            return bool(self.steps.retry_on_lock(lambda: self.steps.fetch(query)))
 
-    def _number(self, query: sql.Composed) -> int:
-        result = self.steps.repeat(lambda: self.steps.execute(query))
-        assert result is not None  # only offline there is none, and nobody asks there
-        return int(result.scalar_one())
+    def _scalar(self, query: sql.Composed) -> int:
+        return int(self.steps.retry_on_lock(lambda: self.steps.fetch(query))[0][0])
 
 
 def _rows(many: int) -> str:
@@ -202,20 +211,30 @@ def _rows(many: int) -> str:
 
 
 def _print(steps: Steps, table: str, where: str, reason: str | None) -> None:
-    """The same as one block that psql runs: all rows in one transaction, and nothing where no row is meant."""
-    place = retired_registry.within(f"{table}_rows_{steps.revision}")
-    body = sql.SQL(OFFLINE).format(
-        relation=sql.Identifier(table).as_string(),
-        table=table,
-        where=f"({where}\n)",
-        place=sql.Identifier(SCHEMA, place).as_string(),
-        name=place,
-        revision=steps.revision,
-        direction=steps.direction,
-        reason=reason,
-        wrong=retired_registry.WRONG_USE,
-        refused=retired_registry.REFUSED,
-        alone=target_table.ALONE,
+    """Print one block that moves all rows in one transaction; it does nothing where no row matches."""
+    place = identifiers.fit_identifier(f"{table}_rows_{steps.revision}")
+    values = {
+        "relation": sql.Identifier(table).as_string(),
+        "table": table,
+        "where": f"({where}\n)",
+        "place": sql.Identifier(SCHEMA, place).as_string(),
+        "name": place,
+        "revision": steps.revision,
+        "direction": steps.direction,
+        "reason": reason,
+        "wrong": retired_registry.WRONG_USE,
+        "refused": retired_registry.REFUSED,
+    }
+    parts = {
+        "check_references": PRINTED_CHECK,
+        "create_table": PRINTED_CREATE_TABLE,
+        "move": PRINTED_MOVE,
+        "record": PRINTED_RECORD,
+    }
+    body = sql.SQL(PRINTED_BLOCK).format(
+        **values,
+        refuse_inheritance=target_table.REFUSE_INHERITANCE,
         set_up=sql.SQL("".join(f"{statement};\n" for statement in retired_registry.SET_UP)),
+        **{part: sql.SQL(text).format(**values) for part, text in parts.items()},
     )
-    steps.together(retired_registry.block(body))
+    steps.run_in_transaction(retired_registry.do_block(body))

@@ -1,67 +1,19 @@
-"""Statements that move rows to schema `retired`."""
+"""Statements that move rows to schema `retired`: online in batches, and beside each step its `--sql` form.
+
+The printed block moves all rows in one transaction.
+"""
 
 from psycopg import sql
 
 KEYS = sql.SQL("create table {keys} as select row_number() over () as __nth, {key} from {table} where ({where}\n)")
 CONDITION = sql.SQL("({key}) in (select {key} from {keys} where {range}) and ({where}\n)")
-ROWS = sql.SQL("""
+CREATE_TABLE = sql.SQL("""
     create table {place} as
     select {table}.*, null::text as {reason}, null::timestamptz as {at}
       from {table}
       with no data
 """)
-MOVE = sql.SQL("""
-    with gone as (
-        delete from {table}
-         where {listed}
-     returning {columns}
-    )
-    insert into {place} ({columns}, {extra})
-    select {columns}, {reason}, now()
-      from gone
-""")
-RECORD = sql.SQL("""
-    update retired.things
-       set rows = (select count(*) from {place}),
-           bytes = pg_total_relation_size({text}::regclass),
-           definitions = jsonb_set(definitions, '{{done}}', definitions -> 'done' || jsonb_build_array({mark}::text))
-     where id = {id}
-""")
-
-OFFLINE = """
-declare
-    target constant regclass := to_regclass({relation});
-    many bigint; anybody boolean; extra jsonb;
-    one record;
-begin
-    if target is null then
-        raise exception using errcode = {wrong}, message = format('There is no table %I to retire rows of.', {table}),
-            hint = 'Correct the name in the revision; psql shows the tables with \\d.';
-    end if;
-    {alone}
-    execute format('select exists (select from %s where %s)', target, {where}) into anybody;
-    if not anybody then
-        return;
-    end if;
-    for one in
-        select conname, conrelid::regclass as child,
-               (select string_agg(quote_ident(attname), ', ' order by array_position(conkey, attnum))
-                  from pg_attribute where attrelid = conrelid and attnum = any (conkey)) as columns,
-               (select string_agg(quote_ident(attname), ', ' order by array_position(confkey, attnum))
-                  from pg_attribute where attrelid = confrelid and attnum = any (confkey)) as referred
-          from pg_constraint
-         where contype = 'f' and confrelid = target and conparentid = 0
-    loop
-        execute format('select count(*) from %s where (%s) in (select %s from %s where %s)',
-                       one.child, one.columns, one.referred, target, {where}) into many;
-        if many > 0 then
-            raise exception using errcode = {refused},
-                message = format('Rows of %I cannot be retired, others point to them: %s rows of %s (%s).',
-                                 {table}, many, one.child, one.columns),
-                hint = 'Retire those first. Nothing was changed.';
-        end if;
-    end loop;
-    {set_up}
+PRINTED_CREATE_TABLE = """\
     select jsonb_object_agg(wanted, free) into extra
       from unnest(array['reason', 'retired_at']) as wanted
      cross join lateral (
@@ -73,9 +25,28 @@ begin
      ) as choice (free);
     execute format('create table if not exists %s as '
                    'select t.*, null::text as %I, null::timestamptz as %I from %s t with no data',
-                   {place}, extra ->> 'reason', extra ->> 'retired_at', target);
+                   {place}, extra ->> 'reason', extra ->> 'retired_at', target);"""
+MOVE = sql.SQL("""
+    with gone as (
+        delete from {table}
+         where {listed}
+     returning {columns}
+    )
+    insert into {place} ({columns}, {extra})
+    select {columns}, {reason}, now()
+      from gone
+""")
+PRINTED_MOVE = """\
     execute format('with gone as (delete from %s where %s returning *) '
-                   'insert into %s select gone.*, %L, now() from gone', target, {where}, {place}, {reason});
+                   'insert into %s select gone.*, %L, now() from gone', target, {where}, {place}, {reason});"""
+RECORD = sql.SQL("""
+    update retired.things
+       set rows = (select count(*) from {place}),
+           bytes = pg_total_relation_size({text}::regclass),
+           definitions = jsonb_set(definitions, '{{done}}', definitions -> 'done' || jsonb_build_array({mark}::text))
+     where id = {id}
+""")
+PRINTED_RECORD = """\
     execute format('select count(*) from %s', {place}) into many;
     insert into retired.things (what, schema_name, table_name, revision, direction, stands_as, readable_as, rows, bytes,
                                 definitions)
@@ -85,6 +56,28 @@ begin
       join pg_namespace on pg_namespace.oid = relnamespace
      where pg_class.oid = target
         on conflict (schema_name, stands_as, table_name) do update
-       set rows = excluded.rows, bytes = excluded.bytes;
+       set rows = excluded.rows, bytes = excluded.bytes;"""
+
+# {where} is the condition as a literal; REFUSED and the like are SQLSTATEs.
+PRINTED_BLOCK = """
+declare
+    target constant regclass := to_regclass({relation});
+    many bigint; anybody boolean; extra jsonb;
+    one record;
+begin
+    if target is null then
+        raise exception using errcode = {wrong}, message = format('There is no table %I to retire rows of.', {table}),
+            hint = 'Correct the name in the revision; psql shows the tables with \\d.';
+    end if;
+    {refuse_inheritance}
+    execute format('select exists (select from %s where %s)', target, {where}) into anybody;
+    if not anybody then
+        return;
+    end if;
+{check_references}
+    {set_up}
+{create_table}
+{move}
+{record}
 end
 """

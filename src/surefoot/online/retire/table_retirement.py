@@ -1,4 +1,4 @@
-"""Setting a table aside in schema `retired`, and back: its name changes, its rows stay where they are on the disk."""
+"""Retire a table to schema `retired`, and restore it: it is renamed, its rows are not copied."""
 
 import logging
 from collections.abc import Collection, Iterator
@@ -7,18 +7,18 @@ from functools import partial
 from psycopg import sql
 
 from surefoot.errors import RefusedError
-from surefoot.online import retired_registry
+from surefoot.online import identifiers, retired_registry
 from surefoot.online.executor import Steps
-from surefoot.online.retire import kept_definitions, own_objects, retired_dependents
-from surefoot.online.retire.retire_sql_parts import CONSTRAINT, LOCK, TRIGGER
+from surefoot.online.retire import kept_definitions, own_objects, restore_checks, retired_dependents
+from surefoot.online.retire.retire_sql_parts import REFUSAL_PARTS, SHARED, check_block
 from surefoot.online.retire.table_retirement_sql import PLACE, REASONS, SET_ASIDE
 from surefoot.online.retired_registry import SCHEMA, RetiredItem
-from surefoot.online.target_table import ALONE, alone
+from surefoot.online.target_table import refuse_inheritance
 
 log = logging.getLogger("surefoot")
 
-THERE = "select 1 where to_regclass(:name) is not null"
-COLUMNS_TOO = sql.SQL("""
+EXISTS = "select 1 where to_regclass(:name) is not null"
+MOVE_RETIRED_COLUMNS = sql.SQL("""
     update {}.things
        set schema_name = {},
            table_name = {}
@@ -29,25 +29,27 @@ COLUMNS_TOO = sql.SQL("""
 
 
 def retire(steps: Steps, table: str) -> None:
-    """Set the table aside; nothing where an earlier, cut-off run of this revision has done it.
+    """Retire the table; do nothing where an interrupted run of this revision has done it.
 
-    Its rows, indexes, checks, sequences, policies and grants go along. Foreign keys from and to it and its triggers are
-    dropped and recorded; what pointed to its rows keeps its values. Of a table without rows the definition is kept, and
-    nothing else. Raises UsageError for a missing table, RefusedError for one that is partitioned or that a view, a
-    function or another table's policy needs.
+    Its rows, indexes, CHECKs, sequences, policies and grants move with it. Foreign keys from and to it and its triggers
+    are dropped and recorded; referencing columns keep their values. Outside of a revision a table without rows is
+    dropped and only its definition kept. Raises UsageError for a missing table, RefusedError for one that is
+    partitioned or on which a view, a function or another table's policy depends.
     """
-    kept_definitions.note(steps, "table")
-    done = not steps.offline and (retired(steps, table, back=False) or kept_definitions.kept(steps, "table", table))
-    if done and (steps.direction != "unknown" or not is_there(steps, table)):
+    kept_definitions.note_retirement(steps, "table")
+    done = not steps.offline and (
+        find_retired(steps, table, by_opposite=False) or kept_definitions.is_kept(steps, "table", table)
+    )
+    if done and (steps.direction != "unknown" or not exists(steps, table)):
         return
-    block = retired_registry.block(
+    block = retired_registry.do_block(
         set_aside(
             table=sql.Literal(table),
             relation=sql.Literal(sql.Identifier(table).as_string()),
-            names=sql.Literal(retired_registry.names(f"{table}_{steps.revision}")),
+            names=sql.Literal(identifiers.candidate_names(f"{table}_{steps.revision}")),
             revision=sql.Literal(steps.revision),
             direction=sql.Literal(steps.direction),
-            rows=sql.Literal(retired_registry.counted(steps, table)),
+            rows=sql.Literal(retired_registry.row_count_if_small(steps, table)),
         )
     )
 
@@ -55,31 +57,33 @@ def retire(steps: Steps, table: str) -> None:
         with steps.transaction():
             for statement in (*retired_registry.SET_UP, block):
                 steps.execute(statement)
-            kept_definitions.keep(steps, "table", table)
+            kept_definitions.keep_definition_if_empty(steps, "table", table)
 
-    with retired_registry.understood():
-        steps.repeat(work)
+    with retired_registry.translate_block_errors():
+        steps.retry_on_lock(work)
 
 
 def set_aside(
-    *, table: sql.Composable, relation: sql.Composable, whatever_needs_it: bool = False, **values: sql.Composable
+    *, table: sql.Composable, relation: sql.Composable, unconditional: bool = False, **values: sql.Composable
 ) -> sql.Composed:
-    """The body of the block; `table` is SQL for its name, `relation` for its quoted name, and so are the others.
+    """Return the body of the block. Each value is an SQL expression, `relation` that of the quoted name of `table`.
 
-    Nothing of what a revision may not do is refused where it goes `whatever_needs_it`: that follows the table.
+    With `unconditional` no dependent object leads to a refusal: it follows the table.
     """
-    refusals = _refusals(table, relation, going=(), parts=PLACE if whatever_needs_it else PLACE + REASONS)
-    parts = {"lock": sql.SQL(LOCK), "constraint": sql.SQL(CONSTRAINT), "trigger": sql.SQL(TRIGGER)}
-    return sql.SQL(SET_ASIDE).format(refusals=refusals, table=table, **parts, **values)
+    refusals = _refusals(table, relation, going=(), parts=PLACE if unconditional else PLACE + REASONS)
+    return sql.SQL(SET_ASIDE).format(refusals=refusals, table=table, **SHARED, **values)
 
 
 def check(steps: Steps, table: str, going: Collection[str]) -> None:
-    """Refuse what `retire` would refuse, before anything is begun; `going` are tables that are retired before it."""
-    if not steps.offline and retired(steps, table, back=False) is None:
-        with retired_registry.understood():
+    """Raise what `retire` would raise, without a change; do nothing offline.
+
+    `going` are the tables that earlier operations of the revision retire: views on them are no reason to refuse.
+    """
+    if not steps.offline and find_retired(steps, table, by_opposite=False) is None:
+        with retired_registry.translate_block_errors():
             relation = sql.Identifier(table).as_string()
             refusals = _refusals(sql.Literal(table), sql.Literal(relation), going)
-            steps.execute(retired_registry.block(sql.SQL("declare {} end ").format(refusals)))
+            steps.execute(check_block(refusals))
 
 
 def _refusals(
@@ -89,99 +93,97 @@ def _refusals(
         table=table,
         relation=relation,
         going=sql.Literal(sorted(going)),
-        alone=ALONE,
-        wrong=retired_registry.WRONG_USE,
-        refused=retired_registry.REFUSED,
+        **REFUSAL_PARTS,
     )
 
 
-def retired(steps: Steps, table: str, *, back: bool) -> RetiredItem | None:
-    """The table of that name that this revision has set aside; see `retire_columns.retired`."""
-    for thing in retired_registry.set_aside_by(steps, "table", table, back=back):
-        place = thing.schema if thing.coming_back else SCHEMA
-        if steps.look(THERE, name=sql.Identifier(place, thing.stands_as).as_string()):
-            return thing
+def find_retired(steps: Steps, table: str, *, by_opposite: bool) -> RetiredItem | None:
+    """Return the table of that name that this revision has retired; see `column_retirement.find_retired`."""
+    for item in retired_registry.items_of_revision(steps, "table", table, by_opposite=by_opposite):
+        schema = item.schema if item.coming_back else SCHEMA
+        if steps.fetch(EXISTS, name=sql.Identifier(schema, item.stands_as).as_string()):
+            return item
     return None
 
 
 def restore(steps: Steps, table: str) -> bool:
-    """Take back what the other direction of this revision retired; True where the table is there afterwards, as ours.
+    """Restore the table that the other direction of this revision retired; return whether the revision has it then.
 
-    That is also one that a cut-off run of this revision took back or made. Raises RefusedError, with nothing changed,
-    where somebody else's has the name, another name is taken, a foreign key's other table is not there, or rows came
-    meanwhile that point to nothing; the sentence counts them and shows how to find them.
+    It also has a table that an interrupted run of it restored or created. Raises RefusedError, with nothing changed,
+    where the name of the table or of one of its relations is taken, the other table of a foreign key is missing, or
+    rows of it are orphaned; the message counts them and shows how to find them.
     """
-    thing = retired(steps, table, back=True)
-    made = kept_definitions.make(steps, "table", table, None, thing)
-    if made:
-        thing = retired(steps, table, back=True)
-    if thing is not None:
-        if not thing.coming_back:
-            with kept_definitions.unmade(steps, thing if made else None):
-                _return(steps, thing)
-        retired_dependents.validate(steps, thing)
+    item = find_retired(steps, table, by_opposite=True)
+    recreated = kept_definitions.recreate(steps, "table", table, None, item)
+    if recreated:
+        item = find_retired(steps, table, by_opposite=True)
+    if item is not None:
+        if not item.coming_back:
+            with kept_definitions.removed_on_refusal(steps, item if recreated else None):
+                _restore_with_dependents(steps, item)
+        retired_dependents.validate(steps, item)
         with steps.transaction():
-            retired_registry.forget(steps, thing)
-            own_objects.note(steps, "relation", table)
-        log.info("Table %s is back, retired since %s.", thing.table, f"{thing.retired_at:%Y-%m-%d %H:%M}")
-    retired_registry.tidy(steps)
-    return thing is not None or own_objects.is_ours(steps, table)
+            retired_registry.delete_item(steps, item)
+            own_objects.record_restored(steps, "relation", table)
+        log.info("Table %s is back, retired since %s.", item.table, f"{item.retired_at:%Y-%m-%d %H:%M}")
+    retired_registry.drop_if_empty(steps)
+    return item is not None or own_objects.is_own(steps, table)
 
 
-def _return(steps: Steps, thing: RetiredItem) -> None:
-    now = refuse(steps, thing)
-    steps.repeat(partial(_swap, steps, thing, now))
+def _restore_with_dependents(steps: Steps, item: RetiredItem) -> None:
+    names = check_restore(steps, item)
+    steps.retry_on_lock(partial(_swap, steps, item, names))
 
 
-def refuse(steps: Steps, thing: RetiredItem) -> dict[str, str]:
-    """Raise RefusedError, before anything is touched, where it cannot come back; else what it is called at present."""
-    aside = sql.Identifier(SCHEMA, thing.stands_as)
-    alone(steps, aside, partition=False)
-    now = present_name(steps, thing)
-    for name in (thing.table, *(renamed["name"] for renamed in thing.definitions["renamed"])):
-        if steps.look(THERE, name=sql.Identifier(thing.schema, name).as_string()):
+def check_restore(steps: Steps, item: RetiredItem) -> dict[str, str]:
+    """Raise RefusedError where the table cannot be restored; nothing is changed. Return its `current_names`."""
+    retired_table = sql.Identifier(SCHEMA, item.stands_as)
+    refuse_inheritance(steps, retired_table, partition=False)
+    names = current_names(steps, item)
+    for name in (item.table, *(renamed["name"] for renamed in item.definitions["renamed"])):
+        if steps.fetch(EXISTS, name=sql.Identifier(item.schema, name).as_string()):
             raise RefusedError(
-                f"Table {thing.table} cannot be restored: there is a relation called {name} already.",
+                f"Table {item.table} cannot be restored: there is a relation called {name} already.",
                 "Retire, drop or rename that one, and run the same command again; nothing was changed.",
             )
-    retired_dependents.types_there(steps, thing, aside.as_string())
-    retired_dependents.look(steps, thing, now)
-    return now
+    restore_checks.refuse_retired_types(steps, item, retired_table.as_string())
+    restore_checks.refuse_conflicts(steps, item, names)
+    return names
 
 
-def present_name(steps: Steps, thing: RetiredItem) -> dict[str, str]:
-    """What the retired table is called now, by the name that its definitions know it by."""
-    plain = steps.look("select format('%I.%I', cast(:schema as text), cast(:name as text)) as name",
-                       schema=SCHEMA, name=thing.stands_as)[0].name  # fmt: skip
-    return {str(thing.definitions["relation"]): str(plain)}
+def current_names(steps: Steps, item: RetiredItem) -> dict[str, str]:
+    """Map the quoted name that the definitions have for the table to the one that it has in schema `retired`."""
+    plain = steps.fetch("select format('%I.%I', cast(:schema as text), cast(:name as text)) as name",
+                       schema=SCHEMA, name=item.stands_as)[0].name  # fmt: skip
+    return {str(item.definitions["relation"]): str(plain)}
 
 
-def _swap(steps: Steps, thing: RetiredItem, now: dict[str, str]) -> None:
+def _swap(steps: Steps, item: RetiredItem, names: dict[str, str]) -> None:
     with steps.transaction():
-        retired_dependents.lock(steps, thing, now)
-        for statement in names_back(thing):
+        retired_dependents.lock_tables(steps, item, names)
+        for statement in restore_statements(item):
             steps.execute(statement)
-        retired_registry.coming_back(steps, thing)
+        retired_registry.mark_coming_back(steps, item)
 
 
-def names_back(thing: RetiredItem) -> Iterator[sql.Composable | str]:
-    """What gives a retired table its name back, with all that hung on it; rows are still to be read for that."""
+def restore_statements(item: RetiredItem) -> Iterator[sql.Composable | str]:
+    """Yield what moves a retired table back and makes its dependents again, which are to be validated after that."""
     yield sql.SQL("alter table {} set schema {}").format(
-        sql.Identifier(SCHEMA, thing.stands_as), sql.Identifier(thing.schema)
+        sql.Identifier(SCHEMA, item.stands_as), sql.Identifier(item.schema)
     )
     yield sql.SQL("alter table {} rename to {}").format(
-        sql.Identifier(thing.schema, thing.stands_as), sql.Identifier(thing.table)
+        sql.Identifier(item.schema, item.stands_as), sql.Identifier(item.table)
     )
-    for renamed in thing.definitions["renamed"]:
+    for renamed in item.definitions["renamed"]:
         yield sql.SQL("alter {} {} rename to {}").format(
             sql.SQL(renamed["kind"]),
-            sql.Identifier(thing.schema, renamed["stands_as"]),
+            sql.Identifier(item.schema, renamed["stands_as"]),
             sql.Identifier(renamed["name"]),
         )
-    yield from retired_dependents.statements(thing)
-    yield COLUMNS_TOO.format(sql.Identifier(SCHEMA), thing.schema, thing.table, SCHEMA, thing.stands_as)
+    yield from retired_dependents.recreate_statements(item)
+    yield MOVE_RETIRED_COLUMNS.format(sql.Identifier(SCHEMA), item.schema, item.table, SCHEMA, item.stands_as)
 
 
-def is_there(steps: Steps, table: str) -> bool:
-    """Whether there is a relation of that name."""
-    return bool(steps.look(THERE, name=sql.Identifier(table).as_string()))
+def exists(steps: Steps, table: str) -> bool:
+    """Return whether there is a relation of that name."""
+    return bool(steps.fetch(EXISTS, name=sql.Identifier(table).as_string()))

@@ -1,4 +1,7 @@
-"""The block that sets a table aside: in the server's own language, so that `--sql` prints what really happens."""
+"""The PL/pgSQL block that retires a table. It is executed online, and `--sql` prints the same block.
+
+The parts that it shares with the block of a column are in `retire_sql_parts`.
+"""
 
 PLACE = """
     target constant regclass := to_regclass({relation});
@@ -13,23 +16,18 @@ begin
     select relkind into kind from pg_class where oid = target;
 """
 
-# Continues PLACE with what a revision may not do; what is set aside for somebody else takes all of it along. {going} is
-# an array of the tables that an earlier operation sets aside, where it is asked before the revision begins.
+# Continues PLACE with the reasons to refuse. They are left out where a repair retires, which takes dependents along.
+# {going} is an array of the tables that an earlier operation of the revision retires, where this is only a check.
 REASONS = """
-    {alone}
+    {refuse_inheritance}
     select found.reason, found.instead into reason, instead from (
         select 2, 'it is no ordinary table', 'Only a table can be retired; drop a view, it holds no rows.'
          where kind <> 'r'
         union all
-        select 3, format('partitioned table %s points to it by %I', conrelid::regclass, conname),
-               'Drop that foreign key first, in the same revision.'
-          from pg_constraint
-          join pg_class on pg_class.oid = conrelid and relkind = 'p'
-         where contype = 'f' and confrelid = target
+        select 3, {partitioned_reference}
         union all
         select 4,
-               format('%s needs it',
-                      regexp_replace(pg_describe_object(classid, objid, 0), '^rule "?_RETURN"? on ', '')),
+{dependent}
                'Drop that first, or make it anew without the table.'
           from pg_depend
           left join pg_rewrite on classid = 'pg_rewrite'::regclass and pg_rewrite.oid = objid
@@ -43,22 +41,17 @@ REASONS = """
                    and user_of.relnamespace is distinct from to_regnamespace('retired')
                    and user_of.relname <> all ({going}::name[])
                 or classid = 'pg_class'::regclass and refclassid = 'pg_type'::regclass and objid <> target)
-    ) as found (rank, reason, instead)
-    order by rank
-    limit 1;
-    if reason is not null then
-        raise exception using errcode = {refused},
+{raise_reason}
             message = format('Table %I cannot be retired: %s.', {table}, reason), hint = instead;
     end if;
 """
 
-# Continues PLACE or REASONS. Foreign keys to itself stay; indexes and sequences are renamed only where that is needed.
+# Continues PLACE or REASONS. Foreign keys of the table to itself stay; indexes and sequences are renamed only where
+# their names are taken in schema `retired`.
 SET_ASIDE = """
 declare {refusals}
     declare
-        path constant text := current_setting('search_path');
-        home constant name := (select nspname from pg_class join pg_namespace n on n.oid = relnamespace
-                                where pg_class.oid = target);
+{schemas}
         tied constant oid[] := array(
             select oid
               from pg_constraint
@@ -87,12 +80,8 @@ declare {refusals}
                 select jsonb_agg({trigger} order by tgname)
                   from pg_trigger as held where tgrelid = target and not tgisinternal), '[]')
         );
-        for one in select * from jsonb_to_recordset(hung -> 'constraints') as x ("table" text, name text) loop
-            execute format('alter table %s drop constraint %I', one."table", one.name);
-        end loop;
-        for one in select * from jsonb_to_recordset(hung -> 'triggers') as x (name text) loop
-            execute format('drop trigger %I on %s', one.name, target);
-        end loop;
+{drop_constraints}
+{drop_triggers}
         for one in
             select relname, case relkind when 'S' then 'sequence' else 'index' end as kind
               from pg_class

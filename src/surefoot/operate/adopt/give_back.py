@@ -14,7 +14,6 @@ from surefoot.environment import alembic_api
 from surefoot.online import retired_registry
 from surefoot.online.executor import Steps
 from surefoot.online.retire import displaced_objects
-from surefoot.online.retire.retired_dependents import called
 from surefoot.online.retired_registry import RetiredItem
 from surefoot.operate.migrator_connection import connect_as_migrator
 from surefoot.program import program
@@ -38,14 +37,16 @@ def give_back(settings: Settings, url: URL) -> GivenBack:
     with connect_as_migrator(settings, url, f"{program()} adopt") as connection, connection.begin():
         used_names = _created_names(script, MigrationContext.configure(connection).get_current_heads())
         retired = [
-            item for item in retired_registry.listed(connection)[::-1] if item.direction == retired_registry.FOR_OTHERS
+            item
+            for item in retired_registry.all_items(connection)[::-1]
+            if item.direction == retired_registry.DISPLACED
         ]
         free = [item for item in retired if _original_name(item) not in used_names]
         steps = Steps(Operations(MigrationContext.configure(connection)))
-        failed = {item.id: why for item, why in displaced_objects.give_back(steps, free)}
-    kept = [(called(item), failed.get(item.id) or f"the way down past {item.revision} gives its name back")
+        failed = {item.id: why for item, why in displaced_objects.restore(steps, free)}
+    kept = [(item.label, failed.get(item.id) or f"the way down past {item.revision} gives its name back")
              for item in retired if item not in free or item.id in failed]  # fmt: skip
-    return GivenBack(tuple(called(item) for item in free if item.id not in failed), tuple(kept))
+    return GivenBack(tuple(item.label for item in free if item.id not in failed), tuple(kept))
 
 
 def _created_names(script: ScriptDirectory, at: tuple[str, ...]) -> set[tuple[str, str]]:

@@ -14,7 +14,7 @@ from surefoot.catalogue.differences import Deviation, Kind, Sides
 from surefoot.catalogue.model import Domain, EnumType, Function
 from surefoot.catalogue.model import Sequence as Counter
 from surefoot.catalogue.relations import Column, Constraint, Index, Relation, Trigger
-from surefoot.online.retired_registry import names
+from surefoot.online.identifiers import candidate_names
 from surefoot.operate.adopt import repair_retire
 from surefoot.operate.adopt.adopt_findings import Finding, Group, Phase, Repair, Statement, decision, quoted
 from surefoot.operate.adopt.repair_companions import ObjectKey
@@ -147,7 +147,7 @@ def _outside_catalogue(stranger: NameConflict, why: Mapping[ObjectKey, str]) -> 
 
 def _rename(stranger: NameConflict) -> Repair | None:
     """Return a repair that renames the object; None if it is useless under another name and has to be retired."""
-    name, free = quoted(stranger.name), quoted(names(f"{stranger.name}_before_{stranger.revision}")[0])
+    name, free = quoted(stranger.name), quoted(candidate_names(f"{stranger.name}_before_{stranger.revision}")[0])
     match stranger.kind:
         case "index" | "partitioned index":
             statement = f"alter index {name} rename to {free};"

@@ -30,13 +30,13 @@ TABLE = sql.SQL(COUNTED).format(
         relation=sql.SQL("quote_ident(the_table)"),
         names=sql.SQL("pg_temp.names(the_table || '_before_' || the_revision)"),
         revision=sql.SQL("the_revision"),
-        direction=sql.Literal(retired_registry.FOR_OTHERS),
+        direction=sql.Literal(retired_registry.DISPLACED),
         rows=sql.SQL("rows_there"),
-        whatever_needs_it=True,
+        unconditional=True,
     )
 )
 COLUMN = sql.SQL(COUNTED).format(
-    column_retirement.body(
+    column_retirement.set_aside_body(
         table=sql.SQL("the_table"),
         relation=sql.SQL("quote_ident(the_table)"),
         column=sql.SQL("the_column"),
@@ -44,9 +44,9 @@ COLUMN = sql.SQL(COUNTED).format(
         views=sql.SQL("pg_temp.names(the_table || '_' || the_column || '_' || the_revision)"),
         sequences=sql.SQL("pg_temp.names(format('__retired_%s_%s_%s_seq', the_revision, the_table, the_column))"),
         revision=sql.SQL("the_revision"),
-        direction=sql.Literal(retired_registry.FOR_OTHERS),
+        direction=sql.Literal(retired_registry.DISPLACED),
         rows=sql.SQL("rows_there"),
-        whatever_needs_it=True,
+        unconditional=True,
     )
 )
 OBJECT = displaced_objects.set_aside(
@@ -55,7 +55,7 @@ OBJECT = displaced_objects.set_aside(
     kind=sql.SQL("the_kind"),
     names=sql.SQL("pg_temp.names(the_name || '_before_' || the_revision)"),
     revision=sql.SQL("the_revision"),
-    direction=sql.Literal(retired_registry.FOR_OTHERS),
+    direction=sql.Literal(retired_registry.DISPLACED),
 )
 NAMES = """
     select array_agg(case when octet_length(free) <= 63 then free
@@ -103,7 +103,7 @@ def required_procedures(text: str) -> str:
     procedures = {name: bodies for name, bodies in PROCEDURES.items() if f"{name}(" in text}
     if not procedures:
         return ""
-    block = retired_registry.block
+    block = retired_registry.do_block
     names = block(sql.SQL(NAMES)).removeprefix("do ")
     bodies = f"create function pg_temp.names(said text) returns text[] language sql as {names};\n" + "".join(
         f"create procedure {name}({parameters})\nlanguage plpgsql as {block(body).removeprefix('do ')};\n"

@@ -133,6 +133,6 @@ def _delete(connection: Connection, item: KeptItem) -> None:
     elif entry.what == "object":
         execute_verbatim(connection, f"drop {item.kind} if exists {item.identifier}")
     else:
-        execute_verbatim(connection, kept_definitions.purged(entry.what, entry.id))
+        execute_verbatim(connection, kept_definitions.purge_block(entry.what, entry.id))
     if connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is not None:
         connection.execute(sa.text("delete from retired.things where id = :id"), {"id": entry.id})
