@@ -159,4 +159,4 @@ def _refuse_unmarked(settings: Settings, url: URL) -> None:
 def _server(settings: Settings, url: URL) -> str:
     if (settings.database_url or "").partition(":")[0] == EMBEDDED:
         return "the embedded server of this project"
-    return f"{url.host or url.query.get('host') or 'this machine'}:{url.port or 5432}"
+    return f"{url.host or url.query.get('host') or 'this machine'}:{url.port or url.query.get('port') or 5432}"

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from surefoot.errors import ConnectFailed, FailedError, SurefootError, UsageError
 from surefoot.program import program
-from surefoot.servers import hosts, libpq, permission_denied, pooler
+from surefoot.servers import hosts, libpq, pooler
 from surefoot.settings import Settings
 
 SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
@@ -172,6 +172,8 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
     if state == "25006":
         return read_only(url)
     if state == "42501":
+        from surefoot.servers import permission_denied  # noqa: PLC0415  # only who is denied something needs it
+
         return permission_denied.explain_denied(
             fault, url.username, where, lambda query, name: _look_up(url, query, name)
         )

@@ -1,12 +1,14 @@
 """The command-line program of a project: commands are parsed and printed here, and imported when they are used."""
 
-import importlib
+import ast
+import importlib.util
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from surefoot.cli import context
 from surefoot.errors import SurefootError
@@ -42,6 +44,8 @@ COMMANDS: Commands = {
     ),
 }
 """The engine's own commands, to which a project may add. A place that holds a Typer is a group of commands."""
+LISTING = "surefoot.listing"
+"""Key in a Click context's `meta`: the commands are only listed, so none of their modules is needed."""
 
 
 def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> None:
@@ -76,8 +80,16 @@ def application(project: Project, commands: Commands, about: str) -> typer.Typer
         def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as Click calls it
             return list(commands)
 
-        def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-            return _command(project, cmd_name, *commands[cmd_name]) if cmd_name in commands else None
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            if cmd_name not in commands:
+                return None
+            if ctx.meta.get(LISTING):
+                return _listed_command(project, cmd_name, commands[cmd_name][0])
+            return _command(project, cmd_name, *commands[cmd_name])
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            ctx.meta[LISTING] = True
+            super().format_help(ctx, formatter)
 
     app = typer.Typer(
         cls=LazyGroup,
@@ -92,6 +104,28 @@ def application(project: Project, commands: Commands, about: str) -> typer.Typer
         """Migrations are run with python -m alembic; this command has what Alembic has no word for."""
 
     return app
+
+
+def _listed_command(project: Project, name: str, place: str) -> TyperCommand:
+    """Return a command that has only its help, for the list of all: read from the source, which is not imported."""
+    module, _, function = place.partition(":")
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    text = None
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and (node.name == function or _is_callback(node, function)):
+            text = ast.get_docstring(node)
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == function:  # a family of commands
+            keywords = node.value.keywords if isinstance(node.value, ast.Call) else []
+            text = next((ast.literal_eval(each.value) for each in keywords if each.arg == "help"), None)
+    command = TyperCommand(name, help=text)
+    _name_in_help(command, project)
+    return command
+
+
+def _is_callback(node: ast.FunctionDef, family: str) -> bool:
+    return any(ast.unparse(each).startswith(f"{family}.callback(") for each in node.decorator_list)
 
 
 def _command(project: Project, name: str, place: str, options: Mapping[str, Any]) -> Any:

@@ -1,6 +1,5 @@
 """What every command needs: the settings and the database it works on, a confirmation, output as JSON."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,4 +49,6 @@ def confirm(question: str, *, yes: bool) -> None:
 
 def print_json(value: Any) -> None:
     """Print `value` as JSON; what JSON has no type for is printed by str()."""
+    import json  # noqa: PLC0415  # `ensure` prints none, and stands before every start of an application
+
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
