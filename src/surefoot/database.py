@@ -211,7 +211,10 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
     """Translate an error from before the session existed: libpq has no SQLSTATE for it, only text."""
     server = _server(url)
     patterns = (
-        (r"password authentication failed|no password supplied",
+        (r"no password supplied", f"{server} asks for a password of {url.username!r}, and none was given",
+         "Add it to DATABASE_URL (special characters percent-encoded, @ as %40), set PGPASSWORD, or use a password "
+         "file (PGPASSFILE)."),
+        (r"password authentication failed",
          f"{server} does not know the role {url.username!r} with this password",
          "Correct user or password in DATABASE_URL (special characters percent-encoded, @ as %40)."),
         (r'database ".*" does not exist', f"There is no database {url.database!r} at {server}",

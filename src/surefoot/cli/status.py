@@ -147,6 +147,8 @@ def _row(label: str, text: str) -> str:
 def _failure(result: Status) -> CheckFailed:
     if result.cut_off is not None:
         return CheckFailed(result.cut_off.message, result.cut_off.remedy)
+    if result.redundant is not None:
+        return CheckFailed(result.redundant.message, result.redundant.remedy)
     if result.state is not State.CURRENT:
         message, remedy = _remedies()[result.state]
         if result.hidden is not None:

@@ -177,9 +177,10 @@ class Chain:
 
     @cached_property
     def _applied(self) -> frozenset[str]:
-        at = tuple(head for head in self._heads if head in self._known)
-        found = self._script.iterate_revisions(at, "base", inclusive=True) if at else ()
-        return frozenset(each.revision for each in found)
+        heads = (head for head in self._heads if head in self._known)
+        return frozenset(
+            each.revision for head in heads for each in self._script.iterate_revisions(head, "base", inclusive=True)
+        )
 
     def can_be_unfinished(self, revision: str, direction: str) -> bool:
         """Return whether the revision can be unfinished: pending for an upgrade, applied for a downgrade."""

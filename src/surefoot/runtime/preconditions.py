@@ -161,7 +161,8 @@ EVERYWHERE = "n.nspname <> 'information_schema' and not starts_with(n.nspname, '
 
 
 def refuse_unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
-    """Refuse a database whose revision has no file."""
+    """Refuse a database whose revision has no file, or that has an ancestor of its revision beside it."""
+    heads = tuple(heads)
     for head in heads:
         try:
             known = script.get_revision(head) is not None
@@ -177,6 +178,24 @@ def refuse_unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> No
                 "migrated by a newer or another version of this code, or somebody edited alembic_version.",
                 f"Install the version of {program()} that has the revision, or restore the backup made before it ran. "
                 f"python -m {program()} identify tells which revision the tables equal, and what to do then.",
+            )
+    refuse_redundant_head(script, heads)
+
+
+def refuse_redundant_head(script: ScriptDirectory, heads: Iterable[str]) -> None:
+    """Refuse a database whose `alembic_version` has a revision and an ancestor of it: Alembic knows no way from there.
+
+    Such a row is one that somebody inserted, or that a merge done by hand has left. All `heads` have a file.
+    """
+    heads = tuple(heads)
+    for head in heads if len(heads) > 1 else ():
+        ancestors = {each.revision for each in script.iterate_revisions(head, "base")}
+        for redundant in sorted(ancestors.intersection(heads)):
+            statement = f"delete from alembic_version where version_num = '{redundant}'"  # noqa: S608  # to be pasted
+            raise RefusedError(
+                f"alembic_version has a row too many: {redundant} comes before {head}, which it has as well.",
+                f"python -m {program()} identify tells which revision the tables equal. Where that is {head}: "
+                f'python -m {program()} psql -c "{statement}"',
             )
 
 

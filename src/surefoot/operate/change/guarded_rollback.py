@@ -52,6 +52,7 @@ def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
     script = alembic_api.script(settings)
     with read_connection(url, f"{program()} rollback") as connection:
         at = heads(connection)
+        preconditions.refuse_unknown_revision(script, at)
         if len(at) != 1:
             raise UsageError(
                 f"The database stands at {' and '.join(at) or 'no revision'}: there is no one way back from there.",

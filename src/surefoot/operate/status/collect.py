@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import sqlalchemy as sa
-from alembic.script import Script
+from alembic.script import Script, ScriptDirectory
 from psycopg import errors
 from sqlalchemy.engine import URL, Connection
 
@@ -42,6 +42,8 @@ class State(StrEnum):
     """The database has tables but no row in `alembic_version`."""
     UNKNOWN = "unknown"
     """`alembic_version` names a revision for which the project has no file."""
+    REDUNDANT = "redundant"
+    """`alembic_version` names a revision and an ancestor of it."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Status:
     rehearsal: str | None
     """Why the last rehearsal of the pending revisions advises against the upgrade; None if it does not, or if there was
     none."""
+    redundant: RefusedError | None
+    """The row of `alembic_version` that is one too many, with the remedy."""
     hidden: RefusedError | None
     """The rows that row security hides from this role, with the remedy: every migration is refused while it hides
     some."""
@@ -102,7 +106,8 @@ def status(settings: Settings, url: URL) -> Status:
         health = tuple(find_problems(connection))
         catalogue, not_compared = _read_catalogue(connection, url)
         cut_off, hidden = interrupted_run.find(connection, script, at), preconditions.hidden_rows_error(connection)
-    state = _state(at, revisions, catalogue)
+    redundant = None if revisions.unknown else _redundant(script, at)
+    state = State.REDUNDANT if redundant is not None else _state(at, revisions, catalogue)
     drift = Drift(not_compared=not_compared)
     if catalogue is not None and len(at) == 1 and not revisions.unknown:
         drift = _drift(settings, url, at[0], catalogue, history)
@@ -117,7 +122,7 @@ def status(settings: Settings, url: URL) -> Status:
     return Status(
         server, state, at, revisions, todo, drift, migrating, health,
         recorded_backups.last_backup(settings.backup_folder, url.database), cut_off,
-        saved_reports.warning(settings, url, at) if todo else None, hidden, catalogue,
+        saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, catalogue,
     )  # fmt: skip
 
 
@@ -128,6 +133,14 @@ def _read_catalogue(connection: Connection, url: URL) -> tuple[Catalogue | None,
         if isinstance(fault.orig, errors.LockNotAvailable):
             return None, "somebody holds a table"
         raise explain(fault, url) from fault
+
+
+def _redundant(script: ScriptDirectory, at: tuple[str, ...]) -> RefusedError | None:
+    try:
+        preconditions.refuse_redundant_head(script, at)
+    except RefusedError as fault:
+        return fault
+    return None
 
 
 def _state(at: tuple[str, ...], revisions: RevisionList, catalogue: Catalogue | None) -> State:

@@ -46,8 +46,9 @@ def list_revisions(script: ScriptDirectory, history: Iterable[Script], at: tuple
     revisions = list(history)
     known = {each.revision for each in revisions}
     applied_heads = tuple(one for one in at if one in known)
+    # one head at a time: Alembic refuses a head together with its ancestor, which a wrong row can name
     applied = frozenset(
-        each.revision for each in script.iterate_revisions(applied_heads, "base", inclusive=True) if applied_heads
+        each.revision for head in applied_heads for each in script.iterate_revisions(head, "base", inclusive=True)
     )
     return RevisionList(
         tuple(script.get_heads()),
