@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import NullPool
 
-from surefoot.errors import ConnectFailed, FailedError, SurefootError, UsageError
+from surefoot.errors import ConnectFailed, FailedError, ServerUnavailable, SurefootError, UsageError
 from surefoot.program import program
 from surefoot.servers import hosts, libpq, pooler
 from surefoot.settings import Settings
@@ -38,6 +38,9 @@ LIMITS = {
 
 In seconds, the last one in milliseconds. The URL's own take precedence.
 """
+STARTING = r"starting up|shutting down|recovery mode|not yet accepting connections"
+ABSENT = r"Connection refused|No such file or directory|could not translate|Name or service|timeout expired|timed out"
+"""What the server, or libpq, says where a moment later may be another matter."""
 ONE_AT = re.compile(r"([^@:/?]*(:[^@]*)?@)?[^@?]*(\?([^@=]*=.*)?)?", flags=re.DOTALL)
 """What may follow `://`. Another @ outside the query belongs to the password, and has to be percent-encoded."""
 
@@ -225,9 +228,9 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
          "Try again when others have left, or raise max_connections; a migration needs two connections."),
         (r"session is read-only|server is in hot standby|session is not read-only", f"{server} accepts no writes",
          "Point DATABASE_URL at the primary."),
-        (r"starting up|shutting down|recovery mode", f"{server} is starting or stopping",
+        (STARTING, f"{server} is starting or stopping",
          "Run the same command again in a moment."),
-        (r"Connection refused|No such file or directory|could not translate|Name or service|timeout expired|timed out",
+        (ABSENT,
          f"No PostgreSQL answers at {server}", "Start the server, or correct host and port in DATABASE_URL."),
         (r"server closed the connection|connection is lost|consuming input failed|terminating connection|closed",
          f"The connection to {server} was lost",
@@ -235,7 +238,8 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
     )  # fmt: skip
     for pattern, message, remedy in patterns:
         if re.search(pattern, text, flags=re.IGNORECASE):
-            return ConnectFailed(f"{message}.", remedy)
+            kind = ServerUnavailable if pattern in {STARTING, ABSENT} else ConnectFailed
+            return kind(f"{message}.", remedy)
     return ConnectFailed(f"Cannot connect to {server}: {text[:300]}.", "Correct DATABASE_URL, or what the server says.")
 
 

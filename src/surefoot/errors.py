@@ -60,6 +60,10 @@ class ConnectFailed(FailedError):
     """The server cannot be reached, or rejects the connection."""
 
 
+class ServerUnavailable(ConnectFailed):
+    """No server answers at the address, or one that is starting or stopping; a moment later it may be different."""
+
+
 class AttentionError(SurefootError):
     """It failed half-way and cannot be undone automatically; the message says in which state things are."""
 

@@ -1,0 +1,41 @@
+"""`ensure --wait`: a server that is still starting is waited for, and anything else is said at once."""
+
+import os
+import subprocess
+import time
+
+from tests.support.databases import Database, fresh
+from tests.support.servers import Server, running
+from tests.surefoot.faults.runs import Run
+
+
+def pg_ctl(server: Server, *words: str) -> None:
+    assert server.data is not None
+    user = server.data.owner() if os.geteuid() == 0 else None
+    command = [str(server.bin / "pg_ctl"), "-D", str(server.data), "-w", "-l", "/dev/null", *words]
+    subprocess.run(command, user=user, cwd="/", check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_a_server_that_starts_later_is_waited_for() -> None:
+    with running(18) as server, fresh(server) as here:
+        here.alembic("upgrade", "head")
+        pg_ctl(server, "-m", "fast", "stop")
+        run = Run(here, "ensure", "--wait", "120", program="ourschool")
+        run.says("Waiting: No PostgreSQL answers at")
+        pg_ctl(server, "start")
+        assert "The database is current at" in run.ends(0)
+
+
+def test_without_it_the_first_answer_counts(scratch: Database) -> None:
+    absent = Database(scratch.server, scratch.url.set(port=1, host="127.0.0.1", query={}))
+    assert "No PostgreSQL answers at 127.0.0.1:1." in Run(absent, "ensure", program="ourschool").ends(4)
+    said = Run(absent, "ensure", "--wait", "2", program="ourschool").ends(4)
+    assert "Waiting: No PostgreSQL answers at 127.0.0.1:1. For another 2 s." in said
+
+
+def test_what_time_does_not_mend_is_not_waited_for(scratch: Database) -> None:
+    began = time.monotonic()
+    nobody = Database(scratch.server, scratch.url.set(database="nobody_made_this"))
+    said = Run(nobody, "ensure", "--wait", "600", program="ourschool").ends(4)
+    assert "There is no database" in said
+    assert time.monotonic() - began < 300
