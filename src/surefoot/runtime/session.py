@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import IsolationLevel
 
-from surefoot.database import driver_of
+from surefoot.database import RELIED_ON, driver_of
 from surefoot.errors import FailedError
 from surefoot.runtime.migrator_lock import SPACE, WORKER
 from surefoot.servers import pooler
@@ -21,8 +21,6 @@ from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
 
-EVERY_ROW = {"row_security": "off"}
-"""PostgreSQL raises 42501 where a policy would hide rows from a revision, which would leave those unchanged."""
 CONNECTION_CHECK = "client_connection_check_interval"
 """The setting by which a server process checks whether its client is still connected."""
 
@@ -108,7 +106,7 @@ def migrating_session(connection: Connection, values: Mapping[str, str]) -> Iter
 def reset_session(connection: Connection, settings: Settings, values: Mapping[str, str]) -> None:
     """Set what `migrating_session` had set again before a retry, because the revision may have changed it."""
     driver = driver_of(connection)
-    _set(driver, values or EVERY_ROW)
+    _set(driver, values or RELIED_ON)
     for name in () if values else server_settings(settings):
         driver.execute(psycopg.sql.SQL("reset {}").format(psycopg.sql.Identifier(name)))
     driver.commit()

@@ -53,7 +53,7 @@ def test_a_session_that_this_role_may_not_see_is_named_by_its_role(at_head: Data
     [
         'op.create_index_online("ix_late", "users", ["last_name"])',
         'op.add_check_online("ck_late", "users", "id > 0")',
-        'op.set_not_null_online("users", "external_id")',
+        'op.set_not_null_online("users", "date_of_birth")',
         'op.execute("alter table users add column late int")',
     ],
     ids=["index", "check", "not null", "plain"],
