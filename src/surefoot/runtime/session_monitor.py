@@ -76,7 +76,7 @@ class SessionMonitor:
     def _run(self) -> None:
         while not self._over.wait(PAUSE):
             try:
-                found = self._sample()
+                state, found = self._sample()
             except timed_query.NoAnswer:
                 if self._over.is_set() or not self._watch_anew():
                     return
@@ -85,12 +85,15 @@ class SessionMonitor:
                 return  # the server has ended this session, which costs the names of blockers alone
             self._see_blockers(found)
             self._see_standby(found)
-            self._see_answer(found)
+            self._see_answer(state)
 
-    def _sample(self) -> Mapping[str, Any]:
+    def _sample(self) -> tuple[str, Mapping[str, Any]]:
+        """Return the state of the process, and a row of `blockers.QUERY` where it waits for somebody."""
+        ((state, waits),) = timed_query.fetch(self._watcher, blockers.GLANCE, self._limit, str(self._pid))
+        if waits != "t":
+            return str(state), {}
         ((row,),) = timed_query.fetch(self._watcher, blockers.QUERY, self._limit, str(self._pid))
-        found: Mapping[str, Any] = json.loads(row or "{}")
-        return found
+        return str(state), json.loads(row or "{}")
 
     def _watch_anew(self) -> bool:
         """Go on from another connection; where there is none either, give up the one that works, and return False."""
@@ -118,9 +121,9 @@ class SessionMonitor:
             self._standby_since = float("inf")  # said once
             log.warning("%s", text)
 
-    def _see_answer(self, found: Mapping[str, Any]) -> None:
+    def _see_answer(self, state: str) -> None:
         """Give up the connection that works where the server has answered, waits for more, and nothing arrived here."""
-        answered = str(found.get("state") or "").startswith("idle")
+        answered = state.startswith("idle")
         waits = not self._worker.closed and self._worker.pgconn.transaction_status == pq.TransactionStatus.ACTIVE
         if not answered or not waits:
             self._idle_since = None

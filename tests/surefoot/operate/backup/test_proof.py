@@ -59,7 +59,7 @@ def here(tmp_path: Path) -> Settings:
 
 
 def scratches(database: Database) -> object:
-    return database.value("select count(*) from pg_database where datname like 'ourschool\\_%'")
+    return database.value("select count(*) from pg_database where datname like 'ourschool\\_proof\\_%'")
 
 
 @pytest.mark.parametrize("case", UNREADABLE.values(), ids=UNREADABLE.keys())
