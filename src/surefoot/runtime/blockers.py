@@ -6,10 +6,12 @@ from typing import Any
 from psycopg import sql
 
 GLANCE = """
-    select coalesce(state, ''), coalesce(wait_event = 'SyncRep', false) or pg_blocking_pids($1::integer) <> '{}'
+    select coalesce(state, ''),
+           state_change,
+           coalesce(wait_event = 'SyncRep', false) or pg_blocking_pids($1::integer) <> '{}'
       from pg_stat_get_activity($1::integer)
 """
-"""The state of server process $1, and whether QUERY has more to say of it; a fiftieth of that one's cost."""
+"""The state of server process $1, since when, and whether QUERY has more to say of it, at a fraction of its cost."""
 QUERY = """
     with waiting as (
         select pid, wait_event, state

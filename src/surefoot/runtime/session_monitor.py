@@ -54,7 +54,7 @@ class SessionMonitor:
         self._limit = answer_timeout
         self._over = threading.Event()
         self._own: psycopg.Connection | None = None
-        self._idle_since: float | None = None
+        self._idle: tuple[str, float] | None = None
         self._standby_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="surefoot-monitor", daemon=True)
 
@@ -76,7 +76,7 @@ class SessionMonitor:
     def _run(self) -> None:
         while not self._over.wait(PAUSE):
             try:
-                state, found = self._sample()
+                since, found = self._sample()
             except timed_query.NoAnswer:
                 if self._over.is_set() or not self._watch_anew():
                     return
@@ -85,15 +85,16 @@ class SessionMonitor:
                 return  # the server has ended this session, which costs the names of blockers alone
             self._see_blockers(found)
             self._see_standby(found)
-            self._see_answer(state)
+            self._see_answer(since)
 
-    def _sample(self) -> tuple[str, Mapping[str, Any]]:
-        """Return the state of the process, and a row of `blockers.QUERY` where it waits for somebody."""
-        ((state, waits),) = timed_query.fetch(self._watcher, blockers.GLANCE, self._limit, str(self._pid))
+    def _sample(self) -> tuple[str | None, Mapping[str, Any]]:
+        """Return since when the process is idle, None where it works, and a row of `blockers.QUERY` where it waits."""
+        ((state, since, waits),) = timed_query.fetch(self._watcher, blockers.GLANCE, self._limit, str(self._pid))
+        idle = since if str(state).startswith("idle") else None
         if waits != "t":
-            return str(state), {}
+            return idle, {}
         ((row,),) = timed_query.fetch(self._watcher, blockers.QUERY, self._limit, str(self._pid))
-        return str(state), json.loads(row or "{}")
+        return idle, json.loads(row or "{}")
 
     def _watch_anew(self) -> bool:
         """Go on from another connection; where there is none either, give up the one that works, and return False."""
@@ -121,15 +122,18 @@ class SessionMonitor:
             self._standby_since = float("inf")  # said once
             log.warning("%s", text)
 
-    def _see_answer(self, state: str) -> None:
-        """Give up the connection that works where the server has answered, waits for more, and nothing arrived here."""
-        answered = state.startswith("idle")
+    def _see_answer(self, idle: str | None) -> None:
+        """Give up the connection that works where the server has answered, waits for more, and nothing arrived here.
+
+        `idle` is the moment since when the process has done nothing: between many short statements one is idle in each
+        sample, and never since the same moment.
+        """
         waits = not self._worker.closed and self._worker.pgconn.transaction_status == pq.TransactionStatus.ACTIVE
-        if not answered or not waits:
-            self._idle_since = None
-        elif self._idle_since is None:
-            self._idle_since = time.monotonic()
-        elif time.monotonic() - self._idle_since > self._limit:
+        if idle is None or not waits:
+            self._idle = None
+        elif self._idle is None or self._idle[0] != idle:
+            self._idle = idle, time.monotonic()
+        elif time.monotonic() - self._idle[1] > self._limit:
             self._give_up("There was no answer over the connection that works")
 
     def _give_up(self, why: str) -> None:
