@@ -189,7 +189,7 @@ def refuse_redundant_head(script: ScriptDirectory, heads: Iterable[str]) -> None
     """
     heads = tuple(heads)
     for head in heads if len(heads) > 1 else ():
-        ancestors = {each.revision for each in script.iterate_revisions(head, "base")}
+        ancestors = {each.revision for each in script.iterate_revisions(head, "base")} - {head}
         for redundant in sorted(ancestors.intersection(heads)):
             statement = f"delete from alembic_version where version_num = '{redundant}'"  # noqa: S608  # to be pasted
             raise RefusedError(
