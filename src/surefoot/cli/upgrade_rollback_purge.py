@@ -139,7 +139,7 @@ def _summary(done: ChangeResult) -> None:
     before, rows = sum(done.before.present.values()), sum(done.after.present.values())
     retired = max(sum(done.after.retired.values()) - sum(done.before.retired.values()), 0)
     deleted = f", {before - rows - retired} deleted" if done.revision == "base" else ""
-    typer.echo(f"ChangeResult: at {done.revision} in {done.seconds:.1f} s.")
+    typer.echo(f"Done: at {done.revision} in {done.seconds:.1f} s.")
     typer.echo(f"Rows: {before} before, {rows} now, {retired} set aside{deleted}.")
     if done.backup is not None:
         typer.echo(paragraph(f"Backup from before: {done.backup.path}", "", "  "))
