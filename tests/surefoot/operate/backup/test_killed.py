@@ -4,16 +4,36 @@ import os
 import random
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from surefoot.operate.backup import Backup, backups, drop_old, list_replaced, swap_in, verify_files
 from surefoot.operate.backup.store import listing
 from surefoot.settings import Settings
 from tests.support.databases import Database
+from tests.surefoot.faults.runs import until
 from tests.surefoot.operate.backup.schools import databases_like, harm, ourschool, start, state_of
+
+
+@pytest.fixture(autouse=True)
+def no_unmarked_databases(school: Database) -> Iterator[None]:
+    """Drop what a command left that was killed between CREATE DATABASE and the comment that marks it as abandoned."""
+    yield
+    left = """
+        select datname
+          from pg_database
+         where datname like 'ourschool\\_%'
+           and shobj_description(oid, 'pg_database') is null
+    """
+    with school.server.connect() as admin:
+        until(lambda: not admin.execute("select from pg_stat_activity where query ilike 'create database%'").fetchall(),
+              "no CREATE DATABASE of a killed client")  # fmt: skip
+        for (name,) in admin.execute(left).fetchall():
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 def kill(database: Database, project: Path, moment: float, *arguments: str) -> int:
