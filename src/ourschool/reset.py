@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from alembic import command
-from psycopg import Connection
 from sqlalchemy.engine import URL
 
 from ourschool import seed
 from surefoot.catalogue.reader import BOOKKEEPING
-from surefoot.database import execute_verbatim
+from surefoot.database import driver_of, execute_verbatim
 from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError
 from surefoot.operate import retired_items
@@ -127,8 +126,7 @@ def reset(settings: Settings, url: URL, plan: seed.Plan) -> dict[str, int]:
     with alembic_api.configured(settings, url, application_name="ourschool reset") as config:
         command.upgrade(config, "head")
         connection = config.attributes["connection"]
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, Connection)
+        driver = driver_of(connection)
         rows = seed.seed(driver, plan)
         driver.commit()
     return rows

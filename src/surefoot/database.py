@@ -14,14 +14,11 @@ from sqlalchemy.pool import NullPool
 from surefoot.errors import ConnectFailed, FailedError, ServerUnavailable, SurefootError, UsageError
 from surefoot.program import program
 from surefoot.servers import hosts, libpq, pooler
-from surefoot.settings import Settings
+from surefoot.settings import URL_SCHEME, Settings
 
-SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 DRIVER = "postgresql+psycopg"
-EVERY_ROW = "row_security = off"
-"""With this setting PostgreSQL raises an error instead of leaving out rows that row security hides."""
 RELIED_ON = {
-    **dict([EVERY_ROW.split(" = ")]),
+    "row_security": "off",  # PostgreSQL raises an error instead of leaving out rows that row security hides
     "client_encoding": "UTF8",
     "datestyle": "ISO",  # the order of day and month stays that of the database: it decides what a text means
     "intervalstyle": "postgres",
@@ -62,11 +59,11 @@ def url_of(settings: Settings) -> URL:
 
         _, _, folder = text.partition(":")
         return embedded.start(Path(folder).expanduser() if folder else settings.project.workplace / ".postgres")
-    return _one_server(parse(text))
+    return one_server(parse(text))
 
 
-def _one_server(url: URL) -> URL:
-    """Return the URL of the server that a connection reaches, where `url` names several."""
+def one_server(url: URL) -> URL:
+    """Return `url` with the one server that a connection reaches, where it names several. Raises as `explain` does."""
     if not hosts.several(url):
         return url
     try:
@@ -77,12 +74,12 @@ def _one_server(url: URL) -> URL:
 
 
 def parse(text: str) -> URL:
-    """Parse a URL with any of SCHEMES, or libpq's key=value pairs, and return it as a URL for psycopg 3.
+    """Parse a URL in any of its spellings, or libpq's key=value pairs, and return it as a URL for psycopg 3.
 
     The parameters of a service are added to it. Raises UsageError, which shows the URL without its password.
     """
     scheme, separator, rest = text.partition("://")
-    if separator and scheme not in SCHEMES and re.fullmatch(r"[\w+.-]+", scheme):
+    if separator and not URL_SCHEME.match(text) and re.fullmatch(r"[\w+.-]+", scheme):
         raise UsageError(
             f"DATABASE_URL begins with {scheme}://, but {program()} runs on PostgreSQL only, through psycopg 3.",
             "Use postgresql://user:password@host:5432/database.",
@@ -143,6 +140,14 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
     engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
     sa.event.listen(engine, "do_connect", pooler.Connector(RELIED_ON))
     return engine
+
+
+def check_reachable(engine: Engine) -> None:
+    """Connect once and leave again. Raises as `explain` does: ServerUnavailable where nobody answers yet."""
+    try:
+        engine.connect().close()
+    except sa.exc.DBAPIError as fault:
+        raise explain(fault, engine.url) from fault
 
 
 def driver_of(connection: Connection) -> psycopg.Connection[Any]:

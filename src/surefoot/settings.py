@@ -1,6 +1,7 @@
 """The settings of a command, read once from the process environment and `.env` into a frozen dataclass."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from surefoot.errors import UsageError
 from surefoot.program import set_project, variable
 from surefoot.project import Project
 
+URL_SCHEME = re.compile(r"postgres(ql)?(\+psycopg)?://")
+"""How a database URL begins, in any of its spellings; libpq knows it without the driver."""
 PRIVILEGES = frozenset({"select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"})
 """The privileges on tables that GRANT knows."""
 

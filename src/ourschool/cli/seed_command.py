@@ -40,8 +40,7 @@ def seed_school(
     started = time.monotonic()
     try:
         with engine.connect() as connection, _progress(plan.estimate) as advance:
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, psycopg.Connection)
+            driver = database.driver_of(connection)
             rows = seed.seed(driver, plan, advance)
             driver.commit()
     except sa.exc.DBAPIError as fault:

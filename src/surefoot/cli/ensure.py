@@ -47,36 +47,35 @@ def ensure(
 
 
 def _bring(chosen: Settings, *, refuse: bool, wait: float) -> None:
-    from surefoot import database  # noqa: PLC0415  # SQLAlchemy takes longer to load than all the rest of a start
-    from surefoot.operate.ensure import ensure_current  # noqa: PLC0415
+    from surefoot.operate.ensure import ensure_current  # noqa: PLC0415  # SQLAlchemy takes longer to load than the rest
 
-    engine = database.engine_for(database.url_of(chosen), application_name=f"{program()} ensure")
+    engine = _reach(chosen, wait)
     try:
-        _wait_for_server(engine, wait)
         ensure_current(engine, chosen.project, when_behind="refuse" if refuse else "upgrade")
     except SurefootError as fault:  # logged already, remedy and all
         raise typer.Exit(fault.status) from None
 
 
-def _wait_for_server(engine: "Engine", seconds: float) -> None:
-    """Try to connect until the server lets us in, for so many seconds; leave any other refusal to who connects next."""
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  # as above
+def _reach(chosen: Settings, seconds: float) -> "Engine":
+    """Return an engine for the database, after a server that does not answer yet has had so many seconds.
 
-    from surefoot import database  # noqa: PLC0415
+    Raises SurefootError for any other refusal; without `seconds` nothing is tried here.
+    """
+    from surefoot import database  # noqa: PLC0415  # as above
 
     until, announced = time.monotonic() + seconds, -math.inf
-    while time.monotonic() < until:
+    while True:
         try:
-            engine.connect().close()
-        except DBAPIError as fault:
-            explained = database.explain(fault, engine.url)
-            if not isinstance(explained, ServerUnavailable):
-                return
+            url = database.url_of(chosen)
+            engine = database.engine_for(url, application_name=f"{program()} ensure")
+            if seconds:
+                database.check_reachable(engine)
+        except ServerUnavailable as fault:
+            if time.monotonic() >= until:
+                raise
             if time.monotonic() - announced > ANNOUNCED:
                 announced = time.monotonic()
-                logging.getLogger(program()).info(
-                    "Waiting: %s For another %.0f s.", explained.message, until - announced
-                )
+                logging.getLogger(program()).info("Waiting: %s For another %.0f s.", fault.message, until - announced)
             time.sleep(PAUSE)
         else:
-            return
+            return engine

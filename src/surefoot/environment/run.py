@@ -24,6 +24,7 @@ from surefoot.runtime.recorder import Record
 from surefoot.runtime.session import (
     backend_pid,
     connect_once_more,
+    end_when_lost,
     migrating_session,
     refuse_shared,
     reset_session,
@@ -116,10 +117,11 @@ class Run:
     def _write(self, alembic: ModuleType, context: MigrationContext, plan: Plan, record: Record) -> None:
         stack = self._stack
         watcher = stack.enter_context(self._second_engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
+        end_when_lost(database.driver_of(watcher), self.settings.idle_timeout)
         if self._session_settings:
             refuse_shared(watcher, self._second_engine)
         stack.enter_context(only_migrator(watcher, self.settings.migrator_deadline, backend_pid(self.connection)))
-        pid = stack.enter_context(migrating_session(self.connection, self._session_settings))
+        pid = stack.enter_context(migrating_session(self.connection, self._session_settings, self.settings))
         driver, in_transaction = database.driver_of(self.connection), self.connection.in_transaction()
         record.role = stack.enter_context(
             ownership.as_table_owner(driver, _tables(context), in_transaction=in_transaction)
@@ -129,7 +131,7 @@ class Run:
 
         def once() -> None:
             if plan.current is not None:
-                reset_session(self.connection, self.settings, self._session_settings)
+                reset_session(self.connection)
                 created_objects.forget_lookup(self.connection)
             with alembic.begin_transaction():
                 alembic.run_migrations()

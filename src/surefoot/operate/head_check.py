@@ -1,15 +1,13 @@
 """Checks with psycopg alone whether a database is at head: it runs before every start and must load quickly."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
 
 from surefoot.program import program
-from surefoot.settings import Settings
+from surefoot.settings import URL_SCHEME, Settings
 
-SCHEME = re.compile(r"postgres(ql)?(\+psycopg)?://")
 VERSIONS = "select version_num from alembic_version"
 VERSIONS_AND_DOWNGRADES = """
     select version_num,
@@ -56,11 +54,11 @@ def at_head(settings: Settings) -> str | None:
     The caller then calls `ensure_current`, which explains what is wrong.
     """
     head, url = settings.project.head(), settings.database_url or ""
-    if head is None or not SCHEME.match(url):
+    if head is None or not URL_SCHEME.match(url):
         return None
     try:
         with psycopg.connect(
-            SCHEME.sub("postgresql://", url, count=1),
+            URL_SCHEME.sub("postgresql://", url, count=1),
             autocommit=True, application_name=f"{program()} ensure", connect_timeout=10,
             client_encoding="utf8",
         ) as connection:  # fmt: skip

@@ -13,12 +13,7 @@ GLANCE = """
 """
 """The state of server process $1, since when, and whether QUERY has more to say of it, at a fraction of its cost."""
 QUERY = """
-    with waiting as (
-        select pid, wait_event, state
-          from pg_stat_activity
-         where pid = $1::integer
-    ),
-    awaited as (
+    with awaited as (
         select locktype, database, relation, transactionid, virtualxid
           from pg_locks
          where pid = $1::integer
@@ -39,12 +34,10 @@ QUERY = """
            and l.transactionid is not distinct from a.transactionid
     )
     select json_build_object(
-        'wait_event', (select wait_event from waiting),
-        'state', (select state from waiting),
         'locktype', (select locktype from awaited),
         'standbys', (
             select current_setting('synchronous_standby_names')
-              from waiting
+              from pg_stat_get_activity($1::integer)
              where wait_event = 'SyncRep'
         ),
         'prepared', (

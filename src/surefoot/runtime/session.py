@@ -4,7 +4,7 @@ All of it is undone at the end.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -21,8 +21,17 @@ from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
 
-CONNECTION_CHECK = "client_connection_check_interval"
-"""The setting by which a server process checks whether its client is still connected."""
+LOST_CLIENT = {
+    "client_connection_check_interval": "1s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+"""The settings by which a server process finds out that its client is gone. Servers on Windows refuse the first."""
+SILENT_CLIENT = "idle_session_timeout"
+"""The setting by which it ends a session whose client says nothing any more, and with it the session's locks."""
+HELD = "surefoot session settings"
+"""Key in a connection's `info`: what `migrating_session` has set, by name."""
 
 
 def server_settings(settings: Settings) -> dict[str, str]:
@@ -32,6 +41,19 @@ def server_settings(settings: Settings) -> dict[str, str]:
         "statement_timeout": str(settings.statement_timeout),
         "idle_in_transaction_session_timeout": str(settings.idle_timeout),
     }
+
+
+def end_when_lost(driver: psycopg.Connection[Any], idle_timeout: int) -> None:
+    """Let the server end the session of `driver` when its client is gone, or silent for `idle_timeout` (ms; 0: never).
+
+    Only for a session that is never silent for so long while its client lives.
+    """
+    for settings in ({SILENT_CLIENT: str(idle_timeout)}, LOST_CLIENT):
+        try:
+            with driver.transaction():
+                _set(driver, settings)
+        except psycopg.Error:
+            log.debug("The server does not take %s.", ", ".join(settings))
 
 
 def backend_pid(connection: Connection) -> int:
@@ -56,12 +78,11 @@ def refuse_shared(connection: Connection, engine: sa.Engine) -> None:
     driver = driver_of(connection)
     if not pooler.is_pooled(driver):
         return
-
     pooler.refuse_shared(driver, lambda: connect_once_more(engine), f"{driver.info.host}:{driver.info.port}")
 
 
 @contextmanager
-def migrating_session(connection: Connection, values: Mapping[str, str]) -> Iterator[int]:
+def migrating_session(connection: Connection, values: Mapping[str, str], settings: Settings) -> Iterator[int]:
     """Take the worker lock and set `values` on `connection` inside the block; yield the pid of its server process.
 
     The statements bypass SQLAlchemy, so that no transaction is open when Alembic takes the connection. In a transaction
@@ -72,7 +93,7 @@ def migrating_session(connection: Connection, values: Mapping[str, str]) -> Iter
     driver = driver_of(connection)
     in_transaction = connection.in_transaction()
     driver.add_notice_handler(_log_notice)
-    before = {name: _setting(driver, name) for name in (*values, *([CONNECTION_CHECK] if values else []))}
+    before = _current(driver, [*values, SILENT_CLIENT, *LOST_CLIENT]) if values else {}
     connection.get_isolation_level = lambda: _isolation_level(connection)  # type: ignore[method-assign]
     try:
         lock = "pg_try_advisory_xact_lock" if in_transaction else "pg_try_advisory_lock"
@@ -89,8 +110,9 @@ def migrating_session(connection: Connection, values: Mapping[str, str]) -> Iter
                 "What is set in this session does not stay: row_security is on again, so rows could be overlooked.",
                 "Connect to the server itself, or through a pooler in session mode. Nothing was changed.",
             )
+        connection.info[HELD] = _current(driver, [*RELIED_ON, *server_settings(settings)])
         if not in_transaction:
-            _check_client_connection(driver)
+            end_when_lost(driver, settings.idle_timeout)
             driver.commit()
         yield pid
     finally:
@@ -103,12 +125,13 @@ def migrating_session(connection: Connection, values: Mapping[str, str]) -> Iter
                 driver.commit()
 
 
-def reset_session(connection: Connection, settings: Settings, values: Mapping[str, str]) -> None:
-    """Set what `migrating_session` had set again before a retry, because the revision may have changed it."""
+def reset_session(connection: Connection) -> None:
+    """Set again before a retry what held at the beginning of `migrating_session`: the revision may have changed it.
+
+    RESET would not do: where a pooler has not passed on the options of the connection, it leads to the server's values.
+    """
     driver = driver_of(connection)
-    _set(driver, values or RELIED_ON)
-    for name in () if values else server_settings(settings):
-        driver.execute(psycopg.sql.SQL("reset {}").format(psycopg.sql.Identifier(name)))
+    _set(driver, connection.info[HELD])
     driver.commit()
 
 
@@ -125,23 +148,18 @@ def _isolation_level(connection: Connection) -> IsolationLevel:
     return Connection.get_isolation_level(connection)
 
 
-def _check_client_connection(driver: psycopg.Connection[Any]) -> None:
-    """Let the server check every second whether the client is still connected. Servers on Windows refuse that."""
-    try:
-        with driver.transaction():
-            driver.execute("select set_config(%s, '1s', false)", (CONNECTION_CHECK,))
-    except psycopg.Error:
-        log.debug("The server cannot notice a client that has gone.")
-
-
-def _setting(driver: psycopg.Connection[Any], name: str) -> str:
-    row = driver.execute("select current_setting(%s)", (name,)).fetchone()
-    return str(row[0]) if row else ""
+def _current(driver: psycopg.Connection[Any], names: Sequence[str]) -> dict[str, str]:
+    """Return the values of the settings, as the server writes them."""
+    query = ", ".join("current_setting(%s)" for _ in names)
+    row = driver.execute(f"select {query}".encode(), list(names)).fetchone()
+    assert row is not None
+    return dict(zip(names, row, strict=True))
 
 
 def _set(driver: psycopg.Connection[Any], values: Mapping[str, str]) -> None:
-    for name, value in values.items():
-        driver.execute("select set_config(%s, %s, false)", (name, value))
+    if values:
+        query = ", ".join("set_config(%s, %s, false)" for _ in values)
+        driver.execute(f"select {query}".encode(), [part for pair in values.items() for part in pair])
 
 
 def _log_notice(notice: psycopg.errors.Diagnostic) -> None:

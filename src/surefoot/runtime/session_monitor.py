@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import pq
 
+from surefoot.errors import SurefootError
 from surefoot.runtime import blockers
 from surefoot.servers import timed_query
 
@@ -102,7 +103,7 @@ class SessionMonitor:
         try:
             self._watcher = self._own = self._reconnect()
             self._watcher.autocommit = True
-        except psycopg.Error:
+        except (psycopg.Error, SurefootError):  # a pooler may have none left
             self._give_up("There was no answer from the server")
             return False
         return True

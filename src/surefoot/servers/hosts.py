@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import psycopg
 from sqlalchemy.engine import URL
 
-SCHEME = re.compile(r"postgres(ql)?(\+psycopg)?://")
+from surefoot.settings import URL_SCHEME
+
 SEVERAL = re.compile(r"[^/?@]*@?[^/?@]*,[^/?]*([/?]|$)|.*[?&](host|hostaddr|port)=", flags=re.DOTALL)
 """What follows `://` where the driver and SQLAlchemy read hosts and ports differently, or not at all."""
 WITH_PORTS = re.compile(r"[?&]host=[^&/:]*:\d+(&|$)")
@@ -17,7 +18,7 @@ PAIRS = re.compile(r"\s*\w+\s*=")
 
 def needs_libpq(text: str) -> bool:
     """Return whether libpq alone reads `text` rightly: several hosts, hosts in the query, or key=value pairs."""
-    scheme = SCHEME.match(text)
+    scheme = URL_SCHEME.match(text)
     if WITH_PORTS.search(text):
         return False
     return bool(SEVERAL.match(text[scheme.end() :]) if scheme else PAIRS.match(text))
@@ -26,7 +27,7 @@ def needs_libpq(text: str) -> bool:
 def read(text: str, driver: str) -> URL | None:
     """Return what libpq reads from a URL or from key=value pairs, as a URL for `driver`; None where it cannot."""
     try:
-        known = psycopg.conninfo.conninfo_to_dict(SCHEME.sub("postgresql://", text, count=1))
+        known = psycopg.conninfo.conninfo_to_dict(URL_SCHEME.sub("postgresql://", text, count=1))
     except psycopg.ProgrammingError:
         return None
     return url_of({name: str(value) for name, value in known.items() if value is not None}, driver)

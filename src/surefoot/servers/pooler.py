@@ -6,7 +6,7 @@ what was set would be left to others. In session mode a session is its client's 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import psycopg
@@ -61,11 +61,11 @@ class Connector:
             refuse_shared(driver, lambda: _connect(arguments, parameters), where)
             self._exclusive = True
         wanted = _set(driver, {**_options(str(parameters.get("options") or "")), **self._settings})
+        current = _current(driver, wanted)
         for name, value in wanted.items():
-            if _current(driver, name) != value:
+            if current[name] != value:
                 raise ConnectFailed(
-                    f"What is set in a session does not stay at {where}: {name} is {_current(driver, name)!r}, and not "
-                    f"{value!r}.",
+                    f"What is set in a session does not stay at {where}: {name} is {current[name]!r}, not {value!r}.",
                     "Connect to the server itself, or through a pooler in session mode.",
                 )
 
@@ -160,9 +160,10 @@ def _set(driver: psycopg.Connection, settings: Mapping[str, str]) -> dict[str, s
     return dict(zip(settings, row, strict=True))
 
 
-def _current(driver: psycopg.Connection, name: str) -> str:
-    row = driver.execute("select current_setting(%s)", (name,), prepare=False).fetchone()
-    return str(row[0]) if row else ""
+def _current(driver: psycopg.Connection, names: Iterable[str]) -> dict[str, str]:
+    calls = sql.SQL(", ").join(sql.SQL("current_setting({})").format(name) for name in names)
+    row = driver.execute(sql.SQL("select {}").format(calls)).fetchone() or ()
+    return dict(zip(names, row, strict=True))
 
 
 def _pid_in_a_transaction(driver: psycopg.Connection, where: str) -> int | None:

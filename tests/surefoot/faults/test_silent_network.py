@@ -16,7 +16,7 @@ from tests.support.servers.proxy import Proxy, proxied
 from tests.surefoot.faults.runs import Run, advisory_locks, revision, until
 from tests.surefoot.roles.people import role
 
-SHORT = {"OURSCHOOL_ANSWER_TIMEOUT": "3"}
+SHORT = {"OURSCHOOL_ANSWER_TIMEOUT": "3", "OURSCHOOL_IDLE_TIMEOUT": "10000"}
 ENDS = 45.0
 """Seconds in which a command with SHORT has ended, on a loaded machine: what it waits for, and connecting anew."""
 WORKER, BESIDE = 0, 1
@@ -37,13 +37,9 @@ def begun(here: Database) -> Run:
     return run
 
 
-def ended_sessions(database: Database) -> None:
-    """What the sentence of a waiting migrator says to do: the server ends what it still holds for nobody."""
-    database.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
-        "where datname = current_database() and application_name like 'ourschool%'"
-    )
-    until(lambda: not advisory_locks(database), "no locks")
+def let_go(database: Database) -> None:
+    """Wait until the server has ended by itself what it holds for nobody: the proxy keeps its connections open."""
+    until(lambda: not advisory_locks(database), "no locks of a client that says nothing any more")
 
 
 @pytest.mark.parametrize("which", [None, WORKER])
@@ -58,8 +54,8 @@ def test_what_gets_no_answer_ends_and_is_gone_on_with(scratch: Database, which: 
         assert "no answer" in said.lower(), said
         assert "Traceback" not in said, said[-9000:]
         assert "→" in said
+        let_go(scratch)
     assert at(scratch) != [HEAD]
-    ended_sessions(scratch)
     scratch.alembic("upgrade", "head")
     assert at(scratch) == [HEAD]
 
@@ -70,8 +66,8 @@ def test_a_watcher_that_gets_no_answer_costs_nothing(scratch: Database) -> None:
         run = begun(here)
         proxy.swallow(which=BESIDE)
         run.ends(0)
+        let_go(scratch)
     assert at(scratch) == [HEAD]
-    ended_sessions(scratch)
     assert "Nothing to do" in scratch.alembic("upgrade", "head").stderr
 
 

@@ -90,4 +90,4 @@ def test_one_command_works_on_one_server(pair: Pair) -> None:
 
 def test_nobody_at_any_of_them_is_one_sentence() -> None:
     with pytest.raises(ConnectFailed):
-        ours._one_server(ours.parse("postgresql://u:p@127.0.0.1:1,127.0.0.1:2/db"))
+        ours.one_server(ours.parse("postgresql://u:p@127.0.0.1:1,127.0.0.1:2/db"))

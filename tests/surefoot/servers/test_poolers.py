@@ -19,6 +19,7 @@ from tests.ourschool.existing.size import Size
 from tests.ourschool.history.schools import make_existing
 from tests.support.databases import ROOT, Database
 from tests.support.servers.pgbouncer import Pgbouncer, needs_pgbouncer, pooled
+from tests.surefoot.faults.runs import Client, Run, holding
 from tests.surefoot.roles.people import own_everything, role
 
 pytestmark = needs_pgbouncer
@@ -39,6 +40,7 @@ COMMANDS = (
     ("ourschool", "identify"),
     ("ourschool", "adopt"),
     ("ourschool", "ensure"),
+    ("ourschool", "ensure", "--wait", "30"),
     ("ourschool", "upgrade", "--yes", "--no-backup"),
     ("ourschool", "rollback", "base", "--yes"),
     ("ourschool", "purge", "--yes"),
@@ -175,6 +177,19 @@ def test_of_two_at_once_one_waits_and_a_killed_one_is_followed(scratch: Database
         assert second.returncode == 0, said
         assert not left_behind(here)
         assert "Nothing to do" in run(here, "alembic", "upgrade", "head")
+
+
+def test_who_gave_way_does_not_wait_for_longer_the_next_time(scratch: Database) -> None:
+    """The pool has refused the connection's options: a RESET between two tries would lead to no lock_timeout at all."""
+    with behind(scratch, "session", assignments=20) as (here, _):
+        run(here, "ourschool", "adopt")
+        with holding(scratch, "select count(*) from users"), Client(scratch, "select count(*) from users") as reader:
+            waiting = Run(here, "upgrade", "head", env={"OURSCHOOL_LOCK_DEADLINE": "8"})
+            waiting.says("Gave way")
+            said = waiting.ends(4)
+        assert said.count("Gave way") > 2
+        assert (reader.failed, reader.done > 10) == ([], True)
+        assert not left_behind(here)
 
 
 def test_a_setting_of_the_url_reaches_the_server_through_a_pool_that_refuses_it(scratch: Database) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 from surefoot import online
 from surefoot.author.lint import sql_tokens, table_state
 from surefoot.author.lint.sql_tokens import Words
+from surefoot.database import driver_of
 
 ONLINE = Path(online.__file__).resolve().parent
 IDLE = psycopg.pq.TransactionStatus.IDLE
@@ -133,8 +134,7 @@ class Recorder:
     ) -> None:
         if self._file is None:
             return
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
+        driver = driver_of(connection)
         if driver.info.transaction_status == IDLE:
             self._number += 1
         calls = _calls(self._file)
@@ -152,8 +152,7 @@ class Recorder:
     def _after(self, connection: Connection, *_: object) -> None:
         if self.pending is None:
             return
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
+        driver = driver_of(connection)
         self._now = table_state.read_state(driver)
         self._done.append(replace(self.pending, after=self._now))
         self.pending = None

@@ -8,6 +8,7 @@ from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from surefoot.author.sample_rows.table_shape import Column, Shape, read
+from surefoot.database import driver_of
 
 TEXTS = frozenset({"text", "varchar", "bpchar"})
 
@@ -15,8 +16,7 @@ TEXTS = frozenset({"text", "varchar", "bpchar"})
 @contextmanager
 def later_rules(connection: Connection, after: Mapping[str, Shape]) -> Iterator[None]:
     """Add what can be added of the constraints of the tables `after` while the block runs; `connection` is idle."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
+    driver = driver_of(connection)
     before = read(connection)
     connection.rollback()
     removals: list[sql.Composed] = []

@@ -29,8 +29,7 @@ def fill(
 
     `connection` must be in no transaction. `mild` leaves out the extremes of numbers and lengths.
     """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
+    driver = database.driver_of(connection)
     shapes = read(connection)
     connection.rollback()
     maker = _Maker(driver, random.Random(seed), mild=mild)  # noqa: S311  # chance, not secrecy

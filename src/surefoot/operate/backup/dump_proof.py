@@ -116,8 +116,7 @@ def build_schema(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> Bu
     engine = database.engine_for(scratch, application_name=f"{program()} backup")
     options = (*OMITTED, "--no-statistics") if client_programs.major(pg_restore) >= STATISTICS else OMITTED
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
+        driver = database.driver_of(connection)
         driver.execute("set synchronous_commit = off")
         for section in ("pre-data", "post-data"):
             build(

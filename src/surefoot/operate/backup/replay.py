@@ -9,6 +9,7 @@ from typing import IO
 import psycopg
 from sqlalchemy.engine import Connection
 
+from surefoot.database import driver_of
 from surefoot.errors import FailedError
 from surefoot.operate.backup import dump_programs, table_of_contents
 from surefoot.operate.backup.schema_build import BuildResult, build, error_message
@@ -56,8 +57,7 @@ def replay(
     this role may not create, are part of the result. Without it, every entry has to be built. Raises FailedError if a
     statement or pg_restore fails.
     """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
+    driver = driver_of(connection)
     built = BuildResult()
     remedy = "Everything was rolled back; nothing was changed."
     listing = dump_programs.run(binary, ["--list", str(backup.dump)], remedy).decode("utf-8", "replace")

@@ -18,6 +18,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from surefoot.database import driver_of
 from surefoot.operate.rehearse import committing_blocks
 from surefoot.operate.rehearse.measurements import RelationStats
 from surefoot.operate.rehearse.rehearsal_result import HeldLock
@@ -94,7 +95,7 @@ class LockMonitor:
     def _before(
         self, connection: Connection, _cursor: object, text: str, parameters: Any, *_: object
     ) -> tuple[str, Any]:
-        driver = _driver(connection)
+        driver = driver_of(connection)
         if driver.info.transaction_status == psycopg.pq.TransactionStatus.IDLE and driver.autocommit:
             if committing_blocks.COMMITTING_BLOCK.match(text):
                 text, self._in_block = committing_blocks.recording_locks(text), True
@@ -108,7 +109,7 @@ class LockMonitor:
         return text, parameters
 
     def _after(self, connection: Connection, _cursor: object, text: str, *_: object) -> None:
-        driver = _driver(connection)
+        driver = driver_of(connection)
         if self._sampler_run is not None:
             self._end_sampling()
         elif self._in_block:
@@ -130,7 +131,7 @@ class LockMonitor:
             self._end_sampling()
         self._in_block = False
         if self._own_transaction and context.connection is not None:
-            driver = _driver(context.connection)
+            driver = driver_of(context.connection)
             if not driver.closed:
                 driver.execute("rollback")
             self._end_transaction()
@@ -207,9 +208,3 @@ class _Sampler:
             for row in rows:
                 key = (row[0], row[1])
                 self._sightings[key] = (self._sightings.get(key, (now, now))[0], now)
-
-
-def _driver(connection: Connection) -> psycopg.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    return driver

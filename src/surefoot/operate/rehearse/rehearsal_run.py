@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationStep, RevisionStep
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import Connection
 
+from surefoot.database import driver_of
 from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError
 from surefoot.operate.rehearse.committing_blocks import RECORD_LOCKS
@@ -99,8 +100,7 @@ class Runner:
 
     def _flush(self) -> None:
         """Let the server publish its statistics now instead of within a second."""
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
+        driver = driver_of(self._connection)
         driver.execute("select pg_stat_force_next_flush()")
         driver.commit()
 

@@ -26,6 +26,19 @@ def test_a_server_that_starts_later_is_waited_for() -> None:
         assert "The database is current at" in run.ends(0)
 
 
+def test_one_of_several_servers_that_starts_later_is_waited_for() -> None:
+    with running(18) as server, fresh(server) as here:
+        here.alembic("upgrade", "head")
+        with server.connect() as admin:
+            admin.execute("alter role postgres password 'known'")
+        pg_ctl(server, "-m", "fast", "stop")
+        url = f"postgresql://postgres:known@127.0.0.1:1,127.0.0.1:{server.port}/{here.url.database}"
+        waiting = Run(here, "ensure", "--wait", "120", program="ourschool", env={"DATABASE_URL": url})
+        waiting.says("Waiting: No PostgreSQL answers at")
+        pg_ctl(server, "start")
+        waiting.ends(0)
+
+
 def test_without_it_the_first_answer_counts(scratch: Database) -> None:
     absent = Database(scratch.server, scratch.url.set(port=1, host="127.0.0.1", query={}))
     assert "No PostgreSQL answers at 127.0.0.1:1." in Run(absent, "ensure", program="ourschool").ends(4)
