@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from alembic import command
+from psycopg import errors
 from sqlalchemy.engine import URL
 
 from ourschool import seed
@@ -19,7 +20,6 @@ from surefoot.settings import Settings
 
 EMBEDDED = "embedded"
 JOURNAL = "migration_journal"
-LOCK_NOT_AVAILABLE = "55P03"
 
 TABLES = sa.text("""
     select case nspname when 'public' then quote_ident(relname) else format('%I.%I', nspname, relname) end as name,
@@ -138,7 +138,7 @@ def _empty(settings: Settings, url: URL) -> None:
             with connection.begin():
                 execute_verbatim(connection, EMPTY)
         except sa.exc.DBAPIError as fault:
-            if getattr(fault.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            if not isinstance(fault.orig, errors.LockNotAvailable):
                 raise
             raise RefusedError(
                 f"Somebody uses a table of {url.database}. Nothing was deleted.",

@@ -46,7 +46,7 @@ class Settings:
     statement_timeout: int = 0
     """`STATEMENT_TIMEOUT`, ms; 0 is no timeout, because a revision may rightly take long."""
     idle_timeout: int = 600_000
-    """`IDLE_TIMEOUT`, ms: idle_in_transaction_session_timeout of the session that migrates."""
+    """`IDLE_TIMEOUT`, ms: how long a session that migrates may say nothing before the server ends it; 0 is for ever."""
     answer_timeout: float = 60
     """`ANSWER_TIMEOUT`, s: how long nothing may come back over a connection before it is given up."""
     backups: Path = Path("backups")

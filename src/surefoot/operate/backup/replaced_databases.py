@@ -11,13 +11,10 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot.errors import UsageError
+from surefoot.online.identifiers import LONGEST_NAME
 from surefoot.operate.backup import database_settings, server_facts
 from surefoot.operate.backup.store import TIME
 from surefoot.program import program
-
-NAME_BYTES = 63
-"""The length of a PostgreSQL name in bytes."""
-
 
 REPLACED = sa.text("""
     select datname as name,
@@ -112,7 +109,7 @@ def rename_statement(old: str, new: str) -> sql.Composed:
 
 
 def _stem(database: str) -> str:
-    longest = NAME_BYTES - len(f"_{Kind.RESTORING}_20261121T120000Z")
+    longest = LONGEST_NAME - len(f"_{Kind.RESTORING}_20261121T120000Z")
     raw = database.encode()
     if len(raw) <= longest:
         return database
