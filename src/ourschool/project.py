@@ -1,10 +1,10 @@
 """The Project of this school, which the engine works on."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ourschool.companions import COMPANIONS
-from surefoot.project import Project
+from surefoot.project import Companion, Project
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
@@ -22,12 +22,18 @@ def _metadata() -> "MetaData":
     return metadata
 
 
+def _companions() -> Mapping[str, Companion]:
+    from ourschool.companions import COMPANIONS  # noqa: PLC0415  # not needed when an application starts
+
+    return COMPANIONS
+
+
 PROJECT = Project(
     name="ourschool",
     home=CHECKOUT if IN_CHECKOUT else INSTALLED,
     load_metadata=_metadata,
     workplace=CHECKOUT if IN_CHECKOUT else Path.cwd(),
     baseline="cd0edd614cc5",
-    companions=COMPANIONS,
+    load_companions=_companions,
     guide="MIGRATIONS.md",
 )

@@ -44,8 +44,8 @@ class Project:
     """The folder of `.env` and of what commands create: backups, rehearsals, the embedded server."""
     scripts: str = "alembic"
     """The script folder, which contains env.py, relative to `home`."""
-    companions: Mapping[str, Companion] = field(default_factory=dict)
-    """By revision."""
+    load_companions: Callable[[], Mapping[str, Companion]] = dict
+    """Imports the companions of released revisions, by revision. Called only where revisions run."""
     guide: str = ""
     """The documentation page that error messages refer to and `check` reads; empty where there is none."""
 

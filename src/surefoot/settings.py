@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from surefoot.errors import UsageError
 from surefoot.program import set_project, variable
 from surefoot.project import Project
@@ -75,8 +73,7 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
     """
     process = os.environ if environ is None else environ
     set_project(project)
-    file = dotenv_values(project.workplace / ".env", interpolate=False, encoding="utf-8")
-    known = {name: value for name, value in file.items() if value is not None} | dict(process)
+    known = _variables_of_file(project.workplace / ".env") | dict(process)
     return Settings(
         project=project,
         database_url=(database_url or known.get("DATABASE_URL", "")).strip() or None,
@@ -91,6 +88,15 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
         development=known.get(variable("DEVELOPMENT"), "").strip().lower() in {"yes", "true", "1"},
         backups=Path(known.get(variable("BACKUPS"), "").strip() or Settings.backups),
     )
+
+
+def _variables_of_file(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415  # a server has its variables from elsewhere, and waits for `ensure`
+
+    read = dotenv_values(path, interpolate=False, encoding="utf-8")
+    return {name: value for name, value in read.items() if value is not None}
 
 
 def _number(known: Mapping[str, str], name: str, default: float, *, least: int = 0) -> float:

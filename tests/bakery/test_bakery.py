@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from bakery.project import PROJECT
 from surefoot import cli
+from surefoot.cli import typer_program
 from tests.support.bakery import BASELINE, BY_HAND, HEAD, NOTE, WITH_NOTE, Baker, baker
 from tests.support.commands import commands
 from tests.support.databases import Database
@@ -132,7 +133,7 @@ def test_what_is_missing_comes_with_its_extras(at_work: Baker) -> None:
 
 
 def test_no_help_is_of_a_school() -> None:
-    program = cli.application(PROJECT, cli.COMMANDS, "The database of a bakery.")
+    program = typer_program.application(PROJECT, cli.COMMANDS, "The database of a bakery.")
     known = [(), *(words for words, _ in commands(get_command(program)))]  # type: ignore[arg-type]
     assert len(known) > 20
     for words in known:

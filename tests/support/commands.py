@@ -10,7 +10,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from ourschool.cli import commands as ours
 from ourschool.project import PROJECT
-from surefoot.cli import application
+from surefoot.cli.typer_program import application
 
 Command = TyperCommand | TyperGroup
 ROOT_COMMAND = cast("Command", typer.main.get_command(application(PROJECT, ours(), "")))

@@ -1,9 +1,8 @@
 """What every command needs: the settings and the database it works on, a confirmation, output as JSON."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 from surefoot import settings
 from surefoot.errors import RefusedError
@@ -39,6 +38,8 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask for a confirmation, unless `yes`. Raises RefusedError for no, and where nobody can answer."""
     if yes:
         return
+    import typer  # noqa: PLC0415  # `ensure` asks nothing
+
     try:
         agreed = typer.confirm(question)
     except typer.Abort:
@@ -51,4 +52,4 @@ def print_json(value: Any) -> None:
     """Print `value` as JSON; what JSON has no type for is printed by str()."""
     import json  # noqa: PLC0415  # `ensure` prints none, and stands before every start of an application
 
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")

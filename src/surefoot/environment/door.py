@@ -10,6 +10,7 @@ import surefoot.online  # noqa: F401  # registers op.create_index_online and the
 from surefoot import autogenerate, settings
 from surefoot.environment import revision_checks, run
 from surefoot.environment.error_reporting import translated_errors
+from surefoot.environment.models_on_demand import ModelsOnDemand
 from surefoot.environment.offline_run import prepare_offline
 from surefoot.program import set_project
 from surefoot.project import Project
@@ -36,7 +37,7 @@ def main(project: Project, alembic: ModuleType) -> None:
 
 def _configure(project: Project, alembic: ModuleType, **where: Any) -> None:
     alembic.configure(
-        target_metadata=project.load_metadata(),
+        target_metadata=ModelsOnDemand(project.load_metadata),
         transaction_per_migration=True,  # a failing revision leaves the one before it applied and recorded
         autogenerate_plugins=[autogenerate.PLUGIN],  # compares the whole catalogue, in place of Alembic's own plugins
         process_revision_directives=revision_checks.directives_hook(alembic.config),

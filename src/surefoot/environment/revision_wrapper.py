@@ -22,7 +22,7 @@ def wrap_steps(steps: Iterable[Step], context: MigrationContext, plan: Plan, pro
     revision that amends it runs around all of that.
     """
     revisions = [step for step in steps if isinstance(step, RevisionStep)]
-    companion_sql.wrap_with_companions(revisions, context, project.companions)
+    companion_sql.wrap_with_companions(revisions, context, project.load_companions())
     if not context.as_sql:
         for step in revisions:
             check_before_run(step, context, plan)

@@ -1,7 +1,7 @@
 """Runs one Alembic command on a database: its connections, its checks, its steps and its record."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from types import ModuleType
 from typing import Any, NoReturn
@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL, Connection
 
 from surefoot import database, private_members
 from surefoot.environment import revision_checks, revision_wrapper
+from surefoot.environment.models_on_demand import TableNames
 from surefoot.errors import UsageError
 from surefoot.program import program
 from surefoot.runtime import baseline, created_objects, interrupts, lock_retry, ownership, preconditions
@@ -201,10 +202,9 @@ class Run:
         return "force=yes" in given or self.config.attributes.get("force") is True
 
 
-def _tables(context: MigrationContext) -> set[str]:
-    """Return the names of the tables in the models."""
-    metadata = context.opts.get("target_metadata")
-    return set(metadata.tables) if isinstance(metadata, sa.MetaData) else set()
+def _tables(context: MigrationContext) -> Collection[str]:
+    """Return the names of the tables in the models, which are imported when somebody looks into them."""
+    return TableNames(context.opts["target_metadata"])
 
 
 def _stamped(steps: list[Step]) -> list[str]:

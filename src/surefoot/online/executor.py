@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -89,6 +90,14 @@ class Steps:
     def _step(self) -> RevisionStep | None:
         step = getattr(getattr(self.context.opts.get("run"), "plan", None), "current", None)
         return step if isinstance(step, RevisionStep) else None
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open: what is read then may not be committed. Offline there is none."""
+        if self.offline:
+            return False
+        driver = self.connection.connection.dbapi_connection
+        return driver is None or driver.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
 
     def fetch(self, query: str | sql.Composable, **values: Any) -> list[Row[Any]]:
         """Return the rows of a query, now and without a retry; none offline.

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
+from surefoot.catalogue.reader import KEPT_DEFINITIONS
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online.executor import Steps
 
@@ -57,6 +58,12 @@ SET_UP = (
     f"comment on column {SCHEMA}.things.coming_back is 'whether a way back has begun that was not finished'",
 )
 """The statements that create the schema and the registry; they may run again."""
+PRESENT = f"""
+    select to_regclass('{SCHEMA}.things') is not null as things,
+           to_regclass('{KEPT_DEFINITIONS}') is not null as definitions
+"""
+SEEN = "registries_seen"
+"""Key of the context's options that holds the revision and direction in which both tables were seen to be there."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ def items_of_revision(
     direction retired already, in an interrupted run. Outside of a revision there are no directions: both are the same.
     """
     direction = opposite_direction(steps) if by_opposite else steps.direction
-    if not steps.fetch(f"select 1 where to_regclass('{SCHEMA}.things') is not null"):
+    if not is_present(steps):
         return []
     rows = steps.fetch(
         f"""
@@ -132,6 +139,35 @@ def items_of_revision(
         direction=direction,
     )
     return [_item(row) for row in rows]
+
+
+def set_up(steps: Steps) -> None:
+    """Create schema and registry where they are missing, in one round trip; offline print the statements."""
+    if steps.offline:
+        for statement in SET_UP:
+            steps.execute(statement)
+    else:
+        steps.execute(";".join(SET_UP))
+
+
+def is_present(steps: Steps, *, definitions: bool = False) -> bool:
+    """Return whether the registry exists, or with `definitions` the table `migration_definitions`; False offline.
+
+    While one revision runs, what was seen committed is not looked up again: nobody else migrates or purges meanwhile,
+    and whoever drops one of the tables before the revision's end calls `forget_presence`.
+    """
+    seen = steps.context.opts.get(SEEN)
+    if seen is not None and seen[:2] == (steps.revision, steps.direction) and seen[2 + definitions]:
+        return True
+    rows = steps.fetch(PRESENT)
+    if rows and steps.direction != "unknown" and not steps.in_transaction:
+        steps.context.opts[SEEN] = (steps.revision, steps.direction, rows[0].things, rows[0].definitions)
+    return bool(rows) and bool(rows[0].definitions if definitions else rows[0].things)
+
+
+def forget_presence(steps: Steps) -> None:
+    """Let `is_present` look again: one of the tables may be dropped now."""
+    steps.context.opts.pop(SEEN, None)
 
 
 def displaced_items(connection: Connection, revision: str) -> list[RetiredItem]:
@@ -215,9 +251,8 @@ def mark_coming_back(steps: Steps, item: RetiredItem) -> None:
 
 def drop_if_empty(steps: Steps) -> None:
     """Drop `retired.things` when it is empty, and then the schema where nothing else is in it."""
-    if not steps.fetch(f"select 1 where to_regclass('{SCHEMA}.things') is not null"):
-        return
-    if not steps.fetch(f"select from {SCHEMA}.things limit 1"):
+    if is_present(steps) and not steps.fetch(f"select from {SCHEMA}.things limit 1"):
+        forget_presence(steps)
         steps.run(DROP_IF_EMPTY)
 
 

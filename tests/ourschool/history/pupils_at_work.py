@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from tests.support.databases import Database
+from tests.support.stalls import Stalls
 
 LOOK = (
     "select first_name, last_name from users where id = %(user)s",
@@ -64,11 +65,13 @@ class Clients:
     def __init__(self, database: Database, count: int, *, pause: float = 0.01) -> None:
         self.database, self.count, self.pause = database, count, pause
         self.felt = [Felt() for _ in range(count)]
+        self.stalls = Stalls(database.dsn)
         self._over = threading.Event()
         self._keys = _keys(database)
         self._threads = [threading.Thread(target=self._work, args=(nth,)) for nth in range(count)]
 
     def __enter__(self) -> "Clients":
+        self.stalls.__enter__()
         for thread in self._threads:
             thread.start()
         return self
@@ -77,6 +80,7 @@ class Clients:
         self._over.set()
         for thread in self._threads:
             thread.join()
+        self.stalls.__exit__(None, None, None)
 
     @property
     def longest(self) -> tuple[float, str]:

@@ -43,7 +43,7 @@ def fared(clients: Clients, slack: float) -> None:
     print(f"{clients.statements} statements of clients, longest {longest:.3f} s: {statement}")
     assert clients.failures == []
     assert clients.statements > 100
-    assert longest < LOCK_TIMEOUT + slack, statement
+    assert longest < LOCK_TIMEOUT + slack + clients.stalls.allowance, statement
 
 
 @pytest.mark.promise("C6", "O12")
@@ -54,7 +54,7 @@ def test_people_work_on_while_a_small_school_is_migrated(scratch: Database) -> N
         scratch.alembic("upgrade", "head")
     assert at(scratch) == [HEAD]
     accounted(scratch, clients, before)
-    fared(clients, slack=0.8)  # what the bound is on a machine that does nothing else, the long form measures
+    fared(clients, slack=0.2)
 
 
 @pytest.mark.long

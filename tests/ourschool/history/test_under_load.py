@@ -71,5 +71,5 @@ def test_nobody_notices(scratch: Database, monkeypatch: pytest.MonkeyPatch) -> N
         scratch.alembic("upgrade", LAST)
     failures = [failure for each in clients for failure in each.failures]
     assert failures == []
-    assert max(each.longest for each in clients) < BOUND
+    assert max(each.longest for each in clients) < BOUND + max(each.stalls.allowance for each in clients)
     assert sum(each.statements for each in clients) > 100

@@ -12,6 +12,7 @@ from typing import TypeVar
 import psycopg
 
 from tests.support.databases import ROOT, Database
+from tests.support.stalls import Stalls
 
 PATIENCE = 120
 """Seconds until a test that waits for something gives up."""
@@ -105,15 +106,18 @@ class Client:
         self.done = 0
         self.failed: list[str] = []
         self._database, self._query, self._over = database, query, threading.Event()
+        self.stalls = Stalls(database.dsn)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> "Client":
+        self.stalls.__enter__()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        self.stalls.__exit__(None, None, None)
 
     def _run(self) -> None:
         with self._database.connect(autocommit=True) as connection:

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from tests.support.databases import Database
+from tests.support.stalls import Stalls
 
 Value = Callable[[random.Random], object]
 
@@ -128,10 +129,12 @@ class Clients:
             Client(database.dsn, table, key, values, number, pause, keys[number], random.Random(number))
             for number in range(clients)
         ]
+        self.stalls = Stalls(database.dsn)
         self._over = threading.Event()
         self._threads = [threading.Thread(target=client.run, args=(self._over,), daemon=True) for client in self.all]
 
     def __enter__(self) -> "Clients":
+        self.stalls.__enter__()
         for thread in self._threads:
             thread.start()
         return self
@@ -142,6 +145,7 @@ class Clients:
         self._over.set()
         for thread in self._threads:
             thread.join(60)
+        self.stalls.__exit__(kind, fault, trace)
 
     @property
     def failures(self) -> list[str]:

@@ -161,7 +161,7 @@ def test_a_long_reader_stops_nobody(scratch: Database, project: Path, change: Ch
         scratch.alembic("upgrade", "two", cwd=project)
         over.join()
     assert clients.statements > 100
-    assert clients.longest < LOCK_TIMEOUT + 0.5  # 0.1 is what the benchmark asks of a machine that does nothing else
+    assert clients.longest < LOCK_TIMEOUT + 0.5 + clients.stalls.allowance  # the benchmark asks for 0.1
 
 
 @pytest.mark.long

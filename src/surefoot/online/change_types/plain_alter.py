@@ -167,8 +167,7 @@ def print_blocks(steps: Steps, table: str, requested: Mapping[str, RequestedType
     """Print a block for each column. It does nothing where the column has the type, so that psql can run it again."""
     remark = PRINTED_REMARK.format(columns=", ".join(requested), table=table)
     steps.context.impl.static_output(remark.strip())
-    for statement in retired_registry.SET_UP:
-        steps.execute(statement)
+    retired_registry.set_up(steps)
     misses = temporary_name(steps.revision, f"{table}_misses")
     for column, request in requested.items():
         converted = {"column": column, "type_text": request.type, "using": request.using}

@@ -81,8 +81,8 @@ def set_aside(steps: Steps, table: str, column: str, *, rows: int | None = None)
     or a trigger on other columns too depends; the transaction has to be rolled back then.
     """
     with retired_registry.translate_block_errors():
-        for statement in (*retired_registry.SET_UP, set_aside_block(steps, table, column, rows)):
-            steps.execute(statement)
+        retired_registry.set_up(steps)
+        steps.execute(set_aside_block(steps, table, column, rows))
 
 
 def set_aside_block(steps: Steps, table: str, column: str, rows: int | None = None) -> str:

@@ -138,6 +138,7 @@ def restore(steps: Steps, items: Sequence[RetiredItem]) -> list[tuple[RetiredIte
                 f"{item.retired_at:%Y-%m-%d %H:%M}",
             )
     if items and not steps.fetch(f"select from {SCHEMA}.things limit 1"):
+        retired_registry.forget_presence(steps)
         steps.execute(retired_registry.DROP_IF_EMPTY)
     return remaining
 

@@ -30,7 +30,6 @@ NEWEST = f"""
      order by id desc
      limit 1
 """  # noqa: S608  # a constant of ours
-EXISTS = f"select 1 where to_regclass('{KEPT_DEFINITIONS}') is not null"
 
 
 def note_retirement(steps: Steps, what: str) -> None:
@@ -94,6 +93,7 @@ def recreate(steps: Steps, what: str, table: str, column: str | None, item: Reti
     newest = _newest(steps, what, table, column, direction)
     if newest is None or (item is not None and item.retired_at > newest.retired_at):
         return False
+    retired_registry.forget_presence(steps)
     with retired_registry.translate_block_errors():
         steps.run_in_transaction(_recreate_block(steps, what, table, column))
     return True
@@ -111,6 +111,7 @@ def removed_on_refusal(steps: Steps, item: RetiredItem | None) -> Iterator[None]
         yield
     except RefusedError:
         if item is not None:
+            retired_registry.forget_presence(steps)
             steps.run_in_transaction(purge_block(item.what, item.id))
         raise
 
@@ -120,6 +121,7 @@ def delete_definition(steps: Steps, what: str, table: str, column: str | None = 
     direction = retired_registry.opposite_direction(steps)
     if steps.offline or _newest(steps, what, table, column, direction) is not None:
         which = _condition(steps, what, table, column, direction)
+        retired_registry.forget_presence(steps)
         steps.run(
             retired_registry.do_block(
                 sql.SQL(kept_definitions_sql.DELETE_DEFINITION).format(registry=sql.SQL(KEPT_DEFINITIONS), which=which)
@@ -128,7 +130,7 @@ def delete_definition(steps: Steps, what: str, table: str, column: str | None = 
 
 
 def _newest(steps: Steps, what: str, table: str, column: str | None, direction: str) -> Any:
-    if not steps.fetch(EXISTS):
+    if not retired_registry.is_present(steps, definitions=True):
         return None
     rows = steps.fetch(NEWEST, what=what, table=table, column=column, revision=steps.revision, direction=direction)
     return rows[0] if rows else None

@@ -139,8 +139,7 @@ class RowRetirement:
 
     def _create_retired_table(self) -> RetiredItem:
         steps, name = self.steps, self.table.name
-        for statement in retired_registry.SET_UP:
-            steps.execute(statement)
+        retired_registry.set_up(steps)
         taken = {row.relname for row in steps.fetch(
             "select relname from pg_class where relnamespace = to_regnamespace(:schema)", schema=SCHEMA)}  # fmt: skip
         free = next(each for each in identifiers.candidate_names(f"{name}_rows_{steps.revision}") if each not in taken)

@@ -55,8 +55,8 @@ def retire(steps: Steps, table: str) -> None:
 
     def work() -> None:
         with steps.transaction():
-            for statement in (*retired_registry.SET_UP, block):
-                steps.execute(statement)
+            retired_registry.set_up(steps)
+            steps.execute(block)
             kept_definitions.keep_definition_if_empty(steps, "table", table)
 
     with retired_registry.translate_block_errors():

@@ -199,17 +199,3 @@ def test_a_head_whose_file_is_not_the_last_by_name_is_warned_of(scratch: Databas
     last.rename(versions / last.name.replace(last.name[:15], "2026_01_01_0000"))
     said = scratch.alembic("upgrade", CHAIN[1], cwd=project).stderr
     assert f"The file of {HEAD}, the head, has an earlier time in its name" in said
-
-
-def test_a_start_does_not_wait_for_sqlalchemy_and_alembic() -> None:
-    code = """
-import sys
-from ourschool.cli import main
-sys.argv = ["ourschool", "ensure", "--help"]
-try:
-    main()
-finally:
-    sys.stderr.write(str({"sqlalchemy", "alembic"} & set(sys.modules)))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "set()")
