@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import memory
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server, programs, running
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a script began the tests in the background: what they start would inherit that, and nobody could interrupt it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+memory.use_for_temporary_files()
 
 MAJORS = [pytest.param(major, id=f"pg{major}") for major in (18, 16, 15) if programs(major)]
 

@@ -68,6 +68,7 @@ def running(major: int, *settings: str) -> Iterator[Server]:
             "fsync = off",
             "max_connections = 60",
             "shared_buffers = 64MB",
+            "max_wal_size = 256MB",  # the folder may be in memory
             *settings,
         )
         config.write_text(config.read_text() + "\n".join(lines) + "\n")
