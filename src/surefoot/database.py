@@ -151,10 +151,16 @@ def check_reachable(engine: Engine) -> None:
 
 
 def driver_of(connection: Connection) -> psycopg.Connection[Any]:
-    """Return the psycopg connection beneath `connection`, for statements that SQLAlchemy must not see."""
+    """Return the psycopg connection beneath `connection`, for statements that SQLAlchemy must not see.
+
+    The connection may be that of an async application, inside `run_sync`. Raises UsageError for another driver.
+    """
     driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    return driver
+    if isinstance(driver, psycopg.Connection):
+        return driver
+    from surefoot.servers import async_driver  # noqa: PLC0415  # most applications are not async
+
+    return async_driver.driver_of(connection)
 
 
 def server_major(connection: Connection) -> int:
