@@ -7,7 +7,7 @@ import pytest
 
 from ourschool.project import PROJECT
 from surefoot import program
-from surefoot.project import Project, newest_revision
+from surefoot.project import Project, heads_of
 from tests.support.databases import ROOT
 
 STOCK = "from alembic import context\ncontext.configure()\n"
@@ -63,7 +63,7 @@ def test_a_copy_is_known_by_the_folder_of_its_scripts(tmp_path: Path) -> None:
     ours = ROOT / "tests" / "bakery"
     assert bakery.at(ours).script_folder == ours / "migrations"
     assert bakery.at(ROOT).home == tmp_path
-    assert bakery.at(ours).head() == newest_revision(ours / "migrations" / "versions") == "e7b3905d2c18"
+    assert bakery.at(ours).head() == "e7b3905d2c18"
 
 
 def test_sentences_name_the_project_that_is_spoken_for() -> None:
@@ -79,3 +79,31 @@ def test_sentences_name_the_project_that_is_spoken_for() -> None:
         program.set_project(PROJECT)
     assert program.guide("Roles") == " MIGRATIONS.md, 'Roles'."
     assert said[2] == "alembic/versions"
+
+
+@pytest.mark.parametrize(
+    ("files", "heads"),
+    [
+        ({"b": 'revision = "1"\ndown_revision = None', "a": "revision='2'\ndown_revision='1'"}, ("2",)),
+        ({"a": 'revision: str = "1"\ndown_revision: Union[str, None] = None', "b": ""}, None),
+        ({"a": 'revision = "1"\ndown_revision = None', "b": 'revision = "2"\ndown_revision = None'}, ("1", "2")),
+        (
+            {
+                "a": 'revision = "1"\ndown_revision = None',
+                "b": 'revision = "2"\ndown_revision = "1"',
+                "c": 'revision = "3"\ndown_revision = "1"',
+                "d": 'revision = "4"\ndown_revision = (\n    "2",\n    "3",\n)',
+            },
+            ("4",),
+        ),
+        ({"a": '"""\nrevision = "0"\n"""\nrevision = "1"\ndown_revision = None'}, None),
+        ({"a": 'revision = "1"\ndown_revision = "gone"'}, None),
+        ({"a": 'revision = "1"\ndown_revision = None', "b": 'revision = "1"\ndown_revision = None'}, None),
+        ({}, ()),
+    ],
+)
+def test_the_heads_are_what_the_files_say(tmp_path: Path, files: dict[str, str], heads: tuple[str, ...] | None) -> None:
+    """None where that is not plain, which costs a start no more than Alembic."""
+    for name, text in files.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    assert heads_of(tmp_path) == heads

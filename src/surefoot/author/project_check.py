@@ -19,7 +19,6 @@ from surefoot.author.lint.linted_history import lint
 from surefoot.environment import alembic_api
 from surefoot.errors import SurefootError
 from surefoot.program import guide, program
-from surefoot.project import newest_revision
 from surefoot.runtime import journal, preconditions
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
@@ -79,8 +78,8 @@ def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:
         for each in revisions
         if len(each.revision) > preconditions.LONGEST_ID
     ]
-    last = newest_revision(Path(script.versions))
-    if len(heads) == 1 and last != heads[0]:
+    last = max((Path(each.path).name for each in revisions), default="")
+    if len(heads) == 1 and last != Path(script.get_revision(heads[0]).path).name:
         problems.append(f"The file of {heads[0]}, the head, is not the last by name: give it a later time.")
     return script, problems
 

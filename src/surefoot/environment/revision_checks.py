@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
@@ -15,7 +14,6 @@ from surefoot.autogenerate.directives import Changes
 from surefoot.catalogue.differences import Difference
 from surefoot.errors import CheckFailed
 from surefoot.program import guide
-from surefoot.project import newest_revision
 from surefoot.runtime import preconditions
 
 log = logging.getLogger("surefoot")
@@ -34,16 +32,6 @@ def needs_no_database(config: Config) -> bool:
 def refuse_long_ids(script: ScriptDirectory) -> None:
     """Refuse to print SQL for a revision id that alembic_version cannot hold: psql would fail half-way."""
     preconditions.refuse_long_ids(revision.revision for revision in script.walk_revisions())
-
-
-def warn_of_unordered_names(script: ScriptDirectory) -> None:
-    """Warn where the file of the head does not sort last: `ensure_current` takes the last file for the head."""
-    heads, last = script.get_heads(), newest_revision(Path(script.versions))
-    if last is not None and len(heads) == 1 and heads[0] != last:
-        log.warning(
-            "The file of %s, the head, has an earlier time in its name than that of %s. Rename it to a later one: "
-            "applications that start would take %s for the head.", heads[0], last, last,
-        )  # fmt: skip
 
 
 def check_before_writing(config: Config, script: ScriptDirectory) -> None:

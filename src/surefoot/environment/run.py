@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database, private_members
-from surefoot.environment import revision_checks, revision_wrapper
+from surefoot.environment import revision_wrapper
 from surefoot.errors import UsageError
 from surefoot.program import program
 from surefoot.runtime import baseline, created_objects, interrupts, lock_retry, ownership, preconditions
@@ -174,7 +174,6 @@ class Run:
         if not self._writes(context):
             preconditions.refuse_long_ids(revision for step in steps for revision in step.to_revisions_no_deps)
             return
-        revision_checks.warn_of_unordered_names(script)
         assert context.connection is not None
         preconditions.refuse_run(
             preconditions.RequestedRun(

@@ -13,14 +13,25 @@ from surefoot import readonly
 from surefoot.errors import RefusedError
 from surefoot.operate.ensure import Ensured, WhenBehind
 from surefoot.project import Project
-from surefoot.runtime import interrupted_run, preconditions
+from surefoot.runtime import error_translation, interrupted_run, preconditions
 
 
 def to_head(connection: Connection, project: Project, when_behind: WhenBehind) -> Ensured:
     """Apply the pending revisions. Raises what `ensure_current` raises. Only one thread may call this at a time."""
+    try:
+        return _to_head(connection, project, when_behind)
+    except Exception as fault:
+        known = error_translation.translate_known(fault, None)  # two heads, a file that is not Python …
+        if known is None or known is fault:
+            raise
+        raise known from fault
+
+
+def _to_head(connection: Connection, project: Project, when_behind: WhenBehind) -> Ensured:
     log = logging.getLogger(project.name)
     config = Config(str(project.ini))
     script = ScriptDirectory.from_config(config)
+    script.get_current_head()  # raises where there are several
     with _transaction_as_before(connection):
         heads = readonly.heads(connection)
         preconditions.refuse_unknown_revision(script, heads)
