@@ -1,5 +1,7 @@
 """The Project of this school, which the engine works on."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +24,21 @@ def _metadata() -> "MetaData":
     return metadata
 
 
+def _user_folder() -> Path:
+    """Return the folder for data of this user's programs: XDG_DATA_HOME, as its specification has it."""
+    given = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(given) if given.startswith("/") else Path.home() / ".local" / "share") / "ourschool"
+
+
 PROJECT = Project(
     name="ourschool",
     home=CHECKOUT if IN_CHECKOUT else INSTALLED,
     load_metadata=_metadata,
-    workplace=CHECKOUT if IN_CHECKOUT else Path.cwd(),
+    workplace=CHECKOUT,
+    user_folder=None if IN_CHECKOUT else _user_folder(),
     baseline="cd0edd614cc5",
     companions=COMPANIONS,
     guide="MIGRATIONS.md",
 )
+if not IN_CHECKOUT:
+    PROJECT = replace(PROJECT, workplace=PROJECT.workplace_in(Path.cwd()))

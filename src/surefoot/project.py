@@ -15,6 +15,8 @@ OWN = re.compile(rb"^revision\b[^=\n]*=\s*[\"']([^\"'\\\n]+)[\"']", re.MULTILINE
 BEFORE = re.compile(rb"^down_revision\b[^=\n]*=\s*(None\b|[\"'][^\"'\\\n]+[\"']|[(\[][^)\]\\]*[)\]])", re.MULTILINE)
 QUOTED = re.compile(rb"[\"']([^\"']+)[\"']")
 """In the source of a revision file: its id, what it follows (one id, several, or none), and each id in that."""
+WORKED_IN = (".env", ".postgres", "backups", "rehearsals")
+"""What a folder has in which commands were run."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Project:
     """The revision that `adopt` proves an existing database equal to; None where the project has none."""
     workplace: Path = field(default_factory=Path.cwd)
     """The folder of `.env` and of what commands create: backups, rehearsals, the embedded server."""
+    user_folder: Path | None = None
+    """For an installed package: the workplace of whoever stands in a folder where nothing of it is; see `at`."""
     scripts: str = "alembic"
     """The script folder, which contains env.py, relative to `home`."""
     companions: Mapping[str, Companion] = field(default_factory=dict)
@@ -79,10 +83,19 @@ class Project:
     def at(self, folder: Path) -> "Project":
         """Return the project for commands in `folder`: its `workplace`, and its `home` too where that has a copy.
 
-        A copy is a folder with an alembic.ini whose env.py imports `<name>.project`. The Alembic project of an
-        application that merely uses this one is not a copy.
+        Of an installed package `folder` is the workplace where it has something of it, WORKED_IN, and `user_folder` is
+        it from everywhere else: backups do not lie about wherever somebody stood. A copy is a folder with an
+        alembic.ini whose env.py imports `<name>.project`. The Alembic project of an application that merely uses this
+        one is not a copy.
         """
-        return replace(self, home=folder if self._copied_to(folder) else self.home, workplace=folder)
+        if self._copied_to(folder):
+            return replace(self, home=folder, workplace=folder, user_folder=None)
+        return replace(self, workplace=self.workplace_in(folder))
+
+    def workplace_in(self, folder: Path) -> Path:
+        """Return the workplace of commands in `folder`, which has no copy of the project."""
+        worked_in = self.user_folder is None or any((folder / name).exists() for name in WORKED_IN)
+        return folder if worked_in or self.user_folder is None else self.user_folder
 
     def head(self) -> str | None:
         """Return the one head of the revisions' files; None where there are several, or only Alembic can tell.

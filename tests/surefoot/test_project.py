@@ -1,6 +1,8 @@
 """Where a project is: its own copy in the folder where it is typed, else where it was made; never another's."""
 
+import ast
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,46 @@ def test_the_heads_are_what_the_files_say(tmp_path: Path, files: dict[str, str],
     for name, text in files.items():
         (tmp_path / f"{name}.py").write_text(text)
     assert heads_of(tmp_path) == heads
+
+
+def test_alembic_is_spelled_as_it_works_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spelled(project: Project, here: Path) -> str:
+        monkeypatch.chdir(here)
+        program.set_project(project)
+        return program.alembic_command()
+
+    copy, packaged = copied(tmp_path / "a school"), Project("ourschool", tmp_path, PROJECT.load_metadata)
+    try:
+        assert spelled(PROJECT.at(copy), copy) == "python -m alembic"
+        assert spelled(PROJECT.at(copy), tmp_path) == "python -m alembic -c 'a school/alembic.ini'"
+        assert spelled(PROJECT.at(copy), ROOT) == f"python -m alembic -c '{copy}/alembic.ini'"
+        assert spelled(replace(packaged, user_folder=tmp_path), tmp_path) == "python -m ourschool alembic"
+        assert spelled(replace(packaged, user_folder=tmp_path).at(copy), copy) == "python -m alembic"
+    finally:
+        program.set_project(PROJECT)
+
+
+def test_an_installed_one_works_where_it_was_worked_in_else_in_the_user_s_folder(
+    installed: Project, tmp_path: Path
+) -> None:
+    packaged, here = replace(installed, user_folder=tmp_path / "data"), tmp_path / "here"
+    here.mkdir()
+    assert packaged.at(here).workplace == tmp_path / "data"
+    (here / ".env").touch()
+    assert packaged.at(here).workplace == here
+
+
+def test_no_message_spells_alembic_by_itself() -> None:
+    spelled = []
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        docstrings = {id(node.body[0].value) for node in ast.walk(tree)
+                      if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+                      and node.body and isinstance(node.body[0], ast.Expr)}  # fmt: skip
+        spelled += [
+            f"{path}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and id(node) not in docstrings and path.name != "program.py"
+            if isinstance(node.value, str) and "-m alembic" in node.value
+        ]
+    assert spelled == []

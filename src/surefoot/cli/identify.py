@@ -7,7 +7,7 @@ import typer
 from surefoot.cli.context import load_settings, print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 from surefoot.revision_catalogues.identify import Identity, identify
 from surefoot.wording import counted, paragraph
 
@@ -58,7 +58,7 @@ def _failure(result: Identity) -> CheckFailed:
         return CheckFailed(
             f"The database says it is at {says}, and has no tables.",
             "Restore the last backup into a new database, or begin anew: drop table alembic_version, then "
-            "python -m alembic upgrade head.",
+            f"{alembic_command()} upgrade head.",
         )
     if result.equals:
         revision = result.equals[-1]

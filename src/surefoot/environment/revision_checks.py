@@ -13,7 +13,7 @@ from surefoot.autogenerate import model_differences
 from surefoot.autogenerate.directives import Changes
 from surefoot.catalogue.differences import Difference
 from surefoot.errors import CheckFailed
-from surefoot.program import guide
+from surefoot.program import alembic_command, guide
 from surefoot.runtime import preconditions
 
 log = logging.getLogger("surefoot")
@@ -92,7 +92,7 @@ def _refuse_differences(difference: Difference) -> None:
     if difference:
         raise CheckFailed(
             _listed("The database is not what the models say", difference.deviations),
-            'python -m alembic revision --autogenerate -m "..." writes what makes up for it; '
+            f'{alembic_command()} revision --autogenerate -m "..." writes what makes up for it; '
             f"what it cannot write it marks.{guide('No changes detected', ', has the causes')}",
         )
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, Connection
 from surefoot import database, private_members
 from surefoot.environment import revision_wrapper
 from surefoot.errors import UsageError
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 from surefoot.runtime import baseline, created_objects, interrupts, lock_retry, ownership, preconditions
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
@@ -243,5 +243,5 @@ def _no_autocommit(plan: Plan) -> NoReturn:
         f"Revision {entry.revision if entry else '?'} works outside a transaction (autocommit_block), but the "
         "connection that was passed in is inside one.",
         "Pass the connection before a transaction begins on it: from engine.connect(), not engine.begin(). "
-        "Or run python -m alembic upgrade head.",
+        f"Or run {alembic_command()} upgrade head.",
     )

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from surefoot import readonly
 from surefoot.errors import RefusedError
 from surefoot.operate.ensure import Ensured, WhenBehind
+from surefoot.program import alembic_command
 from surefoot.project import Project
 from surefoot.runtime import error_translation, interrupted_run, preconditions
 
@@ -44,7 +45,7 @@ def _to_head(connection: Connection, project: Project, when_behind: WhenBehind) 
         raise RefusedError(
             f"The database stands at {' and '.join(heads) or 'no revision'}, and {len(pending)} revisions are "
             f"pending: {', '.join(pending[:5])}{' …' if len(pending) > 5 else ''}.",
-            "Run python -m alembic upgrade head, then start the application again.",
+            f"Run {alembic_command()} upgrade head, then start the application again.",
         )
     if not heads:
         log.info("Creating a new database at %s.", script.get_current_head())
