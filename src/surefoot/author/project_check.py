@@ -9,8 +9,6 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
-from alembic.script.revision import RevisionError
-from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
 from surefoot import database
@@ -19,7 +17,7 @@ from surefoot.author.lint.linted_history import lint
 from surefoot.environment import alembic_api
 from surefoot.errors import SurefootError
 from surefoot.program import guide, program
-from surefoot.runtime import journal, preconditions
+from surefoot.runtime import error_translation, journal, preconditions
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
@@ -67,8 +65,8 @@ def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:
             script = alembic_api.script(settings)
             revisions = list(script.walk_revisions("base", "heads"))
             heads, bases = script.get_heads(), script.get_bases()
-        except (CommandError, RevisionError, KeyError, SyntaxError, ImportError) as fault:
-            return None, [f"The revisions cannot be read: {fault}"]
+        except Exception as fault:  # whatever a file does when it is loaded
+            return None, [_line(error_translation.translate(fault, None))]
     problems += [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
     for kind, found in (("heads", heads), ("bases", bases)):
         if len(found) != 1:
@@ -118,7 +116,7 @@ def _drift(settings: Settings, url: URL) -> list[str]:
             command.upgrade(config, "head")
             return list(alembic_api.drift(config))
         except SurefootError as fault:
-            return [fault.message]
+            return [_line(fault)]
 
 
 def _lint(settings: Settings, url: URL, revisions: list[str]) -> list[str]:
@@ -131,4 +129,8 @@ def _problems_of(run: Callable[[], list[str]]) -> list[str]:
     try:
         return run()
     except SurefootError as fault:
-        return [fault.message]
+        return [_line(fault)]
+
+
+def _line(fault: SurefootError) -> str:
+    return f"{fault.message} → {fault.remedy}"

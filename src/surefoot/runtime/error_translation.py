@@ -109,14 +109,14 @@ def _revision_file(fault: BaseException, frames: traceback.StackSummary) -> Usag
     """Translate the error of a revision file that cannot be loaded or names an unknown parent; None for others."""
     if isinstance(fault, SyntaxError):
         return UsageError(
-            f"The revision file {fault.filename}, line {fault.lineno}, is not Python: {fault.msg}.",
+            f"{_kind(fault.filename)} {fault.filename}, line {fault.lineno}, is not Python: {fault.msg}.",
             "Mend that line and run the same command again; nothing was changed.",
         )
     loaded = [number for number, frame in enumerate(frames) if frame.name == "load_module_py"]
     if loaded:
         inside = next((frame for frame in frames[loaded[-1] + 1 :] if not frame.filename.startswith("<")), frames[-1])
         return UsageError(
-            f"The revision file {inside.filename}, line {inside.lineno}, cannot be loaded: "
+            f"{_kind(inside.filename)} {inside.filename}, line {inside.lineno}, cannot be loaded: "
             f"{type(fault).__name__}: {str(fault).rstrip('.')}.",
             "Mend that line, or install what it imports, and run the same command again; nothing was changed.",
         )
@@ -126,6 +126,11 @@ def _revision_file(fault: BaseException, frames: traceback.StackSummary) -> Usag
             f"Bring the missing file back (git log --diff-filter=D -- {versions()}), or correct down_revision.",
         )
     return None
+
+
+def _kind(file: str | None) -> str:
+    """Return what a file is to a message: one of the revisions, or one that env.py loads, as of the models."""
+    return "The revision file" if Path(file or "").parent.name == "versions" else "The file"
 
 
 def _command(fault: CommandError) -> SurefootError:
