@@ -32,7 +32,7 @@ def set_project(project: Project) -> None:
         prefix=project.prefix,
         versions=f"{project.scripts}/versions",
         guide=project.guide,
-        home=str(project.home),
+        home=str(project.home.absolute()),
         installed="yes" if project.user_folder else "",
     )
 

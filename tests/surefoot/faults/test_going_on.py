@@ -10,7 +10,6 @@ from alembic.config import Config
 from ourschool.project import PROJECT
 from surefoot.errors import SurefootError
 from surefoot.operate.status.collect import status
-from surefoot.program import alembic_command
 from surefoot.settings import Settings
 from tests.support.databases import Database
 from tests.support.typed import ourschool
@@ -25,6 +24,12 @@ ASKED = {
     "to a later one": (("upgrade", "three"), "three"),
     "to head": (("upgrade", "head"), "head"),
 }
+
+
+@pytest.fixture(autouse=True)
+def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands are spelled as they are typed there."""
+    monkeypatch.chdir(project)
 
 
 @pytest.mark.promise("O11")
@@ -44,7 +49,7 @@ def test_the_command_that_was_asked_is_the_one_that_goes_on(
             nth += 2
         found = status(Settings(PROJECT.at(project)), scratch.url).cut_off
         assert found is not None
-        assert found.command == f"{alembic_command()} upgrade {target}"
+        assert found.command == f"python -m alembic upgrade {target}"
         runner.alembic(*found.command.split()[3:], status=0)
         assert status(Settings(PROJECT.at(project)), scratch.url).cut_off is None
         wanted = "four" if target == "head" else target
@@ -59,7 +64,7 @@ def test_one_that_stopped_says_it_too(scratch: Database, project: Path) -> None:
     scratch.alembic("upgrade", "two", cwd=project, status=3)
     found = status(Settings(PROJECT.at(project)), scratch.url).cut_off
     assert found is not None
-    assert found.command == f"{alembic_command()} upgrade two"
+    assert found.command == "python -m alembic upgrade two"
     assert COMMAND["upgrade"][0] in found.command
 
 
