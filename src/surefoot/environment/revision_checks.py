@@ -63,10 +63,11 @@ def directives_hook(config: Config) -> Hook:
     def inspect(context: MigrationContext, _: Any, directives: list[MigrationScript]) -> None:
         script = directives[0]
         preconditions.refuse_long_ids([script.rev_id] if script.rev_id else [])
-        command = _command(config)
+        command = _command(config) or _called(context)
         if command != "check":
             _question(script.message)
-        if context.as_sql or not config.attributes.get("autogenerate", _autogenerates(config)):
+        arguments = getattr(context.opts.get("revision_context"), "command_args", {})
+        if context.as_sql or not arguments.get("autogenerate"):
             return
         if command == "check":
             _refuse_differences(model_differences.compared(context).difference)
@@ -118,6 +119,11 @@ def _listed(headline: str, items: Iterable[object]) -> str:
 
 def _autogenerates(config: Config) -> bool:
     return _command(config) == "check" or bool(getattr(config.cmd_opts, "autogenerate", False))
+
+
+def _called(context: MigrationContext) -> str:
+    """Return the name of Alembic's function that runs, where a program called it: its steps are a function inside."""
+    return str(getattr(context.opts.get("fn"), "__qualname__", "")).partition(".")[0]
 
 
 def _command(config: Config) -> str | None:
