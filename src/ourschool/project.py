@@ -38,6 +38,10 @@ PROJECT = Project(
     user_folder=None if IN_CHECKOUT else _user_folder(),
     baseline="cd0edd614cc5",
     companions=COMPANIONS,
+    elsewhere={
+        "74e3c52e185b": "the first schema of the published application OurSchool",
+        "add_point_tx_actor_name": "release 1.0.0 of the published application OurSchool",
+    },
     guide="MIGRATIONS.md",
 )
 if not IN_CHECKOUT:

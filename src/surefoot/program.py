@@ -10,6 +10,7 @@ from pathlib import Path
 
 from surefoot.project import Project
 
+_elsewhere = dict[str, str]()
 _names = {
     "program": "surefoot",
     "prefix": "SUREFOOT_",
@@ -35,6 +36,8 @@ def set_project(project: Project) -> None:
         home=str(project.home.absolute()),
         installed="yes" if project.user_folder else "",
     )
+    _elsewhere.clear()
+    _elsewhere.update(project.elsewhere)
 
 
 def program() -> str:
@@ -65,6 +68,11 @@ def variable(name: str) -> str:
 def versions() -> str:
     """Return the folder of the revisions as messages name it: `alembic/versions`."""
     return _names["versions"]
+
+
+def elsewhere(revision: str) -> str | None:
+    """Return what a revision of another project is, where this one knows it; None for others."""
+    return _elsewhere.get(revision)
 
 
 def guide(chapter: str, then: str = "") -> str:

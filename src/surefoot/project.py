@@ -52,6 +52,8 @@ class Project:
     """The script folder, which contains env.py, relative to `home`."""
     companions: Mapping[str, Companion] = field(default_factory=dict)
     """By revision."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Revisions of another project that adopted databases come from, and what each is, to name it in messages."""
     guide: str = ""
     """The documentation page that error messages refer to and `check` reads; empty where there is none."""
 

@@ -93,7 +93,7 @@ def _text(outcome: Adoption) -> Iterator[str]:
 
 def _finding_lines(finding: Finding) -> Iterator[str]:
     yield paragraph(str(finding.deviation), "  ", "    ")
-    if finding.repair.note and finding.repair.group is not Group.FOREIGN:
+    if finding.repair.note:
         yield paragraph(finding.repair.note, "    · ", "      ")
     if finding.repair.rows_query:
         yield paragraph(finding.repair.rows_query, "      ", "      ")
@@ -104,7 +104,9 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
     if outcome.foreign:
         return RefusedError(
             f"This is not the database of revision {outcome.revision}: most of its tables are missing or others.",
-            f"Look whether DATABASE_URL names the right database; python -m {program()} identify tells what it is.",
+            f"Look whether DATABASE_URL names the right database; python -m {program()} identify tells what it is. No "
+            f"repair is written for it, with --decided neither: it may stay, and {program()} gets one of its own "
+            f"(createdb, then DATABASE_URL, then {alembic_command()} upgrade head).",
         )
     sentence = f"The database deviates from revision {outcome.revision} in {counted(len(outcome.findings), 'place')}, "
     if outcome.repair is not None:
