@@ -39,7 +39,7 @@ AGAINST = {
     ),
     "values of another kind": (
         "alter table terms alter term_order type text using 'about ' || term_order",
-        "column terms.term_order: expected type integer, found text", "PostgreSQL cannot turn every text",
+        "column terms.term_order: expected type integer, found text", "rows cannot become integer",
     ),
     "a label that rows hold": (
         "alter type termtype add value 'year'; update terms set term_type = 'year' where id < 4",
