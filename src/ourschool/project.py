@@ -25,9 +25,12 @@ def _metadata() -> "MetaData":
 
 
 def _user_folder() -> Path:
-    """Return the folder for data of this user's programs: XDG_DATA_HOME, as its specification has it."""
+    """Return the folder for data of this user's programs, XDG_DATA_HOME; of a user without a home the current one."""
     given = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(given) if given.startswith("/") else Path.home() / ".local" / "share") / "ourschool"
+    try:
+        return (Path(given) if given.startswith("/") else Path.home() / ".local" / "share") / "ourschool"
+    except RuntimeError:  # a container may run as a number that no user has
+        return Path.cwd()
 
 
 PROJECT = Project(

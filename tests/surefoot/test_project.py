@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ourschool import project as school
 from ourschool.project import PROJECT
 from surefoot import program
 from surefoot.project import Project, heads_of
@@ -152,3 +153,14 @@ def test_no_message_spells_alembic_by_itself() -> None:
             if isinstance(node.value, str) and "-m alembic" in node.value
         ]
     assert spelled == []
+
+
+def test_the_user_s_folder_is_where_such_data_belong_and_needs_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    assert school._user_folder() == Path("/data/ourschool")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", "/home/me")
+    assert school._user_folder() == Path("/home/me/.local/share/ourschool")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda _: {}[0])  # a number that no user has
+    assert school._user_folder() == Path.cwd()
