@@ -162,5 +162,6 @@ def test_the_user_s_folder_is_where_such_data_belong_and_needs_no_home(monkeypat
     monkeypatch.setenv("HOME", "/home/me")
     assert school._user_folder() == Path("/home/me/.local/share/ourschool")
     monkeypatch.delenv("HOME")
-    monkeypatch.setattr("pwd.getpwuid", lambda _: {}[0])  # a number that no user has
+    nobody: dict[int, object] = {}
+    monkeypatch.setattr("pwd.getpwuid", nobody.__getitem__)
     assert school._user_folder() == Path.cwd()
