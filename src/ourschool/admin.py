@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, Connection, Row
 
 from surefoot import database
 from surefoot.errors import FailedError, RefusedError, UsageError
+from surefoot.program import alembic_command
 
 LEAST_CHARACTERS = 10
 """The least number of characters of a given password."""
@@ -118,7 +119,7 @@ def _at_head(url: URL) -> Iterator[Connection]:
             raise database.explain(fault, url) from fault
         raise FailedError(
             "The database is not at head: it lacks a table or column of the accounts.",
-            "Run python -m alembic upgrade head, then the same command again.",
+            f"Run {alembic_command()} upgrade head, then the same command again.",
         ) from fault
     except sa.exc.DBAPIError as fault:
         raise database.explain(fault, url) from fault

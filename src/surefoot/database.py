@@ -24,17 +24,6 @@ RELIED_ON = {
     "intervalstyle": "postgres",
 }
 """The settings of every session, whatever the database or role set: the driver, SQLAlchemy or we depend on them."""
-LIMITS = {
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-}
-"""libpq's parameters by which a connection ends whose other end is not there any more: within a minute, not two hours.
-
-In seconds, the last one in milliseconds. The URL's own take precedence.
-"""
 STARTING = r"starting up|shutting down|recovery mode|not yet accepting connections"
 ABSENT = r"Connection refused|No such file or directory|could not translate|Name or service|timeout expired|timed out"
 """What the server, or libpq, says where a moment later may be another matter."""
@@ -136,7 +125,7 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
     arguments: dict[str, str | int] = {"options": session_options, "client_encoding": RELIED_ON["client_encoding"]}
     if "application_name" not in url.query:
         arguments["application_name"] = application_name
-    arguments |= {name: value for name, value in LIMITS.items() if name not in url.query}
+    arguments |= {name: value for name, value in libpq.LIMITS.items() if name not in url.query}
     engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
     sa.event.listen(engine, "do_connect", pooler.Connector(RELIED_ON))
     return engine
@@ -151,10 +140,16 @@ def check_reachable(engine: Engine) -> None:
 
 
 def driver_of(connection: Connection) -> psycopg.Connection[Any]:
-    """Return the psycopg connection beneath `connection`, for statements that SQLAlchemy must not see."""
+    """Return the psycopg connection beneath `connection`, for statements that SQLAlchemy must not see.
+
+    The connection may be that of an async application, inside `run_sync`. Raises UsageError for another driver.
+    """
     driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    return driver
+    if isinstance(driver, psycopg.Connection):
+        return driver
+    from surefoot.servers import async_driver  # noqa: PLC0415  # most applications are not async
+
+    return async_driver.driver_of(connection)
 
 
 def server_major(connection: Connection) -> int:

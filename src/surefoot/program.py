@@ -5,10 +5,20 @@ once for the process. Nothing but the wording of messages depends on them.
 """
 
 import logging
+import shlex
+from pathlib import Path
 
 from surefoot.project import Project
 
-_names = {"program": "surefoot", "prefix": "SUREFOOT_", "versions": "alembic/versions", "guide": ""}
+_elsewhere = dict[str, str]()
+_names = {
+    "program": "surefoot",
+    "prefix": "SUREFOOT_",
+    "versions": "alembic/versions",
+    "guide": "",
+    "home": "",
+    "installed": "",
+}
 
 
 def set_project(project: Project) -> None:
@@ -19,13 +29,35 @@ def set_project(project: Project) -> None:
     """
     logging.getLogger("surefoot").parent = logging.getLogger(project.name)
     _names.update(
-        program=project.name, prefix=project.prefix, versions=f"{project.scripts}/versions", guide=project.guide
+        program=project.name,
+        prefix=project.prefix,
+        versions=f"{project.scripts}/versions",
+        guide=project.guide,
+        home=str(project.home.absolute()),
+        installed="yes" if project.user_folder else "",
     )
+    _elsewhere.clear()
+    _elsewhere.update(project.elsewhere)
 
 
 def program() -> str:
     """Return the name of the program as it is typed: `ourschool`."""
     return _names["program"]
+
+
+def alembic_command() -> str:
+    """Return how Alembic is typed where this process was started: `python -m alembic` beside its alembic.ini.
+
+    Elsewhere with the path of that file; with an installed package, inside an application for instance, it is
+    `python -m ourschool alembic`, which finds its revisions from anywhere.
+    """
+    if _names["installed"] or not _names["home"]:
+        return f"python -m {program()} alembic"
+    home, here = Path(_names["home"]), Path.cwd()
+    if home == here:
+        return "python -m alembic"
+    ini = (home.relative_to(here) if home.is_relative_to(here) else home) / "alembic.ini"
+    return f"python -m alembic -c {shlex.quote(str(ini))}"
 
 
 def variable(name: str) -> str:
@@ -36,6 +68,11 @@ def variable(name: str) -> str:
 def versions() -> str:
     """Return the folder of the revisions as messages name it: `alembic/versions`."""
     return _names["versions"]
+
+
+def elsewhere(revision: str) -> str | None:
+    """Return what a revision of another project is, where this one knows it; None for others."""
+    return _elsewhere.get(revision)
 
 
 def guide(chapter: str, then: str = "") -> str:

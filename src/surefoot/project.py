@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
-REVISION_FILE = re.compile(r"(?P<time>\d{4}_\d\d_\d\d_\d{4})-(?P<revision>[^_]+)_.*\.py")
-"""The name of a revision file: YYYY_MM_DD_HHMM-<revision>_<slug>.py."""
+OWN = re.compile(rb"^revision\b[^=\n]*=\s*[\"']([^\"'\\\n]+)[\"']", re.MULTILINE)
+BEFORE = re.compile(rb"^down_revision\b[^=\n]*=\s*(None\b|[\"'][^\"'\\\n]+[\"']|[(\[][^)\]\\]*[)\]])", re.MULTILINE)
+QUOTED = re.compile(rb"[\"']([^\"']+)[\"']")
+"""In the source of a revision file: its id, what it follows (one id, several, or none), and each id in that."""
+WORKED_IN = (".env", ".postgres", "backups", "rehearsals")
+"""What a folder has in which commands were run."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,14 @@ class Project:
     """The revision that `adopt` proves an existing database equal to; None where the project has none."""
     workplace: Path = field(default_factory=Path.cwd)
     """The folder of `.env` and of what commands create: backups, rehearsals, the embedded server."""
+    user_folder: Path | None = None
+    """For an installed package: the workplace of whoever stands in a folder where nothing of it is; see `at`."""
     scripts: str = "alembic"
     """The script folder, which contains env.py, relative to `home`."""
     load_companions: Callable[[], Mapping[str, Companion]] = dict
     """Imports the companions of released revisions, by revision. Called only where revisions run."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Revisions of another project that adopted databases come from, and what each is, to name it in messages."""
     guide: str = ""
     """The documentation page that error messages refer to and `check` reads; empty where there is none."""
 
@@ -77,14 +85,27 @@ class Project:
     def at(self, folder: Path) -> "Project":
         """Return the project for commands in `folder`: its `workplace`, and its `home` too where that has a copy.
 
-        A copy is a folder with an alembic.ini whose env.py imports `<name>.project`. The Alembic project of an
-        application that merely uses this one is not a copy.
+        Of an installed package `folder` is the workplace where it has something of it, WORKED_IN, and `user_folder` is
+        it from everywhere else: backups do not lie about wherever somebody stood. A copy is a folder with an
+        alembic.ini whose env.py imports `<name>.project`. The Alembic project of an application that merely uses this
+        one is not a copy.
         """
-        return replace(self, home=folder if self._copied_to(folder) else self.home, workplace=folder)
+        if self._copied_to(folder):
+            return replace(self, home=folder, workplace=folder, user_folder=None)
+        return replace(self, workplace=self.workplace_in(folder))
+
+    def workplace_in(self, folder: Path) -> Path:
+        """Return the workplace of commands in `folder`, which has no copy of the project."""
+        worked_in = self.user_folder is None or any((folder / name).exists() for name in WORKED_IN)
+        return folder if worked_in or self.user_folder is None else self.user_folder
 
     def head(self) -> str | None:
-        """Return the revision whose file name sorts last; see `newest_revision`."""
-        return newest_revision(self.script_folder / "versions")
+        """Return the one head of the revisions' files; None where there are several, or only Alembic can tell.
+
+        Raises OSError where the project has no folder of revisions.
+        """
+        heads = heads_of(self.script_folder / "versions")
+        return heads[0] if heads is not None and len(heads) == 1 else None
 
     def _copied_to(self, folder: Path) -> bool:
         try:
@@ -94,18 +115,29 @@ class Project:
         return f"{self.name}.project" in text and (folder / "alembic.ini").exists()
 
 
-def newest_revision(versions: Path) -> str | None:
-    """Return the revision whose file name in `versions` sorts last; None where that name does not match REVISION_FILE.
+def heads_of(versions: Path) -> tuple[str, ...] | None:
+    """Return the revisions in `versions` that none of the others follows, sorted; None where only Alembic can tell.
 
-    File names sort in the order of history (env.py warns where they do not), so this is the head. It is found without
-    Alembic and without opening a file, because an application calls this each time it starts. Raises OSError where
-    there is no such folder.
+    This is what the files themselves say, `revision` and `down_revision`, read from their source without importing
+    them and without Alembic, because an application calls it each time it starts. Raises OSError where there is no such
+    folder.
     """
-    return _newest(versions, versions.stat().st_mtime_ns)
+    return _heads(versions, versions.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
-def _newest(versions: Path, _changed_at: int) -> str | None:
-    names = os.listdir(versions)  # noqa: PTH208  # a Path for each of 1,000 files would be slow
-    match = REVISION_FILE.fullmatch(max((name for name in names if name.endswith(".py")), default=""))
-    return match["revision"] if match else None
+def _heads(versions: Path, _changed_at: int) -> tuple[str, ...] | None:
+    revisions, followed = list[str](), set[str]()
+    for name in os.listdir(versions):  # noqa: PTH208  # a Path for each of 1,000 files would be slow
+        if not name.endswith(".py") or name.startswith(("__init__", ".#")):
+            continue
+        with open(f"{versions}/{name}", "rb") as file:  # noqa: PTH123  # as above
+            text = file.read()
+        own, before = OWN.findall(text), BEFORE.findall(text)
+        if len(own) != 1 or len(before) != 1:  # an assignment of another form, or a second one in a text
+            return None
+        revisions.append(own[0].decode())
+        followed.update(each.decode() for each in QUOTED.findall(before[0]))
+    if not followed.issubset(revisions) or len(set(revisions)) != len(revisions):
+        return None
+    return tuple(sorted(set(revisions) - followed))

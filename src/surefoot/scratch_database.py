@@ -1,6 +1,9 @@
 """Scratch databases on the configured server, or else on an embedded one, that are dropped at the end."""
 
+import hashlib
 import logging
+import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,11 +30,15 @@ SUBSCRIPTIONS = sa.text("""
 """)
 NO_OPTIONS = sql.SQL("")
 MARK = "scratch of ourschool: goes with the command that made it"
-"""The comment on every scratch database. A database without it is never dropped, whatever its name."""
+"""The comment on every scratch database. Without it one is dropped only where its name was made by `scratch_name`."""
+MADE = re.compile(r"(?P<written>ourschool_[a-z_]+_(?P<seconds>[0-9a-f]{8})[0-9a-f]{4})(?P<sum>[0-9a-f]{4})")
+UNMARKED_AFTER = 3600.0
+"""Seconds after which a database without a mark is taken for one that was being created when its command was killed."""
 ABANDONED = sa.text("""
-    select scratch.datname
+    select scratch.datname, shobj_description(scratch.oid, 'pg_database') is not null as marked
       from pg_database as scratch
-     where shobj_description(scratch.oid, 'pg_database') = :mark
+     where coalesce(shobj_description(scratch.oid, 'pg_database'), :mark) = :mark
+       and not scratch.datistemplate
        and pg_has_role(current_user, scratch.datdba, 'USAGE')
        and not exists (
            select
@@ -39,18 +46,41 @@ ABANDONED = sa.text("""
             where session.application_name = :application || ' ' || scratch.datname
        )
 """)
-"""Scratch databases whose command has ended: no session has their name in its application_name."""
+"""Databases, with the mark or without any comment, of which no session has the name in its application_name."""
+
+
+def scratch_name(purpose: str) -> str:
+    """Return a name for a scratch database by which it is known later: purpose, time, chance and a sum over them.
+
+    A command that is killed between creating it and marking it leaves nothing else to know it by.
+    """
+    written = f"ourschool_{purpose}_{int(time.time()):08x}{uuid.uuid4().hex[:4]}"
+    return written + _sum(written)
+
+
+def _sum(written: str) -> str:
+    return hashlib.sha256(written.encode()).hexdigest()[:4]
+
+
+def _made_long_ago(name: str) -> bool:
+    """Return whether `scratch_name` made the name, UNMARKED_AFTER ago: nobody is still creating it."""
+    match = MADE.fullmatch(name)
+    return (
+        match is not None
+        and match["sum"] == _sum(match["written"])
+        and time.time() - int(match["seconds"], 16) > UNMARKED_AFTER
+    )
 
 
 @contextmanager
 def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None = None) -> Iterator[URL]:
-    """Create a database ourschool_<purpose>_<random> on the server of `url`, yield its URL, and drop it at the end.
+    """Create a database of a `scratch_name` on the server of `url`, yield its URL, and drop it at the end.
 
     It is empty, or a copy of the database `template`, to which nobody may be connected. Where the role may not create
     databases, it is on an embedded server, of the same major version if the extra has that. Raises UsageError where
     neither is possible, ConnectFailed where the server does not answer.
     """
-    name = f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}"
+    name = scratch_name(purpose)
     server = _maintenance(url) if template is None else url.set(database="postgres")
     with ExitStack() as stack:
         try:
@@ -69,9 +99,7 @@ def empty_database(url: URL, *, purpose: str, options: sql.Composable) -> Iterat
     `options` are those of `create database`. Raises sqlalchemy.exc.DBAPIError, with SQLSTATE 42501 where the role may
     not create databases.
     """
-    with temporary_database(
-        _maintenance(url), f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}", "template0", options=options
-    ) as made:
+    with temporary_database(_maintenance(url), scratch_name(purpose), "template0", options=options) as made:
         yield made
 
 
@@ -137,7 +165,8 @@ def _drop_subscriptions(server: URL, name: str) -> bool:
 
 
 def _drop_abandoned(keeper: Connection) -> None:
-    for name in keeper.execute(ABANDONED, {"mark": MARK, "application": APPLICATION}).scalars().all():
+    found = keeper.execute(ABANDONED, {"mark": MARK, "application": APPLICATION}).all()
+    for name in [each.datname for each in found if each.marked or _made_long_ago(each.datname)]:
         statement = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
         try:  # without force: a session in it may be one that a pooler keeps open for a running command
             try:

@@ -10,7 +10,7 @@ from surefoot.errors import UsageError
 from surefoot.program import set_project, variable
 from surefoot.project import Project
 
-URL_SCHEME = re.compile(r"postgres(ql)?(\+psycopg)?://")
+URL_SCHEME = re.compile(r"postgres(ql)?(\+psycopg(_async)?)?://")
 """How a database URL begins, in any of its spellings; libpq knows it without the driver."""
 PRIVILEGES = frozenset({"select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"})
 """The privileges on tables that GRANT knows."""

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql
 
 from surefoot import private_members
+from surefoot.servers.async_driver import SharedConnection, _Shared
 from tests.support.databases import Database
 
 ENV = """
@@ -156,6 +157,14 @@ def test_a_column_goes_and_is_copied() -> None:
     assert copy.table is None
     private_members.remove_column(table, table.c.name)
     assert [column.name for column in table.c] == ["id"]
+
+
+def test_both_connections_of_psycopg_keep_their_state_under_the_names_that_are_shared(scratch: Database) -> None:
+    shared = {name for name, value in vars(SharedConnection).items() if isinstance(value, _Shared)}
+    with scratch.connect() as driver:
+        state = {name for name in vars(driver) if name.startswith("_")}
+    assert shared <= state
+    assert state - shared == {"_closed"}, "and nothing else"
 
 
 def test_a_pool_beside_connects_where_the_engine_does(scratch: Database) -> None:

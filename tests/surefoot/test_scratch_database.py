@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from surefoot import database as ours
 from surefoot.errors import ConnectFailed
-from surefoot.scratch_database import scratch_database
+from surefoot.scratch_database import scratch_database, scratch_name
 from surefoot.servers import temporary_server
 from tests.support.databases import Database
 from tests.surefoot.faults.runs import until
@@ -115,6 +115,26 @@ with scratch_database(database.parse(sys.argv[1])) as made:
         scratch.execute(f"drop database {somebodys}")
     assert f"Dropped {left}, which a command that was killed had left." in caplog.text
     assert not {alive.database, also_alive.database} & names(scratch)
+
+
+def test_what_was_killed_before_it_was_marked_goes_by_its_name_and_age(
+    scratch: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that a person gave is not one of ours, however alike; one that is in use or new may be being made."""
+    with monkeypatch.context() as past:
+        past.setattr("time.time", lambda: 1_700_000_000)
+        left, used, commented = (scratch_name("rehearse") for _ in range(3))
+    new, persons = scratch_name("check"), left[:-1] + ("0" if left[-1] != "0" else "1")
+    made = (left, used, commented, new, persons)
+    try:
+        for name in made:
+            scratch.execute(f"create database {name}")
+        scratch.execute(f"comment on database {commented} is 'mine'")
+        with Database(scratch.server, scratch.url.set(database=used)).connect(), scratch_database(scratch.url):
+            assert names(scratch) & set(made) == {used, commented, new, persons}
+    finally:
+        for name in made:
+            scratch.execute(f"drop database if exists {name}")
 
 
 def test_the_server_of_a_killed_process_goes_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from ourschool.seed.points import Ledger
 from ourschool.seed.school import ClassYear, School
 from ourschool.seed.words import draw
 from surefoot.errors import RefusedError
+from surefoot.program import alembic_command
 
 FROM_REVISIONS = frozenset({"assignment_types"})
 """Tables that have rows at head before a school is seeded."""
@@ -121,7 +122,7 @@ def _refuse_unless_empty_at_head(connection: psycopg.Connection[Any]) -> None:
         raise RefusedError(
             f"The database is not at head: it lacks {missing[0]}"
             + (f" and {len(missing) - 1} columns more." if len(missing) > 1 else "."),
-            "Bring it to head with python -m alembic upgrade head, then seed it.",
+            f"Bring it to head with {alembic_command()} upgrade head, then seed it.",
         )
     connection.execute("lock table users in share row exclusive mode")
     filled = [
@@ -133,5 +134,5 @@ def _refuse_unless_empty_at_head(connection: psycopg.Connection[Any]) -> None:
     if filled:
         raise RefusedError(
             f"The database has rows already, in {', '.join(filled[:5])}{' and more' if filled[5:] else ''}.",
-            "Seed an empty database only: make one with createdb and python -m alembic upgrade head.",
+            f"Seed an empty database only: make one with createdb and {alembic_command()} upgrade head.",
         )

@@ -9,8 +9,6 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
-from alembic.script.revision import RevisionError
-from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
 from surefoot import database
@@ -19,8 +17,7 @@ from surefoot.author.lint.linted_history import lint
 from surefoot.environment import alembic_api
 from surefoot.errors import SurefootError
 from surefoot.program import guide, program
-from surefoot.project import newest_revision
-from surefoot.runtime import journal, preconditions
+from surefoot.runtime import error_translation, journal, preconditions
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
@@ -68,8 +65,8 @@ def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:
             script = alembic_api.script(settings)
             revisions = list(script.walk_revisions("base", "heads"))
             heads, bases = script.get_heads(), script.get_bases()
-        except (CommandError, RevisionError, KeyError, SyntaxError, ImportError) as fault:
-            return None, [f"The revisions cannot be read: {fault}"]
+        except Exception as fault:  # whatever a file does when it is loaded
+            return None, [_line(error_translation.translate(fault, None))]
     problems += [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
     for kind, found in (("heads", heads), ("bases", bases)):
         if len(found) != 1:
@@ -79,8 +76,8 @@ def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:
         for each in revisions
         if len(each.revision) > preconditions.LONGEST_ID
     ]
-    last = newest_revision(Path(script.versions))
-    if len(heads) == 1 and last != heads[0]:
+    last = max((Path(each.path).name for each in revisions), default="")
+    if len(heads) == 1 and last != Path(script.get_revision(heads[0]).path).name:
         problems.append(f"The file of {heads[0]}, the head, is not the last by name: give it a later time.")
     return script, problems
 
@@ -119,7 +116,7 @@ def _drift(settings: Settings, url: URL) -> list[str]:
             command.upgrade(config, "head")
             return list(alembic_api.drift(config))
         except SurefootError as fault:
-            return [fault.message]
+            return [_line(fault)]
 
 
 def _lint(settings: Settings, url: URL, revisions: list[str]) -> list[str]:
@@ -132,4 +129,8 @@ def _problems_of(run: Callable[[], list[str]]) -> list[str]:
     try:
         return run()
     except SurefootError as fault:
-        return [fault.message]
+        return [_line(fault)]
+
+
+def _line(fault: SurefootError) -> str:
+    return f"{fault.message} → {fault.remedy}"

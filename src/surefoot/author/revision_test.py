@@ -21,6 +21,7 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
 from surefoot.errors import UsageError
+from surefoot.program import alembic_command
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
@@ -85,7 +86,7 @@ def _script(settings: Settings, revision: str) -> Script:
     try:
         script = alembic_api.script(settings).get_revision(revision)
     except CommandError as fault:
-        raise UsageError(f"There is no revision {revision!r}.", "python -m alembic history lists them.") from fault
+        raise UsageError(f"There is no revision {revision!r}.", f"{alembic_command()} history lists them.") from fault
     assert script is not None
     return script
 

@@ -13,7 +13,7 @@ from surefoot.errors import RefusedError, UsageError
 from surefoot.operate.adopt.adopt_findings import Finding, Group
 from surefoot.operate.adopt.adoption import Adoption, adopt
 from surefoot.operate.adopt.give_back import GivenBack, give_back
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 from surefoot.wording import counted, paragraph
 
 HEADINGS = {
@@ -93,7 +93,7 @@ def _text(outcome: Adoption) -> Iterator[str]:
 
 def _finding_lines(finding: Finding) -> Iterator[str]:
     yield paragraph(str(finding.deviation), "  ", "    ")
-    if finding.repair.note and finding.repair.group is not Group.FOREIGN:
+    if finding.repair.note:
         yield paragraph(finding.repair.note, "    · ", "      ")
     if finding.repair.rows_query:
         yield paragraph(finding.repair.rows_query, "      ", "      ")
@@ -104,19 +104,21 @@ def _refusal(outcome: Adoption, revision: str | None) -> RefusedError:
     if outcome.foreign:
         return RefusedError(
             f"This is not the database of revision {outcome.revision}: most of its tables are missing or others.",
-            f"Look whether DATABASE_URL names the right database; python -m {program()} identify tells what it is.",
+            f"Look whether DATABASE_URL names the right database; python -m {program()} identify tells what it is. No "
+            f"repair is written for it, with --decided neither: it may stay, and {program()} gets one of its own "
+            f"(createdb, then DATABASE_URL, then {alembic_command()} upgrade head).",
         )
     sentence = f"The database deviates from revision {outcome.revision} in {counted(len(outcome.findings), 'place')}, "
     if outcome.repair is not None:
         file = shlex.quote(str(outcome.repair))
-        next_command = "python -m alembic upgrade head" if outcome.only_name_conflicts else again
+        next_command = f"{alembic_command()} upgrade head" if outcome.only_name_conflicts else again
         remedy = f"Read {file}, back up, then: python -m {program()} psql -f {file} && {next_command}."
     else:
         remedy = f"To have the repair written for you to read: {again} --repair {REPAIR}."
     if outcome.strangers:
         remedy += " What has a name that a later revision makes has to go: --decided has it set aside."
     elif outcome.only_additions and outcome.revision == load_settings().project.baseline:
-        remedy += f" What is only beyond may stay: python -m alembic stamp {outcome.revision} lets it."
+        remedy += f" What is only beyond may stay: {alembic_command()} stamp {outcome.revision} lets it."
     elif outcome.revision == load_settings().project.baseline:
         remedy += f" Which revision it is nearest to: python -m {program()} identify."
     if outcome.only_name_conflicts:

@@ -7,7 +7,7 @@ import typer
 from surefoot.cli.context import load_settings, print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
-from surefoot.program import program
+from surefoot.program import alembic_command, elsewhere, program
 from surefoot.revision_catalogues.identify import Identity, identify
 from surefoot.wording import counted, paragraph
 
@@ -58,7 +58,7 @@ def _failure(result: Identity) -> CheckFailed:
         return CheckFailed(
             f"The database says it is at {says}, and has no tables.",
             "Restore the last backup into a new database, or begin anew: drop table alembic_version, then "
-            "python -m alembic upgrade head.",
+            f"{alembic_command()} upgrade head.",
         )
     if result.equals:
         revision = result.equals[-1]
@@ -77,10 +77,15 @@ def _failure(result: Identity) -> CheckFailed:
         )
     adopt = f"python -m {program()} adopt {result.nearest}"
     remedy = f"{adopt} --repair repair.sql writes what makes up for the difference."
-    if result.unknown:
+    theirs = [
+        f"{each} is {elsewhere(each)}, which has revisions of its own" for each in result.unknown if elsewhere(each)
+    ]
+    if theirs:
+        remedy = f"{'; '.join(theirs)}. {remedy}"
+    elif result.unknown:
         remedy = (
-            f"{' and '.join(result.unknown)} is probably of a newer {program()}: install that. Only where you know "
-            f"that it is not: {remedy}"
+            f"{' and '.join(result.unknown)} may be of a newer {program()}, or of another application. If of a newer "
+            f"one, install that; else: {remedy}"
         )
     return CheckFailed(f"The database equals no revision; {result.nearest} is the nearest.", remedy)
 

@@ -15,7 +15,7 @@ from surefoot.errors import CheckFailed
 from surefoot.operate.status.collect import State, Status, status
 from surefoot.operate.status.revision_history import history as chapters
 from surefoot.operate.status.revision_list import PendingRevision
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 from surefoot.wording import counted, duration, paragraph, utc_time
 
 INDENT = " " * 10
@@ -27,7 +27,7 @@ def _remedies() -> dict[State, tuple[str, str]]:
     ours = f"python -m {program()}"
     return {
         State.BEHIND: ("The database is behind", f"{ours} rehearse tries it on a copy; upgrade does it."),
-        State.EMPTY: ("The database is empty", "python -m alembic upgrade head builds it."),
+        State.EMPTY: ("The database is empty", f"{alembic_command()} upgrade head builds it."),
         State.UNVERSIONED: ("The database has tables and no revision", f"Back up, then {ours} adopt."),
         State.UNKNOWN: (
             "The database is at a revision that no file has",

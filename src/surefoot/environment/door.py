@@ -23,7 +23,9 @@ def main(project: Project, alembic: ModuleType) -> None:
     `Project.at`. Raises what a run raises; on the command line the message is printed and SystemExit raised instead.
     """
     config = alembic.config
-    folder = Path(config.config_file_name).parent if config.config_file_name else project.home
+    folder = Path(config.config_file_name).parent.absolute() if config.config_file_name else project.home
+    if (folder / "env.py").is_file():
+        folder = folder.parent  # the alembic.ini inside, for programs that look for one there
     project = project if folder == project.home else project.at(folder)
     set_project(project)
     with translated_errors(config):

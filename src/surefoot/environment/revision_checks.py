@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
@@ -14,8 +13,7 @@ from surefoot.autogenerate import model_differences
 from surefoot.autogenerate.directives import Changes
 from surefoot.catalogue.differences import Difference
 from surefoot.errors import CheckFailed
-from surefoot.program import guide
-from surefoot.project import newest_revision
+from surefoot.program import alembic_command, guide
 from surefoot.runtime import preconditions
 
 log = logging.getLogger("surefoot")
@@ -34,16 +32,6 @@ def needs_no_database(config: Config) -> bool:
 def refuse_long_ids(script: ScriptDirectory) -> None:
     """Refuse to print SQL for a revision id that alembic_version cannot hold: psql would fail half-way."""
     preconditions.refuse_long_ids(revision.revision for revision in script.walk_revisions())
-
-
-def warn_of_unordered_names(script: ScriptDirectory) -> None:
-    """Warn where the file of the head does not sort last: `ensure_current` takes the last file for the head."""
-    heads, last = script.get_heads(), newest_revision(Path(script.versions))
-    if last is not None and len(heads) == 1 and heads[0] != last:
-        log.warning(
-            "The file of %s, the head, has an earlier time in its name than that of %s. Rename it to a later one: "
-            "applications that start would take %s for the head.", heads[0], last, last,
-        )  # fmt: skip
 
 
 def check_before_writing(config: Config, script: ScriptDirectory) -> None:
@@ -75,10 +63,11 @@ def directives_hook(config: Config) -> Hook:
     def inspect(context: MigrationContext, _: Any, directives: list[MigrationScript]) -> None:
         script = directives[0]
         preconditions.refuse_long_ids([script.rev_id] if script.rev_id else [])
-        command = _command(config)
+        command = _command(config) or _called(context)
         if command != "check":
             _question(script.message)
-        if context.as_sql or not config.attributes.get("autogenerate", _autogenerates(config)):
+        arguments = getattr(context.opts.get("revision_context"), "command_args", {})
+        if context.as_sql or not arguments.get("autogenerate"):
             return
         if command == "check":
             _refuse_differences(model_differences.compared(context).difference)
@@ -104,7 +93,7 @@ def _refuse_differences(difference: Difference) -> None:
     if difference:
         raise CheckFailed(
             _listed("The database is not what the models say", difference.deviations),
-            'python -m alembic revision --autogenerate -m "..." writes what makes up for it; '
+            f'{alembic_command()} revision --autogenerate -m "..." writes what makes up for it; '
             f"what it cannot write it marks.{guide('No changes detected', ', has the causes')}",
         )
 
@@ -130,6 +119,11 @@ def _listed(headline: str, items: Iterable[object]) -> str:
 
 def _autogenerates(config: Config) -> bool:
     return _command(config) == "check" or bool(getattr(config.cmd_opts, "autogenerate", False))
+
+
+def _called(context: MigrationContext) -> str:
+    """Return the name of Alembic's function that runs, where a program called it: its steps are a function inside."""
+    return str(getattr(context.opts.get("fn"), "__qualname__", "")).partition(".")[0]
 
 
 def _command(config: Config) -> str | None:

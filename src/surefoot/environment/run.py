@@ -13,10 +13,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database, private_members
-from surefoot.environment import revision_checks, revision_wrapper
+from surefoot.environment import revision_wrapper
 from surefoot.environment.models_on_demand import TableNames
 from surefoot.errors import UsageError
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 from surefoot.runtime import baseline, created_objects, interrupts, lock_retry, ownership, preconditions
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
@@ -32,6 +32,7 @@ from surefoot.runtime.session import (
     server_settings,
 )
 from surefoot.runtime.session_monitor import SessionMonitor, monitored
+from surefoot.servers import async_driver
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
@@ -42,7 +43,9 @@ class Run:
 
     `connection` is the one that env.py configures Alembic with: the connection, or one of the engine, in
     `config.attributes["connection"]` where a program passed that, else a new one. `stack` closes what the run opens.
-    Raises ConnectFailed and the other errors of `database.url_of` and `database.explain`.
+    The connection of an async application is the one that `run_sync` gives; an AsyncEngine may be passed outside of an
+    event loop and inside one. Raises UsageError for another driver than psycopg 3, ConnectFailed and the other errors
+    of `database.url_of` and `database.explain`.
     """
 
     def __init__(self, config: Config, settings: Settings, stack: ExitStack) -> None:
@@ -52,7 +55,7 @@ class Run:
         self.plan: Plan | None = None
         self.monitor: SessionMonitor | None = None
         self._record: Record | None = None
-        passed = config.attributes.get("connection")
+        passed = async_driver.without_await(config.attributes.get("connection"))
         while passed is not None and not isinstance(passed, Connection):
             # an engine, as Alembic's cookbook passes it, or what pytest-alembic wraps around one
             passed = stack.enter_context(passed.connect())
@@ -60,8 +63,8 @@ class Run:
         try:
             if passed is not None:
                 self.connection: Connection = passed
-                self.url: URL = passed.engine.url
-                self._second_engine = sa.create_engine(self.url, pool=private_members.separate_pool(passed.engine))
+                self.url: URL = async_driver.sync_url(passed.engine.url)
+                self._second_engine = _beside(passed.engine)
             else:
                 self.url = database.url_of(settings)
                 self._second_engine = database.engine_for(
@@ -172,7 +175,6 @@ class Run:
         if not self._writes(context):
             preconditions.refuse_long_ids(revision for step in steps for revision in step.to_revisions_no_deps)
             return
-        revision_checks.warn_of_unordered_names(script)
         assert context.connection is not None
         preconditions.refuse_run(
             preconditions.RequestedRun(
@@ -200,6 +202,13 @@ class Run:
     def _forced(self) -> bool:
         given = getattr(self.config.cmd_opts, "x", None) or []
         return "force=yes" in given or self.config.attributes.get("force") is True
+
+
+def _beside(engine: sa.Engine) -> sa.Engine:
+    """Return an engine that connects as `engine` does, without its pool and without `await`."""
+    if engine.dialect.is_async:
+        return async_driver.sync_engine(engine)
+    return sa.create_engine(engine.url, pool=private_members.separate_pool(engine))
 
 
 def _tables(context: MigrationContext) -> Collection[str]:
@@ -234,5 +243,5 @@ def _no_autocommit(plan: Plan) -> NoReturn:
         f"Revision {entry.revision if entry else '?'} works outside a transaction (autocommit_block), but the "
         "connection that was passed in is inside one.",
         "Pass the connection before a transaction begins on it: from engine.connect(), not engine.begin(). "
-        "Or run python -m alembic upgrade head.",
+        f"Or run {alembic_command()} upgrade head.",
     )

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Row
 
 from surefoot import database, private_members
 from surefoot.errors import UsageError
+from surefoot.program import alembic_command
 from surefoot.runtime import lock_retry
 
 Result = TypeVar("Result")
@@ -53,7 +54,7 @@ class Steps:
         if private_members.in_callers_transaction(self.context):
             raise UsageError(
                 "An online operation cannot run inside a transaction of the caller's.",
-                "Pass a connection that is not in a transaction, or run python -m alembic upgrade.",
+                f"Pass a connection that is not in a transaction, or run {alembic_command()} upgrade.",
             )
         already = not self.offline and self.connection.get_isolation_level() == "AUTOCOMMIT"
         self._block = nullcontext() if already else self.context.autocommit_block()

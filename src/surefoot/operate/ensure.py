@@ -1,22 +1,27 @@
 """`ensure_current` lets an application check the database when it starts, and upgrade it if it is behind."""
 
+import asyncio
 import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 
-from surefoot import database
+from surefoot import database, settings
 from surefoot.operate.head_check import VERSIONS, finished_revisions, sqlstate
-from surefoot.program import set_project
+from surefoot.program import program, set_project
 from surefoot.project import Project
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+Target = Union[Engine, Connection, URL, str, "AsyncEngine", "AsyncConnection"]
 WhenBehind = Literal["upgrade", "refuse"]
 ONE_AT_A_TIME = threading.Lock()
 """Alembic's commands keep their state in modules, so only one thread of a process may run them at a time."""
@@ -34,35 +39,38 @@ class Ensured:
     pending: tuple[str, ...] = ()
 
 
-def ensure_current(target: Engine | Connection, project: Project, *, when_behind: WhenBehind = "upgrade") -> Ensured:
+def ensure_current(target: Target, project: Project, *, when_behind: WhenBehind = "upgrade") -> Ensured:
     """Make sure that the database fits this version of `project`. If it does, this costs one round trip.
 
-    `target` is the application's engine or a connection; on a connection that is in a transaction, everything becomes
-    part of that transaction. Pending revisions are applied under the migrators' lock, so that any number of processes
-    and threads may call this at once; with `when_behind="refuse"` they are left to an operator. An empty database is
-    built. The beginning, the outcome, a new database and an error are logged under the name of the project.
+    `target` is the application's engine, a connection, or a URL; on a connection that is in a transaction, everything
+    becomes part of that transaction. An AsyncEngine is taken too, and an event loop stands still meanwhile; where it
+    must not, there is `ensure_current_async`. Pending revisions are applied under the migrators' lock, so that any
+    number of processes and threads may call this at once; with `when_behind="refuse"` they are left to an operator. An
+    empty database is built. The beginning, the outcome, a new database and an error are logged under the name of the
+    project.
 
-    Raises RefusedError if the database is ahead of the project's revisions, has tables but no revision, or is behind
-    and `when_behind` is "refuse"; FailedError if a revision failed or the server cannot be reached. The application
-    must not start then.
+    Raises UsageError for another driver than psycopg 3 and for a URL that is none; RefusedError if the database is
+    ahead of the project's revisions, has tables but no revision, or is behind and `when_behind` is "refuse";
+    FailedError if a revision failed or the server cannot be reached. The application must not start then.
     """
     set_project(project)
     log = logging.getLogger(project.name)
     started = time.perf_counter()
     log.info("Checking the database.")
     try:
-        with _connected(target) as connection:
+        found = _reached(target, project)
+        with _connected(found) as connection:
             revisions = _current_revisions(connection)
             if revisions == (project.head(),):
                 ensured = Ensured(str(revisions[0]))
             else:
-                with ONE_AT_A_TIME:
+                with _one_at_a_time(connection):
                     from surefoot.operate import upgrade_to_head  # noqa: PLC0415  # only who needs Alembic waits for it
 
                     ensured = upgrade_to_head.to_head(connection, project, when_behind)
     except (sa.exc.DBAPIError, psycopg.Error) as fault:
         wrapped = fault if isinstance(fault, sa.exc.DBAPIError) else sa.exc.DBAPIError(VERSIONS, None, fault)
-        explained = database.explain(wrapped, target.engine.url)
+        explained = database.explain(wrapped, found.engine.url)
         log.error(UNFIT, explained)
         raise explained from fault
     except Exception as fault:
@@ -75,6 +83,49 @@ def ensure_current(target: Engine | Connection, project: Project, *, when_behind
         time.perf_counter() - started,
     )
     return ensured
+
+
+async def ensure_current_async(target: Target, project: Project, *, when_behind: WhenBehind = "upgrade") -> Ensured:
+    """Do what `ensure_current` does, without stopping the event loop: an AsyncEngine is the usual `target`.
+
+    It works in a thread, on a connection of its own that is made as the engine makes its own. On an AsyncConnection it
+    works in this loop, inside `run_sync`. Raises what `ensure_current` raises.
+    """
+    from sqlalchemy.ext.asyncio import AsyncConnection  # noqa: PLC0415  # only who is async waits for it
+
+    if isinstance(target, AsyncConnection):
+        return await target.run_sync(ensure_current, project, when_behind=when_behind)
+    return await asyncio.to_thread(ensure_current, target, project, when_behind=when_behind)
+
+
+def _reached(target: Target, project: Project) -> Engine | Connection:
+    """Return an engine or a connection that works without `await`. Raises UsageError where there is none."""
+    if isinstance(target, URL):
+        target = target.render_as_string(hide_password=False)
+    if isinstance(target, str):
+        url = database.url_of(settings.load(project, database_url=target))
+        return database.engine_for(url, application_name=f"{program()} ensure")
+    if isinstance(target, Engine | Connection) and target.dialect.driver == "psycopg" and not target.dialect.is_async:
+        return target
+    from surefoot.servers import async_driver  # noqa: PLC0415  # only who is async waits for it
+
+    found: Engine | Connection = async_driver.without_await(target)
+    return found
+
+
+@contextmanager
+def _one_at_a_time(connection: Connection) -> Iterator[None]:
+    """Hold ONE_AT_A_TIME inside the block; an event loop goes on meanwhile, for one of its tasks may have it."""
+    if connection.dialect.is_async:
+        from surefoot.servers import async_driver  # noqa: PLC0415  # as above
+
+        async_driver.acquire(ONE_AT_A_TIME)
+    else:
+        ONE_AT_A_TIME.acquire()
+    try:
+        yield
+    finally:
+        ONE_AT_A_TIME.release()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
 
 from surefoot.errors import UsageError
+from surefoot.program import alembic_command
 from surefoot.runtime import error_translation
 
 
@@ -17,5 +18,5 @@ def find_revision(script: ScriptDirectory, target: str) -> Script:
     except CommandError as fault:
         raise error_translation.translate(fault, None) from fault
     if revision is None:
-        raise UsageError(f"{target!r} is no revision.", "python -m alembic history lists them.")
+        raise UsageError(f"{target!r} is no revision.", f"{alembic_command()} history lists them.")
     return revision

@@ -12,15 +12,27 @@ from sqlalchemy.engine import Connection
 from surefoot import readonly
 from surefoot.errors import RefusedError
 from surefoot.operate.ensure import Ensured, WhenBehind
+from surefoot.program import alembic_command
 from surefoot.project import Project
-from surefoot.runtime import interrupted_run, preconditions
+from surefoot.runtime import error_translation, interrupted_run, preconditions
 
 
 def to_head(connection: Connection, project: Project, when_behind: WhenBehind) -> Ensured:
     """Apply the pending revisions. Raises what `ensure_current` raises. Only one thread may call this at a time."""
+    try:
+        return _to_head(connection, project, when_behind)
+    except Exception as fault:
+        known = error_translation.translate_known(fault, None)  # two heads, a file that is not Python …
+        if known is None or known is fault:
+            raise
+        raise known from fault
+
+
+def _to_head(connection: Connection, project: Project, when_behind: WhenBehind) -> Ensured:
     log = logging.getLogger(project.name)
     config = Config(str(project.ini))
     script = ScriptDirectory.from_config(config)
+    script.get_current_head()  # raises where there are several
     with _transaction_as_before(connection):
         heads = readonly.heads(connection)
         preconditions.refuse_unknown_revision(script, heads)
@@ -33,7 +45,7 @@ def to_head(connection: Connection, project: Project, when_behind: WhenBehind) -
         raise RefusedError(
             f"The database stands at {' and '.join(heads) or 'no revision'}, and {len(pending)} revisions are "
             f"pending: {', '.join(pending[:5])}{' …' if len(pending) > 5 else ''}.",
-            "Run python -m alembic upgrade head, then start the application again.",
+            f"Run {alembic_command()} upgrade head, then start the application again.",
         )
     if not heads:
         log.info("Creating a new database at %s.", script.get_current_head())

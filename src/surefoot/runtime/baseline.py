@@ -16,7 +16,7 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import catalogue_from_text, read_catalogue
 from surefoot.catalogue.scratch_schema import catalogue_built_by
 from surefoot.errors import RefusedError
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 
 log = logging.getLogger("surefoot")
@@ -74,7 +74,7 @@ def refuse_unless_baseline(connection: Connection, script: ScriptDirectory, revi
     raise RefusedError(
         f"This database is not the baseline {revision}, so it was not stamped:\n  {lines}",
         "Mend what is listed and stamp again. -x force=yes before the command stamps all the same "
-        f"(python -m alembic -x force=yes stamp {revision}); later revisions may then fail.",
+        f"({alembic_command()} -x force=yes stamp {revision}); later revisions may then fail.",
     )
 
 
@@ -96,5 +96,5 @@ def refuse_unless_released(connection: Connection, script: ScriptDirectory, revi
     raise RefusedError(
         f"This database is not what revision {revision} makes, so it was not stamped:\n  {lines}",
         f"python -m {program()} identify tells which revision it equals, and what to do then. -x force=yes before the "
-        f"command stamps all the same (python -m alembic -x force=yes stamp {revision}).",
+        f"command stamps all the same ({alembic_command()} -x force=yes stamp {revision}).",
     )

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 from surefoot.runtime import migrator_lock
 from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 from surefoot.runtime.journal import CUT_OFF, STOPPED, TOWARDS
@@ -108,7 +108,7 @@ class CutOff:
     @property
     def command(self) -> str:
         """Return the command that continues it."""
-        return f"python -m alembic {self.direction} {self.target}"
+        return f"{alembic_command()} {self.direction} {self.target}"
 
     @property
     def sentence(self) -> str:

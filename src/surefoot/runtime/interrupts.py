@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import psycopg
 from sqlalchemy.engine import Connection
 
+from surefoot.database import driver_of
 from surefoot.servers import timed_query
 
 PATIENCE = 3.0
@@ -49,6 +49,5 @@ def end_in_time(*connections: Connection) -> Iterator[None]:
 
 def _give_up(*connections: Connection) -> None:
     for connection in connections:
-        driver = connection.connection.driver_connection if not connection.closed else None
-        if isinstance(driver, psycopg.Connection):
-            timed_query.sever(driver)
+        if not connection.closed:
+            timed_query.sever(driver_of(connection))

@@ -22,7 +22,7 @@ table = sa.Table(
     metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("revision", sa.Text, nullable=False),
-    sa.Column("direction", sa.Text, nullable=False, comment="upgrade, downgrade or stamp"),
+    sa.Column("direction", sa.Text, nullable=False, comment="upgrade, downgrade or stamp; else the command"),
     sa.Column(
         "outcome", sa.Text, nullable=False, comment="done, failed, or begun: it commits in parts and has not ended"
     ),
@@ -46,6 +46,8 @@ CUT_OFF = "cut off: what it had done is kept"
 """The note of a failed step that had committed a part of its work and only has to run again."""
 STOPPED = "stopped half-way: what it had done is kept"
 """The note of a failed step that had committed a part, and cannot continue before the error is corrected."""
+NONE = "-"
+"""In place of the revision, in the row of a command that ran none."""
 TOWARDS = "on the way to "
 """Precedes the target revision of the run in the note of an unfinished step."""
 
@@ -114,6 +116,15 @@ def write(
     if begun is not None and connection.execute(sa.update(table).where(table.c.id == begun).values(values)).rowcount:
         return
     connection.execute(insert(table).values(values))
+
+
+def record(connection: Connection, action: str, note: str, started_at: dt.datetime, package_version: str) -> None:
+    """Record in the transaction of `connection` what a command did that ran no revision: purge, give back.
+
+    It stands under the revision NONE, so that no step is taken for done because of it.
+    """
+    ensure(connection)
+    write(connection, Entry(NONE, action, started_at, note=note), package_version)
 
 
 def _note_with_target(entry: Entry) -> str | None:

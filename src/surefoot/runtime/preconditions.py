@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from surefoot import database, private_members
 from surefoot.catalogue.reader import BOOKKEEPING
 from surefoot.errors import RefusedError, UsageError
-from surefoot.program import guide, program
+from surefoot.program import alembic_command, elsewhere, guide, program
 from surefoot.runtime import baseline, error_translation, interrupted_run, journal, name_conflicts
 from surefoot.runtime.migration_plan import Step
 from surefoot.servers import permission_denied
@@ -126,7 +126,7 @@ def refuse_unfinished_downgrade(connection: Connection, script: ScriptDirectory,
         raise RefusedError(
             f"{cut_off.happened} {lacks}, so nothing goes up from here{':' if deviations else '.'}{lines}{more}",
             f"{'Correct what it names, then finish it' if cut_off.error else 'Finish it'}: {cut_off.command}. After "
-            "that python -m alembic upgrade head goes up again. Or restore the backup from before it: "
+            f"that {alembic_command()} upgrade head goes up again. Or restore the backup from before it: "
             f"python -m {program()} backup list.",
         )
 
@@ -151,7 +151,7 @@ def refuse_over_unfinished(requested: RequestedRun) -> None:
     raise RefusedError(
         f"{cut_off.message} {costs}",
         f"{cut_off.remedy.rstrip('.')}. Then {then}. Or restore the backup from before it: python -m {program()} "
-        f"backup list. Whoever knows better: python -m alembic -x force=yes {command} …",
+        f"backup list. Whoever knows better: {alembic_command()} -x force=yes {command} …",
     )
 
 
@@ -172,6 +172,13 @@ def refuse_unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> No
             if not isinstance(fault.__cause__, RevisionError):
                 raise
             known = False
+        theirs = None if known else elsewhere(head)
+        if theirs:
+            raise RefusedError(
+                f"The database says it is at revision {head!r}, {theirs}, which has revisions of its own.",
+                f"python -m {program()} identify tells which revision of {program()} the tables equal or are nearest "
+                "to, and how it is adopted.",
+            )
         if not known:
             raise RefusedError(
                 f"The database says it is at revision {head!r}, which no file in {script.versions} has: it was "

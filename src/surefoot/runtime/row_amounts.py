@@ -2,12 +2,11 @@
 
 from contextlib import nullcontext
 
-import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from surefoot.database import execute_verbatim
+from surefoot.database import driver_of, execute_verbatim
 
 SIZE = sql.SQL("""
     select pg_relation_size(oid) as bytes, reltuples::bigint as estimate from pg_class where oid = {}::regclass
@@ -26,7 +25,7 @@ def row_amount(connection: Connection, table: str, column: str | None = None) ->
     relation = sql.Identifier(schema, table)
     word = "rows" if column is None else "values"
     try:
-        with nullcontext() if _autocommit(connection) else connection.begin_nested():
+        with nullcontext() if driver_of(connection).autocommit else connection.begin_nested():
             size = execute_verbatim(connection, SIZE.format(relation.as_string())).one()
             if size.bytes > COUNTED:
                 return f"about {size.estimate:,} {word}"
@@ -35,8 +34,3 @@ def row_amount(connection: Connection, table: str, column: str | None = None) ->
     except sa.exc.DBAPIError:
         return f"{word} not counted"
     return f"{count:,} {word if count != 1 else word.removesuffix('s')}"
-
-
-def _autocommit(connection: Connection) -> bool:
-    driver = connection.connection.driver_connection
-    return isinstance(driver, psycopg.Connection) and driver.autocommit

@@ -6,6 +6,7 @@ and an incomplete cluster: a cluster is created under another name and renamed w
 removed before each start.
 """
 
+import atexit
 import importlib
 import json
 import os
@@ -23,7 +24,10 @@ from sqlalchemy.engine import URL
 
 from surefoot.errors import FailedError, UsageError
 from surefoot.program import extra
+from surefoot.servers import folder_rights
 
+_started = set[Path]()
+"""The clusters that this process has started or joined."""
 NEWEST = 18
 """The newest major version of PostgreSQL that the wheel contains."""
 
@@ -43,12 +47,18 @@ def start(folder: Path, *, major: int = NEWEST, database: str = "postgres") -> U
     folder = folder.expanduser().resolve()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder not in _started:
+            # what is registered first runs last: when the wheel has stopped the server
+            atexit.register(_restore_rights, folder)
+            _started.add(folder)
         with _cluster_lock(folder):
+            private = folder_rights.private_above(_reached_by_the_server(folder))
             if not (folder / "PG_VERSION").exists():
                 _create(folder, major)
             _clear_stale_files(folder)
             version = wheel.pgdata_version(folder)
             server = wheel.get_server(folder, postgres_version=version or major)
+            folder_rights.narrow(private, _rights_record(folder))
     except (OSError, RuntimeError, ValueError, AssertionError) as fault:
         raise _did_not_start(folder, str(fault)) from fault
     except Exception as fault:  # errors of the wheel's subprocesses
@@ -190,6 +200,32 @@ def _has_server_processes(folder: Path) -> bool:
         for process in psutil.process_iter(["name", "status", "cwd"])
         if (process.info["name"] or "").startswith("postgres") and process.info["status"] != psutil.STATUS_ZOMBIE
     )
+
+
+def _reached_by_the_server(folder: Path) -> list[Path]:
+    """Return the paths that the server's own user reaches: data, programs, and a socket if the data's path is long."""
+    wheel = _wheel()
+    return [folder, *map(Path, wheel.utils.POSTGRES_VERSIONS.values()), wheel.PostgresServer.runtime_path / "socket"]
+
+
+def _rights_record(folder: Path) -> Path:
+    """Return the file of `folder_rights`: beside the data, which belong to the server's user."""
+    return folder.with_name(folder.name + ".rights")
+
+
+def _restore_rights(folder: Path) -> None:
+    """Put back the rights of the folders above, when the process ends, unless a server works in one of them."""
+    import psutil  # noqa: PLC0415  # comes with the extra
+
+    record = _rights_record(folder)
+    if not record.exists():
+        return
+    used = list[Path]()
+    for process in psutil.process_iter(["name", "status", "cwd", "exe"]):
+        if (process.info["name"] or "").startswith("postgres") and process.info["status"] != psutil.STATUS_ZOMBIE:
+            used += [Path(process.info[what]) for what in ("cwd", "exe") if process.info[what]]
+    with _cluster_lock(folder):
+        folder_rights.restore(record, used)
 
 
 def _did_not_start(folder: Path, reason: str) -> FailedError:

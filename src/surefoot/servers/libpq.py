@@ -13,6 +13,17 @@ from surefoot.servers import hosts
 
 NEVER_INHERITED = frozenset({"PGOPTIONS", "PGCLIENTENCODING", "PGAPPNAME"})
 """Environment variables that are ignored: our connections set these parameters, and only a URL may override them."""
+LIMITS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""libpq's parameters by which a connection ends whose other end is not there any more: within a minute, not two hours.
+
+In seconds, the last one in milliseconds. The URL's own take precedence.
+"""
 
 
 def parameters(url: URL) -> dict[str, str]:
@@ -56,6 +67,14 @@ def process_environment(of: URL) -> dict[str, str]:
         if keyword in variables and value is not None:
             environment[variables[keyword]] = str(value)
     return environment
+
+
+def limits(of: URL) -> dict[str, str]:
+    """Return LIMITS, with the values that the URL names in the place of ours.
+
+    libpq has no environment variable for most of them: a program gets them with the name of the database.
+    """
+    return {name: str(of.query.get(name, value)) for name, value in LIMITS.items()}
 
 
 def effective_setting(of: URL, keyword: str) -> str:

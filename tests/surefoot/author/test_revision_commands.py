@@ -209,6 +209,22 @@ def test_check_finds_a_broken_history(scratch: Database, project: Path) -> None:
     assert "lint" not in done.stdout, "what needs a sound history is left out"
 
 
+@pytest.mark.promise("C9", "E3")
+def test_check_names_a_file_that_cannot_be_read_and_what_to_do(scratch: Database, project: Path) -> None:
+    models(project, "x = = 1")
+    env = project / "alembic" / "env.py"
+    done = ourschool(scratch, "check", status=2, cwd=project)
+    assert f"The file {env}, line " in done.stderr
+    assert "is not Python: invalid syntax.\n→ Mend that line and run the same command again" in done.stderr
+    broken = project / "alembic" / "versions" / "2099_01_01_0000-two_more.py"
+    for text, why in (("x = = 1\n", "line 1, is not Python: invalid syntax. → Mend that line"),
+                      ("1 / 0\n", "line 1, cannot be loaded: ZeroDivisionError: division by zero. → Mend that line"),
+                      ('down_revision = "one"\n', "Could not determine revision id from")):  # fmt: skip
+        broken.write_text(text)
+        done = ourschool(scratch, "check", status=1, cwd=project)
+        assert why in done.stdout, done.stdout
+
+
 @pytest.mark.promise("C9")
 def test_what_is_released_is_listed(scratch: Database, project: Path) -> None:
     (project / "alembic" / "released.txt").write_text("\n".join(released(project)[:-1]) + "\n")

@@ -57,6 +57,12 @@ SENTENCE = {
 COMMAND = {"upgrade": ("upgrade", "head"), "downgrade": ("downgrade", "one")}
 
 
+@pytest.fixture(autouse=True)
+def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands are spelled as they are typed there."""
+    monkeypatch.chdir(project)
+
+
 def chain(project: Path, kind: str) -> Path:
     up, down = KINDS[kind]
     write(empty(project), "one", None, TABLES, "op.execute('drop table marks, pupils')")

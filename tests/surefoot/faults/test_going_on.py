@@ -26,6 +26,12 @@ ASKED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands are spelled as they are typed there."""
+    monkeypatch.chdir(project)
+
+
 @pytest.mark.promise("O11")
 @pytest.mark.parametrize(("asked", "target"), ASKED.values(), ids=ASKED)
 def test_the_command_that_was_asked_is_the_one_that_goes_on(

@@ -136,7 +136,7 @@ def test_printed_as_sql_that_psql_runs(scratch: Database, chain: Path) -> None:
     assert_equal(after, catalogue(database))
     assert database.value("select count(*) from retired.marks_rows_two where reason = 'too good'") == 10
     down = database.alembic("downgrade", "two:one", "--sql", cwd=chain).stdout
-    assert "-- restore_table: table notes is taken back by python -m alembic alone" in down
+    assert "-- restore_table: table notes is taken back by Alembic alone" in down
     added(database)
     database.alembic("downgrade", "one", cwd=chain)
     assert_equal(before, catalogue(database))

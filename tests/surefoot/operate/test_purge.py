@@ -83,6 +83,9 @@ def test_whatever_stands_there_is_known_and_goes_in_the_right_order(head: Databa
     assert "table set_aside.api_keys, 1 row, set aside by adopt, nobody knows when" in said
     assert "domain retired.old_grade" in said
     assert "routine retired.read_it(text)" in said
+    ((note,),) = head.rows("select note from migration_journal where (direction, outcome) = ('purge', 'done')")
+    assert "routine retired.read_it(text)" in str(note)
+    assert "; backup " in str(note)
     assert head.rows(LEFT) == []
 
 

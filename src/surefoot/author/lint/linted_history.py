@@ -22,6 +22,7 @@ from surefoot.author.lint import (
 from surefoot.author.lint.lint_findings import Finding
 from surefoot.author.lint.two_database_run import DirectionRun, TwoDatabaseRun
 from surefoot.errors import UsageError
+from surefoot.program import alembic_command
 from surefoot.settings import Settings
 
 
@@ -106,6 +107,6 @@ def _selected(script: ScriptDirectory, requested: Sequence[str]) -> set[str]:
         except CommandError as fault:
             raise UsageError(
                 f"There is no revision {text!r}: {str(fault).rstrip('.')}.",
-                "python -m alembic history lists them; without an argument lint looks at all.",
+                f"{alembic_command()} history lists them; without an argument lint looks at all.",
             ) from fault
     return selected

@@ -41,7 +41,7 @@ MOST_NAMES = 9
 """How often psql may run one direction: each time keeps a column, which only Alembic restores."""
 PRINTED_REMARK = """
 -- The type of {columns} in {table}: run by psql this stops everybody who uses the table while it is rewritten, and the
--- way back computes the old values anew. python -m alembic upgrade does it beside the users' work.
+-- way back computes the old values anew. Alembic itself does it beside the users' work.
 """
 PRINTED_BLOCK = """
 declare

@@ -27,7 +27,7 @@ log = logging.getLogger("surefoot")
 ADD_NOT_NULL = sql.SQL("alter table {} add not null {} not valid")
 PRINTED_REMARK = """
 -- Column {column} of {table}: taken back where retired.things has it from the other direction of {revision}, in one
--- transaction, which stops everybody who uses the table. python -m alembic does it beside the users' work.
+-- transaction, which stops everybody who uses the table. Alembic itself does it beside the users' work.
 """
 # One transaction does all of it. Definitions have the retired name, and every name schema-qualified. A restore that was
 # interrupted online has the name already (`coming_back`), and is only finished.

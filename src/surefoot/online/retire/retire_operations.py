@@ -191,7 +191,7 @@ def _restore_rows(operations: Operations, op: RestoreRowsOp) -> int:
 def _offline(steps: Steps, what: str) -> bool:
     """Offline, print a remark that printed SQL, which cannot read the registry, does not restore `what`."""
     if steps.offline:
-        line = " ".join(f"{what} is taken back by python -m alembic alone, not by printed SQL".split())
+        line = " ".join(f"{what} is taken back by Alembic alone, not by printed SQL".split())
         steps.context.impl.static_output(f"-- {line}")
     return steps.offline
 

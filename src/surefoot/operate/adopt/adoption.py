@@ -20,7 +20,7 @@ from surefoot.operate.adopt import repair_companions, repair_file, repair_obstac
 from surefoot.operate.adopt.adopt_findings import Finding, Group
 from surefoot.operate.adopt.classify import classify
 from surefoot.operate.revision_lookup import find_revision
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
 from surefoot.runtime import baseline, interrupted_run, name_conflicts, preconditions
@@ -113,7 +113,9 @@ def adopt(
     outcome = Adoption(target, before, findings, stamped=False, repair=repair, strangers=tuple(conflicts))
     if repair is not None and not outcome.foreign:
         then = (
-            f"python -m {program()} adopt {revision or ''}".rstrip() if retire_all else "python -m alembic upgrade head"
+            f"python -m {program()} adopt {revision or ''}".rstrip()
+            if retire_all
+            else f"{alembic_command()} upgrade head"
         )
         heading = repair_file.heading(str(url.database), target, repair, schema=schema, then=then)
         repair_file.write(repair, repair_file.text(heading, findings, decided=decided))
@@ -134,7 +136,7 @@ def _refuse_nothing_to_adopt(before: tuple[str, ...], revision: str | None, cata
         )
     if not catalogue.relations:
         raise RefusedError(
-            "The database has no tables: there is nothing to adopt.", "python -m alembic upgrade head builds them."
+            "The database has no tables: there is nothing to adopt.", f"{alembic_command()} upgrade head builds them."
         )
 
 

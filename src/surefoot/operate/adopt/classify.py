@@ -14,7 +14,7 @@ from surefoot.operate.adopt.repair_columns import Columns
 from surefoot.operate.adopt.repair_constraints import Constraints
 from surefoot.operate.adopt.repair_counts import RowQueries
 
-FOREIGN = Repair(Group.FOREIGN, "it has little more than its name in common with ours")
+FOREIGN = Repair(Group.FOREIGN)
 
 
 def classify(
@@ -36,7 +36,9 @@ def classify(
     if len(present) * 2 < len(expected_tables):
         return [Finding(each, FOREIGN) for each in difference.deviations]
     classifier = _Classifier(expected, found, RowQueries(connection), namesakes, revision_of)
-    findings = [Finding(each, classifier.repair(each)) for each in difference.deviations]
+    findings = _namesakes_replaced(
+        [Finding(each, classifier.repair(each)) for each in difference.deviations], expected, found, revision_of
+    )
     return _after_column_decisions(_retired_along(findings))
 
 
@@ -49,6 +51,37 @@ def _namesakes(expected: Catalogue, found: Catalogue) -> set[str]:
         if relation.name in present
         and len(present[relation.name] & {column.name for column in relation.columns}) * 2 < len(relation.columns)
     }
+
+
+def _namesakes_replaced(
+    findings: list[Finding], expected: Catalogue, found: Catalogue, revision_of: repair_retire.RevisionOf
+) -> list[Finding]:
+    """Give each table that only shares a name one repair: it is set aside whole, and the expected one is made.
+
+    The first finding about such a table has it, and the others say so.
+    """
+    ours = {relation.name: relation for relation in expected.relations}
+    theirs = {relation.name: relation for relation in found.relations}
+    replaced = list[Finding]()
+    seen = set[str]()
+    for finding in findings:
+        sides = finding.deviation.sides
+        either = sides.expected if sides.expected is not None else sides.found
+        name = either.name if isinstance(either, Relation) else sides.table
+        if finding.repair is not FOREIGN or name is None:
+            replaced.append(finding)
+            continue
+        repair = decision(f"it goes aside with table {name}")
+        if name not in seen:
+            seen.add(name)
+            aside = repair_tables.unexpected(theirs[name], revision_of("", name))
+            repair = decision(
+                f"table {name} has little more than its name in common with ours: with --decided it is set aside with "
+                "its rows, and ours is made, empty",
+                *aside.statements, *repair_tables.missing(ours[name], expected).statements, undo=aside.undo,
+            )  # fmt: skip
+        replaced.append(replace(finding, repair=repair))
+    return replaced
 
 
 def _retired_along(findings: list[Finding]) -> list[Finding]:

@@ -1,5 +1,6 @@
 """`adopt --give-back` restores what a repair retired, as far as no revision that has run needs its name."""
 
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from surefoot.online.retire import displaced_objects
 from surefoot.online.retired_registry import RetiredItem
 from surefoot.operate.migrator_connection import connect_as_migrator
 from surefoot.program import program
+from surefoot.runtime import journal
 from surefoot.settings import Settings
 
 
@@ -31,9 +33,10 @@ class GivenBack:
 def give_back(settings: Settings, url: URL) -> GivenBack:
     """Restore each object that a repair retired, except those whose names a revision that has run creates.
 
-    This is one transaction under the migrators' lock. Raises what `connect_as_migrator` raises.
+    This is one transaction under the migrators' lock, which leaves a line in the journal. Raises what
+    `connect_as_migrator` raises.
     """
-    script = alembic_api.script(settings)
+    script, started_at = alembic_api.script(settings), dt.datetime.now(dt.UTC)
     with connect_as_migrator(settings, url, f"{program()} adopt") as connection, connection.begin():
         used_names = _created_names(script, MigrationContext.configure(connection).get_current_heads())
         retired = [
@@ -44,9 +47,12 @@ def give_back(settings: Settings, url: URL) -> GivenBack:
         free = [item for item in retired if _original_name(item) not in used_names]
         steps = Steps(Operations(MigrationContext.configure(connection)))
         failed = {item.id: why for item, why in displaced_objects.restore(steps, free)}
+        restored = [item.label for item in free if item.id not in failed]
+        if restored:
+            journal.record(connection, "give back", ", ".join(restored), started_at, settings.project.version)
     kept = [(item.label, failed.get(item.id) or f"the way down past {item.revision} gives its name back")
              for item in retired if item not in free or item.id in failed]  # fmt: skip
-    return GivenBack(tuple(item.label for item in free if item.id not in failed), tuple(kept))
+    return GivenBack(tuple(restored), tuple(kept))
 
 
 def _created_names(script: ScriptDirectory, at: tuple[str, ...]) -> set[tuple[str, str]]:

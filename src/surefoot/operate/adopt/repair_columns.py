@@ -19,6 +19,7 @@ class Columns:
         self._revision_of = revision_of
         self._expected = expected
         self._enums = {quoted(enum.name) for side in (expected, found) for enum in side.enums}
+        self._found_enums = found.enums
         self._found = {relation.name: relation for relation in found.relations}
         self._expected_relations = {relation.name: relation for relation in expected.relations}
         self._queries = queries
@@ -86,14 +87,37 @@ class Columns:
             )
         through = "::text" if {old.type, new.type} & self._enums and old.type != new.type else ""
         value = f"{name}{through}::{new.type}"
+        labels = self._labels_to_come(new.type)
+        if labels is not None:
+            return self._to_new_enum(table, new, old, value, labels)
         changed, rows_query = self._queries.changed_by_conversion(table, new.name, value, f"{through}::{old.type}")
         if changed is None:
-            return decision(f"PostgreSQL cannot turn every {old.type} that is there into {new.type}")
+            refused, rows_query = self._queries.refused_by_conversion(table, f"{name}{through}", new.type)
+            return decision(f"{row_count(refused)} cannot become {new.type}", rows_query=rows_query)
         if changed:
             return decision(f"{row_count(changed)} would not keep the value as {new.type}", rows_query=rows_query)
         return harmless(
             *self._retype(table, new, old, value),
             note="every value was tried and stays as it is; the table may be locked while it is rewritten",
+        )
+
+    def _labels_to_come(self, type_: str) -> tuple[str, ...] | None:
+        """Return the labels of an enum type that the repair makes; None for a type that is there, or no enum."""
+        if any(quoted(enum.name) == type_ for enum in self._found_enums):
+            return None
+        return next((enum.labels for enum in self._expected.enums if quoted(enum.name) == type_), None)
+
+    def _to_new_enum(self, table: str, new: Column, old: Column, value: str, labels: tuple[str, ...]) -> Repair:
+        """Change the type to an enum that the same repair makes, for which no conversion can be tried yet."""
+        others, rows_query = self._queries.other_words(table, new.name, labels)
+        if others != 0:
+            return decision(
+                f"{row_count(others)} hold{'s' if others == 1 else ''} none of {', '.join(labels)}",
+                rows_query=rows_query,
+            )
+        return harmless(
+            *self._retype(table, new, old, value),
+            note="every value is one of its labels; the table may be locked while it is rewritten",
         )
 
     @staticmethod

@@ -64,6 +64,32 @@ class RowQueries:
         name = quoted(column)
         return self._count_and_query(f"from {quoted(table)} where ({conversion}){reverse} is distinct from {name}")
 
+    def refused_by_conversion(self, table: str, value: str, type_: str) -> tuple[int | None, str]:
+        """Return the number of rows whose value cannot become `type_`, and the query that shows them.
+
+        A function tries each of them, as no version before PostgreSQL 16 can be asked. It is made by the query, in
+        the session of whoever runs it, and is gone with that.
+        """
+        tried = f"select ({value})::{type_} into ourschool_value from (select ($1).*) as one"  # noqa: S608  # quoted
+        body = f"declare ourschool_value {type_}; begin {tried}; return true; "
+        body += "exception when others then return false; end"
+        make = f"create or replace function pg_temp.becomes({quoted(table)}) returns boolean language plpgsql as "
+        make += literal(body)
+        shown = f"select * from {quoted(table)} where not pg_temp.becomes({quoted(table)});"  # noqa: S608  # quoted
+        try:
+            with self._connection.begin_nested() as attempt:
+                execute_verbatim(self._connection, make)
+                count = self._count(f"select count(*) from {quoted(table)} where not pg_temp.becomes({quoted(table)})")  # noqa: S608  # as above
+                attempt.rollback()
+        except sa.exc.DBAPIError:
+            count = None
+        return count, f"{make}; {shown}"
+
+    def other_words(self, table: str, column: str, labels: Sequence[str]) -> tuple[int | None, str]:
+        """Return the number of rows whose value, as text, is none of `labels`, and the query that shows them."""
+        listed = ", ".join(map(literal, labels))
+        return self._count_and_query(f"from {quoted(table)} where {quoted(column)}::text not in ({listed})")
+
     def rows_with_labels(self, columns: Sequence[tuple[str, str]], labels: Sequence[str]) -> int | None:
         """Return the number of rows in which one of `columns`, pairs of table and column, has one of `labels`."""
         listed_labels = ", ".join(map(literal, labels))

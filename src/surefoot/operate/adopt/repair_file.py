@@ -10,7 +10,7 @@ from textwrap import fill, indent
 from surefoot.errors import FailedError, UsageError
 from surefoot.operate.adopt import repair_retire
 from surefoot.operate.adopt.adopt_findings import Finding, Group, Statement, quoted
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 
 HEAD = """\
 -- Repair of {database}, so that it equals revision {revision}. Written by {program} adopt.
@@ -28,7 +28,7 @@ STAYS = """\
 """
 COMMENTED = """\
 -- What follows needs a decision and is commented out. For each of them: delete the two dashes before its statements, or
--- leave it, and see it named again. What is only beyond the baseline may stay: python -m alembic stamp lets it.
+-- leave it, and see it named again. What is only beyond the baseline may stay: {alembic} stamp lets it.
 """
 
 
@@ -56,7 +56,7 @@ def text(heading: str, findings: Sequence[Finding], *, decided: bool) -> str:
     if harmless:
         parts += ["\n-- Harmless: no value changes, and nothing goes away that somebody made.\n", *_section(harmless)]
     if open_decisions:
-        parts += ["\n-- Decided.\n" if decided else "\n" + COMMENTED]
+        parts += ["\n-- Decided.\n" if decided else "\n" + COMMENTED.format(alembic=alembic_command())]
         parts += [part if decided else _as_comment(part) for part in _section(open_decisions)]
     if stays:
         parts += ["\n" + STAYS, *(_as_comment(part) for part in _section(stays))]

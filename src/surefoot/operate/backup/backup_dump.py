@@ -99,6 +99,7 @@ def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> 
                 arguments = _arguments(settings, partial, row.snapshot, jobs)
                 if row.version >= WITH_STATISTICS:
                     arguments.append("--statistics")
+                arguments.append(f"--dbname={dump_programs.connection_string(url)}")
                 dumping = dump_programs.start(binary, arguments, url)
                 draft = _describe_while_dumping(dumping, lambda: _describe(source, settings, url, row, started))
                 _wait(dumping, url, settings.backup_folder, jobs)

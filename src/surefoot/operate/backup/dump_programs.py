@@ -77,8 +77,11 @@ def environment(url: URL) -> dict[str, str]:
 
 
 def connection_string(url: URL) -> str:
-    """Return the name of the database as an argument that cannot be misread, whatever characters it has."""
-    return psycopg.conninfo.make_conninfo(dbname=name_of(url))
+    """Return the name of the database as an argument that cannot be misread, whatever characters it has.
+
+    With it go the limits by which the program ends whose server is not there any more.
+    """
+    return psycopg.conninfo.make_conninfo(dbname=name_of(url), **libpq.limits(url))
 
 
 def failed(process: "subprocess.Popen[bytes]", stderr: bytes, url: URL | None, remedy: str) -> SurefootError:

@@ -17,7 +17,7 @@ from surefoot.errors import FailedError, SurefootError
 from surefoot.operate.backup import database_settings, server_facts, table_of_contents
 from surefoot.operate.backup.database_settings import Properties
 from surefoot.operate.backup.schema_build import BuildResult, build, error_message
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 from surefoot.scratch_database import empty_database
 
 log = logging.getLogger("surefoot")
@@ -133,7 +133,7 @@ def build_schema(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> Bu
             f"No database can be made from this dump, which does not count as a backup: {first.entry}: "
             f"{first.message}{others}.",
             "Its files were removed; the database was not changed. Mend or drop what is named and run the same command "
-            f"again. If a revision is unfinished (python -m {program()} status), finish it first: python -m alembic "
+            f"again. If a revision is unfinished (python -m {program()} status), finish it first: {alembic_command()} "
             "upgrade head.",
         )
     return built

@@ -19,7 +19,7 @@ from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import change_detection, row_counts
 from surefoot.operate.change.guarded_upgrade import ChangeResult, hinting_at_restore, restore_hint
 from surefoot.operate.revision_lookup import find_revision
-from surefoot.program import program
+from surefoot.program import alembic_command, program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
 from surefoot.runtime import preconditions
@@ -56,7 +56,7 @@ def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
         if len(at) != 1:
             raise UsageError(
                 f"The database stands at {' and '.join(at) or 'no revision'}: there is no one way back from there.",
-                f"python -m {program()} status shows how it stands; python -m alembic downgrade <revision> goes step "
+                f"python -m {program()} status shows how it stands; {alembic_command()} downgrade <revision> goes step "
                 "by step.",
             )
         revision = _target_revision(script, at[0], target)

@@ -17,6 +17,7 @@ from surefoot.operate.migrator_connection import connect_as_migrator
 from surefoot.operate.retired_items import KeptItem
 from surefoot.program import program
 from surefoot.readonly import read_connection
+from surefoot.runtime import journal
 from surefoot.settings import Settings
 
 NotDeleted = list[tuple[KeptItem, str]]
@@ -91,7 +92,7 @@ def purge(
     columns and tables the definition is kept, so that a downgrade past their revisions creates them again, empty: their
     rows are then only in the backup. Returns the backup, and the items that were not deleted.
     """
-    saved = backup(settings, url, say=say)
+    saved, started_at = backup(settings, url, say=say), dt.datetime.now(dt.UTC)
     ordered = sorted(chosen, key=lambda item: ORDER.index(item.kind) if item.kind in ORDER else len(ORDER))
     not_deleted: NotDeleted = [(item, "") for item in ordered]
     with connect_as_migrator(settings, url, f"{program()} purge") as connection:
@@ -103,6 +104,11 @@ def purge(
             progress = len(not_deleted) < before
         with connection.begin():
             execute_verbatim(connection, DROP_EMPTY_SCHEMAS)
+            left = {id(item) for item, _ in not_deleted}
+            deleted = [str(item) for item in ordered if id(item) not in left]
+            if deleted:
+                note = f"{'; '.join(deleted)}; backup {saved.name}"
+                journal.record(connection, "purge", note, started_at, settings.project.version)
     return saved, not_deleted
 
 

@@ -13,11 +13,25 @@ import pytest
 import sqlalchemy as sa
 
 from ourschool import ensure_current
-from surefoot.errors import FailedError, RefusedError
+from ourschool.project import PROJECT
+from surefoot.errors import FailedError, RefusedError, UsageError
+from surefoot.operate.ensure import ensure_current as ensure
 from tests.ourschool.history.schools import BASELINE, CHAIN, HEAD, at, journal, make_existing
 from tests.support.databases import Database, fresh
 from tests.support.servers import running
 from tests.surefoot.faults.runs import advisory_locks
+
+ADDED = """revision: str = "{name}"
+down_revision: "str | None" = ("{before}",)
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
+"""
 
 
 @pytest.fixture
@@ -193,9 +207,23 @@ def test_alembic_is_not_imported_where_nothing_is_to_do(scratch: Database, engin
     assert (done.stdout, done.returncode) == (f"{HEAD}\n", 0), done.stderr
 
 
-def test_a_head_whose_file_is_not_the_last_by_name_is_warned_of(scratch: Database, project: Path) -> None:
-    versions = project / "alembic" / "versions"
-    last = max(versions.glob("*.py"))
-    last.rename(versions / last.name.replace(last.name[:15], "2026_01_01_0000"))
-    said = scratch.alembic("upgrade", CHAIN[1], cwd=project).stderr
-    assert f"The file of {HEAD}, the head, has an earlier time in its name" in said
+def test_two_revisions_of_one_minute_are_told_apart_and_two_heads_are_named(at_head: Database, project: Path) -> None:
+    """What follows what is in the files; their names sort as they like."""
+    for name, before in (("zzz", HEAD), ("aaa", "zzz")):
+        file = project / "alembic" / "versions" / f"2026_11_28_1200-{name}_add.py"
+        file.write_text(ADDED.format(name=name, before=before))
+    made, there = at_head.engine(), PROJECT.at(project)
+    assert ensure(made, there).pending == ("zzz", "aaa")
+    assert subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "ourschool", "ensure"],
+        cwd=project, env=at_head.environment(), capture_output=True, text=True, check=True,
+    ).stderr.count(" alembic.") == 0  # fmt: skip
+    (project / "alembic" / "versions" / "2026_11_28_1201-bbb_add.py").write_text(ADDED.format(name="bbb", before="zzz"))
+    with pytest.raises(UsageError, match="There are 2 heads, aaa and bbb"):
+        ensure(made, there)
+    done = subprocess.run(
+        [sys.executable, "-m", "ourschool", "ensure"],
+        cwd=project, env=at_head.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert "There are 2 heads, aaa and bbb" in done.stderr

@@ -211,6 +211,8 @@ def test_an_adoption_moves_all_and_gives_back_what_is_in_nobodys_way(school: Dat
     assert "notes is back." in told
     assert "api_keys stays set aside: the way down past d3a80d2c8cc9 gives its name back." in told
     assert too_wide(told) == []
+    ((note,),) = school.rows("select note from migration_journal where (direction, outcome) = ('give back', 'done')")
+    assert "notes" in str(note)
     assert school.rows("select * from notes order by id") == held
     assert school.rows("select count(*) from my_notes") == [(len(held),)]
     assert [row[0] for row in school.rows("select table_name from retired.things where direction = 'unknown'")] == [
