@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
-from surefoot import database
+from surefoot import database, search_path
 from surefoot.errors import UsageError
 from surefoot.program import extra
 from surefoot.servers import embedded
@@ -25,9 +25,14 @@ IN_USE = "55006"  # object_in_use
 SUBSCRIPTIONS = sa.text("""
     select subname from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())
 """)
+EMPTY = "template0"
 NO_OPTIONS = sql.SQL("")
 MARK = "scratch of ourschool: goes with the command that made it"
 """The comment on every scratch database. A database without it is never dropped, whatever its name."""
+PATH_GIVEN = sa.text("""
+    select source not in ('default', 'database') from pg_settings where name = 'search_path'
+""")
+"""Whether the URL, the role or the server gives every session a search_path, in a database of any name."""
 ABANDONED = sa.text("""
     select scratch.datname
       from pg_database as scratch
@@ -46,7 +51,8 @@ ABANDONED = sa.text("""
 def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None = None) -> Iterator[URL]:
     """Create a database ourschool_<purpose>_<random> on the server of `url`, yield its URL, and drop it at the end.
 
-    It is empty, or a copy of the database `template`, to which nobody may be connected. Where the role may not create
+    It is empty, or a copy of the database `template`, to which nobody may be connected. In an empty one schema public
+    is the first of search_path, whatever the URL or the role say of the real one. Where the role may not create
     databases, it is on an embedded server, of the same major version if the extra has that. Raises UsageError where
     neither is possible, ConnectFailed where the server does not answer.
     """
@@ -54,11 +60,11 @@ def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None
     server = _maintenance(url) if template is None else url.set(database="postgres")
     with ExitStack() as stack:
         try:
-            scratch = stack.enter_context(temporary_database(server, name, template or "template0"))
+            scratch = stack.enter_context(temporary_database(server, name, template or EMPTY))
         except sa.exc.DBAPIError as fault:
             if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
                 raise database.explain(fault, server) from fault
-            scratch = stack.enter_context(temporary_database(_embedded_server(server), name, template or "template0"))
+            scratch = stack.enter_context(temporary_database(_embedded_server(server), name, template or EMPTY))
         yield scratch
 
 
@@ -70,7 +76,7 @@ def empty_database(url: URL, *, purpose: str, options: sql.Composable) -> Iterat
     not create databases.
     """
     with temporary_database(
-        _maintenance(url), f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}", "template0", options=options
+        _maintenance(url), f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}", EMPTY, options=options
     ) as made:
         yield made
 
@@ -99,7 +105,8 @@ def temporary_database(
             database.execute_verbatim(
                 keeper, sql.SQL("comment on database {} is {}").format(sql.Identifier(name), MARK)
             )
-            yield server.set(database=name)
+            built = template == EMPTY and keeper.execute(PATH_GIVEN).scalar_one()
+            yield search_path.with_path(server.set(database=name), "public") if built else server.set(database=name)
         finally:
             drop_database(partial(_run, server), server, name)
 

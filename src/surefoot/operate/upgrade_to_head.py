@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from surefoot import readonly
+from surefoot import readonly, search_path
 from surefoot.errors import RefusedError
 from surefoot.operate.ensure import Ensured, WhenBehind
 from surefoot.project import Project
@@ -18,6 +18,11 @@ from surefoot.runtime import interrupted_run, preconditions
 
 def to_head(connection: Connection, project: Project, when_behind: WhenBehind) -> Ensured:
     """Apply the pending revisions. Raises what `ensure_current` raises. Only one thread may call this at a time."""
+    with search_path.put_first(connection, search_path.tables_of(project)):
+        return _to_head(connection, project, when_behind)
+
+
+def _to_head(connection: Connection, project: Project, when_behind: WhenBehind) -> Ensured:
     log = logging.getLogger(project.name)
     config = Config(str(project.ini))
     script = ScriptDirectory.from_config(config)
