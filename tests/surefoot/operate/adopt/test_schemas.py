@@ -61,6 +61,7 @@ def refusal(run: Callable[[], object], capsys: pytest.CaptureFixture[str]) -> st
         run()
     if isinstance(refused.value, RefusedError):
         return refused.value.message
+    assert isinstance(refused.value, SystemExit)
     assert refused.value.code == 3
     return capsys.readouterr().err
 
