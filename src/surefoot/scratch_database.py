@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
-from surefoot import database, search_path
+from surefoot import database
 from surefoot.errors import UsageError
 from surefoot.program import extra
+from surefoot.scratch_extensions import like_the_real_one
 from surefoot.servers import embedded
 from surefoot.servers.temporary_server import temporary_server
 
@@ -29,10 +30,6 @@ EMPTY = "template0"
 NO_OPTIONS = sql.SQL("")
 MARK = "scratch of ourschool: goes with the command that made it"
 """The comment on every scratch database. A database without it is never dropped, whatever its name."""
-PATH_GIVEN = sa.text("""
-    select source not in ('default', 'database') from pg_settings where name = 'search_path'
-""")
-"""Whether the URL, the role or the server gives every session a search_path, in a database of any name."""
 ABANDONED = sa.text("""
     select scratch.datname
       from pg_database as scratch
@@ -48,11 +45,15 @@ ABANDONED = sa.text("""
 
 
 @contextmanager
-def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None = None) -> Iterator[URL]:
+def scratch_database(
+    url: URL, *, purpose: str = "scratch", template: str | None = None, restored: bool = False
+) -> Iterator[URL]:
     """Create a database ourschool_<purpose>_<random> on the server of `url`, yield its URL, and drop it at the end.
 
-    It is empty, or a copy of the database `template`, to which nobody may be connected. In an empty one schema public
-    is the first of search_path, whatever the URL or the role say of the real one. Where the role may not create
+    It is empty, or a copy of the database `template`, to which nobody may be connected. An empty one has
+    the extensions of the database of `url`, as far as the role may create them, and schema public comes first in its
+    search_path, whatever the URL or the role say of the real one; not so with `restored`, for a backup brings its own.
+    Where the role may not create
     databases, it is on an embedded server, of the same major version if the extra has that. Raises UsageError where
     neither is possible, ConnectFailed where the server does not answer.
     """
@@ -65,7 +66,7 @@ def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None
             if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
                 raise database.explain(fault, server) from fault
             scratch = stack.enter_context(temporary_database(_embedded_server(server), name, template or EMPTY))
-        yield scratch
+        yield scratch if template or restored else like_the_real_one(server, scratch, APPLICATION)
 
 
 @contextmanager
@@ -105,8 +106,7 @@ def temporary_database(
             database.execute_verbatim(
                 keeper, sql.SQL("comment on database {} is {}").format(sql.Identifier(name), MARK)
             )
-            built = template == EMPTY and keeper.execute(PATH_GIVEN).scalar_one()
-            yield search_path.with_path(server.set(database=name), "public") if built else server.set(database=name)
+            yield server.set(database=name)
         finally:
             drop_database(partial(_run, server), server, name)
 

@@ -29,6 +29,7 @@ SCHEMAS = """
      order by place
 """
 """The schemas that search_path finds, in its order, with their tables. A transaction's own temporary one is missing."""
+GIVEN = sa.text("select setting from pg_settings where name = 'search_path' and source <> 'default'")
 CURRENT, SET = "select current_setting('search_path')", "select set_config('search_path', %s, false)"
 
 KnownTables = Callable[[], Collection[str]]
@@ -71,6 +72,16 @@ def with_path(url: URL, path: str) -> URL:
     """Return `url` with `path`, as SQL would write it, for the search_path of its sessions."""
     written = re.sub(r"([\\\s])", r"\\\1", path)
     return url.update_query_dict({"options": f"{url.query.get('options', '')} -csearch_path={written}".strip()})
+
+
+def as_in(real: URL, copy: URL) -> URL:
+    """Return the URL of a copy with the search_path that sessions of the real database have, unless it is the usual.
+
+    A copy has no settings of the database, and on another server none of the role.
+    """
+    with database.engine_for(real, application_name=program()).connect() as connection:
+        given = connection.execute(GIVEN).scalar_one_or_none()
+    return copy if given is None else with_path(copy, given)
 
 
 def without_path(options: str) -> str:

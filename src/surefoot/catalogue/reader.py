@@ -23,14 +23,15 @@ The catalogue queries repeat it as a literal. No index or constraint may depend 
 """
 
 # What PostgreSQL prints depends on these settings. In search_path pg_temp comes last, so that a temporary table of the
-# caller does not hide the real one of its name. jit is off: compiling the statement takes longer than running it.
+# caller does not hide the real one of its name. The schemas of extensions are in it for current_schema(), so
+# that what they made is printed alike wherever it is. jit is off: compiling the statement takes longer than running it.
 _SETTINGS = sa.text("""
 with space as materialized (
     select coalesce(cast(:schema as text), current_schema(), 'public') as name
 )
 select
     space.name,
-    set_config('search_path', 'pg_catalog, ' || quote_ident(space.name) || ', pg_temp', true),
+    set_config('search_path', concat_ws(', ', 'pg_catalog', quote_ident(space.name), extensions, 'pg_temp'), true),
     set_config('timezone', 'UTC', true),
     set_config('datestyle', 'ISO, YMD', true),
     set_config('intervalstyle', 'postgres', true),
@@ -40,6 +41,12 @@ select
     set_config('standard_conforming_strings', 'on', true),
     set_config('jit', 'off', true)
 from space
+cross join (
+    select string_agg(distinct quote_ident(nspname), ', ') filter (where cast(:schema as text) is null) as extensions
+      from pg_extension
+      join pg_namespace on pg_namespace.oid = extnamespace
+     where not starts_with(nspname, 'pg_')
+) as installed
 """)
 _CATALOGUE = sa.text(CATALOGUE)
 
