@@ -16,20 +16,22 @@ from surefoot.errors import RefusedError
 from surefoot.operate import retired_items
 from surefoot.operate.migrator_connection import connect_as_migrator
 from surefoot.readonly import read_connection
+from surefoot.runtime import shared_retired
 from surefoot.settings import Settings
 
 EMBEDDED = "embedded"
 JOURNAL = "migration_journal"
 
 TABLES = sa.text("""
-    select case nspname when 'public' then quote_ident(relname) else format('%I.%I', nspname, relname) end as name,
+    select case nspname when current_schema() then quote_ident(relname) else format('%I.%I', nspname, relname) end
+               as name,
            format('%I.%I', nspname, relname) as quoted
       from pg_class c
       join pg_namespace n on n.oid = relnamespace
-     where nspname = any (:schemas)
+     where (nspname = current_schema() or nspname = any (:schemas))
        and relkind in ('r', 'p')
        and not relispartition
-       and not (nspname = 'public' and relname = any (:bookkeeping))
+       and not (nspname = current_schema() and relname = any (:bookkeeping))
        and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
      order by 1
 """)
@@ -49,21 +51,21 @@ begin
             select 'pg_class'::regclass, oid,
                    case relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence'
                                 when 'f' then 'foreign table' when 'c' then 'type' else 'table' end,
-                   format('public.%I', relname)
+                   format('%I.%I', current_schema(), relname)
               from pg_class
-             where relnamespace = 'public'::regnamespace
+             where relnamespace = quote_ident(current_schema())::regnamespace
                and relkind in ('r', 'p', 'v', 'm', 'S', 'f', 'c')
                and relname <> '{JOURNAL}'
             union all
             select 'pg_type'::regclass, oid, case typtype when 'd' then 'domain' else 'type' end,
-                   format('public.%I', typname)
+                   format('%I.%I', current_schema(), typname)
               from pg_type
-             where typnamespace = 'public'::regnamespace
+             where typnamespace = quote_ident(current_schema())::regnamespace
                and typtype in ('e', 'd', 'r')
             union all
             select 'pg_proc'::regclass, oid, 'routine', oid::regprocedure::text
               from pg_proc
-             where pronamespace = 'public'::regnamespace
+             where pronamespace = quote_ident(current_schema())::regnamespace
         )
         select format('drop %s if exists %s cascade', kind, name)
           from thing
@@ -99,12 +101,12 @@ def may_be_emptied(settings: Settings) -> bool:
 
 
 def former(settings: Settings, url: URL) -> Former:
-    """Count the rows of schema public and of the schemas of retired items; nothing is changed.
+    """Count the rows of the school's schema and of the schemas of retired items; nothing is changed.
 
     Raises RefusedError where the database is not marked as one for development.
     """
     _refuse_unmarked(settings, url)
-    parameters = {"schemas": ["public", *retired_items.SCHEMAS], "bookkeeping": list(BOOKKEEPING)}
+    parameters = {"schemas": list(retired_items.SCHEMAS), "bookkeeping": list(BOOKKEEPING)}
     with read_connection(url, "ourschool reset") as connection:
         name = str(connection.execute(sa.text("select current_database()")).scalar_one())
         counted = {
@@ -136,6 +138,7 @@ def _empty(settings: Settings, url: URL) -> None:
     with connect_as_migrator(settings, url, "ourschool reset") as connection:
         try:
             with connection.begin():
+                shared_retired.refuse_other_owner(connection)
                 execute_verbatim(connection, EMPTY)
         except sa.exc.DBAPIError as fault:
             if not isinstance(fault.orig, errors.LockNotAvailable):

@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, Connection
 from surefoot import database
 from surefoot.errors import UsageError
 from surefoot.program import extra
+from surefoot.scratch_extensions import like_the_real_one
 from surefoot.servers import embedded
 from surefoot.servers.temporary_server import temporary_server
 
@@ -28,6 +29,7 @@ IN_USE = "55006"  # object_in_use
 SUBSCRIPTIONS = sa.text("""
     select subname from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())
 """)
+EMPTY = "template0"
 NO_OPTIONS = sql.SQL("")
 MARK = "scratch of ourschool: goes with the command that made it"
 """The comment on every scratch database. Without it one is dropped only where its name was made by `scratch_name`."""
@@ -73,10 +75,15 @@ def _made_long_ago(name: str) -> bool:
 
 
 @contextmanager
-def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None = None) -> Iterator[URL]:
+def scratch_database(
+    url: URL, *, purpose: str = "scratch", template: str | None = None, restored: bool = False
+) -> Iterator[URL]:
     """Create a database of a `scratch_name` on the server of `url`, yield its URL, and drop it at the end.
 
-    It is empty, or a copy of the database `template`, to which nobody may be connected. Where the role may not create
+    It is empty, or a copy of the database `template`, to which nobody may be connected. An empty one has
+    the extensions of the database of `url`, as far as the role may create them, and schema public comes first in its
+    search_path, whatever the URL or the role say of the real one; not so with `restored`, for a backup brings its own.
+    Where the role may not create
     databases, it is on an embedded server, of the same major version if the extra has that. Raises UsageError where
     neither is possible, ConnectFailed where the server does not answer.
     """
@@ -84,12 +91,12 @@ def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None
     server = _maintenance(url) if template is None else url.set(database="postgres")
     with ExitStack() as stack:
         try:
-            scratch = stack.enter_context(temporary_database(server, name, template or "template0"))
+            scratch = stack.enter_context(temporary_database(server, name, template or EMPTY))
         except sa.exc.DBAPIError as fault:
             if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
                 raise database.explain(fault, server) from fault
-            scratch = stack.enter_context(temporary_database(_embedded_server(server), name, template or "template0"))
-        yield scratch
+            scratch = stack.enter_context(temporary_database(_embedded_server(server), name, template or EMPTY))
+        yield scratch if template or restored else like_the_real_one(server, scratch, APPLICATION)
 
 
 @contextmanager
@@ -99,7 +106,7 @@ def empty_database(url: URL, *, purpose: str, options: sql.Composable) -> Iterat
     `options` are those of `create database`. Raises sqlalchemy.exc.DBAPIError, with SQLSTATE 42501 where the role may
     not create databases.
     """
-    with temporary_database(_maintenance(url), scratch_name(purpose), "template0", options=options) as made:
+    with temporary_database(_maintenance(url), scratch_name(purpose), EMPTY, options=options) as made:
         yield made
 
 

@@ -30,7 +30,7 @@ def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatc
         server = ServerQueries(connection)
         models = compared_sides.models(compared.expected, context.opts["target_metadata"])
         database = compared_sides.database(compared.database, connection)
-        upgrade = plan(Direction(database, models, server), compared.difference)
+        upgrade = plan(Direction(database, models, server), compared.difference, compared.models.extensions)
         downgrade = plan(Direction(models, database, server), compared.difference)
         upgrade_ops.ops.append(
             Changes(

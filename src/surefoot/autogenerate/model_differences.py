@@ -10,10 +10,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
 from surefoot.catalogue.compare import compare
-from surefoot.catalogue.differences import Difference
+from surefoot.catalogue.differences import Deviation, Difference, Kind
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import BOOKKEEPING, RETIRED_PREFIX, read_catalogue
-from surefoot.catalogue.scratch_schema import built_from_models, catalogue_built_by
+from surefoot.catalogue.scratch_schema import Built, build, built_from_models
 
 
 def include_name(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:  # noqa: ARG001
@@ -25,15 +25,21 @@ def include_name(name: str | None, kind: str, parents: Mapping[Any, str | None])
 
 @dataclass(frozen=True)
 class Compared:
-    """Both catalogues: the one that the models would create, and that of the database."""
+    """What the models would create, and the catalogue of the database."""
 
-    expected: Catalogue
+    models: Built
     database: Catalogue
+
+    @property
+    def expected(self) -> Catalogue:
+        """The catalogue that the models would create."""
+        return self.models.catalogue
 
     @cached_property
     def difference(self) -> Difference:
         """Every difference of the database from the models."""
-        return compare(self.expected, self.database)
+        missing = (Deviation(Kind.MISSING, f"extension {name}", None, name, None) for name in self.models.extensions)
+        return Difference((*missing, *compare(self.expected, self.database).deviations))
 
 
 def compared(context: MigrationContext) -> Compared:
@@ -41,12 +47,12 @@ def compared(context: MigrationContext) -> Compared:
     known = context.opts.get("compared")
     if known is None:
         assert context.connection is not None
-        expected = catalogue_built_by(context.connection, built_from_models(context.opts["target_metadata"]))
-        known = context.opts["compared"] = Compared(expected, read_catalogue(context.connection))
+        models = build(context.connection, built_from_models(context.opts["target_metadata"]))
+        known = context.opts["compared"] = Compared(models, read_catalogue(context.connection))
     assert isinstance(known, Compared)
     return known
 
 
 def difference_from_models(connection: Connection, metadata: sa.MetaData) -> Difference:
     """Return the difference of the database of `connection` from the models."""
-    return compare(catalogue_built_by(connection, built_from_models(metadata)), read_catalogue(connection))
+    return Compared(build(connection, built_from_models(metadata)), read_catalogue(connection)).difference

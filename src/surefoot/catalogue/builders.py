@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from surefoot.catalogue.model import Catalogue, Domain, EnumType, Function, Grant, Owner, Sequence
-from surefoot.catalogue.normalise import expression, single_view
+from surefoot.catalogue.normalise import expression, routine, single_view
 from surefoot.catalogue.relations import Column, Constraint, Index, Policy, Relation, Trigger
 
 _Row = dict[str, Any]  # the keys are the fields of the dataclass; "relation" is the table that the part belongs to
@@ -37,7 +37,7 @@ def build_catalogue(parts: Mapping[str, list[_Row] | None]) -> Catalogue:
         enums=_in_order(_enum(row) for row in rows["enums"]),
         domains=_in_order(_domain(row) for row in rows["domains"]),
         sequences=_in_order(_sequence(row) for row in rows["sequences"]),
-        functions=_in_order(Function(**row) for row in rows["functions"]),
+        functions=_in_order(Function(**row | {"definition": routine(row["definition"])}) for row in rows["functions"]),
         grants=tuple(sorted(Grant(**row) for row in rows["grants"])),
     )
 
@@ -57,7 +57,7 @@ def _in_order(values: Iterable[_T]) -> tuple[_T, ...]:
 
 def _normalised(row: _Row) -> _Row:
     """Return the row with each expression in the form that survives a dump and restore."""
-    printed = {"definition", "default", "generated"} & row.keys()
+    printed = {"definition", "default", "generated", "partition_key", "partition_bound"} & row.keys()
     return row | {name: expression(row[name]) for name in printed if row[name] is not None}
 
 

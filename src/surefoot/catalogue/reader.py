@@ -23,10 +23,15 @@ The catalogue queries repeat it as a literal. No index or constraint may depend 
 """
 
 # What PostgreSQL prints depends on these settings. In search_path pg_temp comes last, so that a temporary table of the
-# caller does not hide the real one of its name. jit is off: compiling the statement takes longer than running it.
+# caller does not hide the real one of its name. The schemas of extensions are in it for current_schema(), so
+# that what they made is printed alike wherever it is. jit is off: compiling the statement takes longer than running it.
 _SETTINGS = sa.text("""
+with space as materialized (
+    select coalesce(cast(:schema as text), current_schema(), 'public') as name
+)
 select
-    set_config('search_path', 'pg_catalog, ' || quote_ident(:schema) || ', pg_temp', true),
+    space.name,
+    set_config('search_path', concat_ws(', ', 'pg_catalog', quote_ident(space.name), extensions, 'pg_temp'), true),
     set_config('timezone', 'UTC', true),
     set_config('datestyle', 'ISO, YMD', true),
     set_config('intervalstyle', 'postgres', true),
@@ -35,27 +40,35 @@ select
     set_config('quote_all_identifiers', 'off', true),
     set_config('standard_conforming_strings', 'on', true),
     set_config('jit', 'off', true)
+from space
+cross join (
+    select string_agg(distinct quote_ident(nspname), ', ') filter (where cast(:schema as text) is null) as extensions
+      from pg_extension
+      join pg_namespace on pg_namespace.oid = extnamespace
+     where not starts_with(nspname, 'pg_')
+) as installed
 """)
 _CATALOGUE = sa.text(CATALOGUE)
 
 
 def read_catalogue(
-    connection: sa.Connection, schema: str = "public", ignore: frozenset[str] = BOOKKEEPING
+    connection: sa.Connection, schema: str | None = None, ignore: frozenset[str] = BOOKKEEPING
 ) -> Catalogue:
     """Return the catalogue of `schema` as `connection` sees it, without the tables in `ignore` and their parts.
 
-    A schema that does not exist has an empty catalogue. The caller's settings and transaction stay as they were. The
-    statement waits while another session holds ACCESS EXCLUSIVE on a table, at most for the caller's lock_timeout.
-    Raises sqlalchemy.exc.DBAPIError.
+    Without `schema` it is that of current_schema(), which `surefoot.search_path` makes the one of the tables. A schema
+    that does not exist has an empty catalogue. The caller's settings and transaction stay as they were. The statement
+    waits while another session holds ACCESS EXCLUSIVE on a table, at most for the caller's lock_timeout. Raises
+    sqlalchemy.exc.DBAPIError.
     """
     return catalogue_from_text(read_text(connection, schema, ignore))
 
 
-def read_text(connection: sa.Connection, schema: str = "public", ignore: frozenset[str] = BOOKKEEPING) -> str:
+def read_text(connection: sa.Connection, schema: str | None = None, ignore: frozenset[str] = BOOKKEEPING) -> str:
     """Return the same as `read_catalogue`, as JSON text that can be stored; `catalogue_from_text` parses it."""
     with _rolled_back(connection):
-        connection.execute(_SETTINGS, {"schema": schema})
-        return str(connection.execute(_CATALOGUE, {"schema": schema, "ignore": sorted(ignore)}).scalar_one())
+        read = connection.execute(_SETTINGS, {"schema": schema}).scalar_one()
+        return str(connection.execute(_CATALOGUE, {"schema": read, "ignore": sorted(ignore)}).scalar_one())
 
 
 def catalogue_from_text(text: str) -> Catalogue:

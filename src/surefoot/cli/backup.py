@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from surefoot.cli.context import load_settings, print_json, settings_and_url
+from surefoot.cli.context import load_settings, print_json, settings_and_plain_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.operate.backup import Backup, Rule, backup, find, prune, store, verify, verify_files
 from surefoot.operate.backup.server_facts import name_of
@@ -30,7 +30,7 @@ def make(context: typer.Context, jobs: Jobs = None, as_json: AsJson = False, dat
     """
     if context.invoked_subcommand is not None:
         return
-    chosen, url = settings_and_url(database_url)
+    chosen, url = settings_and_plain_url(database_url)
     with command_steps() as say:
         made = backup(chosen, url, jobs=jobs, say=say)
     if as_json:
@@ -92,7 +92,7 @@ def verify_backup(
         else:
             typer.echo(f"{chosen.name}: every file is as it was written.")
         return
-    loaded, url = settings_and_url(database_url)
+    loaded, url = settings_and_plain_url(database_url)
     chosen = find(loaded.backup_folder, wanted, name_of(url) if wanted == "latest" else None)
     with command_steps() as say:
         proven = verify(url, chosen, jobs=jobs, say=say)

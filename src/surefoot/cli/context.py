@@ -26,9 +26,20 @@ def load_settings(database_url: str | None = None) -> Settings:
 
 
 def settings_and_url(database_url: str | None) -> "tuple[Settings, URL]":
-    """Load the settings for the current folder, and return them with the URL of the database that they name."""
+    """Load the settings for the current folder, and return them with the URL of the database that they name.
+
+    The schema of the tables is the first one in the search_path of its sessions.
+    """
     # imported here, because `--help` and `ensure` must not wait for SQLAlchemy
-    from surefoot import database  # noqa: PLC0415
+    from surefoot import search_path  # noqa: PLC0415
+
+    loaded = load_settings(database_url)
+    return loaded, search_path.url_of(loaded)
+
+
+def settings_and_plain_url(database_url: str | None) -> "tuple[Settings, URL]":
+    """Return the same for a command that treats the database as a whole, whichever schema has the tables."""
+    from surefoot import database  # noqa: PLC0415  # as above
 
     loaded = load_settings(database_url)
     return loaded, database.url_of(loaded)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 import typer
 
 from surefoot import client_programs, database
-from surefoot.cli.context import load_settings, settings_and_url
+from surefoot.cli.context import load_settings, settings_and_plain_url
 from surefoot.cli.options import DatabaseUrl
 from surefoot.servers import libpq
 
@@ -38,7 +38,7 @@ def alembic(context: typer.Context) -> None:
 
 
 def _run(program: str, arguments: list[str], database_url: str | None) -> None:
-    _, url = settings_and_url(database_url)
+    _, url = settings_and_plain_url(database_url)
     try:
         binary = client_programs.for_server(program, url)
     except sa.exc.DBAPIError as fault:

@@ -7,7 +7,7 @@ from sqlalchemy.engine import URL
 
 from surefoot import database
 from surefoot.cli.backup import Jobs
-from surefoot.cli.context import confirm, print_json, settings_and_url
+from surefoot.cli.context import confirm, print_json, settings_and_plain_url
 from surefoot.cli.options import AsJson, DatabaseUrl, Yes
 from surefoot.errors import UsageError
 from surefoot.operate.backup import (
@@ -59,7 +59,7 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
             "restore wants one of these: a backup, --old, --swap-in NAME, --drop-old NAME.",
             f"{program()} backup list shows the backups; {program()} restore latest takes the newest.",
         )
-    settings, url = settings_and_url(database_url)
+    settings, url = settings_and_plain_url(database_url)
     if old:
         _list(settings, as_json=as_json)
     elif swap is not None:

@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
-from surefoot import database, private_members
+from surefoot import database, private_members, search_path
 from surefoot.environment import revision_wrapper
 from surefoot.environment.models_on_demand import TableNames
 from surefoot.errors import UsageError
@@ -66,11 +66,13 @@ class Run:
                 self.url: URL = async_driver.sync_url(passed.engine.url)
                 self._second_engine = _beside(passed.engine)
             else:
-                self.url = database.url_of(settings)
+                self.url = search_path.url_of(settings)
                 self._second_engine = database.engine_for(
                     self.url, application_name=f"{program()} migrate", options=server_settings(settings)
                 )
                 self.connection = stack.enter_context(self._second_engine.connect())
+            known_tables = search_path.tables_of(settings.project)
+            stack.enter_context(search_path.put_first(self.connection, known_tables, self._second_engine))
         except sa.exc.DBAPIError as fault:
             raise database.explain(fault, self.url) from fault
 

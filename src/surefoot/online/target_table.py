@@ -42,7 +42,7 @@ select c.oid,
        c.relispartition as partition,
        exists (select from pg_inherits i where c.oid in (i.inhrelid, i.inhparent)) as inherits
   from pg_class c
- where c.relnamespace = current_schema()::regnamespace
+ where c.relnamespace = quote_ident(current_schema())::regnamespace
    and c.relname = :name
 """
 """`columns` is a JSON object of names by attnum, `key` an array of attnums. Python joins them: the server would need

@@ -8,8 +8,29 @@ import psycopg
 from surefoot.program import program
 from surefoot.settings import URL_SCHEME, Settings
 
-VERSIONS = "select version_num from alembic_version"
-VERSIONS_AND_DOWNGRADES = """
+ONE_SCHEMA = """
+     where cardinality(current_schemas(false)) < 2
+        or (select count(*) filter (where own.relname = 'alembic_version' or place < place_of_own) = 0
+                   and 2 * count(distinct own.relname) < (select count(*)
+                                                            from pg_class
+                                                           where relnamespace = home.oid and relkind in ('r', 'p'))
+              from pg_namespace as home
+              cross join lateral array_position(current_schemas(false), home.nspname) as place_of_own
+              left join (
+                   pg_class as own
+                   join pg_class as other on other.relname = own.relname and other.relkind in ('r', 'p')
+                   join pg_namespace as space on space.oid = other.relnamespace
+                   join unnest(current_schemas(false)) with ordinality as path (name, place) on name = space.nspname
+              ) on own.relnamespace = home.oid and own.relkind in ('r', 'p') and other.relnamespace <> home.oid
+             where home.oid = (select relnamespace from pg_class where oid = 'alembic_version'::regclass)
+             group by home.oid)
+"""
+"""Where another schema of search_path has the same tables, this is false: whoever looks closer decides.
+
+`surefoot.search_path.choose` does, which knows the project's tables.
+"""
+VERSIONS = f"select version_num from alembic_version {ONE_SCHEMA}"  # noqa: S608  # a constant
+VERSIONS_AND_DOWNGRADES = f"""
     select version_num,
            coalesce((
                select direction = 'downgrade' and outcome <> 'done'
@@ -18,8 +39,8 @@ VERSIONS_AND_DOWNGRADES = """
                 order by id desc
                 limit 1
            ), false)
-      from alembic_version
-"""
+      from alembic_version {ONE_SCHEMA}
+"""  # noqa: S608
 """The revisions of `alembic_version`, and for each whether its last journal entry is a downgrade that did not
 finish."""
 WITHOUT_JOURNAL = frozenset({"42P01", "42501"})

@@ -14,6 +14,7 @@ from surefoot.online import retired_registry
 from surefoot.online.retire import retired_at_base
 from surefoot.online.retired_registry import RetiredItem
 from surefoot.operate import set_aside_schema
+from surefoot.runtime import shared_retired
 
 SCHEMAS = (retired_registry.SCHEMA, set_aside_schema.SCHEMA)
 """The schemas of retired objects: that of migrations, and that of `adopt --repair` in earlier versions."""
@@ -126,7 +127,9 @@ class KeptItem:
 
 
 def read(connection: Connection) -> list[KeptItem]:
-    """Return all retired items, oldest first; those of unknown age come last."""
+    """Return all retired items, oldest first; those of unknown age come last. Another schema's are not ours."""
+    if shared_retired.other_owner(connection) is not None:
+        return []
     items = retired_registry.all_items(connection)
     relations = {(retired_registry.SCHEMA, "things")}
     relations |= {(retired_registry.SCHEMA, name) for item in items for name in (item.stands_as, item.readable_as)}

@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from surefoot import readonly
+from surefoot import readonly, search_path
 from surefoot.errors import RefusedError
 from surefoot.operate.ensure import Ensured, WhenBehind
 from surefoot.program import alembic_command
@@ -20,7 +20,8 @@ from surefoot.runtime import error_translation, interrupted_run, preconditions
 def to_head(connection: Connection, project: Project, when_behind: WhenBehind) -> Ensured:
     """Apply the pending revisions. Raises what `ensure_current` raises. Only one thread may call this at a time."""
     try:
-        return _to_head(connection, project, when_behind)
+        with search_path.put_first(connection, search_path.tables_of(project)):
+            return _to_head(connection, project, when_behind)
     except Exception as fault:
         known = error_translation.translate_known(fault, None)  # two heads, a file that is not Python …
         if known is None or known is fault:

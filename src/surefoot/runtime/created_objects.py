@@ -40,19 +40,19 @@ CREATED_HERE = sa.text("""
     written (kind, relation, name, xmin) as (
         select 'relation', oid, relname, xmin
           from pg_class
-         where relnamespace = current_schema()::regnamespace
+         where relnamespace = quote_ident(current_schema())::regnamespace
            and relkind in ('r', 'p', 'v', 'm', 'f', 'S')
          union all
         select 'column', pg_class.oid, attname, pg_attribute.xmin
           from pg_class
           join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
-         where relnamespace = current_schema()::regnamespace
+         where relnamespace = quote_ident(current_schema())::regnamespace
            and relkind in ('r', 'p', 'f')
          union all
         select 'type', null, typname, pg_type.xmin
           from pg_type
           left join pg_class on pg_class.oid = typrelid
-         where typnamespace = current_schema()::regnamespace
+         where typnamespace = quote_ident(current_schema())::regnamespace
            and coalesce(relkind = 'c', true)
     )
     select kind, relation, name::text as name

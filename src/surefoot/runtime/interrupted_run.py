@@ -18,7 +18,10 @@ from surefoot.runtime.journal import CUT_OFF, STOPPED, TOWARDS
 OURS = re.compile(r"^(Usage|Refused|Failed|Attention)Error: ")
 """The beginning of an error of this package in the journal."""
 TABLES_EXIST = sa.text("""
-    select to_regclass('migration_journal') is not null as journal, to_regclass('retired.things') is not null as things
+    select to_regclass('migration_journal') is not null as journal,
+           (select has_schema_privilege(oid, 'usage') and to_regclass('retired.things') is not null
+              from pg_namespace
+             where nspname = 'retired') as things
 """)
 JOURNALLED = sa.text("""
     select revision,
@@ -41,28 +44,36 @@ LEFTOVERS = sa.text("""
     select attname::text as name, relname::text as "on"
       from pg_attribute
       join pg_class on pg_class.oid = attrelid
-     where relnamespace = current_schema()::regnamespace
+     where relnamespace = quote_ident(current_schema())::regnamespace
        and starts_with(attname, '__changing_')
        and not attisdropped
      union all
     select proname::text, null
       from pg_proc
-     where pronamespace = current_schema()::regnamespace
+     where pronamespace = quote_ident(current_schema())::regnamespace
        and starts_with(proname, '__changing_')
      union all
     select conname::text, conrelid::regclass::text
       from pg_constraint
-     where connamespace = current_schema()::regnamespace
+     where connamespace = quote_ident(current_schema())::regnamespace
        and (starts_with(conname, '__changing_') or starts_with(conname, 'ourschool_'))
      union all
     select relname::text, null
       from pg_index
       join pg_class on pg_class.oid = indexrelid
-     where relnamespace = current_schema()::regnamespace
+     where relnamespace = quote_ident(current_schema())::regnamespace
        and not indisvalid
        and relkind = 'i'
 """)
-COMING_BACK = sa.text("select revision, direction from retired.things where coming_back order by id desc limit 1")
+COMING_BACK = sa.text("""
+    select revision, direction
+      from retired.things
+     where coming_back
+       and (schema_name in (current_schema(), 'retired')
+            or to_regclass(format('%I.alembic_version', schema_name)) is null)
+     order by id desc
+     limit 1
+""")
 
 
 @dataclass(frozen=True)

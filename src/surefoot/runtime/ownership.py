@@ -49,7 +49,7 @@ select c.relname::text as name,
   from pg_class c
   join pg_roles o on o.oid = c.relowner
   join pg_roles me on me.rolname = current_user
- where c.relnamespace = current_schema()::regnamespace
+ where c.relnamespace = quote_ident(current_schema())::regnamespace
    and c.relkind in ('r', 'p')
    and c.relname <> all (%(books)s)
    and not exists (

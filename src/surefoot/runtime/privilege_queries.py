@@ -7,7 +7,7 @@ EVERYBODY = "public"
 TABLES = """
 select c.oid, c.relname::text as name, c.relowner
   from pg_class c
- where c.relnamespace = current_schema()::regnamespace
+ where c.relnamespace = quote_ident(current_schema())::regnamespace
    and c.relkind in ('r', 'p')
    and c.relname <> all (:bookkeeping)
    and not exists (
@@ -34,13 +34,13 @@ select distinct coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_ty
  cross join lateral aclexplode(d.defaclacl) as g
   left join pg_roles r on r.oid = g.grantee
  where d.defaclobjtype = 'r'
-   and d.defaclnamespace in (0, current_schema()::regnamespace)
+   and d.defaclnamespace in (0, quote_ident(current_schema())::regnamespace)
    and d.defaclrole in (select relowner from ({TABLES}) as tables)
    and g.grantee <> current_user::regrole
    and (g.grantee = 0 or r.oid is not null)
 """)  # noqa: S608
 EXISTING = sa.text("""
-with space as (select oid from pg_namespace where oid = current_schema()::regnamespace or nspname = 'retired')
+with space as (select oid from pg_namespace where nspname in (current_schema(), 'retired'))
 select oid from pg_class where relnamespace in (select oid from space)
 union all
 select oid from pg_proc where pronamespace in (select oid from space)
@@ -52,13 +52,13 @@ select oid from pg_type where typnamespace in (select oid from space)
 OBJECTS = sa.text("""
 select 'table' as kind, c.oid, format('%I', c.relname) as name, c.relkind in ('v', 'm') as view
   from pg_class c
- where c.relnamespace = current_schema()::regnamespace
+ where c.relnamespace = quote_ident(current_schema())::regnamespace
    and c.relkind in ('r', 'p', 'v', 'm', 'f')
    and c.relname <> all (:bookkeeping)
 union all
 select 'sequence', c.oid, format('%I', c.relname), false
   from pg_class c
- where c.relnamespace = current_schema()::regnamespace
+ where c.relnamespace = quote_ident(current_schema())::regnamespace
    and c.relkind = 'S'
    and not exists (
            select from pg_depend
@@ -67,13 +67,13 @@ select 'sequence', c.oid, format('%I', c.relname), false
 union all
 select 'function', p.oid, p.oid::regprocedure::text, false
   from pg_proc p
- where p.pronamespace = current_schema()::regnamespace
+ where p.pronamespace = quote_ident(current_schema())::regnamespace
    and p.prokind in ('f', 'w')
    and p.prorettype <> all ('{trigger,event_trigger}'::regtype[])
 union all
 select 'type', t.oid, format('%I', t.typname), false
   from pg_type t
- where t.typnamespace = current_schema()::regnamespace
+ where t.typnamespace = quote_ident(current_schema())::regnamespace
    and t.typtype in ('e', 'd')
  order by 1, 3
 """)

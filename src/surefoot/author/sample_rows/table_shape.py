@@ -28,7 +28,7 @@ select c.relname::text as table,
   left join pg_type b on b.oid = nullif(t.typbasetype, 0)
   left join pg_type e on e.oid = nullif(t.typelem, 0) and t.typcategory = 'A'
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
- where c.relnamespace = current_schema()::regnamespace
+ where c.relnamespace = quote_ident(current_schema())::regnamespace
    and c.relkind in ('r', 'p')
    and not c.relispartition
    and c.relname <> all (:bookkeeping)
@@ -50,7 +50,7 @@ select c.relname::text as table,
   from pg_constraint k
   join pg_class c on c.oid = k.conrelid
   left join pg_class r on r.oid = k.confrelid
- where c.relnamespace = current_schema()::regnamespace
+ where c.relnamespace = quote_ident(current_schema())::regnamespace
    and k.contype in ('c', 'f', 'p', 'u')
    and k.conparentid = 0
  order by 2, 3
@@ -70,7 +70,7 @@ select c.relname::text as table,
   join pg_class c on c.oid = i.indrelid
   join pg_class x on x.oid = i.indexrelid
  where i.indisunique
-   and c.relnamespace = current_schema()::regnamespace
+   and c.relnamespace = quote_ident(current_schema())::regnamespace
  order by 1, 2
 """)
 _WORD = re.compile(r"'((?:[^']|'')*)'")

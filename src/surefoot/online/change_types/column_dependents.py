@@ -11,7 +11,7 @@ from surefoot.online.executor import Steps
 COLUMNS = "select attname::text as name from pg_attribute where attrelid = :table and not attisdropped"
 INDEXES = """
 select x.relname as name,
-       format('%I.%I', x.relnamespace::regnamespace::text::name, x.relname) as qualified,
+       format('%I.%I', (select nspname from pg_namespace where oid = x.relnamespace), x.relname) as qualified,
        i.indisunique as unique,
        substr(pg_get_indexdef(x.oid),
               length(format('CREATE %sINDEX %I ON %s USING ', case when i.indisunique then 'UNIQUE ' end, x.relname,
@@ -71,7 +71,7 @@ select t.tgname as name,
  order by t.tgname
 """
 STATISTICS = """
-select format('%I.%I', s.stxnamespace::regnamespace::text::name, s.stxname) as name,
+select format('%I.%I', (select nspname from pg_namespace where oid = s.stxnamespace), s.stxname) as name,
        pg_get_statisticsobjdef(s.oid) as definition,
        obj_description(s.oid, 'pg_statistic_ext') as comment
   from pg_statistic_ext s

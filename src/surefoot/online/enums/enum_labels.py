@@ -31,7 +31,7 @@ select c.relname as table, a.attname as column
   join pg_class c on c.oid = a.attrelid
  where a.atttypid = to_regtype(:type)
    and c.relkind = 'r'
-   and c.relnamespace = current_schema()::regnamespace
+   and c.relnamespace = quote_ident(current_schema())::regnamespace
    and a.attnum > 0
    and not a.attisdropped
    and not starts_with(a.attname, '__retired_')

@@ -29,7 +29,7 @@ select c.relkind,
     on k.conindid = c.oid
    and k.conrelid = i.indrelid
    and k.contype in ('p', 'u', 'x')
- where c.relnamespace = current_schema()::regnamespace
+ where c.relnamespace = quote_ident(current_schema())::regnamespace
    and c.relname = :name
 """
 DROP = sql.SQL("drop index concurrently if exists {}")

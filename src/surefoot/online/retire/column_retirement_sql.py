@@ -222,8 +222,8 @@ NO_DEPENDENTS = """jsonb_build_object('relation', target, 'default', null, 'not_
 PRINTED_RECORD = """
     insert into retired.things (what, schema_name, table_name, column_name, revision, direction, stands_as, readable_as,
                                 rows, definitions)
-    select 'column', relnamespace::regnamespace::text, relname, {column}, {revision}, {direction}, kept, readable.name,
-           greatest(reltuples, 0), {no_dependents}
+    select 'column', (select nspname from pg_namespace where oid = relnamespace), relname, {column}, {revision},
+           {direction}, kept, readable.name, greatest(reltuples, 0), {no_dependents}
       from pg_class
       cross join lateral (
           select name from unnest({views}::text[]) with ordinality as choice (name, nth)

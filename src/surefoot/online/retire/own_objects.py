@@ -11,7 +11,7 @@ RELATION = """
            exists (select from pg_attribute where attrelid = pg_class.oid and attname = :column and attnum > 0
                       and not attisdropped) as has
       from pg_class
-     where relnamespace = current_schema()::regnamespace
+     where relnamespace = quote_ident(current_schema())::regnamespace
        and relname = :table
 """
 

@@ -21,13 +21,13 @@ LINKS = sa.text("""
       join pg_class as one on one.oid = conrelid
       join pg_class as other on other.oid = confrelid
      where contype = 'f'
-       and one.relnamespace = current_schema()::regnamespace
+       and one.relnamespace = quote_ident(current_schema())::regnamespace
     union all
     select one.relname::text, '{}', other.relname::text, '{}', true
       from pg_inherits
       join pg_class as one on one.oid = inhrelid
       join pg_class as other on other.oid = inhparent
-     where one.relnamespace = current_schema()::regnamespace
+     where one.relnamespace = quote_ident(current_schema())::regnamespace
     union all
     select one.relname::text, '{}', other.relname::text, array_remove(array_agg(attname::text), null), true
       from pg_rewrite
@@ -36,7 +36,7 @@ LINKS = sa.text("""
        and refclassid = 'pg_class'::regclass
       join pg_class as other on other.oid = refobjid and other.oid <> one.oid
       left join pg_attribute on attrelid = refobjid and attnum = refobjsubid and attnum > 0
-     where one.relnamespace = current_schema()::regnamespace
+     where one.relnamespace = quote_ident(current_schema())::regnamespace
      group by one.relname, other.relname
     union all
     select one.relname::text, array[made.attname::text], one.relname::text, array[base.attname::text], true
@@ -46,7 +46,7 @@ LINKS = sa.text("""
       join pg_class as one on one.oid = adrelid
       join pg_attribute as made on made.attrelid = adrelid and made.attnum = adnum
       join pg_attribute as base on base.attrelid = adrelid and base.attnum = refobjsubid
-     where one.relnamespace = current_schema()::regnamespace
+     where one.relnamespace = quote_ident(current_schema())::regnamespace
     union all
     select quote_ident(proname) || '(' || oidvectortypes(proargtypes) || ')', '{}', other.relname::text,
            array_remove(array_agg(attname::text), null), true
@@ -58,7 +58,7 @@ LINKS = sa.text("""
         on other.oid = case refclassid when 'pg_class'::regclass then refobjid else rows.typrelid end
       left join pg_attribute on refclassid = 'pg_class'::regclass and attrelid = refobjid and attnum = refobjsubid
        and attnum > 0
-     where pronamespace = current_schema()::regnamespace
+     where pronamespace = quote_ident(current_schema())::regnamespace
      group by proname, proargtypes, other.relname
     union all
     select one.relname::text, array(select attname::text from pg_depend
@@ -71,14 +71,14 @@ LINKS = sa.text("""
       join pg_class as one on one.oid = tgrelid
       join pg_proc on pg_proc.oid = tgfoid
      where not tgisinternal
-       and one.relnamespace = current_schema()::regnamespace
+       and one.relnamespace = quote_ident(current_schema())::regnamespace
     union all
     select one.relname::text, array[attname::text], typname::text, '{}', false
       from pg_attribute
       join pg_class as one on one.oid = attrelid
       join pg_type on atttypid in (pg_type.oid, typarray)
-     where one.relnamespace = current_schema()::regnamespace
-       and typnamespace = current_schema()::regnamespace
+     where one.relnamespace = quote_ident(current_schema())::regnamespace
+       and typnamespace = quote_ident(current_schema())::regnamespace
        and attnum > 0
        and not attisdropped
 """)

@@ -29,14 +29,14 @@ ROUTINES = {"window function": "function"}
 OBSTACLES = sa.text("""
     with thing (part, name, class, id, owner) as (
         select 'relation', relname::text, 'pg_class'::regclass, oid, relowner
-          from pg_class where relnamespace = current_schema()::regnamespace
+          from pg_class where relnamespace = quote_ident(current_schema())::regnamespace
         union all
         select 'type', typname::text, 'pg_type'::regclass, oid, typowner
-          from pg_type where typnamespace = current_schema()::regnamespace and typrelid = 0
+          from pg_type where typnamespace = quote_ident(current_schema())::regnamespace and typrelid = 0
         union all
         select 'function', quote_ident(proname) || '(' || oidvectortypes(proargtypes) || ')', 'pg_proc'::regclass, oid,
                proowner
-          from pg_proc where pronamespace = current_schema()::regnamespace
+          from pg_proc where pronamespace = quote_ident(current_schema())::regnamespace
     )
     select '' as on, thing.name,
            format('it belongs to extension %I: move that with alter extension %I set schema …, or drop it',
@@ -76,7 +76,7 @@ COLUMN_OBSTACLES = sa.text("""
            from pg_inherits
           where attrelid in (inhrelid, inhparent)
      ) as hindered (rank, why)
-     where relnamespace = current_schema()::regnamespace
+     where relnamespace = quote_ident(current_schema())::regnamespace
      order by relname, attname, rank desc
 """)
 

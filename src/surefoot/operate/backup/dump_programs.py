@@ -9,7 +9,7 @@ from typing import IO
 import psycopg
 from sqlalchemy.engine import URL
 
-from surefoot import client_programs
+from surefoot import client_programs, search_path
 from surefoot.errors import FailedError, SurefootError
 from surefoot.operate.backup import backup_access
 from surefoot.operate.backup.server_facts import name_of
@@ -73,7 +73,9 @@ def run(binary: Path, arguments: list[str], remedy: str, url: URL | None = None)
 
 def environment(url: URL) -> dict[str, str]:
     """Return the environment of the program: where and as whom to connect, so that no argument contains a password."""
-    return libpq.process_environment(url) | {"PGAPPNAME": f"{this_program()} backup", "LC_ALL": "C"}
+    known = libpq.process_environment(url) | {"PGAPPNAME": f"{this_program()} backup", "LC_ALL": "C"}
+    options = search_path.without_path(known.pop("PGOPTIONS", ""))  # it names each schema, and poolers refuse options
+    return known | ({"PGOPTIONS": options} if options else {})
 
 
 def connection_string(url: URL) -> str:

@@ -45,7 +45,7 @@ def verify(url: URL, backup: Backup, *, jobs: int | None = None, say: Say = log.
     jobs = jobs or default_jobs()
     say(f"Reading {backup.name}")
     verify_files(backup, jobs)
-    with scratch_database(url, purpose="verify") as trial, server_facts.explaining_errors(trial):
+    with scratch_database(url, purpose="verify", restored=True) as trial, server_facts.explaining_errors(trial):
         say("Restoring it into a scratch database")
         notes = archive.restore_into(trial, backup, jobs)
         say("Counting")

@@ -8,11 +8,12 @@ from sqlalchemy.engine import Connection
 
 from surefoot.catalogue.reader import BOOKKEEPING
 from surefoot.database import execute_verbatim
+from surefoot.runtime import shared_retired
 
 TABLES = sa.text("""
-    select relname::text as name, format('%I.%I', relnamespace::regnamespace, relname) as quoted
+    select relname::text as name, format('%I.%I', current_schema(), relname) as quoted
       from pg_class
-     where relnamespace = current_schema()::regnamespace
+     where relnamespace = quote_ident(current_schema())::regnamespace
        and relkind in ('r', 'p')
        and relname <> all (:bookkeeping)
      order by relname
@@ -41,7 +42,8 @@ def count(connection: Connection) -> RowCounts:
     tables = connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING)}).all()
     present = {row.name: _count(connection, row.quoted) for row in tables}
     retired: dict[str, int] = {}
-    if connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is not None:
+    ours = shared_retired.other_owner(connection) is None
+    if ours and connection.execute(sa.text("select to_regclass('retired.things')")).scalar_one() is not None:
         for row in connection.execute(RETIRED).all():
             retired[row.table] = retired.get(row.table, 0) + _count(connection, row.quoted)
     connection.rollback()

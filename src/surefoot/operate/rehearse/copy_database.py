@@ -9,7 +9,7 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
-from surefoot import database
+from surefoot import database, search_path
 from surefoot.errors import RefusedError
 from surefoot.operate.backup import Backup, archive, database_settings, server_facts
 from surefoot.operate.backup.backup_contents import contents_of
@@ -60,7 +60,11 @@ def restored_copy(url: URL, backup: Backup, say: Say) -> Iterator[Copy]:
 
     The database is dropped after the block. Raises what `archive.restore_into` raises.
     """
-    with scratch_database(url, purpose=_purpose(url)) as copy, server_facts.explaining_errors(copy):
+    with (
+        scratch_database(url, purpose=_purpose(url), restored=True) as made,
+        server_facts.explaining_errors(made),
+    ):
+        copy = search_path.as_in(url, made)
         say(f"Restoring {backup.name} into {describe_place(url, copy)}")
         notes = archive.restore_into(copy, backup, default_jobs())
         engine = database.engine_for(copy, application_name=f"{program()} rehearse")

@@ -32,7 +32,7 @@ COLUMNS = sa.text("""
       join pg_attribute a on a.attrelid = c.oid
       join pg_type t on t.oid = a.atttypid
       left join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
-     where c.relnamespace = current_schema()::regnamespace
+     where c.relnamespace = quote_ident(current_schema())::regnamespace
        and c.relkind in ('r', 'p')
        and not c.relispartition
        and c.relname <> all (:bookkeeping)

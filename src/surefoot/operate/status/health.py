@@ -17,7 +17,7 @@ INDEXES = """
       from pg_index i
       join pg_class x on x.oid = i.indexrelid
       join pg_class t on t.oid = i.indrelid
-     where x.relnamespace = 'public'::regnamespace
+     where x.relnamespace = quote_ident(current_schema())::regnamespace
        and not (i.indisvalid and i.indisready)
        and t.relkind <> 'p'
      order by 1
@@ -26,7 +26,7 @@ CONSTRAINTS = """
     select format('%I', k.conname) as name, format('%I', t.relname) as of
       from pg_constraint k
       join pg_class t on t.oid = k.conrelid
-     where k.connamespace = 'public'::regnamespace
+     where k.connamespace = quote_ident(current_schema())::regnamespace
        and not k.convalidated
      order by 2, 1
 """
@@ -38,7 +38,7 @@ TRIGGERS = """
       from pg_trigger g
       join pg_class t on t.oid = g.tgrelid
       left join pg_constraint k on k.oid = g.tgconstraint
-     where t.relnamespace = 'public'::regnamespace
+     where t.relnamespace = quote_ident(current_schema())::regnamespace
        and g.tgenabled = 'D'
      group by t.relname, g.tgisinternal, case when g.tgisinternal then null else g.tgname end
      order by 1, 2, 3
@@ -55,7 +55,7 @@ SEQUENCES = """
      where d.classid = 'pg_class'::regclass
        and d.refclassid = 'pg_class'::regclass
        and d.deptype in ('a', 'i')
-       and n.nspname = 'public'
+       and n.nspname = current_schema()
        and q.seqincrement > 0
        and not starts_with(a.attname, '__retired_')
        and exists (
