@@ -25,6 +25,8 @@ IN_USE = "55006"  # object_in_use
 SUBSCRIPTIONS = sa.text("""
     select subname from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())
 """)
+REJECTED_OPTION = frozenset({"22023", "42704", "42809", "0A000"})
+"""What a server raises for an encoding or a locale that it does not have."""
 NO_OPTIONS = sql.SQL("")
 MARK = "scratch of ourschool: goes with the command that made it"
 """The comment on every scratch database. A database without it is never dropped, whatever its name."""
@@ -43,23 +45,33 @@ ABANDONED = sa.text("""
 
 
 @contextmanager
-def scratch_database(url: URL, *, purpose: str = "scratch", template: str | None = None) -> Iterator[URL]:
+def scratch_database(
+    url: URL, *, purpose: str = "scratch", template: str | None = None, options: sql.Composable = NO_OPTIONS
+) -> Iterator[URL]:
     """Create a database ourschool_<purpose>_<random> on the server of `url`, yield its URL, and drop it at the end.
 
     It is empty, or a copy of the database `template`, to which nobody may be connected. Where the role may not create
-    databases, it is on an embedded server, of the same major version if the extra has that. Raises UsageError where
-    neither is possible, ConnectFailed where the server does not answer.
+    databases, it is on an embedded server, of the same major version if the extra has that. `options` are those of
+    `create database`, left out on a server that does not take them, such as for the want of a locale. Raises
+    UsageError where neither is possible, ConnectFailed where the server does not answer.
     """
     name = f"ourschool_{purpose}_{uuid.uuid4().hex[:12]}"
     server = _maintenance(url) if template is None else url.set(database="postgres")
     with ExitStack() as stack:
-        try:
-            scratch = stack.enter_context(temporary_database(server, name, template or "template0"))
-        except sa.exc.DBAPIError as fault:
-            if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
-                raise database.explain(fault, server) from fault
-            scratch = stack.enter_context(temporary_database(_embedded_server(server), name, template or "template0"))
-        yield scratch
+        yield _entered(stack, server, name, template or "template0", options)
+
+
+def _entered(stack: ExitStack, server: URL, name: str, template: str, options: sql.Composable) -> URL:
+    """Create the database on the server, else without the options, else on an embedded server."""
+    try:
+        return stack.enter_context(temporary_database(server, name, template, options=options))
+    except sa.exc.DBAPIError as fault:
+        state = getattr(fault.orig, "sqlstate", None)
+        if state == NOT_ALLOWED:
+            return stack.enter_context(temporary_database(_embedded_server(server), name, template))
+        if options is NO_OPTIONS or state not in REJECTED_OPTION:
+            raise database.explain(fault, server) from fault
+    return _entered(stack, server, name, template, NO_OPTIONS)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ PARTITION = (
 )
 INHERITS = (
     "%s has inheritance: rows of one of its tables are rows of another, too, and an operation would take or miss them.",
-    "End that in a revision before this one: alter table … no inherit …; or write plain statements that say ONLY. "
+    "End that in a revision before this one: alter table ... no inherit ...; or write plain statements that say ONLY. "
     "Nothing was changed.",
 )
 """Each is the message and the remedy of a refusal, of `refuse_inheritance` and of `REFUSE_INHERITANCE`."""

@@ -47,7 +47,8 @@ Say = Callable[[str], None]
 SNAPSHOT = sa.text("""
     select pg_export_snapshot() as snapshot,
            current_database() as name,
-           current_setting('server_version_num')::integer as version
+           current_setting('server_version_num')::integer as version,
+           case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end as encoding
 """)
 
 
@@ -96,7 +97,7 @@ def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> 
                 raise _unwritable(settings.backup_folder, fault) from fault
             try:
                 say(f"Dumping {row.name} with {jobs} job{'s' if jobs > 1 else ''} into {partial}")
-                arguments = _arguments(settings, partial, row.snapshot, jobs)
+                arguments = _arguments(settings, partial, row.snapshot, row.encoding, jobs)
                 if row.version >= WITH_STATISTICS:
                     arguments.append("--statistics")
                 dumping = dump_programs.start(binary, arguments, url)
@@ -132,9 +133,11 @@ def job_count(jobs: int | None) -> int:
     return jobs or default_jobs()
 
 
-def _arguments(settings: Settings, partial: Path, snapshot: str, jobs: int) -> list[str]:
+def _arguments(settings: Settings, partial: Path, snapshot: str, encoding: str, jobs: int) -> list[str]:
     return [
         "--format=directory", f"--jobs={jobs}", f"--snapshot={snapshot}", f"--file={partial / store.DUMP}",
+        # the client_encoding that the role or the database set may lack a character of the rows
+        f"--encoding={encoding}",
         # ACCESS SHARE conflicts only with ACCESS EXCLUSIVE, but must not wait for that for ever
         f"--lock-wait-timeout={int(settings.lock_deadline * 1000)}", "--no-password",
     ]  # fmt: skip

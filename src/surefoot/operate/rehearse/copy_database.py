@@ -60,7 +60,8 @@ def restored_copy(url: URL, backup: Backup, say: Say) -> Iterator[Copy]:
 
     The database is dropped after the block. Raises what `archive.restore_into` raises.
     """
-    with scratch_database(url, purpose=_purpose(url)) as copy, server_facts.explaining_errors(copy):
+    locale = database_settings.locale(backup.manifest.properties)
+    with scratch_database(url, purpose=_purpose(url), options=locale) as copy, server_facts.explaining_errors(copy):
         say(f"Restoring {backup.name} into {describe_place(url, copy)}")
         notes = archive.restore_into(copy, backup, default_jobs())
         engine = database.engine_for(copy, application_name=f"{program()} rehearse")
