@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
+from surefoot.catalogue import operators_own
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Difference
 from surefoot.catalogue.model import Catalogue
@@ -42,7 +43,8 @@ def compared(context: MigrationContext) -> Compared:
     if known is None:
         assert context.connection is not None
         expected = catalogue_built_by(context.connection, built_from_models(context.opts["target_metadata"]))
-        known = context.opts["compared"] = Compared(expected, read_catalogue(context.connection))
+        database = operators_own.left_out(expected, read_catalogue(context.connection))
+        known = context.opts["compared"] = Compared(expected, database)
     assert isinstance(known, Compared)
     return known
 
