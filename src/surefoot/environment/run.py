@@ -16,7 +16,15 @@ from surefoot import database, private_members
 from surefoot.environment import revision_checks, revision_wrapper
 from surefoot.errors import UsageError
 from surefoot.program import program
-from surefoot.runtime import baseline, created_objects, interrupts, lock_retry, ownership, preconditions
+from surefoot.runtime import (
+    baseline,
+    collation_versions,
+    created_objects,
+    interrupts,
+    lock_retry,
+    ownership,
+    preconditions,
+)
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import NewObjectPrivileges
@@ -191,6 +199,8 @@ class Run:
             refuse = baseline.refuse_unless_baseline if is_baseline else baseline.refuse_unless_released
             refuse(context.connection, script, target, forced=self._forced())
         if not all(step.info.is_stamp for step in steps):
+            for mismatch in collation_versions.find(context.connection):
+                log.warning("%s", mismatch)
             tables = _tables(context)
             ownership.refuse_other_owner(context.connection, tables)
             assert self._record is not None
