@@ -1,6 +1,7 @@
 """Scratch databases on the configured server, or else on an embedded one, that are dropped at the end."""
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,8 @@ log = logging.getLogger("surefoot")
 APPLICATION = "ourschool scratch"
 NOT_ALLOWED = "42501"  # insufficient_privilege
 IN_USE = "55006"  # object_in_use
+PATIENCE = 20
+"""Seconds in which a database that somebody is in is tried to be dropped."""
 SUBSCRIPTIONS = sa.text("""
     select subname from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())
 """)
@@ -121,19 +124,25 @@ def drop_database(run: Callable[[sql.Composable], object], server: URL, name: st
 
     Subscriptions in the copy are dropped first, without telling the publisher, because the replication slot belongs to
     the original. While an autovacuum worker is in the database, only a superuser may drop it WITH (FORCE); a plain DROP
-    DATABASE ends that worker by itself. Raises sqlalchemy.exc.DBAPIError.
+    DATABASE ends that worker by itself, but no session. So both are tried in turn, for PATIENCE seconds. Raises
+    sqlalchemy.exc.DBAPIError.
     """
     statement = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
-    try:
-        run(statement + sql.SQL(" with (force)"))
-    except sa.exc.DBAPIError as fault:
-        state = getattr(fault.orig, "sqlstate", None)
-        if state == IN_USE and _drop_subscriptions(server, name):
-            run(statement + sql.SQL(" with (force)"))
-        elif state == NOT_ALLOWED:
-            run(statement)
+    forced, until = True, time.monotonic() + PATIENCE
+    while True:
+        try:
+            run(statement + sql.SQL(" with (force)" if forced else ""))
+        except sa.exc.DBAPIError as fault:
+            state = getattr(fault.orig, "sqlstate", None)
+            refused_for_good = state == NOT_ALLOWED and not forced  # the role does not own it
+            if state not in {IN_USE, NOT_ALLOWED} or refused_for_good or time.monotonic() > until:
+                raise
+            if state == IN_USE and _drop_subscriptions(server, name):
+                continue
+            forced = not forced
+            time.sleep(0.2)
         else:
-            raise
+            return
 
 
 def _drop_subscriptions(server: URL, name: str) -> bool:

@@ -60,11 +60,21 @@ def one_sequence_denied(role: str) -> list[str]:
             f"revoke select on sequence notes_id_seq from {role}"]  # fmt: skip
 
 
+def one_schema_closed(role: str) -> list[str]:
+    return [f"grant select on all tables in schema public to {role}",
+            f"grant select on all sequences in schema public to {role}",
+            "create schema theirs", "create table theirs.notes (id integer)",
+            f"grant usage on schema retired to {role}",
+            f"grant select on all tables in schema retired to {role}",
+            f"grant select on all sequences in schema retired to {role}"]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("prepare", "said", "remedy"),
     [
         (hidden_by_row_security, "Row security hides rows of notes", "bypassrls"),
-        (one_table_denied, "may not read public.notes", "grant select on public.notes"),
+        (one_table_denied, "may not read public.notes", "Let the owner, postgres, run: grant select on public.notes"),
+        (one_schema_closed, "may not read theirs.notes", "run: grant usage on schema theirs to "),
         (one_sequence_denied, "may not read public.notes_id_seq", "grant select on public.notes_id_seq"),
     ],
 )
