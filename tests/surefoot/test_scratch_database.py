@@ -185,7 +185,7 @@ def test_who_is_no_superuser_drops_it_as_soon_as_autovacuum_has_left(scratch: Da
                 if len(tried) == 3:
                     worker.close()
                 try:
-                    connection.execute(statement)
+                    connection.execute(statement.as_string().encode())
                 except psycopg.Error as fault:
                     raise sa.exc.DBAPIError(None, None, fault) from fault
 

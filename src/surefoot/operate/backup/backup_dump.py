@@ -67,14 +67,18 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
     Raises UsageError without a pg_dump that is new enough and can connect, RefusedError if row security hides rows, and
     FailedError if pg_dump fails, the disk is full or the dump cannot be restored; the files are removed then.
     """
-    jobs = job_count(jobs)
+    wanted = job_count(jobs)
     try:
-        finished = _dump(settings, url, jobs, say, prove=prove)
+        finished = _dump(settings, url, wanted, say, prove=prove)
     except FailedError as fault:
-        if not LOCK_NOT_AVAILABLE.search(fault.message):
+        if LOCK_NOT_AVAILABLE.search(fault.message):
+            say("Somebody changed a table in the meantime: once more")
+        elif jobs is None and wanted > 1 and TOO_MANY_CONNECTIONS.search(fault.message):
+            say(f"The server has too few connections free for {wanted} jobs: once more with one job")
+            wanted = 1
+        else:
             raise
-        say("Somebody changed a table in the meantime: once more")
-        finished = _dump(settings, url, jobs, say, prove=prove)
+        finished = _dump(settings, url, wanted, say, prove=prove)
     report(finished, say)
     return finished
 
@@ -102,7 +106,7 @@ def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> 
                     arguments.append("--statistics")
                 dumping = dump_programs.start(binary, arguments, url)
                 draft = _describe_while_dumping(dumping, lambda: _describe(source, settings, url, row, started))
-                _wait(dumping, url, settings.backup_folder, jobs)
+                _wait(dumping, url, settings.backup_folder, jobs, lambda: server_facts.free_connections(source))
                 say("Reading it back" + (" and building its schema" if prove else ""))
                 finished = _seal(
                     partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs), url if prove else None
@@ -153,7 +157,7 @@ def _describe_while_dumping(dumping: subprocess.Popen[bytes], describe: Callable
         raise
 
 
-def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int) -> None:
+def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int, free: Callable[[], int | None]) -> None:
     _, stderr = dump_programs.finish(dumping)
     if dumping.returncode:
         fault = dump_programs.failed(
@@ -162,10 +166,15 @@ def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int) -
             f"again ({variable('BACKUPS')} sets another folder).",
         )  # fmt: skip
         if TOO_MANY_CONNECTIONS.search(fault.message):
+            left = free()
+            there = "" if left is None else f" Beside its own {max(left, 0)} are free."
             needed = (
                 f"With {jobs} jobs a backup needs {jobs + 2} connections at once: give --jobs 1, which needs three."
+                if jobs > 1
+                else "A backup needs three connections at once: try again when others have left, or raise "
+                "max_connections, or the connection limit of the role or the database."
             )
-            fault.remedy = f"{needed} {fault.remedy}"
+            fault.remedy = f"{needed}{there} {fault.remedy}"
         raise fault
 
 

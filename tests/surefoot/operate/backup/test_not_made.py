@@ -124,3 +124,31 @@ def test_what_pg_dump_says_of_it_is_the_same_sentence(complaint: str, said: str,
     assert said in fault.message
     assert "'clerk'" in fault.message
     assert remedy in fault.remedy
+
+
+@pytest.mark.parametrize(("jobs", "limit"), [(None, 3), (3, 3), (1, 1)])
+def test_few_connections(
+    jobs: int | None, limit: int, settings: Settings, school: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is the default goes on with one job; what was asked for is refused with the numbers."""
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    role = f"r_{school.url.database}"
+    school.execute(
+        f"create role {role} login password 'geheim' connection limit {limit}", f"grant pg_read_all_data to {role}"
+    )
+    url = school.server.over_tcp(role, "geheim", str(school.url.database))
+    said: list[str] = []
+    try:
+        if jobs is None:
+            assert backup(settings, url, say=said.append, prove=False).manifest.jobs == 1
+            assert "The server has too few connections free for 4 jobs: once more with one job" in said
+            return
+        with pytest.raises(FailedError, match="too many connections") as failed:
+            backup(settings, url, jobs=jobs, say=said.append, prove=False)
+        needed = "With 3 jobs a backup needs 5 connections at once" if jobs > 1 else "A backup needs three connections"
+        assert failed.value.remedy.startswith(needed)
+        assert "Beside its own" in failed.value.remedy
+        assert list(settings.backup_folder.glob("*")) == []
+    finally:
+        with school.server.connect() as admin:
+            admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
