@@ -38,8 +38,15 @@ log = logging.getLogger("surefoot")
 
 WITH_STATISTICS = 180_000
 """Since this server version a dump can contain planner statistics; without them a restored database is analyzed."""
-LOCK_NOT_AVAILABLE = re.compile(r"could not obtain lock on relation")
-"""The message of pg_dump if a job started while somebody waited for an exclusive lock on its table."""
+CHANGED_MEANWHILE = re.compile(
+    r"could not obtain lock on relation|could not open relation with OID|cache lookup failed"
+    r"|(relation|type|function|schema) \S+ does not exist|schema with OID \d+ does not exist"
+)
+"""The messages of pg_dump if somebody changed the schema while it ran.
+
+The first one comes from a job that started while somebody waited for an exclusive lock on its table, the others from an
+object that the snapshot has and that was dropped since.
+"""
 TOO_MANY_CONNECTIONS = re.compile(r"too many clients|too many connections|remaining connection slots")
 Say = Callable[[str], None]
 """Takes one line about the progress."""
@@ -71,7 +78,7 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
     try:
         finished = _dump(settings, url, wanted, say, prove=prove)
     except FailedError as fault:
-        if LOCK_NOT_AVAILABLE.search(fault.message):
+        if CHANGED_MEANWHILE.search(fault.message):
             say("Somebody changed a table in the meantime: once more")
         elif jobs is None and wanted > 1 and TOO_MANY_CONNECTIONS.search(fault.message):
             say(f"The server has too few connections free for {wanted} jobs: once more with one job")

@@ -4,12 +4,14 @@ import resource
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from psycopg import sql
+from sqlalchemy.engine import URL, Connection
 
 from surefoot.errors import FailedError, RefusedError, SurefootError
-from surefoot.operate.backup import backup, backups, dump_programs
+from surefoot.operate.backup import backup, backup_access, backups, dump_programs
 from surefoot.settings import Settings
 from tests.support.databases import Database
 
@@ -152,3 +154,21 @@ def test_few_connections(
     finally:
         with school.server.connect() as admin:
             admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+def test_a_table_that_is_dropped_meanwhile_costs_one_more_try(
+    settings: Settings, school: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropped after the snapshot was taken and before pg_dump locks it."""
+    school.execute("create table passing (id integer)")
+    find = backup_access.find_pg_dump
+
+    def dropping(connection: Connection, url: URL) -> Path:
+        school.execute("drop table if exists passing")
+        return find(connection, url)
+
+    monkeypatch.setattr(backup_access, "find_pg_dump", dropping)
+    said: list[str] = []
+    made = backup(settings, school.url, say=said.append, prove=False)
+    assert "Somebody changed a table in the meantime: once more" in said
+    assert "public.passing" not in made.manifest.rows
