@@ -1,6 +1,10 @@
 """What a server raises at its limits has a remedy that fits: neither the revision nor a row is to be mended."""
 
 import datetime as dt
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,25 @@ FILLS = """
 op.execute("set local work_mem = '64kB'")
 op.execute("create table sorted as select g from generate_series(1, 200000) as g order by md5(g::text)")
 """
+
+
+@pytest.fixture
+def small_disk(scratch: Database) -> Iterator[str]:
+    """A tablespace of 2 MB, where this user may mount one."""
+    folder = Path(tempfile.mkdtemp(prefix="small-"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0755", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        folder.rmdir()
+        pytest.skip("no right to mount a file system here")
+    data = scratch.server.data
+    assert data is not None
+    shutil.chown(folder, data.owner(), data.group())
+    name = f"small_{scratch.url.database}"
+    scratch.execute(f"create tablespace {name} location '{folder}'")
+    yield name
+    scratch.execute(f"drop tablespace {name}")
+    subprocess.run(["umount", str(folder)], check=True)
+    folder.rmdir()
 
 
 def raised(database: Database, statement: str) -> sa.exc.DBAPIError:
@@ -72,3 +95,12 @@ def test_a_limit_reached_in_a_revision_goes_on_when_it_is_raised(scratch: Databa
     assert "alter database ... set temp_file_limit = -1" in " ".join(said.split())
     scratch.execute(f"alter database {name} reset temp_file_limit")
     scratch.alembic("upgrade", "head", cwd=project)
+
+
+def test_a_disk_that_is_full(scratch: Database, small_disk: str) -> None:
+    fault = raised(
+        scratch, f"create table rows tablespace {small_disk} as select n from generate_series(1, 200000) as n"
+    )
+    error = ours.explain(fault, scratch.url)
+    assert error.message.startswith("The disk of the server of ")
+    assert error.remedy.startswith("Make room where the server keeps its data")
