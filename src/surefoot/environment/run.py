@@ -192,6 +192,8 @@ class Run:
             return
         assert self.plan is not None
         self.plan.towards = _upgrade_target(context, steps)
+        tables = _tables(context)
+        ownership.refuse_other_owner(context.connection, tables)  # a stamp makes the bookkeeping tables
         for target in _stamped(steps):
             if self.config.attributes.get("proved") == target:
                 continue
@@ -201,8 +203,6 @@ class Run:
         if not all(step.info.is_stamp for step in steps):
             for mismatch in collation_versions.find(context.connection):
                 log.warning("%s", mismatch)
-            tables = _tables(context)
-            ownership.refuse_other_owner(context.connection, tables)
             assert self._record is not None
             self._record.rights = NewObjectPrivileges(context.connection, tables, self.settings.application_role)
 
