@@ -39,6 +39,8 @@ create table if not exists retired.lesson_assignments_moved_28bd94ce4cd6 (
     followed boolean not null default false
 )
 """
+QUOTES = Companion(spelled={"\N{LEFT DOUBLE QUOTATION MARK}": '"', "\N{RIGHT DOUBLE QUOTATION MARK}": '"'})
+"""For a released revision with typographic quotes in a message of its SQL, which not every encoding has."""
 COMPANIONS = {
     # Its downgrade reads the table without checking that it exists; it may have been purged, or dropped as empty.
     "3f1c9a7d52e4": Companion(
@@ -50,4 +52,8 @@ COMPANIONS = {
         after_upgrade=(EMPTY.format(table="lesson_assignments_moved_28bd94ce4cd6"),),
         before_printed_downgrade=("create schema if not exists retired", MOVED_LESSONS),
     ),
+    # They name a section of the guide in typographic quotes.
+    "57273afeffda": QUOTES,
+    "a946182cb78e": QUOTES,
+    "243105e3ed23": QUOTES,
 }

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from surefoot.errors import ConnectFailed, FailedError, ServerUnavailable, SurefootError, UsageError
 from surefoot.program import program
-from surefoot.servers import hosts, libpq, pooler
+from surefoot.servers import hosts, libpq, pooler, server_limits
 from surefoot.settings import URL_SCHEME, Settings
 
 DRIVER = "postgresql+psycopg"
@@ -180,11 +180,9 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
         return permission_denied.explain_denied(
             fault, url.username, where, lambda query, name: _look_up(url, query, name)
         )
-    if state in {"57P01", "57P02", "57P03", "08006", "08003", "25P03"}:
-        return FailedError(
-            f"The server ended the connection to {where}: {_first_line(fault)}.",
-            "Run the same command again: it goes on from the last good revision.",
-        )
+    limit = server_limits.explain(fault.orig, where)
+    if limit is not None:
+        return FailedError(*limit)
     return FailedError(
         f"The server refused a statement in {where}: {_first_line(fault)}.",
         "Mend what it names and run the same command again: it goes on from the last good revision.",

@@ -27,6 +27,11 @@ class Companion:
     before_downgrade: tuple[str, ...] = ()
     before_printed_downgrade: tuple[str, ...] = ()
     """Only with `--sql`: statements in place of what the revision would otherwise query from the database."""
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    """Characters of the revision's own statements, each with what stands for it where the database's encoding has none.
+
+    Only for characters of messages: in data it would be another value.
+    """
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,14 @@ log = logging.getLogger("surefoot")
 APPLICATION = "ourschool scratch"
 NOT_ALLOWED = "42501"  # insufficient_privilege
 IN_USE = "55006"  # object_in_use
+PATIENCE = 20
+"""Seconds in which a database that somebody is in is tried to be dropped."""
 SUBSCRIPTIONS = sa.text("""
     select subname from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())
 """)
 EMPTY = "template0"
+REJECTED_OPTION = frozenset({"22023", "42704", "42809", "0A000"})
+"""What a server raises for an encoding or a locale that it does not have."""
 NO_OPTIONS = sql.SQL("")
 MARK = "scratch of ourschool: goes with the command that made it"
 """The comment on every scratch database. Without it one is dropped only where its name was made by `scratch_name`."""
@@ -76,27 +80,40 @@ def _made_long_ago(name: str) -> bool:
 
 @contextmanager
 def scratch_database(
-    url: URL, *, purpose: str = "scratch", template: str | None = None, restored: bool = False
+    url: URL,
+    *,
+    purpose: str = "scratch",
+    template: str | None = None,
+    restored: bool = False,
+    options: sql.Composable = NO_OPTIONS,
 ) -> Iterator[URL]:
     """Create a database of a `scratch_name` on the server of `url`, yield its URL, and drop it at the end.
 
-    It is empty, or a copy of the database `template`, to which nobody may be connected. An empty one has
-    the extensions of the database of `url`, as far as the role may create them, and schema public comes first in its
-    search_path, whatever the URL or the role say of the real one; not so with `restored`, for a backup brings its own.
-    Where the role may not create
-    databases, it is on an embedded server, of the same major version if the extra has that. Raises UsageError where
-    neither is possible, ConnectFailed where the server does not answer.
+    It is empty, or a copy of the database `template`, to which nobody may be connected. An empty one has the extensions
+    of the database of `url`, as far as the role may create them, and schema public comes first in its search_path,
+    whatever the URL or the role say of the real one; not so with `restored`, for a backup brings its own. Where the
+    role may not create databases, it is on an embedded server, of the same major version if the extra has that.
+    `options` are those of `create database`, left out on a server that does not take them, such as for the want of a
+    locale. Raises UsageError where neither is possible, ConnectFailed where the server does not answer.
     """
     name = scratch_name(purpose)
     server = _maintenance(url) if template is None else url.set(database="postgres")
     with ExitStack() as stack:
-        try:
-            scratch = stack.enter_context(temporary_database(server, name, template or EMPTY))
-        except sa.exc.DBAPIError as fault:
-            if getattr(fault.orig, "sqlstate", None) != NOT_ALLOWED:
-                raise database.explain(fault, server) from fault
-            scratch = stack.enter_context(temporary_database(_embedded_server(server), name, template or EMPTY))
+        scratch = _entered(stack, server, name, template or EMPTY, options)
         yield scratch if template or restored else like_the_real_one(server, scratch, APPLICATION)
+
+
+def _entered(stack: ExitStack, server: URL, name: str, template: str, options: sql.Composable) -> URL:
+    """Create the database on the server, else without the options, else on an embedded server."""
+    try:
+        return stack.enter_context(temporary_database(server, name, template, options=options))
+    except sa.exc.DBAPIError as fault:
+        state = getattr(fault.orig, "sqlstate", None)
+        if state == NOT_ALLOWED:
+            return stack.enter_context(temporary_database(_embedded_server(server), name, template))
+        if options is NO_OPTIONS or state not in REJECTED_OPTION:
+            raise database.explain(fault, server) from fault
+    return _entered(stack, server, name, template, NO_OPTIONS)
 
 
 @contextmanager
@@ -144,19 +161,25 @@ def drop_database(run: Callable[[sql.Composable], object], server: URL, name: st
 
     Subscriptions in the copy are dropped first, without telling the publisher, because the replication slot belongs to
     the original. While an autovacuum worker is in the database, only a superuser may drop it WITH (FORCE); a plain DROP
-    DATABASE ends that worker by itself. Raises sqlalchemy.exc.DBAPIError.
+    DATABASE ends that worker by itself, but no session. So both are tried in turn, for PATIENCE seconds. Raises
+    sqlalchemy.exc.DBAPIError.
     """
     statement = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
-    try:
-        run(statement + sql.SQL(" with (force)"))
-    except sa.exc.DBAPIError as fault:
-        state = getattr(fault.orig, "sqlstate", None)
-        if state == IN_USE and _drop_subscriptions(server, name):
-            run(statement + sql.SQL(" with (force)"))
-        elif state == NOT_ALLOWED:
-            run(statement)
+    forced, until = True, time.monotonic() + PATIENCE
+    while True:
+        try:
+            run(statement + sql.SQL(" with (force)" if forced else ""))
+        except sa.exc.DBAPIError as fault:
+            state = getattr(fault.orig, "sqlstate", None)
+            refused_for_good = state == NOT_ALLOWED and not forced  # the role does not own it
+            if state not in {IN_USE, NOT_ALLOWED} or refused_for_good or time.monotonic() > until:
+                raise
+            if state == IN_USE and _drop_subscriptions(server, name):
+                continue
+            forced = not forced
+            time.sleep(0.2)
         else:
-            raise
+            return
 
 
 def _drop_subscriptions(server: URL, name: str) -> bool:

@@ -9,12 +9,14 @@ import warnings
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 import sqlalchemy as sa
+from psycopg import sql
 
 from surefoot import database as ours
 from surefoot.errors import ConnectFailed
-from surefoot.scratch_database import scratch_database, scratch_name
+from surefoot.scratch_database import drop_database, scratch_database, scratch_name
 from surefoot.servers import temporary_server
 from tests.support.databases import Database
 from tests.surefoot.faults.runs import until
@@ -96,7 +98,7 @@ def test_what_a_killed_command_left_goes_with_the_next_and_nothing_else(
     code = """
 import sys, time
 from surefoot import database
-from surefoot.scratch_database import scratch_database
+from surefoot.scratch_database import drop_database, scratch_database
 with scratch_database(database.parse(sys.argv[1])) as made:
     url = made.database"""
     url = scratch.url.update_query_dict({"application_name": "of the operator"})
@@ -186,3 +188,30 @@ def test_a_look_at_what_others_hold_leaves_no_file_open() -> None:
         other.communicate()
     shutil.rmtree(folder)
     assert [str(each.message) for each in told if str(folder) in str(each.message)] == []
+
+
+def test_who_is_no_superuser_drops_it_as_soon_as_autovacuum_has_left(scratch: Database) -> None:
+    """A superuser's session stands for the worker: WITH (FORCE) may not end it, and without it none is ended."""
+    role, copy = f"r_{scratch.url.database}", f"c_{scratch.url.database}"
+    scratch.execute(f"create role {role} login createdb", f"create database {copy} owner {role}")
+    worker = Database(scratch.server, scratch.url.set(database=copy)).connect()
+    tried: list[str] = []
+    try:
+        with scratch.connect(autocommit=True) as connection:
+            connection.execute(f"set session authorization {role}")
+
+            def run(statement: sql.Composable) -> None:
+                tried.append(statement.as_string())
+                if len(tried) == 3:
+                    worker.close()
+                try:
+                    connection.execute(statement.as_string().encode())
+                except psycopg.Error as fault:
+                    raise sa.exc.DBAPIError(None, None, fault) from fault
+
+            drop_database(run, scratch.url, copy)
+        assert ["force" in each for each in tried[:3]] == [True, False, True]
+        assert copy not in names(scratch)
+    finally:
+        worker.close()
+        scratch.execute(f"drop database if exists {copy}", f"drop role {role}")

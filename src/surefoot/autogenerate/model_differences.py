@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
+from surefoot.catalogue import operators_own
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Deviation, Difference, Kind
 from surefoot.catalogue.model import Catalogue
@@ -48,7 +49,8 @@ def compared(context: MigrationContext) -> Compared:
     if known is None:
         assert context.connection is not None
         models = build(context.connection, built_from_models(context.opts["target_metadata"]))
-        known = context.opts["compared"] = Compared(models, read_catalogue(context.connection))
+        database = operators_own.left_out(models.catalogue, read_catalogue(context.connection))
+        known = context.opts["compared"] = Compared(models, database)
     assert isinstance(known, Compared)
     return known
 

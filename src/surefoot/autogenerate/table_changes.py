@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from alembic.operations import ops
 
-from surefoot.autogenerate import parsed_definitions, rename_hints, routines_and_views
+from surefoot.autogenerate import parsed_definitions, rename_hints, routines_and_views, rules_and_statistics
 from surefoot.autogenerate.column_changes import columns
 from surefoot.autogenerate.comment_changes import comment
 from surefoot.autogenerate.compared_sides import Direction, final_name, quoted
@@ -34,6 +34,7 @@ def tables(direction: Direction) -> Iterator[Change]:
             yield from constraints(direction, current, target)
             yield from indexes(direction, current, target)
             yield from routines_and_views.on_table(current, target)
+            yield from rules_and_statistics.on_table(current, target)
 
 
 def _created(direction: Direction, added: list[Relation]) -> Iterator[Change]:
@@ -89,7 +90,12 @@ def _create(direction: Direction, relation: Relation, table: sa.Table, late: set
             plain.if_not_exists = True
             anew.append(plain)
     bare = _as_created(relation)
-    after = [*routines_and_views.on_table(bare, relation), *_comments_of_parts(relation), *_attributes(bare, relation)]
+    after = [
+        *routines_and_views.on_table(bare, relation),
+        *rules_and_statistics.on_table(bare, relation),
+        *_comments_of_parts(relation),
+        *_attributes(bare, relation),
+    ]
     anew += [change.operation for change in after]
     referred = {parsed_definitions.foreign_key(key.definition).table for key in relation.constraints if key.kind == "f"}
     return Change(

@@ -7,20 +7,25 @@ from typing import Any, TypeVar
 
 from surefoot.catalogue.model import Catalogue, Domain, EnumType, Function, Grant, Owner, Sequence
 from surefoot.catalogue.normalise import expression, routine, single_view
-from surefoot.catalogue.relations import Column, Constraint, Index, Policy, Relation, Trigger
+from surefoot.catalogue.relations import Column, Constraint, Index, Policy, Relation, Rule, Statistics, Trigger
 
 _Row = dict[str, Any]  # the keys are the fields of the dataclass; "relation" is the table that the part belongs to
 _T = TypeVar("_T")
 
 
 def build_catalogue(parts: Mapping[str, list[_Row] | None]) -> Catalogue:
-    """Return the catalogue from the rows of each of `catalogue_queries.PARTS`; a part without rows is None."""
+    """Return the catalogue from the rows of each of `catalogue_queries.PARTS`; a part without rows is None or missing.
+
+    Rules and statistics are missing in the catalogues that were released before they were read.
+    """
     rows = {part: listed or [] for part, listed in parts.items()}
     columns = _by_relation(rows["columns"], lambda row: Column(**row))
     constraints = _by_relation(rows["constraints"], _constraint)
     indexes = _by_relation(rows["indexes"], lambda row: Index(**row))
     triggers = _by_relation(rows["triggers"], lambda row: Trigger(**row))
     policies = _by_relation(rows["policies"], lambda row: Policy(**row))
+    rules = _by_relation(rows.get("rules", []), lambda row: Rule(**row))
+    statistics = _by_relation(rows.get("statistics", []), lambda row: Statistics(**row))
     relations = (
         Relation(
             **_relation(row),
@@ -29,6 +34,8 @@ def build_catalogue(parts: Mapping[str, list[_Row] | None]) -> Catalogue:
             indexes=indexes[row["name"]],
             triggers=triggers[row["name"]],
             policies=policies[row["name"]],
+            rules=rules[row["name"]],
+            statistics=statistics[row["name"]],
         )
         for row in rows["relations"]
     )

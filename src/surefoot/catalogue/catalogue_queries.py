@@ -169,6 +169,8 @@ PARTS = {
     "indexes": relation_queries.INDEXES,
     "triggers": relation_queries.TRIGGERS,
     "policies": relation_queries.POLICIES,
+    "rules": relation_queries.RULES,
+    "statistics": relation_queries.STATISTICS,
     "enums": ENUMS,
     "domains": DOMAINS,
     "sequences": SEQUENCES,

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from surefoot.catalogue.differences import Deviation, Difference, Kind, Sides
 from surefoot.catalogue.model import Catalogue, Owner, Sequence
+from surefoot.catalogue.operators_own import without_own_storage
 from surefoot.catalogue.relations import Column, Constraint, Index, Relation
 
-_PARTS = frozenset({"columns", "constraints", "indexes", "triggers", "policies"})
+_PARTS = frozenset({"columns", "constraints", "indexes", "triggers", "policies", "rules", "statistics"})
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_$]*")
 
 
@@ -30,7 +31,9 @@ _Shaped = TypeVar("_Shaped", Constraint, Index)
 
 
 def compare(expected: Catalogue, found: Catalogue) -> Difference:
-    """Return every deviation of `found` from `expected`. There is none exactly when the two are equal.
+    """Return every deviation of `found` from `expected`.
+
+    There is none exactly when the two are equal but for storage parameters that are the operator's own.
 
     An object that is missing or unexpected is one deviation together with what belongs to it: a table with its columns,
     a constraint with its index, an identity column with its sequence. A renamed constraint or index is one deviation.
@@ -57,6 +60,7 @@ def _relation(expected: Relation | None, found: Relation | None) -> Iterator[Dev
         sides = Sides(expected, found)
         yield Deviation(Kind.DIFFERENT, _relation_label(expected), "kind", expected.kind, found.kind, sides)
         return
+    found = without_own_storage(expected, found)
     yield from _compared(expected, found, _relation_label, skip=_PARTS)
     table = _quoted(expected.name)
     if expected.definition == found.definition:  # the columns of a view follow from its query
@@ -69,6 +73,8 @@ def _relation(expected: Relation | None, found: Relation | None) -> Iterator[Dev
     yield from _indexes(table, expected, found)
     yield from _each(expected.triggers, found.triggers, _on("trigger", table), expected.name)
     yield from _each(expected.policies, found.policies, _on("policy", table), expected.name)
+    yield from _each(expected.rules, found.rules, _on("rule", table), expected.name)
+    yield from _each(expected.statistics, found.statistics, _on("statistics", table), expected.name)
 
 
 def _indexes(table: str, expected: Relation, found: Relation) -> Iterator[Deviation]:

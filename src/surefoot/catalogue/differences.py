@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import takewhile
 
+from surefoot.catalogue.relations import Rule
+
 LONGEST = 160
 """Characters of a value that a line shows. Of a longer value the line shows the part that differs."""
 
@@ -49,6 +51,11 @@ class Deviation:
     def __str__(self) -> str:
         return " ".join(self._text().split())
 
+    @property
+    def is_addition(self) -> bool:
+        """Return whether an object is there in addition to what was expected, and takes nothing away from that."""
+        return self.kind is Kind.UNEXPECTED and not (isinstance(self.sides.found, Rule) and self.sides.found.swallows)
+
     def as_json(self) -> dict[str, str | None]:
         """Return the deviation as a JSON object, with its values uncut."""
         return {
@@ -80,13 +87,13 @@ class Difference:
 
     @property
     def lacking(self) -> tuple[Deviation, ...]:
-        """Return what was expected and is missing or different."""
-        return tuple(deviation for deviation in self.deviations if deviation.kind is not Kind.UNEXPECTED)
+        """Return what was expected and is missing or different, and rules by which a table does not take its rows."""
+        return tuple(deviation for deviation in self.deviations if not deviation.is_addition)
 
     @property
     def beyond(self) -> tuple[Deviation, ...]:
         """Return what is there and was not expected, such as an index that an administrator added."""
-        return tuple(deviation for deviation in self.deviations if deviation.kind is Kind.UNEXPECTED)
+        return tuple(deviation for deviation in self.deviations if deviation.is_addition)
 
     def lines(self) -> tuple[str, ...]:
         """Return each deviation as one line of text."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from surefoot.catalogue.relations import Relation
 
+LEFT_OUT: dict[str, object] = {"rules": (), "statistics": (), "replica_identity": "default"}
+"""Fields of a relation that came later, with the value at which a fingerprint is what it was without them."""
+
 
 @dataclass(frozen=True)
 class EnumType:
@@ -125,5 +128,12 @@ class Catalogue:
         It is the same for equal catalogues on every server.
         """
         compared = dataclasses.replace(self, grants=())
-        text = json.dumps(compared, default=vars, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(compared, default=_fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _fields(value: object) -> dict[str, object]:
+    fields = vars(value)
+    if not isinstance(value, Relation):
+        return fields
+    return {name: field for name, field in fields.items() if name not in LEFT_OUT or field != LEFT_OUT[name]}

@@ -44,6 +44,21 @@ select
         and r.rulename = '_RETURN'
         and regexp_count(r.ev_action::text, '[{]RANGETBLENTRY ') = 3
     ) as verbose,
+    case when c.relkind in ('r', 'p') then
+        case c.relreplident
+            when 'd' then 'default'
+            when 'n' then 'nothing'
+            when 'f' then 'full'
+            else coalesce((
+                select 'index ' || quote_ident(x.relname)
+                from pg_index i
+                join pg_class x on x.oid = i.indexrelid
+                where i.indrelid = c.oid
+                and i.indisreplident
+            ), 'nothing')
+        end
+        else 'default'
+    end as replica_identity,
     d.description as comment
 from relation c
 left join pg_description d
@@ -181,4 +196,59 @@ join pg_policy p on p.polrelid = c.oid
 left join pg_description d
     on d.objoid = p.oid
     and d.classoid = 'pg_policy'::regclass
+"""
+
+# The rule that makes a view is its query.
+RULES = """
+select
+    c.relname as relation,
+    r.rulename as name,
+    regexp_replace(pg_get_ruledef(r.oid, true), ';\\s*$', '') as definition,
+    case r.ev_enabled
+        when 'O' then 'on'
+        when 'D' then 'off'
+        when 'R' then 'on replicas only'
+        else 'always'
+    end as enabled,
+    d.description as comment
+from relation c
+join pg_rewrite r
+    on r.ev_class = c.oid
+    and r.rulename <> '_RETURN'
+left join pg_description d
+    on d.objoid = r.oid
+    and d.classoid = 'pg_rewrite'::regclass
+"""
+
+# The output of pg_get_statisticsobjdef() names the schema of the statistics themselves, and has the columns in the
+# order of their positions, in which equal databases may differ.
+STATISTICS = """
+select
+    c.relname as relation,
+    s.stxname as name,
+    regexp_replace(
+        left(whole.text, strpos(whole.text, ' ON ' || whole.columns || ' FROM ') - 1),
+        '^CREATE STATISTICS .*?(?=( [(][a-z, ]+[)])?$)',
+        'CREATE STATISTICS ' || quote_ident(s.stxname)
+    ) || ' ON ' || array_to_string(
+        array(
+            select quote_ident(a.attname)
+            from pg_attribute a
+            where a.attrelid = c.oid
+            and a.attnum = any (s.stxkeys::smallint[])
+            order by a.attname collate "C"
+        ) || case when s.stxexprs is not null then
+            array(select '(' || e || ')' from unnest(pg_get_statisticsobjdef_expressions(s.oid)) e)
+        end,
+        ', '
+    ) || ' FROM ' || c.oid::regclass as definition,
+    d.description as comment
+from relation c
+join pg_statistic_ext s on s.stxrelid = c.oid
+cross join lateral (
+    select pg_get_statisticsobjdef(s.oid), pg_get_statisticsobjdef_columns(s.oid)
+) as whole (text, columns)
+left join pg_description d
+    on d.objoid = s.oid
+    and d.classoid = 'pg_statistic_ext'::regclass
 """

@@ -19,6 +19,8 @@ from surefoot.program import alembic_command, program
 from surefoot.wording import counted, duration, paragraph, utc_time
 
 INDENT = " " * 10
+MOST_NAMED = 3
+"""The number of things of the operator's own that are named of each kind; --json has all."""
 MOST_LISTED = 20
 """The number of differences that are printed; --json has all."""
 
@@ -85,6 +87,13 @@ def _text(result: Status, url: URL) -> Iterator[str]:
     for finding in result.health:
         yield paragraph(finding.what, "  ", "    ")
         yield paragraph(f"→ {finding.remedy}", "    ", "      ")
+    yield from _own_and_backup(result)
+
+
+def _own_and_backup(result: Status) -> Iterator[str]:
+    if result.own:
+        counts = "; ".join(f"{kind}: {_few(things)}" for kind, things in result.own.items())
+        yield _row("Own", f"{counts}. No revision judges these")
     if result.backup is None:
         yield _row("Backup", "none found")
     else:
@@ -140,6 +149,12 @@ def _tables_json(result: Status) -> dict[str, dict[str, str]]:
     return {table.name: {column.name: column.summary for column in table.columns} for table in tables}
 
 
+def _few(things: list[str]) -> str:
+    return ", ".join(things[:MOST_NAMED]) + (
+        f" and {len(things) - MOST_NAMED} more" if len(things) > MOST_NAMED else ""
+    )
+
+
 def _row(label: str, text: str) -> str:
     return paragraph(text, f"{label:<10}", INDENT)
 
@@ -184,6 +199,7 @@ def _json(result: Status, url: URL) -> dict[str, object]:
         "rehearsal": result.rehearsal,
         "unfinished": result.cut_off.as_json() if result.cut_off else None,
         "migrating": result.migrating,
+        "own": result.own,
         "health": [asdict(each) for each in result.health],
         "backup": asdict(result.backup) | {"age": result.backup.age} if result.backup else None,
     }

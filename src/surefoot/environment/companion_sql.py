@@ -1,15 +1,19 @@
 """Runs SQL in the transaction of a revision: that of its companion, and that of the kept definitions."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import sqlalchemy as sa
 from alembic import op
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 
+from surefoot import database
 from surefoot.catalogue.reader import KEPT_DEFINITIONS
 from surefoot.online.retire import kept_definitions
 from surefoot.project import Companion
+from surefoot.servers import encodings
 
 NOTHING = Companion()
 AT_BASE = (f"drop table if exists {KEPT_DEFINITIONS}",)
@@ -41,8 +45,43 @@ def _with(
     def run(**arguments: Any) -> None:
         for statement in before:
             op.execute(statement)
-        function(**arguments)
+        with _spelled(context, companion.spelled):
+            function(**arguments)
         for statement in (*kept_definitions.blocks_at_end_of_revision(context, revision, direction), *after):
             op.execute(statement.replace(":", r"\:"))
 
     return run
+
+
+@contextmanager
+def _spelled(context: MigrationContext, spelled: Mapping[str, str]) -> Iterator[None]:
+    """Replace characters of the statements inside the block by what `spelled` has for them.
+
+    Those that the database's encoding has are left as they are. Printed SQL is for a database that nobody knows yet, so
+    there all are replaced.
+    """
+    connection, impl = context.connection, context.impl
+    if context.as_sql or connection is None:
+        table = str.maketrans(dict(spelled))
+        printed = impl.static_output
+        impl.static_output = lambda text: printed(text.translate(table))  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            impl.static_output = printed  # type: ignore[method-assign]
+        return
+    driver = database.driver_of(connection) if spelled else None
+    lacking = {} if driver is None else {one: by for one, by in spelled.items() if not encodings.has(driver, one)}
+    if not lacking:
+        yield
+        return
+    table = str.maketrans(lacking)
+
+    def spell(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> tuple[str, Any]:
+        return statement.translate(table), parameters
+
+    sa.event.listen(connection, "before_cursor_execute", spell, retval=True)
+    try:
+        yield
+    finally:
+        sa.event.remove(connection, "before_cursor_execute", spell)

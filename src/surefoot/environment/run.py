@@ -17,7 +17,15 @@ from surefoot.environment import revision_wrapper
 from surefoot.environment.models_on_demand import TableNames
 from surefoot.errors import UsageError
 from surefoot.program import alembic_command, program
-from surefoot.runtime import baseline, created_objects, interrupts, lock_retry, ownership, preconditions
+from surefoot.runtime import (
+    baseline,
+    collation_versions,
+    created_objects,
+    interrupts,
+    lock_retry,
+    ownership,
+    preconditions,
+)
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import NewObjectPrivileges
@@ -189,6 +197,8 @@ class Run:
             return
         assert self.plan is not None
         self.plan.towards = _upgrade_target(context, steps)
+        tables = _tables(context)
+        ownership.refuse_other_owner(context.connection, tables)  # a stamp makes the bookkeeping tables
         for target in _stamped(steps):
             if self.config.attributes.get("proved") == target:
                 continue
@@ -196,8 +206,8 @@ class Run:
             refuse = baseline.refuse_unless_baseline if is_baseline else baseline.refuse_unless_released
             refuse(context.connection, script, target, forced=self._forced())
         if not all(step.info.is_stamp for step in steps):
-            tables = _tables(context)
-            ownership.refuse_other_owner(context.connection, tables)
+            for mismatch in collation_versions.find(context.connection):
+                log.warning("%s", mismatch)
             assert self._record is not None
             self._record.rights = NewObjectPrivileges(context.connection, tables, self.settings.application_role)
 

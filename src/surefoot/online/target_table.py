@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online.executor import Steps
 from surefoot.online.identifiers import LONGEST_NAME
-from surefoot.runtime import error_translation
+from surefoot.runtime import error_translation, swallowing_rules
 
 RELATION_KINDS = {
     "r": "table",
@@ -59,7 +59,7 @@ PARTITION = (
 )
 INHERITS = (
     "%s has inheritance: rows of one of its tables are rows of another, too, and an operation would take or miss them.",
-    "End that in a revision before this one: alter table … no inherit …; or write plain statements that say ONLY. "
+    "End that in a revision before this one: alter table ... no inherit ...; or write plain statements that say ONLY. "
     "Nothing was changed.",
 )
 """Each is the message and the remedy of a refusal, of `refuse_inheritance` and of `REFUSE_INHERITANCE`."""
@@ -137,11 +137,11 @@ class Table:
                 )
 
 
-def find(steps: Steps, name: str, *, partition: bool = True) -> Table:
+def find(steps: Steps, name: str, *, partition: bool = True, writes: bool = False) -> Table:
     """Return the table called `name`.
 
     Raises UsageError where there is none or the name is that of a view or another relation, and RefusedError as
-    `refuse_inheritance` does.
+    `refuse_inheritance` does; with `writes`, for an operation that writes rows, also where a rule does something else.
     """
     rows = steps.fetch(TABLE, name=name)
     if not rows:
@@ -156,6 +156,8 @@ def find(steps: Steps, name: str, *, partition: bool = True) -> Table:
             "Name the table that holds the rows; nothing was changed.",
         )
     _refuse(row, name, partition=partition)
+    if writes:
+        swallowing_rules.refuse_on(rule for rule in steps.fetch(swallowing_rules.RULES) if rule.oid == row.oid)
     columns = {int(number): column for number, column in (row.columns or {}).items()}
     return Table(name, row.oid, tuple(columns.values()), tuple(columns[number] for number in row.key or ()))
 

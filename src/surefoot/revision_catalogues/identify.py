@@ -72,7 +72,7 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
         return Identity(recorded, unknown, (), None, nothing, messages, cut_off)
     expected = build.catalogues(settings, url, keep=keep)
     cut_off = cut_off or between_revisions.find_unfinished(script, recorded, found, expected.__getitem__)
-    equals = tuple(revision for revision in messages if expected[revision] == found)
+    equals = tuple(revision for revision in messages if not compare(expected[revision], found))
     if equals:
         return Identity(recorded, unknown, equals, None, nothing, messages, cut_off)
     nearest, difference = _nearest(expected, found, recorded)

@@ -19,6 +19,7 @@ from surefoot.errors import AttentionError, CheckFailed, FailedError, SurefootEr
 from surefoot.program import alembic_command, program, variable, versions
 from surefoot.runtime.journal import Entry
 from surefoot.runtime.lock_retry import is_lock_failure
+from surefoot.servers import server_limits
 
 COMMITS_IN_PARTS = re.compile(r"autocommit_block|_online\(|op\.(backfill|retire_|restore_)")
 """Found in the file of a revision that commits in parts."""
@@ -190,12 +191,13 @@ def translate_in_revision(fault: BaseException, entry: Entry, left: StateAfterFa
 
 
 def is_interruption(fault: BaseException) -> bool:
-    """Return whether the run was only interrupted: by a lock failure, Ctrl-C or a lost connection."""
+    """Return whether the run was only interrupted: by a lock failure, Ctrl-C, a lost connection or a full disk."""
     if is_lock_failure(fault) or isinstance(fault, KeyboardInterrupt):
         return True
-    lost = {"57P01", "57P02", "57P03", "08006", "08003", "25P03", None}
     orig = getattr(fault, "orig", None)
-    return isinstance(orig, psycopg.OperationalError) and orig.sqlstate in lost
+    if getattr(orig, "sqlstate", None) in server_limits.PASSING:
+        return True
+    return isinstance(orig, psycopg.OperationalError) and orig.sqlstate is None
 
 
 def without_password(text: str, url: URL) -> str:

@@ -14,6 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
+from surefoot import database
+from surefoot.servers import encodings
+
 metadata = sa.MetaData()
 """Of its own, because the journal is not compared, as alembic_version is not."""
 
@@ -96,7 +99,7 @@ def begin(connection: Connection, entry: Entry, package_version: str) -> int:
     return int(
         connection.execute(
             insert(table)
-            .values(_row(entry, package_version, BEGUN) | {"note": _note_with_target(entry)})
+            .values(_writable(connection, _row(entry, package_version, BEGUN) | {"note": _note_with_target(entry)}))
             .returning(table.c.id)
         ).scalar_one()
     )
@@ -113,6 +116,7 @@ def write(
     if failure is not None:
         note = "; ".join(filter(None, (failure.note, _note_with_target(entry) if failure.note else entry.note))) or None
         values |= {"error": failure.error, "statement": failure.statement, "note": note}
+    values = _writable(connection, values)
     if begun is not None and connection.execute(sa.update(table).where(table.c.id == begun).values(values)).rowcount:
         return
     connection.execute(insert(table).values(values))
@@ -125,6 +129,14 @@ def record(connection: Connection, action: str, note: str, started_at: dt.dateti
     """
     ensure(connection)
     write(connection, Entry(NONE, action, started_at, note=note), package_version)
+
+
+def _writable(connection: Connection, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the row as the database can hold it: its encoding may lack a character of the statement that failed."""
+    driver = database.driver_of(connection)
+    return {
+        name: encodings.writable(driver, value) if isinstance(value, str) else value for name, value in values.items()
+    }
 
 
 def _note_with_target(entry: Entry) -> str | None:

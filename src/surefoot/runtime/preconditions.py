@@ -14,7 +14,15 @@ from surefoot import database, private_members
 from surefoot.catalogue.reader import BOOKKEEPING
 from surefoot.errors import RefusedError, UsageError
 from surefoot.program import alembic_command, elsewhere, guide, program
-from surefoot.runtime import baseline, error_translation, interrupted_run, journal, name_conflicts, shared_retired
+from surefoot.runtime import (
+    baseline,
+    error_translation,
+    interrupted_run,
+    journal,
+    name_conflicts,
+    shared_retired,
+    swallowing_rules,
+)
 from surefoot.runtime.migration_plan import Step
 from surefoot.servers import permission_denied
 
@@ -73,6 +81,7 @@ def refuse_run(requested: RequestedRun) -> None:
     if not all(step.info.is_stamp for step in requested.steps):
         refuse_hidden_rows(requested.connection)
         shared_retired.refuse_other_owner(requested.connection)
+        swallowing_rules.refuse(requested.connection, requested.script)
     if requested.upward:
         refuse_unfinished_downgrade(requested.connection, requested.script, requested.heads)
     elif requested.steps and not requested.forced and not requested.proved:

@@ -140,6 +140,16 @@ OTHER_CASES = (
          "drop trigger if exists users_touched"),
     ),
     Case(
+        "a rule, statistics and a replica identity",
+        sql("create rule kept as on delete to grade_history do instead nothing",
+            "create statistics together (dependencies) on first_name, last_name from users",
+            "alter table users replica identity full"),
+        ("CREATE OR REPLACE RULE kept", "drop rule if exists kept on grade_history",
+         "CREATE STATISTICS IF NOT EXISTS together (dependencies) ON first_name, last_name FROM users",
+         "drop statistics if exists together", "alter table users replica identity full",
+         "alter table users replica identity default"),
+    ),
+    Case(
         "the body of a function",
         sql(TOUCH.replace("now()", "clock_timestamp()")),
         ("clock_timestamp()",),

@@ -240,4 +240,16 @@ CHANGES = (
            "found PERMISSIVE FOR SELECT TO postgres USING (id = parent_id)"),
     Change("policy unexpected", "create policy all_rows on visits as restrictive with check (note <> '')",
            "policy all_rows on visits: unexpected (found RESTRICTIVE FOR ALL TO PUBLIC WITH CHECK (note <> ''::text))"),
+    # rules, extended statistics, replica identity
+    Change("rule", "create rule swallow as on insert to visits do instead nothing",
+           "rule swallow on visits: unexpected (found CREATE RULE swallow AS ON INSERT TO visits DO INSTEAD NOTHING)"),
+    Change("rule on a view", "create rule kept as on delete to pupils do instead nothing",
+           "rule kept on pupils: unexpected (found CREATE RULE kept AS ON DELETE TO pupils DO INSTEAD NOTHING)"),
+    Change("statistics", "create statistics seen_when (dependencies) on seen, note, lower(note) from visits",
+           "statistics seen_when on visits: unexpected "
+           "(found CREATE STATISTICS seen_when (dependencies) ON note, seen, (lower(note)) FROM visits)"),
+    Change("replica identity", "alter table visits replica identity full",
+           "table visits: expected replica identity default, found full"),
+    Change("replica identity by an index", "alter table users replica identity using index users_email_key",
+           "table users: expected replica identity default, found index users_email_key"),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from psycopg import sql
@@ -80,6 +81,42 @@ def test_the_order_of_day_and_month_stays_what_the_database_says(scratch: Databa
 def test_an_encoding_that_is_not_utf8(newest: Server, encoding: str, tmp_path: object) -> None:
     with encoded(newest, encoding) as here:
         goes_through(here, OURSCHOOL_BACKUPS=str(tmp_path))
+
+
+def test_a_school_in_latin1(newest: Server, tmp_path: Path) -> None:
+    """Released messages in typographic quotes reach it in plain ones; up, down and backed up with what it has."""
+    with encoded(newest, "LATIN1") as here:
+        here.alembic("upgrade", "cd0edd614cc5")
+        here.execute(
+            """create function f() returns trigger language plpgsql as 'begin return new; end'""",
+            'create trigger "\u00e9t\u00e9" before update on users for each row execute function f()',
+            "insert into users (email, username, hashed_password, first_name, last_name, role, is_active, created_at)"
+            " select email, email, '', 'Zo\u00eb', '', 'student', true, now()"
+            " from unnest(array['a@b', 'A@b']) as email",
+        )
+        here.alembic("upgrade", "2f7d60c3be91")
+        said = here.alembic("upgrade", "+1", status=4).stderr
+        assert 'MIGRATIONS.md, "Alike but for case"' in said
+        assert here.value("select count(*) from migration_journal where outcome = 'failed'") == 1
+        here.execute("delete from users where id = 2")
+        here.alembic("upgrade", "head")
+        process = here.start("backup", program="ourschool", env={"OURSCHOOL_BACKUPS": str(tmp_path)})
+        said, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+        assert here.value("select first_name from users") == "Zo\u00eb"
+        here.alembic("downgrade", "base")
+        printed = here.alembic("upgrade", "57273afeffda:head", "--sql").stdout
+        assert [line for line in printed.splitlines() if not line.isascii()] == []
+
+
+def test_a_backup_has_what_the_client_encoding_lacks(at_head: Database, tmp_path: Path) -> None:
+    at_head.execute(
+        """insert into system_settings (key, value) values ('name', '"学校"')""",
+        f"alter database \"{at_head.url.database}\" set client_encoding = 'LATIN1'",
+    )
+    process = at_head.start("backup", program="ourschool", env={"OURSCHOOL_BACKUPS": str(tmp_path)})
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
 
 
 def test_an_environment_that_asks_for_bytes(at_head: Database) -> None:

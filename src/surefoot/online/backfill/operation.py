@@ -120,7 +120,7 @@ def _backfill(operations: Operations, op: BackfillOp) -> None:
 
 
 def _run(steps: Steps, op: BackfillOp) -> None:
-    table = target_table.find(steps, op.table_name)
+    table = target_table.find(steps, op.table_name, writes=True)
     table.require_columns(op.values)
     fill = Fill(steps, table, key_ranges.find(steps, table, op.key), op)
     fill.check()

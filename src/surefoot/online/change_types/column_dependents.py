@@ -63,7 +63,7 @@ select t.tgname as name,
   from pg_trigger t
  where t.tgrelid = {table}
    and not t.tgisinternal
-   and not starts_with(ltrim(t.tgname, '~'), '__changing_')
+   and strpos(t.tgname, '__changing_') not between 1 and 5
    and exists (select from pg_depend d
                 where d.classid = 'pg_trigger'::regclass and d.objid = t.oid
                   and d.refclassid = 'pg_class'::regclass and d.refobjid = {table}

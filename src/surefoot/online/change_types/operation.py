@@ -118,7 +118,7 @@ def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
         if steps.offline:
             plain_alter.print_blocks(steps, op.table_name, requested)
             return
-        table = target_table.find(steps, op.table_name, partition=False)
+        table = target_table.find(steps, op.table_name, partition=False, writes=True)
         table.require_columns(requested)
         conversion = preflight.plan(steps, table, requested)
         if conversion.changes:

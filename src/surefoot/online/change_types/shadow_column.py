@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg import sql
 
+from surefoot import database
 from surefoot.errors import UsageError
 from surefoot.online.change_types import conversion
 from surefoot.online.change_types.conversion import PREFIX, Conversion
@@ -26,11 +27,12 @@ from surefoot.online.change_types.shadow_column_sql import (
 )
 from surefoot.online.executor import Steps
 from surefoot.online.identifiers import fit_identifier
+from surefoot.servers import encodings
 
-LAST = ("~", "\U0010fffd")
-"""Prefixes of our triggers' names: triggers fire in the byte order of their names, and ours must fire last.
+LAST = "~"
+"""The prefix of our triggers' names: triggers fire in the byte order of their names, and ours must fire last.
 
-The second is used where another trigger's name sorts after the first.
+Where another trigger's name sorts after it, the prefix is the last character of the database's encoding.
 """
 
 
@@ -50,7 +52,8 @@ class ShadowColumns:
         self.steps, self.conversion, self.table = steps, change, change.table
         base = f"{PREFIX}{steps.revision}_{self.table.name}"
         others = steps.fetch(OTHERS, table=self.table.oid)
-        first = LAST[any(row.name.encode() > LAST[0].encode() for row in others)]
+        beyond = any(row.name > LAST for row in others)
+        first = encodings.last_character(database.driver_of(steps.connection)) if beyond else LAST
         self._watched_by_value = any(row.on_update for row in others)
         self.names = Names(
             sql.Identifier(fit_identifier(base)),

@@ -103,7 +103,7 @@ def _create_or_reclaim(
         return False
     if not steps.offline:
         for table, names in columns.items():
-            target_table.find(steps, table, partition=False)
+            target_table.find(steps, table, partition=False, writes=True)
             for column in names:
                 refuse_removed_labels(steps, name, labels, table, column)
     if retired:

@@ -187,7 +187,7 @@ def _refuse_nulls(steps: Steps, item: RetiredItem, state: str) -> None:
     table, column = sql.Identifier(item.schema, item.table), sql.Identifier(item.stands_as)
     rows = blocking_rows.find(steps, table.as_string(), sql.SQL("{} is null").format(column))
     if rows is not None:
-        give = sql.SQL("update {} set {} = … where {} is null").format(table, column, column).as_string()
+        give = sql.SQL("update {} set {} = VALUE where {} is null").format(table, column, column).as_string()
         raise RefusedError(
             f"Column {item.column} of table {item.table} cannot be restored: it was NOT NULL without a default, and "
             f"{rows} came while it was retired and have none.",

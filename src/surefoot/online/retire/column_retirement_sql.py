@@ -49,7 +49,7 @@ REASONS = """
            and contype in ('p', 'x')
         union all
         select 5, format('index %s over it is the replica identity', indexrelid::regclass),
-               'Choose another with: alter table … replica identity …'
+               'Choose another with: alter table ... replica identity ...'
           from pg_index
          where indrelid = target and indisreplident and place.attnum = any (indkey::smallint[])
         union all
@@ -85,7 +85,7 @@ REASONS = """
           from pg_trigger
          where tgrelid = target
            and not tgisinternal
-           and not ({before_revision} and starts_with(ltrim(tgname, '~'), '__changing_'))
+           and not ({before_revision} and strpos(tgname, '__changing_') between 1 and 5)
            and (select count(distinct refobjsubid) > 1 and bool_or(refobjsubid = place.attnum)
                   from pg_depend
                  where classid = 'pg_trigger'::regclass and objid = pg_trigger.oid

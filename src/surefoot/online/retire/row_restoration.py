@@ -85,7 +85,7 @@ def restore(steps: Steps, name: str) -> int:
     item = find_retired(steps, name, by_opposite=True)
     total = 0
     if item is not None:
-        table = target_table.find(steps, name, partition=False)
+        table = target_table.find(steps, name, partition=False, writes=True)
         restoration = RowRestoration(steps, item, table, _columns(steps, item, table), _parents(steps, table))
         # a row may reference another retired one, which has to be moved first: repeated until no row can be moved
         while moved := run_by_blocks(steps, retired_table(item), restoration.work):

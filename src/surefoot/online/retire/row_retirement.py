@@ -36,7 +36,7 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
     if steps.offline:
         _print(steps, name, where, reason)
         return 0
-    table = target_table.find(steps, name, partition=False)
+    table = target_table.find(steps, name, partition=False, writes=True)
     if not table.key:
         raise UsageError(
             f"Table {name} has no primary key, so its rows cannot be told apart while they are moved.",

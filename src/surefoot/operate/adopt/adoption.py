@@ -57,7 +57,7 @@ class Adoption:
     @property
     def only_additions(self) -> bool:
         """Return whether it has everything that is expected, and additional objects."""
-        return all(each.deviation.expected is None and each.deviation.attribute is None for each in self.findings)
+        return all(each.deviation.is_addition for each in self.findings)
 
 
 def adopt(

@@ -7,8 +7,17 @@ from sqlalchemy.engine import Connection
 from surefoot.autogenerate.parsed_definitions import mentions
 from surefoot.catalogue.differences import Deviation, Difference
 from surefoot.catalogue.model import Catalogue, Domain, EnumType, Function, Sequence
-from surefoot.catalogue.relations import Column, Constraint, Index, Policy, Relation, Trigger
-from surefoot.operate.adopt import repair_retire, repair_sequences, repair_tables, repair_types
+from surefoot.catalogue.relations import (
+    Column,
+    Constraint,
+    Index,
+    Policy,
+    Relation,
+    Rule,
+    Statistics,
+    Trigger,
+)
+from surefoot.operate.adopt import repair_retire, repair_rules, repair_sequences, repair_tables, repair_types
 from surefoot.operate.adopt.adopt_findings import Finding, Group, Repair, decision, quoted
 from surefoot.operate.adopt.repair_columns import Columns
 from surefoot.operate.adopt.repair_constraints import Constraints
@@ -158,6 +167,7 @@ class _Classifier:
         attribute = deviation.attribute or ""
         return (
             self._of_column_or_constraint(table, attribute, sides.expected, sides.found)
+            or self._of_rule_or_statistics(table, attribute, sides.expected, sides.found)
             or self._of_relation_or_trigger(table, attribute, sides.expected, sides.found)
             or self._of_type_or_routine(deviation.attribute, sides.expected, sides.found)
             or decision("no statement can make up for this and keep every value; ask who changed it")
@@ -206,6 +216,21 @@ class _Classifier:
                 repair = repair_types.policy(table, old)
             case Policy(), _:
                 repair = repair_types.policy(table, None)
+        return repair
+
+    def _of_rule_or_statistics(self, table: str, attribute: str, new: object, old: object) -> Repair | None:
+        repair = None
+        match new, old:
+            case Relation(), Relation() if attribute == "replica identity":
+                repair = repair_rules.replica_identity(new)
+            case Rule(), Rule() | None:
+                repair = repair_rules.rule(table, attribute, new, old)
+            case None, Rule():
+                repair = repair_rules.rule(table, attribute, None, old)
+            case Statistics(), Statistics() | None:
+                repair = repair_rules.statistics(attribute, new, old)
+            case None, Statistics():
+                repair = repair_rules.statistics(attribute, None, old)
         return repair
 
     def _of_type_or_routine(self, attribute: str | None, new: object, old: object) -> Repair | None:

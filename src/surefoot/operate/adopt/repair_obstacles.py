@@ -39,7 +39,7 @@ OBSTACLES = sa.text("""
           from pg_proc where pronamespace = quote_ident(current_schema())::regnamespace
     )
     select '' as on, thing.name,
-           format('it belongs to extension %I: move that with alter extension %I set schema …, or drop it',
+           format('it belongs to extension %I: move that with alter extension %I set schema ..., or drop it',
                   extname, extname) as why
       from thing
       join pg_depend on classid = class and objid = id and deptype = 'e'

@@ -33,7 +33,10 @@ def missing(relation: Relation, expected: Catalogue) -> Repair:
             for each in relation.indexes
             if each.name not in constraint_names
         ),
-        *(Statement(Phase.PROGRAM, f"{each.definition};") for each in relation.triggers),
+        *(
+            Statement(Phase.PROGRAM, f"{each.definition};")
+            for each in (*relation.triggers, *relation.rules, *relation.statistics)
+        ),
         *(
             each
             for column in relation.columns

@@ -15,7 +15,9 @@ from surefoot.runtime import preconditions
 
 # pg_dump locks and reads tables and sequences, except those of extensions.
 UNREADABLE = sa.text("""
-    select format('%I.%I', nspname, relname)
+    select format('%I.%I', nspname, relname) as name,
+           pg_get_userbyid(relowner)::text as owner,
+           case when not has_schema_privilege(n.oid, 'USAGE') then quote_ident(nspname) end as closed
       from pg_class c
       join pg_namespace n on n.oid = relnamespace
      where relkind in ('r', 'p', 'S')
@@ -57,17 +59,28 @@ def find_pg_dump(connection: Connection, url: URL) -> Path:
 
 def require_readable(connection: Connection) -> None:
     """Raise FailedError, naming the tables, if the role may not read all of them; row security is checked elsewhere."""
-    denied = connection.execute(UNREADABLE).scalars().all()
+    denied = connection.execute(UNREADABLE).all()
     if denied:
-        raise permission_error(server_facts.rights(connection).role, denied)
+        raise permission_error(
+            server_facts.rights(connection).role,
+            [row.name for row in denied],
+            owners=sorted({row.owner for row in denied}),
+            closed=sorted({row.closed for row in denied if row.closed}),
+        )
 
 
-def permission_error(role: str, tables: Sequence[str]) -> FailedError:
-    """Return the error for tables that the role may not read."""
+def permission_error(
+    role: str, tables: Sequence[str], *, owners: Sequence[str] = (), closed: Sequence[str] = ()
+) -> FailedError:
+    """Return the error for tables that the role may not read: of these owners, some in schemas `closed` to it."""
     quoted = sql.Identifier(role).as_string()
     grant_all = f"let a superuser run: grant pg_read_all_data to {quoted};"
+    usage = f"grant usage on schema {', '.join(closed)} to {quoted}; " if closed else ""
+    whom = f"the owner{'s' if len(owners) > 1 else ''}{', ' if owners else ''}{' and '.join(owners)}"
     grant_some = (
-        f"Let the owner run: grant select on {', '.join(tables)} to {quoted}; or " if len(tables) <= FEW else ""
+        f"Let {whom}{', ' if owners else ' '}run: {usage}grant select on {', '.join(tables)} to {quoted}; or "
+        if len(tables) <= FEW
+        else ""
     )
     remedy = f"{grant_some}{grant_all} or back up as the owner of the tables. Nothing was changed."
     return FailedError(

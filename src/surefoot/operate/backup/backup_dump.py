@@ -38,8 +38,15 @@ log = logging.getLogger("surefoot")
 
 WITH_STATISTICS = 180_000
 """Since this server version a dump can contain planner statistics; without them a restored database is analyzed."""
-LOCK_NOT_AVAILABLE = re.compile(r"could not obtain lock on relation")
-"""The message of pg_dump if a job started while somebody waited for an exclusive lock on its table."""
+CHANGED_MEANWHILE = re.compile(
+    r"could not obtain lock on relation|could not open relation with OID|cache lookup failed"
+    r"|(relation|type|function|schema) \S+ does not exist|schema with OID \d+ does not exist"
+)
+"""The messages of pg_dump if somebody changed the schema while it ran.
+
+The first one comes from a job that started while somebody waited for an exclusive lock on its table, the others from an
+object that the snapshot has and that was dropped since.
+"""
 TOO_MANY_CONNECTIONS = re.compile(r"too many clients|too many connections|remaining connection slots")
 Say = Callable[[str], None]
 """Takes one line about the progress."""
@@ -47,7 +54,8 @@ Say = Callable[[str], None]
 SNAPSHOT = sa.text("""
     select pg_export_snapshot() as snapshot,
            current_database() as name,
-           current_setting('server_version_num')::integer as version
+           current_setting('server_version_num')::integer as version,
+           case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end as encoding
 """)
 
 
@@ -66,14 +74,18 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
     Raises UsageError without a pg_dump that is new enough and can connect, RefusedError if row security hides rows, and
     FailedError if pg_dump fails, the disk is full or the dump cannot be restored; the files are removed then.
     """
-    jobs = job_count(jobs)
+    wanted = job_count(jobs)
     try:
-        finished = _dump(settings, url, jobs, say, prove=prove)
+        finished = _dump(settings, url, wanted, say, prove=prove)
     except FailedError as fault:
-        if not LOCK_NOT_AVAILABLE.search(fault.message):
+        if CHANGED_MEANWHILE.search(fault.message):
+            say("Somebody changed a table in the meantime: once more")
+        elif jobs is None and wanted > 1 and TOO_MANY_CONNECTIONS.search(fault.message):
+            say(f"The server has too few connections free for {wanted} jobs: once more with one job")
+            wanted = 1
+        else:
             raise
-        say("Somebody changed a table in the meantime: once more")
-        finished = _dump(settings, url, jobs, say, prove=prove)
+        finished = _dump(settings, url, wanted, say, prove=prove)
     report(finished, say)
     return finished
 
@@ -96,13 +108,13 @@ def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> 
                 raise _unwritable(settings.backup_folder, fault) from fault
             try:
                 say(f"Dumping {row.name} with {jobs} job{'s' if jobs > 1 else ''} into {partial}")
-                arguments = _arguments(settings, partial, row.snapshot, jobs)
+                arguments = _arguments(settings, partial, row.snapshot, row.encoding, jobs)
                 if row.version >= WITH_STATISTICS:
                     arguments.append("--statistics")
                 arguments.append(f"--dbname={dump_programs.connection_string(url)}")
                 dumping = dump_programs.start(binary, arguments, url)
                 draft = _describe_while_dumping(dumping, lambda: _describe(source, settings, url, row, started))
-                _wait(dumping, url, settings.backup_folder, jobs)
+                _wait(dumping, url, settings.backup_folder, jobs, lambda: server_facts.free_connections(source))
                 say("Reading it back" + (" and building its schema" if prove else ""))
                 finished = _seal(
                     partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs), url if prove else None
@@ -133,9 +145,11 @@ def job_count(jobs: int | None) -> int:
     return jobs or default_jobs()
 
 
-def _arguments(settings: Settings, partial: Path, snapshot: str, jobs: int) -> list[str]:
+def _arguments(settings: Settings, partial: Path, snapshot: str, encoding: str, jobs: int) -> list[str]:
     return [
         "--format=directory", f"--jobs={jobs}", f"--snapshot={snapshot}", f"--file={partial / store.DUMP}",
+        # the client_encoding that the role or the database set may lack a character of the rows
+        f"--encoding={encoding}",
         # ACCESS SHARE conflicts only with ACCESS EXCLUSIVE, but must not wait for that for ever
         f"--lock-wait-timeout={int(settings.lock_deadline * 1000)}", "--no-password",
     ]  # fmt: skip
@@ -151,7 +165,7 @@ def _describe_while_dumping(dumping: subprocess.Popen[bytes], describe: Callable
         raise
 
 
-def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int) -> None:
+def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int, free: Callable[[], int | None]) -> None:
     _, stderr = dump_programs.finish(dumping)
     if dumping.returncode:
         fault = dump_programs.failed(
@@ -160,10 +174,15 @@ def _wait(dumping: subprocess.Popen[bytes], url: URL, folder: Path, jobs: int) -
             f"again ({variable('BACKUPS')} sets another folder).",
         )  # fmt: skip
         if TOO_MANY_CONNECTIONS.search(fault.message):
+            left = free()
+            there = "" if left is None else f" Beside its own {max(left, 0)} are free."
             needed = (
                 f"With {jobs} jobs a backup needs {jobs + 2} connections at once: give --jobs 1, which needs three."
+                if jobs > 1
+                else "A backup needs three connections at once: try again when others have left, or raise "
+                "max_connections, or the connection limit of the role or the database."
             )
-            fault.remedy = f"{needed} {fault.remedy}"
+            fault.remedy = f"{needed}{there} {fault.remedy}"
         raise fault
 
 

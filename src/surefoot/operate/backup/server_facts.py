@@ -20,6 +20,23 @@ RIGHTS = sa.text("""
       from pg_roles
      where rolname = current_user
 """)
+FREE_CONNECTIONS = sa.text("""
+    select least(
+               current_setting('max_connections')::integer
+               - current_setting('superuser_reserved_connections')::integer
+               - coalesce(current_setting('reserved_connections', true)::integer, 0)
+               - (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+               (select rolconnlimit - (select count(*) from pg_stat_activity where usename = current_user)
+                  from pg_roles
+                 where rolname = current_user and rolconnlimit >= 0),
+               (select datconnlimit - (select count(*) from pg_stat_activity where datname = current_database())
+                  from pg_database
+                 where datname = current_database() and datconnlimit >= 0)
+           )::integer as free
+      from pg_roles
+     where rolname = current_user and not rolsuper
+""")
+"""Without a row for a superuser, for whom some are reserved."""
 OWNS = sa.text("select pg_has_role(current_user, datdba, 'USAGE') from pg_database where datname = :name")
 OTHER_DATABASES = sa.text("""
     select datname
@@ -126,6 +143,12 @@ def _others(url: URL) -> Iterator[str]:
 def rights(connection: Connection) -> Rights:
     """Return the role of `connection` and its rights."""
     return Rights(**connection.execute(RIGHTS).mappings().one())
+
+
+def free_connections(connection: Connection) -> int | None:
+    """Return how many more connections the role may open now; None for a superuser, for whom some are reserved."""
+    free: int | None = connection.execute(FREE_CONNECTIONS).scalar_one_or_none()
+    return free
 
 
 def owns_database(connection: Connection, name: str) -> bool | None:

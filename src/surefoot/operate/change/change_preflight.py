@@ -11,7 +11,7 @@ from surefoot.errors import RefusedError
 from surefoot.operate.backup import backup_access
 from surefoot.program import program, variable
 from surefoot.readonly import read_connection
-from surefoot.runtime import migrator_lock, preconditions
+from surefoot.runtime import collation_versions, migrator_lock, preconditions
 from surefoot.settings import Settings
 
 LONG_TRANSACTION_SECONDS = 60
@@ -32,7 +32,7 @@ LONG_TRANSACTIONS = sa.text("""
 
 
 def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
-    """Return a sentence for each session that the change will have to wait for.
+    """Return a sentence for each session that the change will have to wait for, and for outdated collations.
 
     Raises RefusedError if row security hides rows or the disk has no room for the backup, UsageError if no pg_dump can
     make it, and FailedError if the role may not read all rows.
@@ -50,6 +50,7 @@ def _blockers(connection: Connection) -> Iterator[str]:
     holder = migrator_lock.holder(connection)
     if holder:
         yield f"Another migration of this database runs and will be waited for: {holder}."
+    yield from map(str, collation_versions.find(connection))
     for row in connection.execute(LONG_TRANSACTIONS, {"least": LONG_TRANSACTION_SECONDS}):
         yield (
             f"pid {row.pid} (application {row.application}, role {row.role}) has had a transaction open for "

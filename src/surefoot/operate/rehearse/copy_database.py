@@ -60,8 +60,9 @@ def restored_copy(url: URL, backup: Backup, say: Say) -> Iterator[Copy]:
 
     The database is dropped after the block. Raises what `archive.restore_into` raises.
     """
+    locale = database_settings.locale(backup.manifest.properties)
     with (
-        scratch_database(url, purpose=_purpose(url), restored=True) as made,
+        scratch_database(url, purpose=_purpose(url), restored=True, options=locale) as made,
         server_facts.explaining_errors(made),
     ):
         copy = search_path.as_in(url, made)

@@ -30,7 +30,7 @@ from surefoot.operate.status.revision_list import list_revisions
 from surefoot.program import program
 from surefoot.readonly import heads
 from surefoot.revision_catalogues import build
-from surefoot.runtime import interrupted_run, ownership, preconditions, privileges
+from surefoot.runtime import collation_versions, interrupted_run, ownership, preconditions, privileges
 from surefoot.servers import libpq
 from surefoot.settings import Settings
 from surefoot.wording import measured
@@ -60,6 +60,7 @@ def rehearse(settings: Settings, url: URL, options: RehearsalOptions, *, say: Sa
         if options.backup is None and not pending:
             return None
         missing_right = ownership.missing_privilege(real, table_names_at(settings, url, heads(real)))
+        collations = tuple(map(str, collation_versions.find(real)))
         refuse_taken_names(settings, url, real, pending)
         cut_off = interrupted_run.find(real, script, heads(real))
         if cut_off is not None:
@@ -94,7 +95,7 @@ def rehearse(settings: Settings, url: URL, options: RehearsalOptions, *, say: Sa
         way_back=run.way_back,
         problems=tuple(run.problems),
         cost=run.cost,
-        notes=copy.notes,
+        notes=(*collations, *copy.notes),
         rights=run.rights,
         lacking=missing_right,
     )

@@ -9,6 +9,7 @@ from alembic.script import Script, ScriptDirectory
 from psycopg import errors
 from sqlalchemy.engine import URL, Connection
 
+from surefoot.catalogue import operators_own
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Difference
 from surefoot.catalogue.model import Catalogue
@@ -80,6 +81,8 @@ class Status:
     hidden: RefusedError | None
     """The rows that row security hides from this role, with the remedy: every migration is refused while it hides
     some."""
+    own: dict[str, list[str]]
+    """What is the operator's own, by kind: storage parameters, owners, publications. No revision judges it."""
     catalogue: Catalogue | None
     """The catalogue of the database; None if a table was locked for longer than `LOCK_TIMEOUT_MS`."""
 
@@ -103,7 +106,7 @@ def status(settings: Settings, url: URL) -> Status:
         at = heads(connection)
         revisions = list_revisions(script, history, at)
         median_seconds = journal_report.median_seconds(connection)
-        health = tuple(find_problems(connection))
+        health, own = tuple(find_problems(connection)), operators_own.read(connection)
         catalogue, not_compared = _read_catalogue(connection, url)
         cut_off, hidden = interrupted_run.find(connection, script, at), preconditions.hidden_rows_error(connection)
     redundant = None if revisions.unknown else _redundant(script, at)
@@ -122,7 +125,7 @@ def status(settings: Settings, url: URL) -> Status:
     return Status(
         server, state, at, revisions, todo, drift, migrating, health,
         recorded_backups.last_backup(settings.backup_folder, url.database), cut_off,
-        saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, catalogue,
+        saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, own, catalogue,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from surefoot.database import execute_verbatim, explain
 from surefoot.operate import retired_items, set_aside_schema
 from surefoot.operate.adopt.adopt_findings import literal, quoted
 from surefoot.program import program
-from surefoot.runtime import privileges
+from surefoot.runtime import collation_versions, privileges
 
 INDEXES = """
     select format('%I', x.relname) as name, format('%I', t.relname) as of
@@ -85,7 +85,7 @@ class HealthFinding:
 def find_problems(connection: Connection) -> list[HealthFinding]:
     """Run all checks. A check that the role may not run is itself returned as a problem."""
     problems: list[HealthFinding] = []
-    for check in (_indexes, _constraints, _triggers, _sequences, _rights, _retired, _set_aside):
+    for check in (_indexes, _constraints, _collations, _triggers, _sequences, _rights, _retired, _set_aside):
         try:
             with connection.begin_nested():
                 problems += check(connection)
@@ -112,6 +112,11 @@ def _constraints(connection: Connection) -> Iterator[HealthFinding]:
             f"constraint {row.name} on {row.of} is NOT VALID: older rows may break it",
             f"alter table {row.of} validate constraint {row.name};",
         )
+
+
+def _collations(connection: Connection) -> Iterator[HealthFinding]:
+    for each in collation_versions.find(connection):
+        yield HealthFinding("collation version", each.what, each.remedy)
 
 
 def _triggers(connection: Connection) -> Iterator[HealthFinding]:

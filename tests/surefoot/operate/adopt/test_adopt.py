@@ -55,9 +55,9 @@ def test_a_single_deviation_is_refused_named_and_repaired(existing: Database, tm
 
 TOGETHER = (
     "a wider type", "a text for an enum", "nullable", "a default", "no default", "a missing column", "an extra column",
-    "an identity", "an extra table", "a storage option", "a missing index", "an index with a predicate",
+    "an identity", "an extra table", "a replica identity", "a missing index", "an index with a predicate",
     "a foreign key with another action", "another word for a label", "an extra type", "an extra sequence", "a trigger",
-    "a function", "a policy",
+    "a function", "a policy", "a rule that swallows what is written", "extended statistics",
 )  # fmt: skip
 
 

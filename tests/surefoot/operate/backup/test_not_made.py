@@ -4,12 +4,14 @@ import resource
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from psycopg import sql
+from sqlalchemy.engine import URL, Connection
 
 from surefoot.errors import FailedError, RefusedError, SurefootError
-from surefoot.operate.backup import backup, backups, dump_programs
+from surefoot.operate.backup import backup, backup_access, backups, dump_programs
 from surefoot.settings import Settings
 from tests.support.databases import Database
 
@@ -60,11 +62,21 @@ def one_sequence_denied(role: str) -> list[str]:
             f"revoke select on sequence notes_id_seq from {role}"]  # fmt: skip
 
 
+def one_schema_closed(role: str) -> list[str]:
+    return [f"grant select on all tables in schema public to {role}",
+            f"grant select on all sequences in schema public to {role}",
+            "create schema theirs", "create table theirs.notes (id integer)",
+            f"grant usage on schema retired to {role}",
+            f"grant select on all tables in schema retired to {role}",
+            f"grant select on all sequences in schema retired to {role}"]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("prepare", "said", "remedy"),
     [
         (hidden_by_row_security, "Row security hides rows of notes", "bypassrls"),
-        (one_table_denied, "may not read public.notes", "grant select on public.notes"),
+        (one_table_denied, "may not read public.notes", "Let the owner, postgres, run: grant select on public.notes"),
+        (one_schema_closed, "may not read theirs.notes", "run: grant usage on schema theirs to "),
         (one_sequence_denied, "may not read public.notes_id_seq", "grant select on public.notes_id_seq"),
     ],
 )
@@ -114,3 +126,49 @@ def test_what_pg_dump_says_of_it_is_the_same_sentence(complaint: str, said: str,
     assert said in fault.message
     assert "'clerk'" in fault.message
     assert remedy in fault.remedy
+
+
+@pytest.mark.parametrize(("jobs", "limit"), [(None, 3), (3, 3), (1, 1)])
+def test_few_connections(
+    jobs: int | None, limit: int, settings: Settings, school: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is the default goes on with one job; what was asked for is refused with the numbers."""
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    role = f"r_{school.url.database}"
+    school.execute(
+        f"create role {role} login password 'geheim' connection limit {limit}", f"grant pg_read_all_data to {role}"
+    )
+    url = school.server.over_tcp(role, "geheim", str(school.url.database))
+    said: list[str] = []
+    try:
+        if jobs is None:
+            assert backup(settings, url, say=said.append, prove=False).manifest.jobs == 1
+            assert "The server has too few connections free for 4 jobs: once more with one job" in said
+            return
+        with pytest.raises(FailedError, match="too many connections") as failed:
+            backup(settings, url, jobs=jobs, say=said.append, prove=False)
+        needed = "With 3 jobs a backup needs 5 connections at once" if jobs > 1 else "A backup needs three connections"
+        assert failed.value.remedy.startswith(needed)
+        assert "Beside its own" in failed.value.remedy
+        assert list(settings.backup_folder.glob("*")) == []
+    finally:
+        with school.server.connect() as admin:
+            admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+def test_a_table_that_is_dropped_meanwhile_costs_one_more_try(
+    settings: Settings, school: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropped after the snapshot was taken and before pg_dump locks it."""
+    school.execute("create table passing (id integer)")
+    find = backup_access.find_pg_dump
+
+    def dropping(connection: Connection, url: URL) -> Path:
+        school.execute("drop table if exists passing")
+        return find(connection, url)
+
+    monkeypatch.setattr(backup_access, "find_pg_dump", dropping)
+    said: list[str] = []
+    made = backup(settings, school.url, say=said.append, prove=False)
+    assert "Somebody changed a table in the meantime: once more" in said
+    assert "public.passing" not in made.manifest.rows

@@ -30,6 +30,14 @@ def stands(database: Database) -> tuple[object, object]:
     )
 
 
+def stamp(database: Database) -> None:
+    config = Config(str(ROOT / "alembic.ini"))
+    with database.engine().connect() as connection:
+        config.attributes["connection"] = connection
+        command.stamp(config, BEFORE)
+        connection.commit()
+
+
 def test_who_is_neither_owner_nor_member_is_refused_before_anything(school: Database, roles: Roles) -> None:
     school.execute(
         f"grant all on all tables in schema public to {roles.other}", f"grant create on schema public to {roles.other}"
@@ -75,6 +83,20 @@ def test_a_member_is_told_how_to_act_as_the_owner(school: Database, roles: Roles
         assert school.rows(OWNERS) == [(roles.owner,)]
     finally:
         school.execute(f"revoke {roles.owner} from {app}")
+
+
+def test_a_stamp_leaves_no_bookkeeping_to_another_role(school: Database, roles: Roles) -> None:
+    """The owner could not go on with a version table that belongs to somebody else."""
+    school.execute(
+        "drop table alembic_version, migration_journal",
+        f"grant all on all tables in schema public to {roles.other}",
+        f"grant create on schema public to {roles.other}",
+    )
+    with pytest.raises(RefusedError, match="it creates would belong to the wrong role"):
+        stamp(as_role(school, roles.other))
+    assert school.value("select to_regclass('alembic_version')") is None
+    stamp(as_role(school, roles.owner))
+    assert school.value("select tableowner from pg_tables where tablename = 'alembic_version'") == roles.owner
 
 
 def test_what_a_superuser_makes_is_handed_over(school: Database, roles: Roles) -> None:
