@@ -70,7 +70,11 @@ def plan_upgrade(settings: Settings, url: URL, target: str = "head", *, with_bac
     with read_connection(url, f"{program()} upgrade") as connection:
         at, median_seconds = heads(connection), journal_report.median_seconds(connection)
         steps = preconditions.steps_to(script, at, target, upward=True)
-        preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, steps, upward=True))
+        preconditions.refuse_run(
+            preconditions.RequestedRun(
+                connection, script, at, steps, upward=True, subscribers_changed=settings.subscribers_changed
+            )
+        )
         pending = list_revisions(script, build.history(script), at).pending
         chosen = [each for each in pending if each.revision in up_to_target]
         refuse_taken_names(settings, url, connection, chosen)
