@@ -1,0 +1,112 @@
+"""Several servers: no revision is read from a standby and run on the primary, and readers there are thought of."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ourschool.project import PROJECT
+from surefoot.errors import RefusedError, SurefootError
+from surefoot.operate.change.change_preflight import preflight
+from surefoot.operate.ensure import ensure_current
+from surefoot.operate.status.health import find_problems
+from surefoot.settings import Settings
+from tests.support.databases import Database, fresh
+from tests.support.servers import Server, running
+from tests.support.servers.pgpool import balanced, needs_pgpool
+from tests.support.servers.standby import following
+from tests.surefoot.online.harness import empty, wait_until, write
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[tuple[Server, Server]]:
+    """A primary and its hot standby."""
+    with running(18) as primary, following(primary, "reading", "hot_standby = on") as standby:
+        yield primary, standby
+
+
+@pytest.fixture
+def behind(pair: tuple[Server, Server], project: Path) -> Iterator[Database]:
+    """A database whose last revision, which must not run twice, does not reach the standby."""
+    write(empty(project), "one", None, "op.execute('create table runs (id integer)')")
+    write(project, "two", "one", "op.execute('insert into runs values (1)')")
+    primary, standby = pair
+    with fresh(primary) as database:
+        database.alembic("upgrade", "one", cwd=project)
+        copy = replace(database, server=standby, url=standby.url.set(database=database.url.database))
+        caught_up(database, copy)
+        copy.execute("select pg_wal_replay_pause()")
+        wait_until(copy, "select 1 where pg_get_wal_replay_pause_state() = 'paused'")
+        database.alembic("upgrade", "two", cwd=project)
+        try:
+            yield database
+        finally:
+            copy.execute("select pg_wal_replay_resume()")
+
+
+def caught_up(database: Database, copy: Database) -> None:
+    """Wait until the standby has all that was committed."""
+    written = database.value("select pg_current_wal_lsn()")
+    wait_until(copy, f"select 1 where pg_last_wal_replay_lsn() >= '{written}'")
+
+
+COMMANDS = (
+    ("alembic", "upgrade", "head"), ("alembic", "current"), ("ourschool", "ensure"), ("ourschool", "status"),
+    ("ourschool", "upgrade", "--yes", "--no-backup"),
+)  # fmt: skip
+
+
+@needs_pgpool
+@pytest.mark.parametrize("weights", [(0, 1), (1, 0)], ids=["reads of the standby", "reads of the primary"])
+def test_pgpool_that_divides_reads_is_refused(
+    pair: tuple[Server, Server], behind: Database, project: Path, weights: tuple[int, int]
+) -> None:
+    with balanced(*pair, weights=weights) as url:
+        here = replace(behind, url=url.set(database=behind.url.database))
+        for program, *words in COMMANDS if weights[1] else COMMANDS[:1]:
+            process = here.start(*words, program=program, cwd=project)
+            said, _ = process.communicate(timeout=120)
+            assert process.returncode == 3, said
+            assert f"127.0.0.1:{url.port} is pgpool 4" in " ".join(said.split()), said
+        if weights[1]:
+            with pytest.raises(RefusedError, match="is pgpool"):
+                ensure_current(here.engine(), PROJECT.at(project))
+    assert behind.rows("select * from runs") == [(1,)]
+
+
+@needs_pgpool
+def test_pgpool_that_sends_all_to_the_primary_works(
+    pair: tuple[Server, Server], behind: Database, project: Path
+) -> None:
+    write(project, "three", "two", "op.execute('insert into runs values (2)')")
+    with balanced(*pair, load_balance_mode="off") as url:
+        here = replace(behind, url=url.set(database=behind.url.database))
+        here.alembic("upgrade", "head", cwd=project)
+    assert behind.rows("select * from runs order by 1") == [(1,), (2,)]
+
+
+def test_who_is_connected_to_the_standby_itself_is_told(
+    pair: tuple[Server, Server], behind: Database, project: Path
+) -> None:
+    copy = replace(behind, url=pair[1].url.set(database=behind.url.database))
+    for program, *words in (*COMMANDS[:1], COMMANDS[2], COMMANDS[4], ("alembic", "stamp", "two")):
+        said, _ = (process := copy.start(*words, program=program, cwd=project)).communicate(timeout=120)
+        assert process.returncode == 4, said
+        assert "is read-only (a standby, or default_transaction_read_only is on)" in " ".join(said.split()), said
+    with pytest.raises(SurefootError, match="read-only"):
+        ensure_current(copy.engine(), PROJECT.at(project))
+
+
+def test_that_readers_on_a_standby_feel_it_is_told_before(pair: tuple[Server, Server], behind: Database) -> None:
+    with pair[0].connect() as admin:
+        admin.execute("create role looks login password 'geheim'")
+        admin.execute(f"grant connect on database {behind.url.database} to looks")
+    seen = pair[0].over_tcp("looks", "geheim", str(behind.url.database))
+    for url in behind.url, seen:
+        warnings = preflight(Settings(PROJECT), url, with_backup=False)
+        told = [each for each in warnings if each.startswith("1 standby server (reading)")]
+        assert ["max_standby_streaming_delay" in each for each in told] == [True], warnings
+    with behind.engine().connect() as connection:
+        found = [each for each in find_problems(connection) if each.kind == "replication"]
+    assert [each.what[:16] for each in found] == ["1 standby server"]
