@@ -129,6 +129,6 @@ def _published(context: MigrationContext, table: str, schema: str | None) -> tup
 
 
 def _refuse(context: MigrationContext, found: Publications, tables: list[PublishedTable], change: str) -> None:
-    run = context.opts.get("run")
+    run = context.opts.get("run") if tables else None
     if run is None or not run.settings.subscribers_changed:
         publications.raise_for(found.watched(tables), change)

@@ -76,7 +76,7 @@ def refuse_shared(connection: Connection, engine: sa.Engine) -> None:
     `engine` connects as `connection` did. For an application's own engine: ours look at each connection they make.
     """
     driver = driver_of(connection)
-    pooler.refuse_divided(driver)
+    pooler.refuse_unsuitable(driver)
     if not pooler.is_pooled(driver):
         return
     pooler.refuse_shared(driver, lambda: connect_once_more(engine), f"{driver.info.host}:{driver.info.port}")

@@ -29,6 +29,8 @@ SECOND_SESSION = 10.0
 """Seconds that a pooler has for a second session, before it counts as having none left."""
 OWN = "select pg_backend_pid()"
 WHO = "select pg_backend_pid(), inet_client_port()"
+PGLITE = re.compile("pglite|emscripten|wasm", re.IGNORECASE)
+"""What its version() says: of what it is made, and in later versions its name."""
 PGPOOL = ("show pool_version", "show pool_nodes", "pgpool show load_balance_mode")
 """What pgpool answers itself, and a server refuses."""
 
@@ -44,8 +46,8 @@ class Connector:
         self._settings = dict(settings)
         self._exclusive = False
         """Whether this engine's pooler was found to leave a session to its client; asked once, for it costs a trip."""
-        self._one_server = False
-        """Whether no pgpool was found that divides the session among servers; asked once as well."""
+        self._suitable = False
+        """Whether neither PGlite was found, nor a pgpool that divides a session among servers; asked once as well."""
 
     def __call__(self, _: object, __: object, arguments: list[Any], parameters: dict[str, Any]) -> psycopg.Connection:
         """Connect, and return the connection with its settings made. `parameters` are those of psycopg.connect.
@@ -57,9 +59,9 @@ class Connector:
         try:
             driver.autocommit = True
             pid, port = _set_directly(driver, self._settings)
-            if not self._one_server and _is_between(driver, pid, port):
-                refuse_balanced(driver, _where(driver))
-            self._one_server = True
+            if not self._suitable and _is_between(driver, pid, port):
+                refuse_between(driver, _where(driver))
+            self._suitable = True
             if pid != driver.info.backend_pid:
                 self._through_a_pooler(driver, arguments, parameters)
             driver.autocommit = False
@@ -88,19 +90,27 @@ def is_pooled(driver: psycopg.Connection) -> bool:
     return driver.info.backend_pid != server_pid(driver)
 
 
-def refuse_divided(driver: psycopg.Connection) -> None:
-    """Raise RefusedError where pgpool stands before several servers: `refuse_balanced`, if anything stands between."""
+def refuse_unsuitable(driver: psycopg.Connection) -> None:
+    """Raise RefusedError as `refuse_between` does, if anything stands between us and the server."""
     row = driver.execute(WHO, prepare=False).fetchone()
     assert row is not None
     if _is_between(driver, *row):
-        refuse_balanced(driver, _where(driver))
+        refuse_between(driver, _where(driver))
 
 
-def refuse_balanced(driver: psycopg.Connection, where: str) -> None:
+def refuse_between(driver: psycopg.Connection, where: str) -> None:
     """Raise RefusedError where pgpool at `where` sends what `driver`, outside a transaction, reads to several servers.
 
-    A server behind another go-between answers with an error that it does not know what is asked.
+    So it does for PGlite, whose clients have one session together. A server behind another go-between answers with an
+    error that it does not know what is asked.
     """
+    ((text,),) = timed_query.fetch(driver, "select version()", SECOND_SESSION)
+    if PGLITE.search(text or ""):
+        raise RefusedError(
+            f"At {where} is PGlite: all its clients have one session, or only one at a time is served, so that neither "
+            "a lock nor a setting would hold. Nothing was changed.",
+            "Use a server: DATABASE_URL=embedded starts one without an installation.",
+        )
     try:
         (version, *_), *_ = timed_query.fetch(driver, PGPOOL[0], SECOND_SESSION)
         nodes = timed_query.fetch(driver, PGPOOL[1], SECOND_SESSION)

@@ -15,6 +15,7 @@ from surefoot.settings import Settings
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server, running
 from tests.support.servers.pgpool import balanced, needs_pgpool
+from tests.support.servers.proxy import proxied
 from tests.support.servers.standby import following
 from tests.surefoot.online.harness import empty, wait_until, write
 
@@ -110,3 +111,24 @@ def test_that_readers_on_a_standby_feel_it_is_told_before(pair: tuple[Server, Se
     with behind.engine().connect() as connection:
         found = [each for each in find_problems(connection) if each.kind == "replication"]
     assert [each.what[:16] for each in found] == ["1 standby server"]
+
+
+def test_pglite_is_refused(scratch: Database) -> None:
+    """Its version() is all that it can be told by; a function of that name before PostgreSQL's own says the same."""
+    said = "PostgreSQL 18.6 (PGlite 0.5.14) on wasm32-unknown-emscripten, compiled by emcc 6.0.5, 32-bit"
+    scratch.execute(
+        "create schema lite",
+        f"create function lite.version() returns text language sql as $$ select '{said}'::text $$",
+        f"alter database {scratch.url.database} set search_path = lite, pg_catalog, public",
+    )
+    with scratch.server.connect() as admin:
+        admin.execute("alter role postgres password 'geheim'")
+    direct = scratch.server.over_tcp("postgres", "geheim", str(scratch.url.database))
+    with proxied(scratch.server.port) as proxy:
+        here = replace(scratch, url=direct.set(port=proxy.port))
+        for words in ("upgrade", "head"), ("current",):
+            ended = here.alembic(*words, status=3)
+            assert f"At 127.0.0.1:{proxy.port} is PGlite" in " ".join(ended.stderr.split())
+        with pytest.raises(RefusedError, match="is PGlite"):
+            ensure_current(here.engine(), PROJECT)
+    assert scratch.value("select to_regclass('public.alembic_version')") is None
