@@ -92,6 +92,13 @@ def refuse_subscribed(context: MigrationContext, table: str) -> None:
         )
 
 
+def refuse_unchangeable(context: MigrationContext, table: str) -> None:
+    """Refuse what changes or deletes rows of a published table that has no replica identity: PostgreSQL would."""
+    for each in _published(context, table, None)[1]:
+        if not each.changeable:
+            raise publications.no_identity(each)
+
+
 def tell_retired_rows(context: MigrationContext, table: str) -> None:
     """Say of rows that are set aside that the subscriber loses them: they are deleted there."""
     for each in _published(context, table, None)[1][:1]:

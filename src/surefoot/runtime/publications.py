@@ -4,7 +4,7 @@ PostgreSQL replicates rows, not definitions: a subscriber stops for good at the 
 lacks, or that breaks a rule which only it still has. A table whose replica identity is gone refuses every UPDATE.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -41,7 +41,17 @@ select p.pubname as publication,
        array(select x.relname::text from pg_index i join pg_class x on x.oid = i.indexrelid
               where i.indrelid = c.oid
                 and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end) as identity,
-       c.relreplident = 'f' as identity_full,
+       not (p.pubupdate or p.pubdelete)
+       or c.relreplident = 'f' and r.prattrs is null
+       or exists (select from pg_index i
+                   where i.indrelid = c.oid
+                     and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end
+                     and (r.prattrs is null or i.indkey::int2[] <@ r.prattrs::int2[])
+                     and (r.prattrs is not null
+                          or not exists (select from pg_depend
+                                          where classid = 'pg_publication_rel'::regclass and objid = r.oid
+                                            and refobjid = c.oid and refobjsubid > 0
+                                            and refobjsubid <> all (i.indkey::int2[])))) as changeable,
        array(select k.relnamespace::regnamespace || '.' || k.relname
                from pg_class k
               where k.oid in (select c.oid
@@ -123,7 +133,8 @@ class PublishedTable:
     """The columns that the publication's list or row filter names."""
     identity: tuple[str, ...]
     """The index that is its replica identity, the primary key's or the chosen one."""
-    identity_full: bool
+    changeable: bool
+    """Whether PostgreSQL lets its rows be changed: updates are not published, or a replica identity tells each row."""
     family: tuple[str, ...]
     """The schema and name of itself and, of a partition or a partitioned table, those of its relatives."""
     columns: dict[str, str]
@@ -253,11 +264,19 @@ def refuse_changed(before: Publications, after: Publications, *, acknowledged: b
         now = stands.get((was.publication, was.oid))
         if now is None or "retired" in {was.schema, now.schema}:
             continue  # no row of it is written any more, or none was
-        if was.identifies and (was.identity or was.identity_full) and not (now.identity or now.identity_full):
-            raise lost_identity(was, ", ".join(was.identity) or "full")
+        if was.changeable and not now.changeable:
+            raise lost_identity(
+                was, f"Index {', '.join(map(quoted, was.identity))}" if was.identity else "The whole row"
+            )
         if acknowledged or not before.watched([was]):
             continue
         raise_for([was], _change(was, now))
+    whole = {name for name, _ in after.whole}
+    known = {(each.publication, each.oid) for each in before.tables}
+    for each in after.tables:
+        is_partition = each.automatic and each.publication not in whole and len(each.family) > 1
+        if is_partition and not acknowledged and (each.publication, each.oid) not in known:
+            raise_for([each], "makes it a partition, whose rows are published")
 
 
 def _change(was: PublishedTable, now: PublishedTable) -> str | None:
@@ -275,7 +294,7 @@ def _change(was: PublishedTable, now: PublishedTable) -> str | None:
     return f"ends a rule of its rows ({lost[0]})" if lost else None
 
 
-def raise_for(tables: Sequence[PublishedTable], change: str | None) -> None:
+def raise_for(tables: Sequence[PublishedTable], change: str | None, who: str = "this revision") -> None:
     """Raise RefusedError for a `change`, such as "adds column x to it", of the first of these tables."""
     if not tables or not change:
         return
@@ -292,7 +311,7 @@ def raise_for(tables: Sequence[PublishedTable], change: str | None) -> None:
             f"{variable('SUBSCRIBERS_CHANGED')}=yes."
         )
     raise RefusedError(
-        f"Table {table.label} is published by {quoted(table.publication)}, and this revision {change}: a subscriber "
+        f"Table {table.label} is published by {quoted(table.publication)}, and {who} {change}: a subscriber "
         f"whose table is not changed likewise stops for good at the first row that differs. {UNCHANGED}",
         remedy,
     )
@@ -321,6 +340,23 @@ def lost_identity(table: PublishedTable, index: str) -> RefusedError:
         f"Choose another first: alter table {table.label} replica identity using index <a unique index of NOT NULL "
         f"columns>, or alter table {table.label} replica identity full.",
     )
+
+
+def no_identity(table: PublishedTable) -> RefusedError:
+    """Return the error for a published table whose rows nobody can update or delete."""
+    return RefusedError(
+        f"Table {table.label} is published by {quoted(table.publication)} and has no replica identity that the "
+        f"publication covers: PostgreSQL lets nobody update or delete its rows. {UNCHANGED}",
+        f"Give it one first: a primary key, or alter table {table.label} replica identity full.",
+    )
+
+
+def refuse_pending(found: Publications, changed: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a run whose revisions change published tables; `changed` are columns by the name of their table."""
+    for each in found.watched(found.tables):
+        columns = changed.get(each.name, ()) if each.schema == quoted(each.here) else ()
+        sent = [quoted(column) for column in columns if column in each.columns or not each.listed]
+        raise_for([each], f"changes column {', '.join(sent)}" if sent else None, "a pending revision")
 
 
 def subscriptions_of(connection: Connection, table: str) -> list[str]:

@@ -18,6 +18,9 @@ TABLES = (
     "create table rooms (id integer primary key, code integer not null, seats integer)",
     "create unique index ix_rooms_code on rooms (code)",
     "alter table rooms replica identity using index ix_rooms_code",
+    "create table notes (body text)",
+    "create table parts (id integer, kind integer) partition by list (kind)",
+    "create table parts_1 partition of parts for values in (1)",
 )
 ROWS = """
 insert into pupils select coalesce(max(id), 0) + 1, 'A' from pupils;

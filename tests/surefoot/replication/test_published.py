@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ourschool.project import PROJECT
+from surefoot.errors import RefusedError
 from surefoot.operate.change.guarded_upgrade import plan_upgrade
 from surefoot.operate.rehearse.copy_source import RehearsalOptions
 from surefoot.operate.rehearse.rehearsal import rehearse
@@ -19,8 +20,9 @@ from tests.surefoot.replication.subscribing import TABLES, replicating
 
 FIRST = 'op.create_index_online("ix_first", "pupils", ["name"])\n'
 """An operation that would be done before the one that is refused: nothing may be left of it."""
-SENT = "for table pupils, marks (id, code, points, mood), rooms where (code > 0)"
-UNSEEN = frozenset({"hidden text", "its own query"})
+BASE = f"for each in {TABLES!r}: op.execute(each)"
+SENT = "for table pupils, marks (id, code, points, mood), rooms where (code > 0), notes, parts"
+UNSEEN = frozenset({"hidden text", "its own query", "another identity", "new partition"})
 """What shows only when it has run, in the revision's transaction."""
 REFUSED = {
     "retired column": ('op.retire_column("pupils", "name")', "published by p, and this revision sets column name"),
@@ -50,6 +52,13 @@ REFUSED = {
     "renamed column": ('op.alter_column("rooms", "seats", new_column_name="places")', "renames column seats"),
     "renamed table": ('op.rename_table("rooms", "halls")', "renames it"),
     "text": ('op.execute("ALTER TABLE rooms\\n ADD COLUMN floor integer")', "says add column floor"),
+    "partitioned": ('op.add_column("parts", sa.Column("age", sa.Integer))', "adds column age to it"),
+    "new partition": (
+        'op.execute("create table parts_2 partition of parts for values in (2)")',
+        "makes it a partition, whose rows are published",
+    ),
+    "another identity": ('op.execute("alter table marks replica identity full")', "Index marks_pkey is the replica"),
+    "values of rows without identity": ('op.backfill("notes", {"body": "1"})', "notes is published by p and has no"),
     "hidden text": (
         "op.execute(\"do $$ begin execute 'alter table rooms ' || 'add floor integer'; end $$\")",
         "adds column floor to it",
@@ -78,7 +87,7 @@ def logical() -> Iterator[Server]:
 def test_what_a_subscriber_would_not_survive_is_refused_before_anything_is_changed(
     logical: Server, project: Path
 ) -> None:
-    write(empty(project), "one", None, "pass")
+    write(empty(project), "one", None, BASE)
     with replicating(logical, SENT) as pair, Runner(pair.publisher, project) as runner:
         runner.alembic("stamp", "one", status=0)
         before = catalogue(pair.publisher)
@@ -95,12 +104,15 @@ def test_what_a_subscriber_would_not_survive_is_refused_before_anything_is_chang
 
 
 def test_who_says_that_the_subscriber_is_changed_goes_on(logical: Server, project: Path) -> None:
-    write(empty(project), "one", None, "pass")
+    write(empty(project), "one", None, BASE)
     write(project, "two", "one", 'op.add_column("pupils", sa.Column("age", sa.Integer, server_default="7"))',
           'op.retire_column("pupils", "age")')  # fmt: skip
     env = {"OURSCHOOL_SUBSCRIBERS_CHANGED": "yes"}
     with replicating(logical, SENT) as pair, Runner(pair.publisher, project, env) as runner:
         runner.alembic("stamp", "one", status=0)
+        settings = load(PROJECT.at(project), environ=pair.publisher.environment())
+        with pytest.raises(RefusedError, match="p, and a pending revision changes column age"):
+            plan_upgrade(settings, pair.publisher.url, with_backup=False)
         pair.subscriber.execute("alter table pupils add age integer")
         runner.alembic("upgrade", "head", status=0)
         pair.follows()
@@ -110,7 +122,7 @@ def test_who_says_that_the_subscriber_is_changed_goes_on(logical: Server, projec
 
 
 def test_a_publication_of_all_tables_is_told_and_with_a_subscriber_refused(logical: Server, project: Path) -> None:
-    write(empty(project), "one", None, f"for each in {TABLES!r}: op.execute(each)")
+    write(empty(project), "one", None, BASE)
     write(project, "two", "one", 'op.create_table("halls", sa.Column("id", sa.Integer, primary_key=True))',
           'op.drop_table("halls")')  # fmt: skip
     with replicating(logical, "for all tables") as pair, Runner(pair.publisher, project) as runner:
@@ -137,7 +149,7 @@ def test_a_publication_of_all_tables_is_told_and_with_a_subscriber_refused(logic
 
 def test_a_subscribed_table_gets_no_other_type_while_rows_arrive(logical: Server, project: Path) -> None:
     """What the subscription writes fires no trigger, so the new column would miss it."""
-    write(empty(project), "one", None, "pass")
+    write(empty(project), "one", None, BASE)
     write(project, "two", "one", REFUSED["change of types"][0])
     with replicating(logical, SENT) as pair, Runner(pair.subscriber, project) as runner:
         runner.alembic("stamp", "one", status=0)

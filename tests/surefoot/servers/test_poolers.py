@@ -216,15 +216,17 @@ def test_a_restore_ends_the_sessions_that_a_pool_keeps_and_leaves_nothing_in_tho
     with role(scratch, "createdb", owns=True) as owner, pooled(scratch.server, "session", owner.name) as pool:
         here = replace(scratch, url=pool.url(owner.name, name))
         here.execute("create table kept (id int primary key)", "insert into kept values (1)")
-        folder = {"OURSCHOOL_BACKUPS": str(tmp_path)}
-        run(here, "ourschool", "backup", **folder)
+        folder = str(tmp_path)
+        run(here, "ourschool", "backup", OURSCHOOL_BACKUPS=folder)
         here.execute("insert into kept values (2)")
         try:
-            said = " ".join(run(here, "ourschool", "restore", "latest", "--yes", status=3, **folder).split())
+            said = " ".join(
+                run(here, "ourschool", "restore", "latest", "--yes", status=3, OURSCHOOL_BACKUPS=folder).split()
+            )
             assert "or add --disconnect, which ends them, those too that the pooler keeps open for nobody." in said
-            run(here, "ourschool", "restore", "latest", "--yes", "--disconnect", **folder)
+            run(here, "ourschool", "restore", "latest", "--yes", "--disconnect", OURSCHOOL_BACKUPS=folder)
             assert here.rows("select id from kept") == [(1,)]
-            run(here, "ourschool", "restore", "latest", "--yes", "--in-place", "--disconnect", **folder)
+            run(here, "ourschool", "restore", "latest", "--yes", "--in-place", "--disconnect", OURSCHOOL_BACKUPS=folder)
             assert not left_behind(here)
             assert here.rows("select id from kept") == [(1,)]
         finally:

@@ -8,6 +8,7 @@ from alembic.operations.ops import MigrateOperation
 from surefoot.environment.precheck.future_schema import FutureSchema
 from surefoot.environment.precheck.row_preserving_sql import plain_text
 from surefoot.online import published_tables
+from surefoot.online.backfill.operation import BackfillOp
 from surefoot.online.change_types.operation import RETYPED, ChangeTypesOnlineOp
 from surefoot.online.constraints.check_constraints import AddCheckOnlineOp, DropConstraintOnlineOp
 from surefoot.online.constraints.not_null import DropNotNullOnlineOp
@@ -15,7 +16,7 @@ from surefoot.online.constraints.unique_constraints import AddUniqueOnlineOp
 from surefoot.online.enums import enum_labels
 from surefoot.online.enums.enum_operations import ChangeEnumOp
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
-from surefoot.online.retire.retire_operations import RETIRED, RetireColumnOp
+from surefoot.online.retire.retire_operations import RETIRED, RetireColumnOp, RetireRowsOp
 from surefoot.runtime import publications
 
 
@@ -69,6 +70,11 @@ def _(op: AddCheckOnlineOp | AddUniqueOnlineOp, schema: FutureSchema) -> None:
 def _(op: CreateIndexOnlineOp, schema: FutureSchema) -> None:
     if op.replace:
         published_tables.refuse_lost_rule(schema.context, op.table_name, str(op.index_name))
+
+
+@_check.register
+def _(op: BackfillOp | RetireRowsOp, schema: FutureSchema) -> None:
+    published_tables.refuse_unchangeable(schema.context, op.table_name)
 
 
 @_check.register

@@ -184,6 +184,7 @@ def _restore_table(operations: Operations, op: RestoreTableOp) -> bool:
 @Operations.implementation_for(RetireRowsOp)
 def _retire_rows(operations: Operations, op: RetireRowsOp) -> int:
     with Steps(operations) as steps:
+        published_tables.refuse_unchangeable(steps.context, op.table_name)
         published_tables.tell_retired_rows(steps.context, op.table_name)
         return row_retirement.retire(steps, op.table_name, op.where, op.reason)
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from surefoot.errors import RefusedError
-from surefoot.operate import replication_notices
+from surefoot.operate import repack_leftovers, replication_notices
 from surefoot.operate.backup import backup_access
 from surefoot.program import program, variable
 from surefoot.readonly import read_connection
@@ -48,6 +48,8 @@ def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
 
 
 def _blockers(connection: Connection) -> Iterator[str]:
+    for says, remedy in repack_leftovers.read(connection):
+        yield f"{says}. {remedy}"
     for says, remedy in replication_notices.read(connection):
         yield f"{says[0].upper()}{says[1:]}. {remedy}"
     holder = migrator_lock.holder(connection)
