@@ -16,7 +16,16 @@ from surefoot import database, private_members
 from surefoot.environment import revision_checks, revision_wrapper
 from surefoot.errors import UsageError
 from surefoot.program import program
-from surefoot.runtime import baseline, created_objects, interrupts, lock_retry, ownership, preconditions, publications
+from surefoot.runtime import (
+    baseline,
+    created_objects,
+    interrupts,
+    lock_retry,
+    lost_subscribers,
+    ownership,
+    preconditions,
+    publications,
+)
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import NewObjectPrivileges
@@ -117,7 +126,7 @@ class Run:
         before = publications.of_run(connection)
         if before.tables:
             after = publications.read(connection)
-            publications.refuse_changed(before, after, acknowledged=self.settings.subscribers_changed)
+            lost_subscribers.refuse_changed(before, after, acknowledged=self.settings.subscribers_changed)
             publications.remember(connection, after)
 
     def _writes(self, context: MigrationContext) -> bool:

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
 from surefoot.errors import RefusedError
-from surefoot.runtime import publications
+from surefoot.runtime import lost_subscribers, publications
 from surefoot.runtime.publications import Publications, PublishedTable, quoted
 
 log = logging.getLogger("surefoot")
@@ -42,7 +42,7 @@ def refuse_changed_column(
     for column in columns:
         for each in sent:
             if column in each.bound:
-                raise publications.bound_column(each, column)
+                raise lost_subscribers.bound_column(each, column)
         _refuse(context, found, [each for each in sent if column in each.columns], change % quoted(column))
 
 
@@ -75,7 +75,7 @@ def refuse_lost_rule(context: MigrationContext, table: str | None, name: str) ->
     for each in found.tables:
         if name in each.rule_names and (table is None or each.is_named(table)):
             if each.identifies and name in each.identity:
-                raise publications.lost_identity(each, f"Index {quoted(name)}")
+                raise lost_subscribers.lost_identity(each, f"Index {quoted(name)}")
             _refuse(context, found, [each], f"ends {quoted(name)}, which the subscriber may still have")
 
 
@@ -96,7 +96,7 @@ def refuse_unchangeable(context: MigrationContext, table: str) -> None:
     """Refuse what changes or deletes rows of a published table that has no replica identity: PostgreSQL would."""
     for each in _published(context, table, None)[1]:
         if not each.changeable:
-            raise publications.no_identity(each)
+            raise lost_subscribers.no_identity(each)
 
 
 def tell_retired_rows(context: MigrationContext, table: str) -> None:
@@ -138,4 +138,4 @@ def _published(context: MigrationContext, table: str, schema: str | None) -> tup
 def _refuse(context: MigrationContext, found: Publications, tables: list[PublishedTable], change: str) -> None:
     run = context.opts.get("run") if tables else None
     if run is None or not run.settings.subscribers_changed:
-        publications.raise_for(found.watched(tables), change)
+        lost_subscribers.raise_for(found.watched(tables), change)

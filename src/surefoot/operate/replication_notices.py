@@ -3,7 +3,7 @@
 from sqlalchemy.engine import Connection
 
 from surefoot.database import execute_verbatim
-from surefoot.runtime import publications
+from surefoot.runtime import lost_subscribers
 from surefoot.wording import counted
 
 # Whoever is no member of pg_monitor sees neither name nor address of a standby, but that it is there.
@@ -18,7 +18,7 @@ select coalesce(nullif(application_name, ''), host(client_addr)) as name
 
 def read(connection: Connection) -> list[tuple[str, str]]:
     """Return sentence and remedy for the standbys of the server and for each publication of the database."""
-    return [*_standbys(connection), *publications.notices(connection)]
+    return [*_standbys(connection), *lost_subscribers.notices(connection)]
 
 
 def _standbys(connection: Connection) -> list[tuple[str, str]]:

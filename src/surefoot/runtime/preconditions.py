@@ -14,7 +14,7 @@ from surefoot import database, private_members
 from surefoot.catalogue.reader import BOOKKEEPING
 from surefoot.errors import RefusedError, UsageError
 from surefoot.program import guide, program
-from surefoot.runtime import baseline, error_translation, interrupted_run, journal, name_conflicts, publications
+from surefoot.runtime import baseline, error_translation, interrupted_run, journal, lost_subscribers, name_conflicts
 from surefoot.runtime.migration_plan import Step
 from surefoot.servers import permission_denied
 
@@ -71,7 +71,7 @@ def refuse_run(requested: RequestedRun) -> None:
     refuse_long_ids(revision for step in requested.steps for revision in step.to_revisions_no_deps)
     if requested.writes and requested.steps:
         refuse_read_only(requested.connection)
-        publications.refuse_run(requested.connection, acknowledged=requested.subscribers_changed)
+        lost_subscribers.refuse_run(requested.connection, acknowledged=requested.subscribers_changed)
     refuse_unversioned_tables(requested)
     if not all(step.info.is_stamp for step in requested.steps):
         refuse_hidden_rows(requested.connection)

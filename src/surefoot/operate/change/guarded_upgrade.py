@@ -28,7 +28,7 @@ from surefoot.operate.status.revision_list import PendingRevision, describe_pend
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
-from surefoot.runtime import interrupted_run, ownership, preconditions, privileges, publications
+from surefoot.runtime import interrupted_run, lost_subscribers, ownership, preconditions, privileges, publications
 from surefoot.runtime.interrupted_run import CutOff
 from surefoot.settings import Settings
 
@@ -116,7 +116,7 @@ def _refuse_lost_subscriber(
         was, now = ({column.name: column.type for column in each[name].columns} for each in (before, after))
         differs = sorted(column for column in was.keys() | now.keys() if was.get(column) != now.get(column))
         changed[name] = differs
-    publications.refuse_pending(published, changed)
+    lost_subscribers.refuse_pending(published, changed)
 
 
 def _role_warnings(connection: Connection, names: frozenset[str]) -> list[str]:
