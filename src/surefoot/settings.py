@@ -51,6 +51,8 @@ class Settings:
     """`BACKUPS`: the folder of the backups; a relative path starts at the project's `workplace`."""
     application_role: ApplicationRole | None = None
     """`APPLICATION_ROLE`, `name` or `name:select,insert`: the role that gets privileges on what an upgrade creates."""
+    subscribers_changed: bool = False
+    """`SUBSCRIBERS_CHANGED=yes`: subscribers have what the revisions change, or take it by themselves."""
     development: bool = False
     """`DEVELOPMENT=yes`: a command of the project may empty this database."""
 
@@ -85,7 +87,8 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
         idle_timeout=int(_number(known, variable("IDLE_TIMEOUT"), Settings.idle_timeout)),
         answer_timeout=_number(known, variable("ANSWER_TIMEOUT"), Settings.answer_timeout, least=1),
         application_role=_role(known.get(variable("APPLICATION_ROLE"), "").strip()),
-        development=known.get(variable("DEVELOPMENT"), "").strip().lower() in {"yes", "true", "1"},
+        subscribers_changed=_yes(known, variable("SUBSCRIBERS_CHANGED")),
+        development=_yes(known, variable("DEVELOPMENT")),
         backups=Path(known.get(variable("BACKUPS"), "").strip() or Settings.backups),
     )
 
@@ -112,6 +115,10 @@ def _number(known: Mapping[str, str], name: str, default: float, *, least: int =
             f"{name} is {text!r}, which is not a number from {least} up.", f"Set {name} to a number, or unset it."
         )
     return number
+
+
+def _yes(known: Mapping[str, str], name: str) -> bool:
+    return known.get(name, "").strip().lower() in {"yes", "true", "1"}
 
 
 def _role(text: str) -> ApplicationRole | None:

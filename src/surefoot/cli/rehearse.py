@@ -105,6 +105,7 @@ def _show(result: Rehearsal) -> None:
         typer.echo(paragraph(growth(result)))
     _list("Of the copy:", list(result.notes))
     _list("Rights of other roles:", list(result.rights))
+    _list("Who follows this server:", list(result.replication))
     if result.lacking:
         typer.echo(paragraph(f"{result.lacking}."))
     _list("To look at before the upgrade:", list(result.problems))

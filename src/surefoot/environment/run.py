@@ -23,8 +23,10 @@ from surefoot.runtime import (
     created_objects,
     interrupts,
     lock_retry,
+    lost_subscribers,
     ownership,
     preconditions,
+    publications,
 )
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
@@ -123,7 +125,16 @@ class Run:
             callback = self.config.attributes.get("applied")
             if callback is not None:
                 callback(ctx.connection, entry.revision)
+            self._refuse_lost_subscriber(ctx.connection)
             self._record.done(ctx.connection)
+
+    def _refuse_lost_subscriber(self, connection: Connection) -> None:
+        """Refuse what the revision made of published tables in its transaction, by whatever statement."""
+        before = publications.of_run(connection)
+        if before.tables:
+            after = publications.read(connection)
+            lost_subscribers.refuse_changed(before, after, acknowledged=self.settings.subscribers_changed)
+            publications.remember(connection, after)
 
     def _writes(self, context: MigrationContext) -> bool:
         return bool(context.opts.get("destination_rev")) and not context.opts.get("dont_mutate", False)
@@ -142,6 +153,7 @@ class Run:
         )
         preconditions.refuse_autocommit(self.connection)
         created_objects.forget_lookup(self.connection)
+        publications.forget(self.connection)
 
         def once() -> None:
             if plan.current is not None:
@@ -190,11 +202,13 @@ class Run:
             preconditions.RequestedRun(
                 context.connection, script, heads, steps, upward, forced=self._forced(),
                 proved="proved" in self.config.attributes, alone=True,
+                subscribers_changed=self.settings.subscribers_changed,
             )
         )  # fmt: skip
         if not steps:
             log.info("Nothing to do: the database is at %s.", " and ".join(heads) or "base")
             return
+        publications.of_run(context.connection)
         assert self.plan is not None
         self.plan.towards = _upgrade_target(context, steps)
         tables = _tables(context)

@@ -19,6 +19,7 @@ from surefoot.runtime import (
     error_translation,
     interrupted_run,
     journal,
+    lost_subscribers,
     name_conflicts,
     shared_retired,
     swallowing_rules,
@@ -64,6 +65,8 @@ class RequestedRun:
     """Whether `-x force=yes` was given, which overrides some of the preconditions."""
     proved: bool = False
     """Whether the database was compared with the revision that is to be stamped, and equals it."""
+    subscribers_changed: bool = False
+    """Whether the operator says that subscribers of a publication have what the revisions change."""
     alone: bool = False
     """Whether this run holds the migrator lock, so that no other run is in progress."""
 
@@ -77,6 +80,7 @@ def refuse_run(requested: RequestedRun) -> None:
     refuse_long_ids(revision for step in requested.steps for revision in step.to_revisions_no_deps)
     if requested.writes and requested.steps:
         refuse_read_only(requested.connection)
+        lost_subscribers.refuse_run(requested.connection, acknowledged=requested.subscribers_changed)
     refuse_unversioned_tables(requested)
     if not all(step.info.is_stamp for step in requested.steps):
         refuse_hidden_rows(requested.connection)

@@ -71,11 +71,12 @@ def connect_once_more(engine: sa.Engine) -> psycopg.Connection:
 
 
 def refuse_shared(connection: Connection, engine: sa.Engine) -> None:
-    """Raise RefusedError where a pooler gives the session of `connection`, in AUTOCOMMIT, to others.
+    """Raise RefusedError where a pooler gives the session of `connection`, in AUTOCOMMIT, to others or divides it.
 
     `engine` connects as `connection` did. For an application's own engine: ours look at each connection they make.
     """
     driver = driver_of(connection)
+    pooler.refuse_unsuitable(driver)
     if not pooler.is_pooled(driver):
         return
     pooler.refuse_shared(driver, lambda: connect_once_more(engine), f"{driver.info.host}:{driver.info.port}")

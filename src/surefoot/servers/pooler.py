@@ -3,9 +3,13 @@
 A pooler refuses or drops start-up parameters that it does not know, and in transaction or statement mode it hands the
 server's session to somebody else as soon as a transaction ends: no lock and no setting of ours would hold there, and
 what was set would be left to others. In session mode a session is its client's until that one goes.
+
+pgpool sends what reads to any of several servers, a standby that is behind included: what a migration reads would not
+be what it wrote.
 """
 
 import re
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -23,6 +27,11 @@ OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=((?:\\.|\S)*)")
 SECOND_SESSION = 10.0
 """Seconds that a pooler has for a second session, before it counts as having none left."""
 OWN = "select pg_backend_pid()"
+WHO = "select pg_backend_pid(), inet_client_port()"
+PGLITE = re.compile("pglite|emscripten|wasm", re.IGNORECASE)
+"""What its version() says: of what it is made, and in later versions its name."""
+PGPOOL = ("show pool_version", "show pool_nodes", "pgpool show load_balance_mode")
+"""What pgpool answers itself, and a server refuses."""
 
 
 class Connector:
@@ -36,6 +45,8 @@ class Connector:
         self._settings = dict(settings)
         self._exclusive = False
         """Whether this engine's pooler was found to leave a session to its client; asked once, for it costs a trip."""
+        self._suitable = False
+        """Whether neither PGlite was found, nor a pgpool that divides a session among servers; asked once as well."""
 
     def __call__(self, _: object, __: object, arguments: list[Any], parameters: dict[str, Any]) -> psycopg.Connection:
         """Connect, and return the connection with its settings made. `parameters` are those of psycopg.connect.
@@ -46,7 +57,11 @@ class Connector:
         driver = _connect(arguments, parameters)
         try:
             driver.autocommit = True
-            if not _set_directly(driver, self._settings):
+            pid, port = _set_directly(driver, self._settings)
+            if not self._suitable and _is_between(driver, pid, port):
+                refuse_between(driver, _where(driver))
+            self._suitable = True
+            if pid != driver.info.backend_pid:
                 self._through_a_pooler(driver, arguments, parameters)
             driver.autocommit = False
         except BaseException:
@@ -55,7 +70,7 @@ class Connector:
         return driver
 
     def _through_a_pooler(self, driver: psycopg.Connection, arguments: list[Any], parameters: dict[str, Any]) -> None:
-        where = f"{driver.info.host}:{driver.info.port}"
+        where = _where(driver)
         if not self._exclusive:
             refuse_shared(driver, lambda: _connect(arguments, parameters), where)
             self._exclusive = True
@@ -72,6 +87,42 @@ class Connector:
 def is_pooled(driver: psycopg.Connection) -> bool:
     """Return whether something stands between us and the server: it told another pid than the server's own process."""
     return driver.info.backend_pid != server_pid(driver)
+
+
+def refuse_unsuitable(driver: psycopg.Connection) -> None:
+    """Raise RefusedError as `refuse_between` does, if anything stands between us and the server."""
+    row = driver.execute(WHO, prepare=False).fetchone()
+    assert row is not None
+    if _is_between(driver, *row):
+        refuse_between(driver, _where(driver))
+
+
+def refuse_between(driver: psycopg.Connection, where: str) -> None:
+    """Raise RefusedError where pgpool at `where` sends what `driver`, outside a transaction, reads to several servers.
+
+    So it does for PGlite, whose clients have one session together. A server behind another go-between answers with an
+    error that it does not know what is asked.
+    """
+    ((text,),) = timed_query.fetch(driver, "select version()", SECOND_SESSION)
+    if PGLITE.search(text or ""):
+        raise RefusedError(
+            f"At {where} is PGlite: all its clients have one session, or only one at a time is served, so that neither "
+            "a lock nor a setting would hold. Nothing was changed.",
+            "Use a server: DATABASE_URL=embedded starts one without an installation.",
+        )
+    try:
+        (version, *_), *_ = timed_query.fetch(driver, PGPOOL[0], SECOND_SESSION)
+        nodes = timed_query.fetch(driver, PGPOOL[1], SECOND_SESSION)
+        balances = timed_query.fetch(driver, PGPOOL[2], SECOND_SESSION)
+    except (psycopg.errors.UndefinedObject, psycopg.errors.SyntaxError, ValueError):
+        return
+    if len(nodes) > 1 and balances != [("off",)]:
+        raise RefusedError(
+            f"At {where} is pgpool {(version or '').partition(' ')[0]} before {len(nodes)} servers: it sends what is "
+            "read to any of them, and a standby that is behind does not know yet what was migrated. Nothing was "
+            "changed.",
+            "Set DATABASE_URL to the primary itself, or to a pgpool with load_balance_mode = off.",
+        )
 
 
 def server_pid(driver: psycopg.Connection) -> int:
@@ -138,16 +189,31 @@ def _options(text: str) -> dict[str, str]:
     return {name.replace("-", "_"): re.sub(r"\\(.)", r"\1", value) for name, value in OPTION.findall(text)}
 
 
-def _set_directly(driver: psycopg.Connection, settings: Mapping[str, str]) -> bool:
-    """Make the settings, in one round trip, where the server itself answers; else nothing, and return False."""
+def _where(driver: psycopg.Connection) -> str:
+    return f"{driver.info.host}:{driver.info.port}"
+
+
+def _is_between(driver: psycopg.Connection, pid: int, port: int | None) -> bool:
+    """Return whether the server process `pid` is another than the driver was told, or its client has another `port`."""
+    with socket.fromfd(driver.fileno(), socket.AF_INET, socket.SOCK_STREAM) as ours:
+        address = ours.getsockname()
+    return pid != driver.info.backend_pid or port != (address[1] if isinstance(address, tuple) else None)
+
+
+def _set_directly(driver: psycopg.Connection, settings: Mapping[str, str]) -> tuple[int, int | None]:
+    """Make the settings, in one round trip, where the server itself answers, else nothing.
+
+    Returns the pid of the server process that answered, and the port of its client; None where that has a socket.
+    """
     calls = sql.SQL(", ").join(
         sql.SQL("case when pg_backend_pid() = {} then set_config({}, {}, false) end").format(
             driver.info.backend_pid, name, value
         )
         for name, value in settings.items()
     )
-    row = driver.execute(sql.SQL("select pg_backend_pid(), {}").format(calls)).fetchone()
-    return row is not None and row[0] == driver.info.backend_pid
+    row = driver.execute(sql.SQL("{}, {}").format(sql.SQL(WHO), calls)).fetchone()
+    assert row is not None
+    return row[0], row[1]
 
 
 def _set(driver: psycopg.Connection, settings: Mapping[str, str]) -> dict[str, str]:

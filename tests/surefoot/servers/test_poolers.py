@@ -206,3 +206,29 @@ def ourschool_engine(url: sa.URL) -> sa.Engine:
     from surefoot import database  # noqa: PLC0415
 
     return database.engine_for(url, application_name="ours", options={"lock_timeout": "200"})
+
+
+def test_a_restore_ends_the_sessions_that_a_pool_keeps_and_leaves_nothing_in_those_it_gets(
+    scratch: Database, tmp_path: Path
+) -> None:
+    name = str(scratch.url.database)
+    kept = f"select datname from pg_database where starts_with(datname, '{name}_')"
+    with role(scratch, "createdb", owns=True) as owner, pooled(scratch.server, "session", owner.name) as pool:
+        here = replace(scratch, url=pool.url(owner.name, name))
+        here.execute("create table kept (id int primary key)", "insert into kept values (1)")
+        folder = str(tmp_path)
+        run(here, "ourschool", "backup", OURSCHOOL_BACKUPS=folder)
+        here.execute("insert into kept values (2)")
+        try:
+            said = " ".join(
+                run(here, "ourschool", "restore", "latest", "--yes", status=3, OURSCHOOL_BACKUPS=folder).split()
+            )
+            assert "or add --disconnect, which ends them, those too that the pooler keeps open for nobody." in said
+            run(here, "ourschool", "restore", "latest", "--yes", "--disconnect", OURSCHOOL_BACKUPS=folder)
+            assert here.rows("select id from kept") == [(1,)]
+            run(here, "ourschool", "restore", "latest", "--yes", "--in-place", "--disconnect", OURSCHOOL_BACKUPS=folder)
+            assert not left_behind(here)
+            assert here.rows("select id from kept") == [(1,)]
+        finally:
+            for (old,) in scratch.rows(kept):
+                scratch.execute(f'drop database "{old}" with (force)')

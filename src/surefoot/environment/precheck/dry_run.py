@@ -58,7 +58,7 @@ def _check(run: Callable[..., None], context: MigrationContext, options: dict[st
 
         checking: Any = inner  # every operation goes through one of these
         assert context.connection is not None
-        checking.invoke = OperationChecks(FutureSchema(steps, context.connection)).invoke
+        checking.invoke = OperationChecks(FutureSchema(steps, context)).invoke
         checking.get_bind = checking.get_context = checking.run_async = checking.batch_alter_table = _stop
         stack.enter_context(redirect_op(inner, outer))
         try:

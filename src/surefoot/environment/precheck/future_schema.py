@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import cached_property
 
 import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
 from surefoot.environment.precheck.future_rows import FutureTable, RowsUnknown
@@ -28,12 +29,14 @@ class FutureSchema:
     """The tables as they will be when the operations that were checked so far have run.
 
     `steps` opens the executor that queries the database; it is called with the first query, because a revision in one
-    transaction has none. `connection` is the one of the run.
+    transaction has none. `context` is that of the run.
     """
 
-    def __init__(self, steps: Callable[[], Steps], connection: Connection) -> None:
+    def __init__(self, steps: Callable[[], Steps], context: MigrationContext) -> None:
+        assert context.connection is not None
         self._steps = steps
-        self._connection = connection
+        self.connection: Connection = context.connection
+        self.context = context
         self._tables: dict[str, FutureTable] = {}
         self._table_dropped = False
         self.retired_tables: set[str] = set()
@@ -98,4 +101,4 @@ class FutureSchema:
     @cached_property
     def _any_shares_rows(self) -> bool:
         """Whether the database has any table with inheritance or partitions; queried without the cost of `steps`."""
-        return bool(self._connection.exec_driver_sql(target_table.ANY_SHARES_ROWS).scalar_one())
+        return bool(self.connection.exec_driver_sql(target_table.ANY_SHARES_ROWS).scalar_one())

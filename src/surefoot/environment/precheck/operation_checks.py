@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 
+from surefoot.environment.precheck import publication_checks
 from surefoot.environment.precheck.future_rows import FutureTable, RowsUnknown
 from surefoot.environment.precheck.future_schema import FutureSchema, StopChecking
 from surefoot.environment.precheck.row_preserving_sql import changes_dependents, preserves_rows
@@ -52,6 +53,7 @@ class OperationChecks:
 
     def invoke(self, op: MigrateOperation) -> Any:
         """Check the operation and note its changes; return what it will return, where a revision may depend on that."""
+        publication_checks.check(op, self._schema)
         returned = self._check(op)
         self._schema.is_first = False
         return returned

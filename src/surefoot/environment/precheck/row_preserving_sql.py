@@ -32,7 +32,12 @@ def preserves_rows(text: str) -> bool:
 
 def changes_dependents(text: str) -> bool:
     """Return whether `text` creates, changes or drops a view, trigger, policy, function or rule."""
-    return _DEPENDENT.search(_plain(_COMMENT.sub(" ", text))) is not None
+    return _DEPENDENT.search(plain_text(text)) is not None
+
+
+def plain_text(text: str) -> str:
+    """Return `text` without comments and contents of strings, in lower case and with single spaces."""
+    return _plain(_COMMENT.sub(" ", text))
 
 
 def _preserves(plain: str, whole: str) -> bool:

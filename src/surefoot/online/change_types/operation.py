@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from surefoot.errors import RefusedError, SurefootError, UsageError
-from surefoot.online import key_ranges, target_table
+from surefoot.online import key_ranges, published_tables, target_table
 from surefoot.online.backfill import batch_runner
 from surefoot.online.change_types import (
     column_attributes,
@@ -42,6 +42,7 @@ log = logging.getLogger("surefoot")
 
 CUTOVER_TRIES = 5
 """Tries of the cutover: each fails where a client wrote a value that cannot be converted, or a dependent was added."""
+RETYPED = "gives column %s another type"
 
 Way = tuple["TypeEngine[Any] | type[TypeEngine[Any]] | str", str, str]
 """The new type (`type`), the SQL expression of its values (`using`) and that of the old values (`back`)."""
@@ -122,6 +123,9 @@ def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
         table.require_columns(requested)
         conversion = preflight.plan(steps, table, requested)
         if conversion.changes:
+            changed = [change.column for change in conversion.changes]
+            published_tables.refuse_changed_column(steps.context, table.name, changed, RETYPED)
+            published_tables.refuse_subscribed(steps.context, table.name)
             _run(steps, table, conversion)
         for column in requested:
             kept_definitions.delete_definition(steps, "column", table.name, column)

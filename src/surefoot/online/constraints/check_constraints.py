@@ -9,7 +9,7 @@ from alembic.operations import Operations
 from alembic.operations.ops import MigrateOperation
 from psycopg import sql
 
-from surefoot.online import canonical_ddl, target_table, violations
+from surefoot.online import canonical_ddl, published_tables, target_table, violations
 from surefoot.online.constraints import constraint_specs
 from surefoot.online.constraints.constraint_specs import ConstraintSpec
 from surefoot.online.executor import Steps
@@ -139,6 +139,7 @@ def _drop(operations: Operations, op: DropConstraintOnlineOp) -> None:
         if existing is None:
             return
         constraint_specs.refuse_if_referenced(steps, table, name)
+        published_tables.refuse_lost_rule(steps.context, table.name, name)
         constraint_specs.run_briefly(steps, statement, locks_second_table=existing.is_foreign_key)
 
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from surefoot.catalogue import normalise
 from surefoot.errors import UsageError
-from surefoot.online import target_table, violations
+from surefoot.online import published_tables, target_table, violations
 from surefoot.online.executor import LONG_LOCK_TIMEOUT, SPLIT_LOCK_TIMEOUT, Steps
 from surefoot.online.identifiers import fit_identifier
 from surefoot.online.target_table import Table
@@ -150,6 +150,7 @@ def replacement_name(steps: Steps, name: str) -> str:
 
 def _replace(steps: Steps, table: Table, spec: ConstraintSpec) -> None:
     """Add and validate the constraint under another name, then drop the old one and rename in one transaction."""
+    published_tables.refuse_lost_rule(steps.context, table.name, spec.name)
     new = dataclasses.replace(spec, name=replacement_name(steps, spec.name), error_label=spec.label)
     parts = {"table": table.identifier, "name": sql.Identifier(new.name)}
     leftover = find(steps, table, new.name)

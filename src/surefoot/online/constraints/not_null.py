@@ -9,7 +9,7 @@ from alembic.operations.ops import MigrateOperation
 from psycopg import sql
 
 from surefoot.errors import UsageError
-from surefoot.online import target_table
+from surefoot.online import published_tables, target_table
 from surefoot.online.constraints import constraint_specs, not_null_methods
 from surefoot.online.executor import Steps
 from surefoot.online.rendering import call
@@ -98,6 +98,7 @@ def _drop_not_null(operations: Operations, op: DropNotNullOnlineOp) -> None:
                 "Correct the name in the revision; nothing was changed.",
             )
         if column.not_null:
+            published_tables.refuse_null(steps.context, op.table_name, op.column_name)
             steps.run(not_null_methods.DROP.format(**names))
         not_null_methods.drop_check(steps, column)
 

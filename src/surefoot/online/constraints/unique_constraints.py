@@ -10,7 +10,7 @@ from alembic.operations.ops import MigrateOperation
 from psycopg import sql
 
 from surefoot.errors import UsageError
-from surefoot.online import canonical_ddl, target_table
+from surefoot.online import canonical_ddl, published_tables, target_table
 from surefoot.online.constraints import constraint_specs
 from surefoot.online.constraints.check_constraints import DropConstraintOnlineOp
 from surefoot.online.executor import Steps
@@ -127,6 +127,7 @@ def _add(operations: Operations, op: AddUniqueOnlineOp) -> None:
             raise target_table.name_taken(name, existing.definition, definition)
         else:
             constraint_specs.refuse_if_referenced(steps, table, name)
+            published_tables.refuse_lost_rule(steps.context, table.name, name)
             index_builder.ensure(steps, table, op.index(temporary))
             steps.run_in_transaction(*_replace(op, temporary))
 

@@ -12,7 +12,7 @@ from alembic.operations import Operations
 from psycopg import sql
 
 from surefoot.errors import RefusedError, UsageError
-from surefoot.online import target_table
+from surefoot.online import published_tables, target_table
 from surefoot.online.change_types.operation import ChangeTypesOnlineOp
 from surefoot.online.executor import Steps
 from surefoot.online.identifiers import fit_identifier
@@ -75,6 +75,8 @@ def change_labels(operations: Operations, name: str, labels: Labels, columns: Ma
             columns = columns_of(steps, name)
         if labels.current == labels.target:
             return
+        for table, names in columns.items():
+            published_tables.refuse_labels(steps.context, table, names)
         temporary = fit_identifier(f"{name}_{steps.revision}")
         if not _create_or_reclaim(steps, name, temporary, labels, columns):
             return

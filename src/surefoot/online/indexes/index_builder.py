@@ -9,7 +9,7 @@ from psycopg import sql
 
 from surefoot.catalogue import normalise
 from surefoot.errors import UsageError
-from surefoot.online import canonical_ddl, target_table, violations
+from surefoot.online import canonical_ddl, published_tables, target_table, violations
 from surefoot.online.executor import LONG_LOCK_TIMEOUT, Steps
 from surefoot.online.identifiers import fit_identifier
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
@@ -80,6 +80,7 @@ def _drop(operations: Operations, op: DropIndexOnlineOp) -> None:
     with Steps(operations) as steps:
         if not steps.offline and not _must_drop(steps, op):
             return
+        published_tables.refuse_lost_rule(steps.context, op.table_name, name)
         with target_table.reporting_usage_errors(f"the end of index {name}"):
             steps.run(DROP.format(sql.Identifier(name)))
 
@@ -98,6 +99,7 @@ def ensure(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
     if (existing.table, existing.shape, existing.constraint) != (table.oid, shape, None):
         if not op.replace or (existing.table, existing.constraint) != (table.oid, None):
             raise target_table.name_taken(name, existing.what, shape.replace(" USING ", f" ON {table.name} USING ", 1))
+        published_tables.refuse_lost_rule(steps.context, table.name, name)
         _replace(steps, table, op, shape)
     if op.replace:
         steps.run(DROP.format(sql.Identifier(_replaced_name(steps, name))))

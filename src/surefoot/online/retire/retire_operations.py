@@ -4,6 +4,7 @@ from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
 
+from surefoot.online import published_tables
 from surefoot.online.executor import Steps
 from surefoot.online.rendering import call
 from surefoot.online.retire import (
@@ -14,6 +15,8 @@ from surefoot.online.retire import (
     row_retirement,
     table_retirement,
 )
+
+RETIRED = "sets column %s aside under another name"
 
 
 @Operations.register_operation("retire_column")
@@ -150,12 +153,15 @@ class RestoreRowsOp(MigrateOperation):
 @Operations.implementation_for(RetireColumnOp)
 def _retire_column(operations: Operations, op: RetireColumnOp) -> None:
     with Steps(operations) as steps:
+        published_tables.refuse_changed_column(steps.context, op.table_name, [op.column_name], RETIRED)
         column_retirement.retire(steps, op.table_name, op.column_name)
 
 
 @Operations.implementation_for(RestoreColumnOp)
 def _restore_column(operations: Operations, op: RestoreColumnOp) -> bool:
     with Steps(operations) as steps:
+        if column_retirement.find_retired(steps, op.table_name, op.column_name, by_opposite=True) is not None:
+            published_tables.refuse_new_column(steps.context, op.table_name, op.column_name)
         return column_restoration.restore(steps, op.table_name, op.column_name)
 
 
@@ -163,6 +169,7 @@ def _restore_column(operations: Operations, op: RestoreColumnOp) -> bool:
 def _retire_table(operations: Operations, op: RetireTableOp) -> None:
     with Steps(operations) as steps:
         table_retirement.retire(steps, op.table_name)
+        published_tables.tell_retired_table(steps.context, op.table_name)
 
 
 @Operations.implementation_for(RestoreTableOp)
@@ -177,6 +184,8 @@ def _restore_table(operations: Operations, op: RestoreTableOp) -> bool:
 @Operations.implementation_for(RetireRowsOp)
 def _retire_rows(operations: Operations, op: RetireRowsOp) -> int:
     with Steps(operations) as steps:
+        published_tables.refuse_unchangeable(steps.context, op.table_name)
+        published_tables.tell_retired_rows(steps.context, op.table_name)
         return row_retirement.retire(steps, op.table_name, op.where, op.reason)
 
 

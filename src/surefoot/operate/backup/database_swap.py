@@ -10,11 +10,12 @@ from psycopg import errors, sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import scratch_database
-from surefoot.database import execute_verbatim
+from surefoot.database import driver_of, execute_verbatim
 from surefoot.errors import FailedError, RefusedError
 from surefoot.operate.backup import database_settings, replaced_databases, server_facts
 from surefoot.operate.backup.replaced_databases import Kind, ReplacedDatabase
 from surefoot.program import program
+from surefoot.servers import pooler
 
 OWN_SESSION = f"(application {scratch_database.APPLICATION}"
 """How `list_sessions` describes a session of a scratch database."""
@@ -101,10 +102,12 @@ def require_no_sessions(admin: Connection, database: str) -> None:
         admin.execute(sa.text("select pg_stat_clear_snapshot()"))
         sessions = server_facts.list_sessions(admin, database)
     if sessions:
+        pooled = pooler.is_pooled(driver_of(admin))
         raise RefusedError(
             f"{len(sessions)} session{'s are' if len(sessions) > 1 else ' is'} connected to {database}: "
             f"{server_facts.listed(sessions)}.",
-            "Stop the application and run the same command again, or add --disconnect, which ends them.",
+            "Stop the application and run the same command again, or add --disconnect, which ends them"
+            + (", those too that the pooler keeps open for nobody." if pooled else "."),
         )
 
 

@@ -154,6 +154,7 @@ def _find_restored(admin: Connection, task: _Task) -> ReplacedDatabase | None:
         if each.kind is Kind.RESTORED and each.comment == _comment(task.backup):
             task.say(f"Going on with {each.name}, which an earlier run has restored")
             if not task.faults(each.name):
+                server_facts.disconnect(admin, each.name)
                 return each
             database_swap.drop(admin, each.name)
     return None
@@ -180,6 +181,7 @@ def _restore_new(admin: Connection, task: _Task) -> tuple[ReplacedDatabase, list
                 "Take another backup, or look at what it makes: "
                 f"{program()} restore {task.backup.name} --into {task.name}_look",
             )
+        server_facts.disconnect(admin, name)  # our own sessions, which a pooler keeps open after we have left
         return replaced_databases.rename(admin, name, Kind.RESTORED, task.name, _comment(task.backup)), notes
     except BaseException:
         _drop_quietly(admin, name)

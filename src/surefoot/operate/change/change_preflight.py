@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from surefoot.errors import RefusedError
+from surefoot.operate import repack_leftovers, replication_notices
 from surefoot.operate.backup import backup_access
 from surefoot.program import program, variable
 from surefoot.readonly import read_connection
@@ -32,7 +33,7 @@ LONG_TRANSACTIONS = sa.text("""
 
 
 def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
-    """Return a sentence for each session that the change will have to wait for, and for outdated collations.
+    """Return a sentence for each session that the change waits for, who follows the server, and outdated collations.
 
     Raises RefusedError if row security hides rows or the disk has no room for the backup, UsageError if no pg_dump can
     make it, and FailedError if the role may not read all rows.
@@ -47,6 +48,10 @@ def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
 
 
 def _blockers(connection: Connection) -> Iterator[str]:
+    for says, remedy in repack_leftovers.read(connection):
+        yield f"{says}. {remedy}"
+    for says, remedy in replication_notices.read(connection):
+        yield f"{says[0].upper()}{says[1:]}. {remedy}"
     holder = migrator_lock.holder(connection)
     if holder:
         yield f"Another migration of this database runs and will be waited for: {holder}."

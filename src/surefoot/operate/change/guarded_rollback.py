@@ -65,7 +65,11 @@ def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
         target_tables = build.catalogue(settings, url, revision).tables if revision != BASE else ()
         base_tables = build.catalogue(settings, url, steps[-1]).tables if revision == BASE else ()
         planned = preconditions.steps_to(script, at, revision, upward=False)
-        preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, planned, upward=False))
+        preconditions.refuse_run(
+            preconditions.RequestedRun(
+                connection, script, at, planned, upward=False, subscribers_changed=settings.subscribers_changed
+            )
+        )
         # refuse before anybody confirms a rollback that no backup could precede
         backup_access.require_backup_rights(url)
         dropped = {relation.name for relation in base_tables}

@@ -28,7 +28,7 @@ from surefoot.operate.status.revision_list import PendingRevision, describe_pend
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
-from surefoot.runtime import interrupted_run, ownership, preconditions, privileges
+from surefoot.runtime import interrupted_run, lost_subscribers, ownership, preconditions, privileges, publications
 from surefoot.runtime.interrupted_run import CutOff
 from surefoot.settings import Settings
 
@@ -70,11 +70,17 @@ def plan_upgrade(settings: Settings, url: URL, target: str = "head", *, with_bac
     with read_connection(url, f"{program()} upgrade") as connection:
         at, median_seconds = heads(connection), journal_report.median_seconds(connection)
         steps = preconditions.steps_to(script, at, target, upward=True)
-        preconditions.refuse_run(preconditions.RequestedRun(connection, script, at, steps, upward=True))
+        preconditions.refuse_run(
+            preconditions.RequestedRun(
+                connection, script, at, steps, upward=True, subscribers_changed=settings.subscribers_changed
+            )
+        )
         pending = list_revisions(script, build.history(script), at).pending
         chosen = [each for each in pending if each.revision in up_to_target]
         refuse_taken_names(settings, url, connection, chosen)
         cut_off = interrupted_run.find(connection, script, at)
+        if not settings.subscribers_changed:
+            _refuse_lost_subscriber(settings, url, connection, at, revision)
         warnings = _role_warnings(connection, table_names_at(settings, url, at))
     rehearsal_seconds = saved_reports.last_durations(settings, url, pending)
     warnings += preflight(settings, url, with_backup=with_backup and bool(pending))
@@ -93,6 +99,24 @@ def table_names_at(settings: Settings, url: URL, at: tuple[str, ...]) -> frozens
         return frozenset(table.name for table in build.catalogue(settings, url, at[0]).tables)
     except (SurefootError, KeyError):
         return frozenset()
+
+
+def _refuse_lost_subscriber(
+    settings: Settings, url: URL, connection: Connection, at: tuple[str, ...], target: str
+) -> None:
+    """Refuse an upgrade that a revision on its way would refuse, because it changes what a published table sends."""
+    published = publications.read(connection)
+    if not published.tables or len(at) != 1:
+        return
+    before, after = (
+        {each.name: each for each in build.catalogue(settings, url, one).tables} for one in (at[0], target)
+    )
+    changed = {}
+    for name in before.keys() & after.keys():
+        was, now = ({column.name: column.type for column in each[name].columns} for each in (before, after))
+        differs = sorted(column for column in was.keys() | now.keys() if was.get(column) != now.get(column))
+        changed[name] = differs
+    lost_subscribers.refuse_pending(published, changed)
 
 
 def _role_warnings(connection: Connection, names: frozenset[str]) -> list[str]:

@@ -15,6 +15,7 @@ from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
+from surefoot.operate import replication_notices
 from surefoot.operate.backup import server_facts
 from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import row_counts
@@ -59,6 +60,7 @@ def rehearse(settings: Settings, url: URL, options: RehearsalOptions, *, say: Sa
         pending = _pending(real, script, history, up_to_target) if options.backup is None else []
         if options.backup is None and not pending:
             return None
+        replication = tuple(f"{says}. {remedy}" for says, remedy in replication_notices.read(real))
         missing_right = ownership.missing_privilege(real, table_names_at(settings, url, heads(real)))
         collations = tuple(map(str, collation_versions.find(real)))
         refuse_taken_names(settings, url, real, pending)
@@ -98,6 +100,7 @@ def rehearse(settings: Settings, url: URL, options: RehearsalOptions, *, say: Sa
         notes=(*collations, *copy.notes),
         rights=run.rights,
         lacking=missing_right,
+        replication=replication,
     )
 
 

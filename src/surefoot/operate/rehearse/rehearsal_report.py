@@ -46,6 +46,7 @@ def _lines(result: Rehearsal) -> Iterator[str]:
     if result.revisions:
         yield f"- {growth(result)}"
     yield from (f"- Of the copy: {_cell(note)}" for note in result.notes)
+    yield from (f"- {_cell(each)}" for each in result.replication)
     if result.lacking:
         yield f"- {_cell(result.lacking)}."
     if result.problems:

@@ -188,6 +188,8 @@ class Rehearsal:
     notes: tuple[str, ...] = ()
     rights: tuple[str, ...] = ()
     """Roles that have rights on other tables and none on some after the upgrade; that may be intended."""
+    replication: tuple[str, ...] = ()
+    """What standbys and subscribers of the real server would notice of the upgrade."""
     lacking: str | None = None
     """The right that the rehearsing role lacks for the upgrade, in words. It is no problem of the upgrade."""
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from surefoot.database import execute_verbatim, explain
-from surefoot.operate import retired_items, set_aside_schema
+from surefoot.operate import repack_leftovers, replication_notices, retired_items, set_aside_schema
 from surefoot.operate.adopt.adopt_findings import literal, quoted
 from surefoot.program import program
 from surefoot.runtime import collation_versions, privileges
@@ -85,7 +85,10 @@ class HealthFinding:
 def find_problems(connection: Connection) -> list[HealthFinding]:
     """Run all checks. A check that the role may not run is itself returned as a problem."""
     problems: list[HealthFinding] = []
-    for check in (_indexes, _constraints, _collations, _triggers, _sequences, _rights, _retired, _set_aside):
+    checks = (
+        _indexes, _constraints, _collations, _triggers, _sequences, _rights, _retired, _set_aside, _repack, _replication,
+    )  # fmt: skip
+    for check in checks:
         try:
             with connection.begin_nested():
                 problems += check(connection)
@@ -160,6 +163,18 @@ def _set_aside(connection: Connection) -> Iterator[HealthFinding]:
     """Report foreign keys between the application's tables and those that `adopt` of earlier versions moved away."""
     for says, statement in set_aside_schema.foreign_keys(connection):
         yield HealthFinding("foreign key of what is set aside", says, statement)
+
+
+def _repack(connection: Connection) -> Iterator[HealthFinding]:
+    """Report what pg_repack left where it was cut off."""
+    for says, remedy in repack_leftovers.read(connection):
+        yield HealthFinding("left by pg_repack", says, remedy)
+
+
+def _replication(connection: Connection) -> Iterator[HealthFinding]:
+    """Report who follows: nothing is wrong with that, but an upgrade is felt there."""
+    for says, remedy in replication_notices.read(connection):
+        yield HealthFinding("replication", says, remedy)
 
 
 def _retired(connection: Connection) -> Iterator[HealthFinding]:
