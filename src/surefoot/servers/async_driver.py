@@ -5,6 +5,7 @@ What we tell the driver itself goes over the same session through a synchronous 
 """
 
 import asyncio
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,8 +13,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.util.concurrency import await_only, greenlet_spawn, in_greenlet
+from sqlalchemy.util import concurrency
 
 from surefoot.errors import UsageError
 from surefoot.program import program
@@ -104,14 +104,15 @@ def without_await(given: Any) -> Any:
     Raises UsageError for an AsyncConnection, and its connection outside of `run_sync`, as no statement would get
     through; and for another driver than psycopg 3.
     """
-    if isinstance(given, AsyncEngine):
+    extension = sys.modules.get("sqlalchemy.ext.asyncio")  # it needs greenlet, which is there where it was imported
+    if extension is not None and isinstance(given, extension.AsyncEngine):
         given = given.sync_engine
     if isinstance(given, Engine | Connection):
         refuse_other_driver(given.dialect)
     if isinstance(given, Engine) and given.dialect.is_async:
         return sync_engine(given)
-    outside = isinstance(given, Connection) and given.dialect.is_async and not in_greenlet()
-    if outside or isinstance(given, AsyncConnection):
+    outside = isinstance(given, Connection) and given.dialect.is_async and not concurrency.in_greenlet()
+    if outside or (extension is not None and isinstance(given, extension.AsyncConnection)):
         raise UsageError(
             "The connection is an AsyncConnection's, and nothing awaits it here.",
             "Use await ensure_current_async(connection), or await connection.run_sync(function): that gives the "
@@ -129,7 +130,7 @@ def sync_engine(engine: Engine) -> Engine:
     creator = engine.pool._creator  # noqa: SLF001  # as private_members.separate_pool, which loads Alembic
 
     async def connect() -> psycopg.AsyncConnection[Any]:
-        adapted = await greenlet_spawn(creator)
+        adapted = await concurrency.greenlet_spawn(creator)
         driver = engine.dialect.get_driver_connection(adapted)
         assert isinstance(driver, psycopg.AsyncConnection)
         return driver
@@ -154,4 +155,4 @@ def sync_url(url: URL) -> URL:
 def acquire(lock: threading.Lock) -> None:
     """Take `lock` inside `run_sync`. The other tasks of the event loop go on meanwhile."""
     while not lock.acquire(blocking=False):
-        await_only(asyncio.sleep(PAUSE))
+        concurrency.await_only(asyncio.sleep(PAUSE))

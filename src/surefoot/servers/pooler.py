@@ -18,6 +18,7 @@ from psycopg import pq, sql
 
 from surefoot.errors import ConnectFailed, RefusedError
 from surefoot.program import program
+from surefoot.servers import timed_query
 
 REFUSED_PARAMETER = "unsupported startup parameter"
 """What pgbouncer says of `options`; since 1.20 only where one of them is not its own to track."""
@@ -236,8 +237,6 @@ def _pid_in_a_transaction(driver: psycopg.Connection, where: str) -> int | None:
 
     A pooler without a free session would let the question wait, for two minutes as pgbouncer comes.
     """
-    from surefoot.servers import timed_query  # noqa: PLC0415  # `ensure` at head asks nothing of this kind
-
     try:
         ((pid,),) = timed_query.fetch(driver, f"begin; {OWN}", SECOND_SESSION)
     except timed_query.NoAnswer:

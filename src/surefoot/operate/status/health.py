@@ -85,10 +85,7 @@ class HealthFinding:
 def find_problems(connection: Connection) -> list[HealthFinding]:
     """Run all checks. A check that the role may not run is itself returned as a problem."""
     problems: list[HealthFinding] = []
-    checks = (
-        _indexes, _constraints, _collations, _triggers, _sequences, _rights, _retired, _set_aside, _repack, _replication,
-    )  # fmt: skip
-    for check in checks:
+    for check in CHECKS:
         try:
             with connection.begin_nested():
                 problems += check(connection)
@@ -192,3 +189,9 @@ def _retired(connection: Connection) -> Iterator[HealthFinding]:
                 else f"It may stay; {program()} purge deletes what nobody will want back."
             )
             yield HealthFinding("retired", f"{each}, waits in {each.relation}" if each.relation else str(each), remedy)
+
+
+CHECKS = (
+    _indexes, _constraints, _collations, _triggers, _sequences,
+    _rights, _retired, _set_aside, _repack, _replication,
+)  # fmt: skip
