@@ -217,12 +217,13 @@ def test_check_names_a_file_that_cannot_be_read_and_what_to_do(scratch: Database
     assert f"The file {env}, line " in done.stderr
     assert "is not Python: invalid syntax.\n→ Mend that line and run the same command again" in done.stderr
     broken = project / "alembic" / "versions" / "2099_01_01_0000-two_more.py"
-    for text, why in (("x = = 1\n", "line 1, is not Python: invalid syntax. → Mend that line"),
-                      ("1 / 0\n", "line 1, cannot be loaded: ZeroDivisionError: division by zero. → Mend that line"),
-                      ('down_revision = "one"\n', "Could not determine revision id from")):  # fmt: skip
+    for text, why in (
+        ("x = = 1\n", "line 1, is not Python: invalid syntax."),
+        ("1 / 0\n", "line 1, cannot be loaded: ZeroDivisionError: division by zero."),
+    ):
         broken.write_text(text)
         done = ourschool(scratch, "check", status=1, cwd=project)
-        assert why in done.stdout, done.stdout
+        assert f"The revision file {broken}, {why} → Mend that line" in done.stdout
 
 
 @pytest.mark.promise("C9")
