@@ -157,9 +157,14 @@ def find(steps: Steps, name: str, *, partition: bool = True, writes: bool = Fals
         )
     _refuse(row, name, partition=partition)
     if writes:
-        swallowing_rules.refuse_on(rule for rule in steps.fetch(swallowing_rules.RULES) if rule.oid == row.oid)
+        refuse_rules(steps, row.oid)
     columns = {int(number): column for number, column in (row.columns or {}).items()}
     return Table(name, row.oid, tuple(columns.values()), tuple(columns[number] for number in row.key or ()))
+
+
+def refuse_rules(steps: Steps, table: int) -> None:
+    """Raise RefusedError for a table, by oid, with a rule that does something else instead of what is written."""
+    swallowing_rules.refuse_on(rule for rule in steps.fetch(swallowing_rules.RULES) if rule.oid == table)
 
 
 def refuse_inheritance(steps: Steps, table: sql.Identifier | int, *, partition: bool = True) -> None:

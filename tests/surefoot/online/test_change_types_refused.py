@@ -77,6 +77,12 @@ REFUSED: dict[str, tuple[str, Change, type[SurefootError], str]] = {
         RefusedError,
         "rule no on table",
     ),
+    "a rule that swallows what is written": (
+        "create rule no as on update to pupils do instead nothing",
+        up,
+        RefusedError,
+        "The rule no on pupils does something else instead of each UPDATE",
+    ),
     "a generated column": (
         "alter table pupils add twice text generated always as (code || code) stored",
         up,

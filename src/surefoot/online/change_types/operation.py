@@ -119,13 +119,14 @@ def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
         if steps.offline:
             plain_alter.print_blocks(steps, op.table_name, requested)
             return
-        table = target_table.find(steps, op.table_name, partition=False, writes=True)
+        table = target_table.find(steps, op.table_name, partition=False)
         table.require_columns(requested)
         conversion = preflight.plan(steps, table, requested)
         if conversion.changes:
             changed = [change.column for change in conversion.changes]
             published_tables.refuse_changed_column(steps.context, table.name, changed, RETYPED)
             published_tables.refuse_subscribed(steps.context, table.name)
+            target_table.refuse_rules(steps, table.oid)  # after the plan, which names a rule that uses the column
             _run(steps, table, conversion)
         for column in requested:
             kept_definitions.delete_definition(steps, "column", table.name, column)
