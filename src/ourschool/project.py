@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ourschool.naming import NAMING
 from surefoot.project import Companion, Project
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ PROJECT = Project(
     name="ourschool",
     home=CHECKOUT if IN_CHECKOUT else INSTALLED,
     load_metadata=_metadata,
+    naming_convention=NAMING,
     workplace=CHECKOUT,
     user_folder=None if IN_CHECKOUT else _user_folder(),
     baseline="cd0edd614cc5",

@@ -55,6 +55,8 @@ class Project:
     """For an installed package: the workplace of whoever stands in a folder where nothing of it is; see `at`."""
     scripts: str = "alembic"
     """The script folder, which contains env.py, relative to `home`."""
+    naming_convention: Mapping[str, str] | None = None
+    """That of the MetaData, for revisions, so that they need not import the models; None where it has to be asked."""
     load_companions: Callable[[], Mapping[str, Companion]] = dict
     """Imports the companions of released revisions, by revision. Called only where revisions run."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)

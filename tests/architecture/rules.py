@@ -70,13 +70,13 @@ def upward_imports(engine: Path, layers: list[set[str]]) -> Iterator[str]:
 
 
 def models_apart(school: Path) -> Iterator[str]:
-    """Imports of the models by those who have no need of them, and imports of anything of ours by the models."""
+    """Imports of the models by those who have no need of them, and what they import of ours but the naming."""
     for path in sorted(school.rglob("*.py")):
         module = module_of(path, school)
         room = module.partition(".")[0]
         for name in imports(path):
             ours = name.startswith(("ourschool.", "surefoot."))
-            if room == "models" and ours and not name.startswith("ourschool.models"):
+            if room == "models" and ours and not name.startswith(("ourschool.models", "ourschool.naming")):
                 yield f"{module} imports {name}: models import nothing of ours"
             elif name.startswith("ourschool.models") and room not in MAY_IMPORT_MODELS | {"models"}:
                 yield f"{module} imports models"

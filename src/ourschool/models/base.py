@@ -9,14 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship
 
-NAMING = {
-    "pk": "%(table_name)s_pkey",
-    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-    "uq": "%(table_name)s_%(column_0_N_name)s_key",
-    "ck": "%(table_name)s_%(constraint_name)s_check",
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-}
-"""PostgreSQL's own default names, so that constraints that were made by hand have the names of the models."""
+from ourschool.naming import NAMING
 
 
 class Base(DeclarativeBase):

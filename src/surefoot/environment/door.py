@@ -39,7 +39,7 @@ def main(project: Project, alembic: ModuleType) -> None:
 
 def _configure(project: Project, alembic: ModuleType, **where: Any) -> None:
     alembic.configure(
-        target_metadata=ModelsOnDemand(project.load_metadata),
+        target_metadata=ModelsOnDemand(project.load_metadata, project.naming_convention),
         transaction_per_migration=True,  # a failing revision leaves the one before it applied and recorded
         autogenerate_plugins=[autogenerate.PLUGIN],  # compares the whole catalogue, in place of Alembic's own plugins
         process_revision_directives=revision_checks.directives_hook(alembic.config),

@@ -1,6 +1,6 @@
 """The MetaData of a project's models, imported when somebody first reads it: half of what Alembic needs to start."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -10,11 +10,14 @@ import sqlalchemy as sa
 class ModelsOnDemand:
     """Stands for the MetaData in Alembic's `target_metadata`; most commands compare no models and have nothing to do.
 
-    Every attribute is that of the MetaData. Reading one raises what the import of the models raises.
+    Every attribute is that of the MetaData; `naming_convention` is known without it where it is given. Reading another
+    one raises what the import of the models raises.
     """
 
-    def __init__(self, load: Callable[[], sa.MetaData]) -> None:
+    def __init__(self, load: Callable[[], sa.MetaData], naming_convention: Mapping[str, str] | None = None) -> None:
         self._load = load
+        if naming_convention is not None:
+            self.naming_convention = naming_convention  # all that Alembic's operations read
 
     @cached_property
     def metadata(self) -> sa.MetaData:

@@ -159,6 +159,8 @@ def _set_role(driver: psycopg.Connection[Any], role: str) -> str:
 
 def _of_others(connection: Connection, tables: Collection[str]) -> list[Any]:
     owned = list(connection.exec_driver_sql(OWNED, {"books": sorted(BOOKKEEPING)}))
+    if all(row.mine for row in owned):
+        return []
     others = [row for row in _of(tables, owned) if not row.mine]
     return [] if others and others[0].superuser else others
 

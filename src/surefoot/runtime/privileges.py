@@ -185,9 +185,11 @@ Granted = dict[str, dict[str, dict[str, bool]]]
 def _granted(connection: Connection, names: Collection[str] | None) -> tuple[dict[str, int], Granted]:
     every = connection.execute(sa.text(ask.TABLES), {"bookkeeping": sorted(BOOKKEEPING)}).all()
     tables = {row.name: row.oid for row in every}
-    tables = {name: oid for name, oid in tables.items() if name in (names or ())} or tables
+    given = connection.execute(ask.GRANTED, {"bookkeeping": sorted(BOOKKEEPING)}).all()
+    if given and names is not None:  # without any it does not matter which count, and the models need not be imported
+        tables = {name: oid for name, oid in tables.items() if name in names} or tables
     granted: Granted = {}
-    for row in connection.execute(ask.GRANTED, {"bookkeeping": sorted(BOOKKEEPING)}):
+    for row in given:
         if row.name in tables:
             granted.setdefault(row.role, {}).setdefault(row.name, {})[row.privilege] = row.grantable
     return tables, granted
