@@ -5,24 +5,29 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 from alembic.config import Config
+from pytest_alembic.runner import MigrationContext
 from pytest_alembic.tests import (
     test_model_definitions_match_ddl,
     test_single_head_revision,
     test_up_down_consistency,
     test_upgrade,
 )
-from pytest_alembic.tests.experimental import test_all_models_register_on_metadata
+from pytest_alembic.tests.experimental import test_all_models_register_on_metadata as all_models_register
 from sqlalchemy.engine import Engine
 
 from tests.support.databases import ROOT, Database
 
 __all__ = [
-    "test_all_models_register_on_metadata",
     "test_model_definitions_match_ddl",
     "test_single_head_revision",
     "test_up_down_consistency",
     "test_upgrade",
 ]
+
+
+def test_all_models_register_on_metadata(alembic_runner: MigrationContext) -> None:
+    """It looks for the models in whatever refers to the MetaData, and Alembic has only what loads them on demand."""
+    all_models_register(alembic_runner, model_package="ourschool.models")
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def test_rows_that_stand_against_it_are_counted_and_stay(existing: Database, tmp
     assert note in finding.repair.note
     assert finding.repair.statements == ()
     if finding.repair.rows_query:
-        assert existing.rows(finding.repair.rows_query)
+        assert existing.psql("-At", "-c", finding.repair.rows_query).stdout.strip()
     existing.psql("-f", str(tmp_path / "repair.sql"))
     assert contents(existing) == before
 
