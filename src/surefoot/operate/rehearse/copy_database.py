@@ -48,7 +48,8 @@ def exclusive(url: URL, say: Say) -> Iterator[Connection]:
                 f"Another rehearsal of {server_facts.name_of(url)} runs, and two would measure each other.",
                 "Wait for it to end, then run the same command again.",
             )
-        for name in connection.execute(LEFTOVERS, {"pattern": f"^ourschool_{_purpose(url)}_[0-9a-f]{{12,16}}$"}).scalars():
+        pattern = f"^ourschool_{_purpose(url)}_[0-9a-f]{{12,16}}$"
+        for name in connection.execute(LEFTOVERS, {"pattern": pattern}).scalars():
             say(f"Dropping {name}, left by a rehearsal that was killed")
             drop_database(partial(database.execute_verbatim, connection), server_facts.url_for(url, name), name)
         yield connection
