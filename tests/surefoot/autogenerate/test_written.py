@@ -29,8 +29,7 @@ def test_a_change_of_the_models_becomes_a_revision(case: Case, school: Database,
     assert author.difference("before") == ()
     there = author.content()
 
-    path = author.write()
-    assert path is not None
+    path = author.write_here()
     text = path.read_text()
     code = text.split('"""', 2)[2]
     for said in case.says:
