@@ -144,7 +144,8 @@ class _NameRecorder:
         if not self._reading and CREATES.search(statement):
             self._reading = True
             try:
-                self.names.update(revision_names.names_in(reader.read_catalogue(connection)))
+                # an operation may have another search_path at this moment; a scratch database is built in public
+                self.names.update(revision_names.names_in(reader.read_catalogue(connection, "public")))
             finally:
                 self._reading = False
 

@@ -19,8 +19,8 @@ from tests.surefoot.roles.people import role
 SHORT = {"OURSCHOOL_ANSWER_TIMEOUT": "3", "OURSCHOOL_IDLE_TIMEOUT": "10000"}
 ENDS = 45.0
 """Seconds in which a command with SHORT has ended, on a loaded machine: what it waits for, and connecting anew."""
-WORKER, BESIDE = 0, 1
-"""The connections of `alembic upgrade`, in the order in which it makes them."""
+WORKER, BESIDE = 1, 2
+"""The connections of `alembic upgrade`, in their order; the first one looks which schema has the tables."""
 
 
 @contextmanager

@@ -69,8 +69,11 @@ COMMANDS = (("alembic", "upgrade", "head"), ("ourschool", "upgrade", "--yes", "-
 @needs_pgpool
 @pytest.mark.parametrize("weights", [(0, 1), (1, 0)], ids=["reads of the standby", "reads of the primary"])
 def test_pgpool_that_divides_reads_is_refused(
-    pair: tuple[Server, Server], behind: Database, chain: Path, weights: tuple[int, int]
+    pair: tuple[Server, Server], behind: Database, chain: Path, tmp_path: Path, weights: tuple[int, int]
 ) -> None:
+    pending = tmp_path / "pending"
+    shutil.copytree(chain, pending)
+    write(pending, "three", "two", "op.execute('insert into runs values (2)')")
     with balanced(*pair, weights=weights) as url:
         here = replace(behind, url=url.set(database=behind.url.database))
         for program, *words in COMMANDS if weights[1] else COMMANDS[:1]:
@@ -80,7 +83,7 @@ def test_pgpool_that_divides_reads_is_refused(
             assert f"127.0.0.1:{url.port} is pgpool 4" in " ".join(said.split()), said
         if weights[1]:
             with pytest.raises(RefusedError, match="is pgpool"):
-                ensure_current(here.engine(), PROJECT.at(chain))
+                ensure_current(here.engine(), PROJECT.at(pending))
     assert behind.rows("select * from runs") == [(1,)]
 
 
