@@ -60,7 +60,8 @@ def refuses(me: Database, project: Path, sentence: str) -> None:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", each_kind())
-def test_the_story(newest: Server, project: Path, tmp_path: Path, name: str) -> None:
+def test_the_story(newest: Server, project: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "UTF8")  # for the statements of the test; commands do not get it
     kind = KINDS[name]
     with school_on(kind, newest, tmp_path) as me:
         if kind.outcome == WORKS:
