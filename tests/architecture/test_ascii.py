@@ -1,4 +1,4 @@
-"""What we send to a server is ASCII: a database in LATIN1 has neither an ellipsis nor typographic quotes."""
+"""What we send to a server is ASCII, since LATIN1 has no typographic quotes, and quotes a name before it is cast."""
 
 import ast
 from collections.abc import Iterator
@@ -57,3 +57,14 @@ def test_an_ellipsis_is_found(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.py"
         path.write_text(line, "utf-8")
         assert beyond_ascii(path) == ["\u2026"]
+
+
+def test_the_name_of_the_schema_is_quoted_before_it_is_cast() -> None:
+    """Without that, a schema called School is taken for one called school."""
+    found = [
+        path.name
+        for path in (ROOT / "src").rglob("*.py")
+        for text in sent(ast.parse(path.read_text("utf-8")))
+        if "current_schema()::reg" in text
+    ]
+    assert found == []

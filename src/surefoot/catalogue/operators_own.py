@@ -20,7 +20,7 @@ OWN = """
 with relation as (
     select c.*
       from pg_class c
-     where c.relnamespace = current_schema()::regnamespace
+     where c.relnamespace = quote_ident(current_schema())::regnamespace
        and c.relkind in ('r', 'p', 'v', 'm', 'S')
        and not exists (
            select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e'

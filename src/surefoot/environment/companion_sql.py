@@ -61,6 +61,9 @@ def _spelled(context: MigrationContext, spelled: Mapping[str, str]) -> Iterator[
     there all are replaced.
     """
     connection, impl = context.connection, context.impl
+    if not spelled:
+        yield
+        return
     if context.as_sql or connection is None:
         table = str.maketrans(dict(spelled))
         printed = impl.static_output
@@ -70,8 +73,8 @@ def _spelled(context: MigrationContext, spelled: Mapping[str, str]) -> Iterator[
         finally:
             impl.static_output = printed  # type: ignore[method-assign]
         return
-    driver = database.driver_of(connection) if spelled else None
-    lacking = {} if driver is None else {one: by for one, by in spelled.items() if not encodings.has(driver, one)}
+    driver = database.driver_of(connection)
+    lacking = {one: by for one, by in spelled.items() if not encodings.has(driver, one)}
     if not lacking:
         yield
         return

@@ -75,14 +75,14 @@ class Run:
                 self.connection: Connection = passed
                 self.url: URL = async_driver.sync_url(passed.engine.url)
                 self._second_engine = _beside(passed.engine)
+                known_tables = search_path.tables_of(settings.project)
+                stack.enter_context(search_path.put_first(self.connection, known_tables, self._second_engine))
             else:
                 self.url = search_path.url_of(settings)
                 self._second_engine = database.engine_for(
                     self.url, application_name=f"{program()} migrate", options=server_settings(settings)
                 )
                 self.connection = stack.enter_context(self._second_engine.connect())
-            known_tables = search_path.tables_of(settings.project)
-            stack.enter_context(search_path.put_first(self.connection, known_tables, self._second_engine))
         except sa.exc.DBAPIError as fault:
             raise database.explain(fault, self.url) from fault
 

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 from surefoot import database
 
 VERSIONS = """
-select null as schema,
+select current_database()::text as database,
+       null as schema,
        d.datname::text as name,
        d.datcollversion as recorded,
        pg_database_collation_actual_version(d.oid) as actual
@@ -20,7 +21,8 @@ select null as schema,
  where d.datname = current_database()
    and d.datcollversion <> coalesce(pg_database_collation_actual_version(d.oid), '')
 union all
-select n.nspname,
+select current_database()::text,
+       n.nspname,
        c.collname,
        c.collversion,
        pg_collation_actual_version(c.oid)
@@ -32,7 +34,7 @@ select n.nspname,
              from pg_attribute a
              join pg_class t on t.oid = a.attrelid
             where a.attcollation = c.oid
-              and t.relnamespace = current_schema()::regnamespace
+              and t.relnamespace = quote_ident(current_schema())::regnamespace
               and t.relkind in ('r', 'p', 'm', 'i', 'I')
        )
 """
@@ -53,11 +55,10 @@ class Mismatch:
 def find(connection: Connection) -> list[Mismatch]:
     """Return the collations in use that have another version now. Raises sqlalchemy.exc.DBAPIError."""
     found = []
-    name = connection.exec_driver_sql("select current_database()::text").scalar_one()
-    anew = sql.SQL("reindex database concurrently {};").format(sql.Identifier(name)).as_string()
     for row in database.execute_verbatim(connection, VERSIONS):
         kind, parts = ("database", [row.name]) if row.schema is None else ("collation", [row.schema, row.name])
         named = sql.Identifier(*parts).as_string()
+        anew = sql.SQL("reindex database concurrently {};").format(sql.Identifier(row.database)).as_string()
         found.append(
             Mismatch(
                 f"the indexes on text were built with version {row.recorded} of the collation of {kind} {named}, and "

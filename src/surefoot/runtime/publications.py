@@ -91,7 +91,8 @@ select pubname as name, case when puballtables then 'for all tables' else 'for t
   from pg_publication p
  where puballtables
     or exists (select from pg_publication_namespace
-                where pnpubid = p.oid and pnnspid in (current_schema()::regnamespace, to_regnamespace('retired')))
+                where pnpubid = p.oid
+                  and pnnspid in (quote_ident(current_schema())::regnamespace, to_regnamespace('retired')))
  order by 1
 """
 SUBSCRIBED = """

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,16 +49,33 @@ def programs(major: int) -> Path | None:
     return packaged if (packaged / "postgres").exists() else None
 
 
+def free_port() -> int:
+    """A port on loopback that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until somebody listens there; the assertion that `process` has not ended shows its `log`."""
+    for _ in range(200):
+        assert process.poll() is None, log.read_text()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(log.read_text())
+
+
 @contextmanager
 def running(major: int, *settings: str) -> Iterator[Server]:
     """A fresh server of that major version, gone afterwards. `settings` are lines of postgresql.conf."""
     binaries = programs(major)
     assert binaries is not None
     home = Path(tempfile.mkdtemp(prefix=f"ours{major}-"))
-    data, user = home / "data", _server_user(home, binaries)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    data, user, port = home / "data", _server_user(home, binaries), free_port()
     try:
         _run(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--locale=C.UTF-8", "-N", user=user)
         config = data / "postgresql.conf"

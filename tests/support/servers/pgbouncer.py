@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.support.servers import Server
+from tests.support.servers import Server, free_port, wait_for_port
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 needs_pgbouncer = pytest.mark.skipif(PROGRAM is None, reason="no pgbouncer here (Debian's package of that name)")
@@ -50,9 +48,7 @@ def pooled(server: Server, mode: str, *roles: str, **settings: str) -> Iterator[
     """
     assert PROGRAM is not None
     home = Path(tempfile.mkdtemp(prefix="ours-bouncer-"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with server.connect() as admin:
         for role in ("postgres", *roles):
             admin.execute(psycopg.sql.SQL("alter role {} password {}").format(psycopg.sql.Identifier(role), PASSWORD))
@@ -74,21 +70,9 @@ def pooled(server: Server, mode: str, *roles: str, **settings: str) -> Iterator[
     process = subprocess.Popen([PROGRAM, str(home / "ini")], user=user, cwd="/", stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)  # fmt: skip
     try:
-        _wait_for(port, process, home / "log")
+        wait_for_port(port, process, home / "log")
         yield Pgbouncer(server, port)
     finally:
         process.terminate()
         process.wait(10)
         shutil.rmtree(home, ignore_errors=True)
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(200):
-        assert process.poll() is None, log.read_text()
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(log.read_text())

@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.support.servers import Server
+from tests.support.servers import Server, free_port, wait_for_port
 
 PROGRAM = shutil.which("pgpool", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 needs_pgpool = pytest.mark.skipif(PROGRAM is None, reason="no pgpool here (Debian's package pgpool2)")
@@ -27,7 +25,7 @@ def balanced(primary: Server, *standbys: Server, weights: tuple[int, ...] = (), 
     """
     assert PROGRAM is not None
     home = Path(tempfile.mkdtemp(prefix="ours-pgpool-"))
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     lines = {
         "backend_clustering_mode": "'streaming_replication'", "listen_addresses": "'127.0.0.1'", "port": str(ports[0]),
         "socket_dir": f"'{home}'", "unix_socket_directories": f"'{home}'", "pcp_port": str(ports[1]),
@@ -50,27 +48,9 @@ def balanced(primary: Server, *standbys: Server, weights: tuple[int, ...] = (), 
         process = subprocess.Popen([PROGRAM, "-n", "-f", str(home / "conf"), "-F", str(home / "pcp")], cwd="/",
                                    stdout=log, stderr=log)  # fmt: skip
     try:
-        _wait_for(ports[0], process, home / "log")
+        wait_for_port(ports[0], process, home / "log")
         yield URL.create("postgresql+psycopg", "postgres", None, "127.0.0.1", ports[0], "postgres")
     finally:
         process.terminate()
         process.wait(20)
         shutil.rmtree(home, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(200):
-        assert process.poll() is None, log.read_text()
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(log.read_text())

@@ -1,13 +1,12 @@
 """A streaming standby of a server of the tests, made by pg_basebackup, on loopback and a socket of its own."""
 
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.servers import Server, _run, _server_user
+from tests.support.servers import Server, _run, _server_user, free_port
 
 HBA = "local replication all trust\n"
 
@@ -24,9 +23,7 @@ def following(primary: Server, name: str, *settings: str) -> Iterator[Server]:
     with primary.connect() as admin:
         admin.execute("select pg_reload_conf()")
     home = Path(tempfile.mkdtemp(prefix="ours-standby-"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     data, user, here = home / "data", _server_user(home, primary.bin), primary.url.query["host"]
     try:
         _run(primary.bin / "pg_basebackup", "-D", data, "-h", here, "-p", primary.port, "-U", "postgres", "-c", "fast",

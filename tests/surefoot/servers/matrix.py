@@ -123,8 +123,6 @@ class Kind:
     """Options of `create database`."""
     settings: tuple[str, ...] = ()
     """What `alter database` sets."""
-    attributes: str = "nocreatedb"
-    """Of the owner."""
     needs: pytest.MarkDecorator | None = None
 
 
@@ -149,12 +147,11 @@ KINDS = {
     "prepared transaction elsewhere": Kind(WORKS, beside_a_prepared_transaction),
     "TLS only": Kind(WORKS, needs=tls.needs_tls),
     "search_path = school, public": Kind(WORKS, settings=("search_path = school, public",)),
-    "LATIN1": Kind(WORKS, database="encoding 'LATIN1' locale 'C'", attributes="createdb"),
-    "SQL_ASCII": Kind(WORKS, database="encoding 'SQL_ASCII' locale 'C'", attributes="createdb"),
+    "LATIN1": Kind(WORKS, database="encoding 'LATIN1' locale 'C'"),
+    "SQL_ASCII": Kind(WORKS, database="encoding 'SQL_ASCII' locale 'C'"),
     "collation of ICU": Kind(
         WORKS,
         database="locale_provider icu icu_locale 'de-DE' locale 'C.UTF-8'",
-        attributes="createdb",
         needs=tls.needs_tls,
     ),
     "German settings": Kind(
@@ -193,7 +190,7 @@ def existing(server: Server, kind: Kind) -> Iterator[School]:
     """A school that its owner has made by hand, with rows."""
     school = School(server, f"o_{uuid.uuid4().hex[:10]}", f"m_{uuid.uuid4().hex[:10]}")
     with server.connect() as admin:
-        admin.execute(f"create role {school.owner} login {kind.attributes} password '{PASSWORD}'")
+        admin.execute(f"create role {school.owner} login password '{PASSWORD}'")
         admin.execute(f"create database {school.name} owner {school.owner} template template0 {kind.database}")
         for setting in ("timezone = 'America/Chicago'", *kind.settings):
             admin.execute(f"alter database {school.name} set {setting}")
