@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 from surefoot import database
 from surefoot.author import releases
 from surefoot.author.lint.linted_history import lint
-from surefoot.environment import alembic_api
+from surefoot.environment import alembic_api, snapshot_file
 from surefoot.errors import SurefootError
 from surefoot.program import guide, program
 from surefoot.runtime import error_translation, journal, preconditions
@@ -47,6 +47,7 @@ def check(settings: Settings, url: URL) -> Iterator[Outcome]:
     if broken or script is None:
         return
     yield Outcome("released revisions are as they were released", tuple(releases.problems(settings, script)))
+    yield Outcome("the snapshot of a release stands for files as they are", tuple(_snapshot(settings)))
     yield Outcome("files are as this database's journal has them", tuple(_journalled(url, script)))
     if settings.project.guide:
         name = f"the table in {settings.project.guide} lists every revision"
@@ -98,6 +99,18 @@ def _journalled(url: URL, script: ScriptDirectory) -> Iterator[str]:
             yield f"{row.revision} ran here on {row.started_at:%Y-%m-%d} and has no file any more."
         elif hashlib.sha256(file.read_bytes()).hexdigest() != row.file_sha256:
             yield f"{row.revision} ran here on {row.started_at:%Y-%m-%d} and its file changed since."
+
+
+def _snapshot(settings: Settings) -> Iterator[str]:
+    try:
+        found = snapshot_file.read(settings.project.script_folder)
+    except SurefootError as fault:
+        yield _line(fault)
+    else:
+        present = snapshot_file.sums_of_files(settings.project.script_folder / "versions")
+        for revision, digest in found.stands_for.items() if found else ():
+            if present.get(revision) != digest:
+                yield f"{snapshot_file.NAME} stands for {revision} with another file. Put that back."
 
 
 def _undocumented(settings: Settings, script: ScriptDirectory) -> Iterator[str]:

@@ -95,7 +95,7 @@ def _without_rows(settings: Settings, url: URL, script: Script, parent: str) -> 
     """Run up, down, up over empty tables; return the tables to fill as well, None where a step has a problem."""
     steps: list[Step] = []
     tables = round_trip.shapes(url)
-    with alembic_api.configured(settings, url) as config:
+    with alembic_api.configured(settings, url, snapshot=False) as config:
         before = _catalogue(config)
         steps.append(timed_step("up", lambda: command.upgrade(config, script.revision)))
         if steps[-1].problems:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from surefoot.author import project_check, releases, revision_test
+from surefoot.author import project_check, releases, revision_test, snapshot_writer
 from surefoot.cli.context import print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.environment import alembic_api
@@ -66,6 +66,7 @@ def check(
         raise typer.Exit(1)
     if release:
         build.write_packaged(settings, url)
+        snapshot_writer.write(settings, url)
         new_ones = releases.add(settings, alembic_api.script(settings))
         typer.echo(f"Released: {', '.join(new_ones) or 'nothing that was not before'}.", err=as_json)
 

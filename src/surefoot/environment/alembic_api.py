@@ -20,9 +20,12 @@ from surefoot.settings import Settings
 
 
 @contextmanager
-def configured(settings: Settings, url: URL, *, application_name: str | None = None) -> Iterator[Config]:
+def configured(
+    settings: Settings, url: URL, *, application_name: str | None = None, snapshot: bool = True
+) -> Iterator[Config]:
     """Yield a configuration whose commands work on `url` over one connection, which is closed at the end.
 
+    Without `snapshot` an empty database runs every revision, even where the snapshot that comes with them would do.
     Raises ConnectFailed and the other errors of `database.explain`.
     """
     engine = database.engine_for(url, application_name=application_name or program(), options=server_settings(settings))
@@ -33,6 +36,7 @@ def configured(settings: Settings, url: URL, *, application_name: str | None = N
     with opened as connection:
         config = Config(str(settings.project.ini), stdout=io.StringIO())
         config.attributes["connection"] = connection
+        config.attributes["snapshot"] = snapshot
         yield config
 
 

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database, private_members, search_path
-from surefoot.environment import revision_wrapper
+from surefoot.environment import from_snapshot, revision_wrapper
 from surefoot.environment.models_on_demand import TableNames
 from surefoot.errors import UsageError
 from surefoot.program import alembic_command, program
@@ -65,6 +65,7 @@ class Run:
         self.plan: Plan | None = None
         self.monitor: SessionMonitor | None = None
         self._record: Record | None = None
+        self._upgrades = False
         passed = async_driver.without_await(config.attributes.get("connection"))
         while passed is not None and not isinstance(passed, Connection):
             # an engine, as Alembic's cookbook passes it, or what pytest-alembic wraps around one
@@ -91,6 +92,7 @@ class Run:
         context: MigrationContext = alembic.get_context()
         script: ScriptDirectory = alembic.script
         command = private_members.steps_of_command(context)
+        self._upgrades = _is_upgrade(command, [])
 
         def checked_steps(heads: tuple[str, ...], context: MigrationContext) -> Iterable[Step]:
             preconditions.refuse_unknown_revision(script, heads)  # Alembic would only say "Can't locate"
@@ -159,6 +161,8 @@ class Run:
             if plan.current is not None:
                 reset_session(self.connection)
                 created_objects.forget_lookup(self.connection)
+            elif self._begins_at_head(context, alembic.script):
+                return
             with alembic.begin_transaction():
                 alembic.run_migrations()
 
@@ -184,6 +188,22 @@ class Run:
                 raise
         if record.rights is not None:
             record.rights.warn_without_privileges()
+
+    def _begins_at_head(self, context: MigrationContext, script: ScriptDirectory) -> bool:
+        """Bring an empty database to the snapshot that comes with the files; return whether nothing is newer.
+
+        Not with `-x snapshot=no`, nor for a caller that wants to see each revision applied, unless that sets
+        `config.attributes["snapshot"]`.
+        """
+        destination = str(context.opts.get("destination_rev"))
+        given = getattr(self.config.cmd_opts, "x", None) or []
+        wanted = self.config.attributes.get("snapshot", "applied" not in self.config.attributes)
+        if not self._upgrades or not wanted or "snapshot=no" in given:
+            return False
+        at = from_snapshot.begin_at_snapshot(self.connection, script, destination, self.settings, _tables(context))
+        created_objects.forget_lookup(self.connection)
+        publications.forget(self.connection)
+        return at is not None and from_snapshot.is_whole_way(script, destination, at)
 
     def _check(
         self,

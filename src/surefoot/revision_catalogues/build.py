@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from surefoot import database
 from surefoot.catalogue import packaged, reader, revision_names
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.revision_names import Name, Names
-from surefoot.environment import alembic_api
+from surefoot.environment import alembic_api, snapshot_file
 from surefoot.program import program
 from surefoot.revision_catalogues.cache import CatalogueCache
 from surefoot.runtime import error_translation
@@ -98,17 +98,26 @@ def _texts(settings: Settings, url: URL, *, keep: bool = True) -> dict[str, str]
     for each in revisions:
         text = known.get(each.revision) or kept.read(each.revision)
         if text is None:
-            built = _build(settings, url)
-            for revision in built.keys() - known.keys():
+            newer = {revision.revision for revision in revisions} - known.keys()
+            built = _build(settings, url, only=newer)
+            for revision in newer:
                 kept.write(revision, built[revision])
-            return built
+            return built if len(built) == len(revisions) else known | built
         known[each.revision] = text
     return {each.revision: known[each.revision] for each in revisions}
 
 
-def _build(settings: Settings, url: URL, during: dict[str, set[Name]] | None = None) -> dict[str, str]:
-    """Build the catalogues as JSON text; add the names that existed while each revision ran to `during`."""
+def _build(
+    settings: Settings, url: URL, during: dict[str, set[Name]] | None = None, only: Set[str] | None = None
+) -> dict[str, str]:
+    """Build the catalogues as JSON text; add the names that existed while each revision ran to `during`.
+
+    With `only` perhaps no more than those of these revisions: the scratch database begins at the snapshot where none of
+    them comes before that.
+    """
     config = Config(str(settings.project.ini))
+    snapshot = snapshot_file.usable(_folder(settings)) if only is not None else None
+    config.attributes["snapshot"] = snapshot is not None and only is not None and only.isdisjoint(snapshot.stands_for)
     texts: dict[str, str] = {}
     recorder = _NameRecorder()
 

@@ -6,12 +6,13 @@ import getpass
 import hashlib
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.engine import Connection
 
 from surefoot import database
@@ -49,6 +50,8 @@ CUT_OFF = "cut off: what it had done is kept"
 """The note of a failed step that had committed a part of its work and only has to run again."""
 STOPPED = "stopped half-way: what it had done is kept"
 """The note of a failed step that had committed a part, and cannot continue before the error is corrected."""
+FROM_SNAPSHOT = "from the snapshot of "
+"""Begins the note of each revision that a snapshot stands for, before the revision at which that was taken."""
 NONE = "-"
 """In place of the revision, in the row of a command that ran none."""
 TOWARDS = "on the way to "
@@ -120,6 +123,28 @@ def write(
     if begun is not None and connection.execute(sa.update(table).where(table.c.id == begun).values(values)).rowcount:
         return
     connection.execute(insert(table).values(values))
+
+
+def write_at_once(
+    connection: Connection, revisions: Mapping[str, str], note: str, started_at: dt.datetime, package_version: str
+) -> None:
+    """Record that `revisions`, each with the SHA-256 of its file, were done in one go, which `note` names.
+
+    Together they have lasted from `started_at` to now, of which the last one's row has the whole.
+    """
+    values = _row(Entry("", "upgrade", started_at, note=note), package_version, DONE)
+    names = [name for name in values if name not in {"revision", "file_sha256", "duration"}]
+    seconds = values["duration"]
+    rows = (
+        sa.func.unnest(sa.cast(list(revisions), ARRAY(sa.Text)), sa.cast(list(revisions.values()), ARRAY(sa.Text)))
+        .table_valued("revision", "file_sha256", with_ordinality="nth", name="done")
+        .render_derived()
+    )
+    lasted = sa.case((rows.c.nth == len(revisions), sa.literal(seconds, sa.Interval)), else_=dt.timedelta(0))
+    written = _writable(connection, {name: values[name] for name in names})
+    columns = [sa.literal(written[name], table.c[name].type) for name in names]
+    query = sa.select(rows.c.revision, rows.c.file_sha256, lasted, *columns).order_by(rows.c.nth)
+    connection.execute(insert(table).from_select(["revision", "file_sha256", "duration", *names], query))
 
 
 def record(connection: Connection, action: str, note: str, started_at: dt.datetime, package_version: str) -> None:

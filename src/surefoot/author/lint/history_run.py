@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationStep, RevisionStep
 from alembic.script import Script, ScriptDirectory
@@ -15,7 +16,7 @@ from surefoot import database
 from surefoot.author.lint.statement_recorder import CutOff, Recorder, Recording, Statement
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import BOOKKEEPING, read_catalogue
-from surefoot.environment import alembic_api
+from surefoot.environment import alembic_api, snapshot_file
 from surefoot.errors import SurefootError
 from surefoot.program import program
 from surefoot.runtime import error_translation
@@ -83,8 +84,14 @@ class Scratch:
             yield Scratch(self._settings, url, elsewhere=True)
 
     def upgrade_through(self, revisions: Iterable[str]) -> None:
-        """Upgrade through `revisions` without recording their statements."""
+        """Upgrade through `revisions` without recording their statements: by the snapshot as far as that goes."""
         self._recorder.pause()
+        revisions = list(revisions)
+        snapshot = snapshot_file.usable(self._settings.project.script_folder)
+        if snapshot is not None and set(snapshot.stands_for).issubset(revisions):
+            with alembic_api.configured(self._settings, self._url, application_name=f"{program()} lint") as config:
+                command.upgrade(config, snapshot.revision)
+            revisions = [each for each in revisions if each not in snapshot.stands_for]
         steps = [self._step(revision, upgrade=True) for revision in revisions]
         if steps:
             self._run(steps)

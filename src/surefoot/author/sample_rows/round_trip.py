@@ -127,7 +127,9 @@ class Trial:
         started = time.perf_counter()
         fault = None
         try:
-            with alembic_api.configured(self.settings, self.url, application_name=f"{program()} prove") as config:
+            with alembic_api.configured(
+                self.settings, self.url, application_name=f"{program()} prove", snapshot=False
+            ) as config:
                 run(config, target)  # type: ignore[operator]  # one of Alembic's commands
         except SurefootError as raised:
             fault = raised.message

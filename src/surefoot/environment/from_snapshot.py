@@ -1,0 +1,182 @@
+"""Brings an empty database to the newest released revision at once, by the snapshot that comes with the files.
+
+What it makes is compared with the catalogue of that revision before it is committed. Whatever speaks against it, from
+another server to a difference, leaves the database empty, and the revisions run one after the other as ever.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
+
+from surefoot import database
+from surefoot.catalogue.reader import read_catalogue
+from surefoot.environment import snapshot_file
+from surefoot.environment.snapshot_file import Snapshot
+from surefoot.errors import CheckFailed, SurefootError
+from surefoot.project import heads_of
+from surefoot.runtime import journal, preconditions
+from surefoot.runtime.privileges import NewObjectPrivileges
+from surefoot.settings import Settings
+
+log = logging.getLogger("surefoot")
+
+SERVERS = range(15, 19)
+"""The major versions of PostgreSQL on which a snapshot was seen to make what the revisions make."""
+SCHEMA = "public"
+"""The schema in which the tables of a snapshot are; where they are to be in another one, the revisions run."""
+SETTINGS = {
+    "search_path": "",
+    "check_function_bodies": "off",
+    "standard_conforming_strings": "on",
+    "client_min_messages": "warning",
+}
+"""What the script relies on, as pg_dump's scripts do."""
+STATE = sa.text("""
+    with own (catalogue, oid) as (
+        select 'pg_class'::regclass, oid from pg_class where relkind <> 't' and not relisshared
+         union all
+        select 'pg_proc'::regclass, oid from pg_proc
+         union all
+        select 'pg_type'::regclass, oid from pg_type where typtype in ('d', 'e', 'r') or (typtype = 'b' and typelem = 0)
+         union all
+        select 'pg_operator'::regclass, oid from pg_operator
+         union all
+        select 'pg_namespace'::regclass, oid from pg_namespace where nspname !~ '^pg_(toast_)?temp_'
+         union all
+        select 'pg_publication'::regclass, oid from pg_publication
+         union all
+        select 'pg_event_trigger'::regclass, oid from pg_event_trigger
+    )
+    select current_schema() as schema,
+           exists (
+               select from own
+                where oid >= 16384
+                  and not exists (
+                      select from pg_depend where classid = catalogue and objid = own.oid and deptype in ('e', 'i')
+                  )
+           ) as taken
+""")
+"""Whether anything was made in this database that is no part of an extension. From 16384 on oids are not PostgreSQL's.
+
+Indexes count as their tables do; temporary tables, too, which is harmless: then the revisions run.
+"""
+
+
+class _Unsuitable(Exception):
+    """The snapshot does not serve here; the text says why, or nothing where nobody would expect it to."""
+
+
+def begin_at_snapshot(connection: Connection, script: ScriptDirectory, destination: str, settings: Settings,
+                      tables: Collection[str]) -> str | None:  # fmt: skip
+    """Bring the empty database of `connection` to the revision of the snapshot; return it, None where revisions run.
+
+    `destination` is what the upgrade was asked for: nothing is done where the snapshot's revision is not on the way
+    there. `tables` are those of the models, for the privileges of other roles. In a transaction of the caller it
+    happens within that, else in one of its own, which is committed. Raises sqlalchemy.exc.DBAPIError where the
+    connection is lost.
+    """
+    folder = Path(script.dir)
+    if not (folder / snapshot_file.NAME).exists():
+        return None
+    with connection.begin_nested() if connection.in_transaction() else connection.begin() as transaction:
+        try:
+            snapshot = _suitable(connection, script, destination)
+            _make(connection, snapshot, settings, tables)
+        except sa.exc.DBAPIError as fault:
+            if fault.connection_invalidated or database.driver_of(connection).closed:
+                raise
+            reason = f"{snapshot_file.NAME} could not be made here ({_first_line(fault)})"
+        except CheckFailed as fault:
+            reason = fault.message.rstrip(".")
+        except _Unsuitable as fault:
+            reason = str(fault)
+        else:
+            return snapshot.revision
+        transaction.rollback()
+    if reason:
+        log.warning("%s, so the revisions run one after the other.", reason)
+    return None
+
+
+def is_whole_way(script: ScriptDirectory, destination: str, revision: str) -> bool:
+    """Return whether an upgrade to `destination` ends at `revision`, as far as that is known without reading files.
+
+    The files of revisions need not be imported then, however many there are.
+    """
+    return destination in {"head", "heads"} and heads_of(Path(script.versions)) == (revision,)
+
+
+def _suitable(connection: Connection, script: ScriptDirectory, destination: str) -> Snapshot:
+    """Return the snapshot. Raises _Unsuitable where it does not serve, CheckFailed for a damaged file."""
+    folder, state = Path(script.dir), connection.execute(STATE).one()
+    if state.taken or state.schema != SCHEMA:
+        raise _Unsuitable
+    snapshot = snapshot_file.read(folder)
+    if snapshot is None or not _is_on_the_way(script, destination, snapshot):
+        raise _Unsuitable
+    _refuse_other_files(snapshot, folder)
+    major = database.server_major(connection)
+    if major not in SERVERS:
+        raise _Unsuitable(f"{snapshot_file.NAME} was not tried on PostgreSQL {major}")
+    return snapshot
+
+
+def _refuse_other_files(snapshot: Snapshot, folder: Path) -> None:
+    present = snapshot_file.sums_of_files(folder / "versions")
+    for revision, digest in snapshot.stands_for.items():
+        if present.get(revision) != digest:
+            changed = "has no file any more" if revision not in present else "has another file now"
+            raise _Unsuitable(f"{snapshot_file.NAME} stands for {revision}, which {changed}")
+
+
+def _is_on_the_way(script: ScriptDirectory, destination: str, snapshot: Snapshot) -> bool:
+    """Return whether an upgrade from nothing to `destination` comes by the snapshot's revision.
+
+    A destination that Alembic does not know is none: the run that follows says so.
+    """
+    if destination == "heads" or is_whole_way(script, destination, snapshot.revision):
+        return True
+    with suppress(SurefootError):
+        steps = preconditions.steps_to(script, (), destination, upward=True)
+        return any(snapshot.revision in step.to_revisions_no_deps for step in steps)
+    return False
+
+
+def _make(connection: Connection, snapshot: Snapshot, settings: Settings, tables: Collection[str]) -> None:
+    """Make it, record it and compare it, in the transaction of `connection`."""
+    started = dt.datetime.now(dt.UTC)
+    rights = NewObjectPrivileges(connection, tables, settings.application_role)
+    names = list(SETTINGS)
+    query = sa.select(*(sa.func.current_setting(name).label(name) for name in names))
+    before = connection.execute(query).one()._mapping  # noqa: SLF001  # SQLAlchemy's public way, underscore and all
+    _set(connection, SETTINGS)
+    database.execute_verbatim(connection, snapshot.script).close()
+    _set(connection, {name: str(before[name]) for name in names})
+    found = read_catalogue(connection).fingerprint
+    if found != snapshot.catalogue:
+        raise _Unsuitable(f"What {snapshot_file.NAME} makes here is not what revision {snapshot.revision} makes")
+    journal.ensure(connection)
+    note = f"{journal.FROM_SNAPSHOT}{snapshot.revision}"
+    grants = rights.grant_on_new(connection)
+    journal.write_at_once(
+        connection, snapshot.stands_for, "; ".join([note, *grants]), started, settings.project.version
+    )
+    seconds = (dt.datetime.now(dt.UTC) - started).total_seconds()
+    log.info(
+        "Running snapshot  -> %s, which stands for %d revisions, took %.2f s",
+        snapshot.revision, len(snapshot.stands_for), seconds,
+    )  # fmt: skip
+
+
+def _set(connection: Connection, values: dict[str, str]) -> None:
+    connection.execute(sa.select(*(sa.func.set_config(name, value, True) for name, value in values.items())))
+
+
+def _first_line(fault: sa.exc.DBAPIError) -> str:
+    return str(fault.orig).splitlines()[0].rstrip(".") if str(fault.orig) else type(fault.orig).__name__
