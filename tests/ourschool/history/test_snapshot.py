@@ -18,7 +18,7 @@ from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server
 from tests.surefoot.faults.runs import Run, advisory_locks, until
 
-MARKED = "select count(*) from migration_journal where note like 'from the snapshot of %'"
+MARKED = "select count(*) from migration_journal where starts_with(note, 'from the snapshot of ')"
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d(:\d\d)?")
 TOKEN = re.compile(r"^\\(un)?restrict .*$", re.MULTILINE)
 WALKS = ("-x", "snapshot=no")
@@ -216,7 +216,8 @@ def test_what_is_not_empty_is_not_touched(scratch: Database, statement: str) -> 
 
 
 def test_extensions_leave_it_empty(scratch: Database) -> None:
-    scratch.execute("create extension pg_stat_statements", "create extension hstore", "create temporary table t ()")
+    missing = "select name from pg_available_extensions where installed_version is null order by name limit 3"
+    scratch.execute(*(f'create extension "{name}" cascade' for (name,) in scratch.rows(missing)))
     with scratch.engine().connect() as connection:
         assert not connection.execute(from_snapshot.STATE).one().taken
     assert "Running snapshot" in scratch.alembic("upgrade", "head").stderr
@@ -265,7 +266,7 @@ def test_a_lost_connection_is_said(scratch: Database, project: Path) -> None:
     assert found is not None
     rewritten(project, script="\nSELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid());\n")
     said = scratch.alembic("upgrade", "head", cwd=project, status=4).stderr
-    assert "was lost" in said
+    assert "administrator command" in said
     assert "Traceback" not in said
     assert is_empty(scratch)
 
@@ -297,7 +298,7 @@ def test_a_role_that_may_create_nothing_is_told(scratch: Database) -> None:
     scratch.execute(f"create role {role} login", "revoke create on schema public from public")
     try:
         poor = Database(scratch.server, scratch.url.set(username=role))
-        with pytest.raises(FailedError, match="CREATE"):
+        with pytest.raises(FailedError, match="may make nothing in schema public"):
             upgrade(poor, "head")
         assert is_empty(scratch)
     finally:
