@@ -26,7 +26,7 @@ from rich.console import Console
 from benchmarks import stock_project
 from benchmarks.measure import in_turn, show
 from ourschool import ensure_current, project
-from surefoot.operate.head_check import VERSIONS
+from surefoot.runtime.head_check import VERSIONS
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import running
 
