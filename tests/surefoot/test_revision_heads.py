@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def lying(cache: Path) -> Path:
     file = note(cache)
     _, _, contents = file.read_bytes().partition(b"\n")
     contents = contents.replace(b"bbbb", b"zzzz", 1)
-    file.write_bytes(b"%08x\n" % revision_heads.zlib.crc32(contents) + contents)
+    file.write_bytes(b"%08x\n" % zlib.crc32(contents) + contents)
     return file
 
 

@@ -76,7 +76,7 @@ def without_times(said: str) -> str:
 def test_nothing_is_loaded_that_an_answer_does_not_need(at_head: Database, words: tuple[str, ...]) -> None:
     seen(words, at_head)  # the files may be read once, to note the head
     found = seen(words, at_head)
-    assert (found.status, found.modules & set(HEAVY)) == (0, set())
+    assert (found.status, found.modules & set(HEAVY)) == (0, frozenset())
     assert HEAD in found.said
     assert found.revision_files(ROOT) == 0
 
