@@ -44,12 +44,14 @@ def answered(project: Project, alembic: ModuleType) -> bool:
 
 def _is_plain(config: Config) -> bool:
     """Return whether the command is one of the two, typed without anything that changes what it works on or says."""
-    chosen = config.cmd_opts
-    if chosen is None or config.attributes or chosen.x or chosen.name != "alembic":
+    command, chosen = _command(config), config.cmd_opts
+    if chosen is None or command not in {"upgrade", "current"}:
         return False
-    if _command(config) == "upgrade":
-        return chosen.revision in {"head", "heads"} and not chosen.sql and not chosen.tag
-    return _command(config) == "current" and not chosen.verbose
+    if config.attributes or chosen.x or chosen.name != "alembic":
+        return False
+    if command == "current":
+        return not chosen.verbose
+    return chosen.revision in {"head", "heads"} and not chosen.sql and not chosen.tag
 
 
 def _has_usual_folder(project: Project, alembic: ModuleType) -> bool:
