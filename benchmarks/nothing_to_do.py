@@ -59,17 +59,17 @@ def main() -> None:
                 bounds,
                 strict=True,
             ):
-                what = f"{' '.join(words)}, {number:,} revisions"
+                what, used = f"{' '.join(words)}, {number:,} revisions", (list[int](), list[int]())
                 rows.append(
                     in_turn(
                         what,
-                        partial(_run, database, ours, *words),
-                        partial(_run, database, stock, *theirs),
+                        partial(_run, database, ours, used[0], *words),
+                        partial(_run, database, stock, used[1], *theirs),
                         rounds=ROUNDS,
                         bound=bound,
                     )
                 )
-                peaks.append(_peaks(database, what, (ours, words), (stock, theirs)))
+                peaks.append(_compared(what, *used))
     show("Whole process, nothing to do, PostgreSQL 18", "stock Alembic", rows)
     Console(width=100).print("\n".join(peaks))
 
@@ -89,12 +89,8 @@ def _lengthen(database: Database, number: int, *folders: Path) -> None:
             database.execute(f"update alembic_version set version_num = '{parent}'")
 
 
-def _run(database: Database, folder: Path, *command: str) -> None:
-    _peak(database, folder, *command)
-
-
-def _peak(database: Database, folder: Path, *command: str) -> int:
-    """Run the module's command; return the most memory that it had at once, in KiB."""
+def _run(database: Database, folder: Path, used: list[int], *command: str) -> None:
+    """Run the module's command, and add to `used` the most memory that it had at once, in KiB."""
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=folder, env=database.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -102,10 +98,10 @@ def _peak(database: Database, folder: Path, *command: str) -> int:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, command
-    return usage.ru_maxrss
+    used.append(usage.ru_maxrss)
 
 
-def _peaks(database: Database, what: str, *works: tuple[Path, tuple[str, ...]]) -> str:
-    ours, theirs = (median(_peak(database, folder, *words) for _ in range(3)) / 1024 for folder, words in works)
-    verdict = "" if ours / theirs <= 0.6 else " exceeded"
-    return f"Peak memory, {what}: {ours:.0f} MB, stock {theirs:.0f} MB, ratio {ours / theirs:.2f} (≤ 0.6{verdict})"
+def _compared(what: str, ours: list[int], theirs: list[int]) -> str:
+    mine, stock = median(ours) / 1024, median(theirs) / 1024
+    verdict = "" if mine / stock <= 0.6 else " exceeded"
+    return f"Peak memory, {what}: {mine:.0f} MB, stock {stock:.0f} MB, ratio {mine / stock:.2f} (≤ 0.6{verdict})"
