@@ -1,14 +1,12 @@
-"""What an application waits for at its start where nothing is to do: `ensure_current` and `ourschool ensure`.
+"""What an application waits for at its start where nothing is to do: `ensure_current` in its process.
 
-In process against the bare round trip, with our history and with one of 1,000 revisions; as a whole process against
-`alembic upgrade head`. Flask-Migrate's `upgrade()` is Alembic's `command.upgrade` in process, which stands for it.
+Against the bare round trip, with our history and with one of 1,000 revisions. Flask-Migrate's `upgrade()` is Alembic's
+`command.upgrade` in process, which stands for it. Whole processes are in `nothing_to_do`.
 """
 
 import io
 import logging
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,9 +22,8 @@ from psycopg import Connection
 from rich.console import Console
 
 from benchmarks import stock_project
-from benchmarks.measure import in_turn, show
 from ourschool import ensure_current, project
-from surefoot.operate.head_check import VERSIONS
+from surefoot.runtime.head_check import VERSIONS
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import running
 
@@ -34,21 +31,11 @@ ROUNDS = 500
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the line."""
     with tempfile.TemporaryDirectory() as folder, running(18) as server, fresh(server) as database:
         database.alembic("upgrade", "head")
         stock = stock_project.make(Path(folder))
         _in_process(database, stock, Path(folder))
-        rows = [
-            in_turn(
-                "ourschool ensure",
-                lambda: _run(database, ROOT, "ourschool", "ensure"),
-                lambda: _run(database, stock, "alembic", "upgrade", "head"),
-                rounds=15,
-                bound=0.6,
-            )
-        ]
-    show("Whole process, nothing to do, PostgreSQL 18", "alembic upgrade head", rows)
 
 
 def _in_process(database: Database, stock: Path, folder: Path) -> None:
@@ -105,9 +92,3 @@ def _thousand_revisions(folder: Path) -> Iterator[None]:
         yield
     finally:
         project.PROJECT = kept
-
-
-def _run(database: Database, folder: Path, *command: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, env=database.environment(), check=True, capture_output=True
-    )

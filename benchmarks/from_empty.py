@@ -22,7 +22,7 @@ from benchmarks import stock_project
 from benchmarks.measure import Comparison, medians, show
 from ourschool.project import PROJECT
 from surefoot.author import snapshot_writer
-from surefoot.project import heads_of
+from surefoot.revision_heads import heads_of
 from surefoot.servers import libpq
 from surefoot.settings import load
 from tests.support.databases import ROOT, Database
@@ -127,7 +127,8 @@ def _long_history(server: Server, folder: Path) -> Path:
     """Write a copy of the project with MANY revisions and a snapshot of its head."""
     shutil.copytree(ROOT / "alembic", folder / "alembic", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "alembic.ini", folder)
-    (before,) = heads_of(folder / "alembic" / "versions") or ("",)
+    (head,) = heads_of(folder / "alembic" / "versions") or ()
+    before = head.revision
     for nth in range(len(list((folder / "alembic" / "versions").glob("*.py"))), MANY):
         revision = f"f{nth:011x}"
         text = FILLER.format(nth=nth, revision=revision, before=before)

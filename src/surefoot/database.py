@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from surefoot.errors import ConnectFailed, FailedError, ServerUnavailable, SurefootError, UsageError
 from surefoot.program import program
 from surefoot.servers import hosts, libpq, pooler, server_limits
+from surefoot.servers.timed_query import LIMITS
 from surefoot.settings import URL_SCHEME, Settings
 
 DRIVER = "postgresql+psycopg"
@@ -125,7 +126,7 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
     arguments: dict[str, str | int] = {"options": session_options, "client_encoding": RELIED_ON["client_encoding"]}
     if "application_name" not in url.query:
         arguments["application_name"] = application_name
-    arguments |= {name: value for name, value in libpq.LIMITS.items() if name not in url.query}
+    arguments |= {name: value for name, value in LIMITS.items() if name not in url.query}
     engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
     sa.event.listen(engine, "do_connect", pooler.Connector(RELIED_ON))
     return engine

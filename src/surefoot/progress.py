@@ -9,19 +9,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.spinner import Spinner
-from rich.text import Text
+from functools import cache
+from typing import TYPE_CHECKING
 
 from surefoot.wording import duration, paragraph
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 log = logging.getLogger("surefoot")
 
-CONSOLE = Console(stderr=True, highlight=False, markup=False)
-"""The one console of the process: two would each move the cursor over the other's lines."""
 INTERVAL = 60.0
 """Seconds between two lines on one batch in a log."""
 
@@ -30,16 +27,20 @@ INTERVAL = 60.0
 def command_steps() -> Iterator[Callable[[str], None]]:
     """Yield a function that prints each step of a command; on a terminal the last line also shows it with a spinner."""
     if not on_terminal():
-        yield lambda text: CONSOLE.print(text, soft_wrap=True)
+        yield lambda text: _console().print(text, soft_wrap=True)
         return
+    from rich.live import Live  # noqa: PLC0415  # Rich takes as long to load as the driver, and a log needs none of it
+    from rich.spinner import Spinner  # noqa: PLC0415  # as above
+    from rich.text import Text  # noqa: PLC0415  # as above
+
     spinner = Spinner("dots", Text("…"), style="status.spinner")
     live = Live(
-        spinner, console=CONSOLE, transient=True, refresh_per_second=12.5, redirect_stdout=sys.stdout.isatty()
+        spinner, console=_console(), transient=True, refresh_per_second=12.5, redirect_stdout=sys.stdout.isatty()
     )  # fmt: skip
     with live, _log_above_the_display():
 
         def say(text: str) -> None:
-            CONSOLE.print(paragraph(text, "", "  "), soft_wrap=True)
+            _console().print(paragraph(text, "", "  "), soft_wrap=True)
             spinner.update(text=Text(f"{text} …"))
 
         yield say
@@ -85,10 +86,19 @@ def row_progress(what: str, total: int) -> Iterator[RowProgress]:
 
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Callable[[RowProgress], None]]:
+    # imported here for the same reason
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     bar = Progress(
         TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("rows"),
         TextColumn("{task.fields[rate]}/s"), TimeRemainingColumn(),
-        console=CONSOLE, transient=True, redirect_stdout=sys.stdout.isatty(),
+        console=_console(), transient=True, redirect_stdout=sys.stdout.isatty(),
     )  # fmt: skip
     with bar, _log_above_the_display():
         task = bar.add_task(what, total=total, rate="0")
@@ -116,7 +126,15 @@ def _lines(what: str) -> Iterator[Callable[[RowProgress], None]]:
 
 def on_terminal() -> bool:
     """Return whether stderr is a terminal: FORCE_COLOR alone makes none of a file."""
-    return sys.stderr.isatty() and CONSOLE.is_terminal
+    return sys.stderr.isatty() and _console().is_terminal
+
+
+@cache
+def _console() -> "Console":
+    """Return the one console of the process: two would each move the cursor over the other's lines."""
+    from rich.console import Console  # noqa: PLC0415  # as above
+
+    return Console(stderr=True, highlight=False, markup=False)
 
 
 @contextmanager

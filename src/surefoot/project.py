@@ -1,20 +1,15 @@
 """The project whose models and revisions the engine works on. It is created once and passed down from there."""
 
-import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from surefoot.revision_heads import Head, heads_of
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
-OWN = re.compile(rb"^revision\b[^=\n]*=\s*[\"']([^\"'\\\n]+)[\"']", re.MULTILINE)
-BEFORE = re.compile(rb"^down_revision\b[^=\n]*=\s*(None\b|[\"'][^\"'\\\n]+[\"']|[(\[][^)\]\\]*[)\]])", re.MULTILINE)
-QUOTED = re.compile(rb"[\"']([^\"']+)[\"']")
-"""In the source of a revision file: its id, what it follows (one id, several, or none), and each id in that."""
 WORKED_IN = (".env", ".postgres", "backups", "rehearsals")
 """What a folder has in which commands were run."""
 
@@ -111,7 +106,12 @@ class Project:
 
         Raises OSError where the project has no folder of revisions.
         """
-        heads = heads_of(self.script_folder / "versions")
+        found = self.single_head()
+        return found.revision if found is not None else None
+
+    def single_head(self) -> Head | None:
+        """Return the same, with whether it merges others. Raises the same."""
+        heads = heads_of(self.script_folder / "versions", self.name)
         return heads[0] if heads is not None and len(heads) == 1 else None
 
     def _copied_to(self, folder: Path) -> bool:
@@ -120,31 +120,3 @@ class Project:
         except OSError:
             return False
         return f"{self.name}.project" in text and (folder / "alembic.ini").exists()
-
-
-def heads_of(versions: Path) -> tuple[str, ...] | None:
-    """Return the revisions in `versions` that none of the others follows, sorted; None where only Alembic can tell.
-
-    This is what the files themselves say, `revision` and `down_revision`, read from their source without importing
-    them and without Alembic, because an application calls it each time it starts. Raises OSError where there is no such
-    folder.
-    """
-    return _heads(versions, versions.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _heads(versions: Path, _changed_at: int) -> tuple[str, ...] | None:
-    revisions, followed = list[str](), set[str]()
-    for name in os.listdir(versions):  # noqa: PTH208  # a Path for each of 1,000 files would be slow
-        if not name.endswith(".py") or name.startswith(("__init__", ".#")):
-            continue
-        with open(f"{versions}/{name}", "rb") as file:  # noqa: PTH123  # as above
-            text = file.read()
-        own, before = OWN.findall(text), BEFORE.findall(text)
-        if len(own) != 1 or len(before) != 1:  # an assignment of another form, or a second one in a text
-            return None
-        revisions.append(own[0].decode())
-        followed.update(each.decode() for each in QUOTED.findall(before[0]))
-    if not followed.issubset(revisions) or len(set(revisions)) != len(revisions):
-        return None
-    return tuple(sorted(set(revisions) - followed))

@@ -99,5 +99,5 @@ def _database(project: Project, server: URL, *, template: URL | None = None) -> 
     name = f"{project.name}_test_{uuid.uuid4().hex[:12]}"
     source = (template.database or "") if template else "template0"
     # the session that creates it connects to `postgres`: nobody may be connected to the template
-    with temporary_database(server.set(database="postgres"), name, source, strategy="file_copy") as url:
+    with temporary_database(server.set(database="postgres"), name, source) as url:
         yield url

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Engine
 
+from surefoot.scratch_database import strategy_for
 from surefoot.servers import libpq
 from tests.support.servers import Server
 
@@ -93,7 +94,12 @@ def fresh(server: Server, *, template: str = "template0", name: str | None = Non
     """Create an empty (or cloned) database at America/Chicago; drop it afterwards, and end sessions that are left."""
     name = name or f"t_{uuid.uuid4().hex[:12]}"
     with server.connect() as admin:
-        admin.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))
+        strategy = strategy_for(admin.execute("select current_setting('fsync')").fetchall()[0][0])
+        admin.execute(
+            sql.SQL("create database {} template {} strategy {}").format(
+                sql.Identifier(name), sql.Identifier(template), sql.Literal(strategy)
+            )
+        )
         admin.execute(sql.SQL("alter database {} set timezone = {}").format(sql.Identifier(name), TIME_ZONE))
     try:
         yield Database(server, server.url.set(database=name))

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from surefoot.cli import context
 from surefoot.errors import SurefootError
+from surefoot.process_end import end_quickly
 from surefoot.project import Project
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -47,6 +48,7 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
     application: with its usual options it does not wait for Typer, which loads 250 modules.
     """
     context.use_project(project)
+    end_quickly()
     try:
         if sys.argv[1:2] == ["ensure"]:
             _ensure_without_typer(sys.argv[2:])

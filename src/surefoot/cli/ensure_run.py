@@ -49,7 +49,7 @@ def run(chosen: Settings, *, refuse: bool, wait: float) -> int:
     With `refuse` nothing is upgraded. A server that is starting has `wait` seconds. Raises SurefootError where there is
     no database to ask.
     """
-    from surefoot.operate import head_check  # noqa: PLC0415  # psycopg, which the help does not need
+    from surefoot.runtime import head_check  # noqa: PLC0415  # psycopg, which the help does not need
 
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
     for name in (program(), "surefoot", "alembic.runtime.migration"):

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from surefoot.cli.context import print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
-from surefoot.operate.status.journal_report import JournalEntry
-from surefoot.operate.status.revision_history import RevisionRuns, history
 from surefoot.wording import duration, paragraph, utc_time
+
+if TYPE_CHECKING:
+    from surefoot.operate.status.journal_report import JournalEntry
+    from surefoot.operate.status.revision_history import RevisionRuns
 
 
 def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
@@ -17,6 +20,8 @@ def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> N
 
     Example: surefoot history
     """
+    from surefoot.operate.status.revision_history import history  # noqa: PLC0415  # the help does not need it
+
     chapters = history(*settings_and_url(database_url))
     if as_json:
         print_json([asdict(each) for each in chapters])
@@ -24,7 +29,7 @@ def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> N
         typer.echo("\n".join(line for chapter in chapters for line in lines(chapter)))
 
 
-def lines(chapter: RevisionRuns) -> Iterator[str]:
+def lines(chapter: "RevisionRuns") -> Iterator[str]:
     """Yield the lines of text for a revision and its runs."""
     here = " (here)" if chapter.here else ""
     message = "no file has it" if chapter.message is None else chapter.message
@@ -35,7 +40,7 @@ def lines(chapter: RevisionRuns) -> Iterator[str]:
         yield "    applied, not journalled" if chapter.applied else "    never run here"
 
 
-def _run(run: JournalEntry) -> Iterator[str]:
+def _run(run: "JournalEntry") -> Iterator[str]:
     who = f"{run.client_user}@{run.client_host} as {run.database_user}"
     yield paragraph(
         f"{utc_time(run.started_at)}  {run.direction:<9} {run.outcome:<6} {duration(run.seconds):>7}  {who}",

@@ -1,6 +1,7 @@
 """`surefoot identify`: which revision the schema of a database equals, whatever alembic_version says."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -8,8 +9,10 @@ from surefoot.cli.context import load_settings, print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.errors import CheckFailed
 from surefoot.program import alembic_command, elsewhere, program
-from surefoot.revision_catalogues.identify import Identity, identify
 from surefoot.wording import counted, paragraph
+
+if TYPE_CHECKING:
+    from surefoot.revision_catalogues.identify import Identity
 
 MOST_LISTED = 20
 """The number of differences that are printed; --json has all."""
@@ -23,6 +26,8 @@ def identify_database(as_json: AsJson = False, database_url: DatabaseUrl = None)
     Exit status 0 where it is what alembic_version says, else 1. The database is only looked at; the revisions are built
     in a scratch database beside it.
     """
+    from surefoot.revision_catalogues.identify import identify  # noqa: PLC0415  # the help does not need it
+
     result = identify(*settings_and_url(database_url))
     if as_json:
         print_json(_json(result))
@@ -32,7 +37,7 @@ def identify_database(as_json: AsJson = False, database_url: DatabaseUrl = None)
         raise _failure(result)
 
 
-def _text(result: Identity) -> Iterator[str]:
+def _text(result: "Identity") -> Iterator[str]:
     if result.cut_off is not None:
         yield paragraph(result.cut_off.sentence)
     for revision in result.equals:
@@ -50,7 +55,7 @@ def _text(result: Identity) -> Iterator[str]:
     yield f"Says     {says or 'nothing: no revision is recorded'}"
 
 
-def _failure(result: Identity) -> CheckFailed:
+def _failure(result: "Identity") -> CheckFailed:
     if result.cut_off is not None:
         return CheckFailed(result.cut_off.message, result.cut_off.remedy)
     says = " and ".join(result.recorded)
@@ -90,7 +95,7 @@ def _failure(result: Identity) -> CheckFailed:
     return CheckFailed(f"The database equals no revision; {result.nearest} is the nearest.", remedy)
 
 
-def _json(result: Identity) -> dict[str, object]:
+def _json(result: "Identity") -> dict[str, object]:
     return {
         "says": result.recorded,
         "unknown": result.unknown,

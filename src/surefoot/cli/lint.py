@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from surefoot.author.lint import lint_report
-from surefoot.author.lint.linted_history import lint
 from surefoot.cli.context import settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 
@@ -21,6 +19,10 @@ def lint_revisions(
 
     Example: surefoot lint head
     """
+    # imported here, because the help does not need it
+    from surefoot.author.lint import lint_report  # noqa: PLC0415
+    from surefoot.author.lint.linted_history import lint  # noqa: PLC0415
+
     report = lint(*settings_and_url(database_url), revisions or ())
     typer.echo(lint_report.as_json(report) if as_json else lint_report.as_text(report))
     raise typer.Exit(1 if report.findings else 0)

@@ -3,13 +3,10 @@
 import subprocess
 import sys
 
-import sqlalchemy as sa
 import typer
 
-from surefoot import client_programs, database
 from surefoot.cli.context import load_settings, settings_and_plain_url
 from surefoot.cli.options import DatabaseUrl
-from surefoot.servers import libpq
 
 
 def psql(context: typer.Context, database_url: DatabaseUrl = None) -> None:
@@ -38,6 +35,12 @@ def alembic(context: typer.Context) -> None:
 
 
 def _run(program: str, arguments: list[str], database_url: str | None) -> None:
+    # imported here, because the help and `alembic` do not need it
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    from surefoot import client_programs, database  # noqa: PLC0415
+    from surefoot.servers import libpq  # noqa: PLC0415
+
     _, url = settings_and_plain_url(database_url)
     try:
         binary = client_programs.for_server(program, url)

@@ -1,41 +1,13 @@
 """`surefoot status`: the state of the database, as text and as JSON."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from sqlalchemy.engine import URL
 
-from surefoot import database
 from surefoot.cli import history
 from surefoot.cli.context import print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
-from surefoot.errors import CheckFailed
-from surefoot.operate.status.collect import State, Status, status
-from surefoot.operate.status.revision_history import history as chapters
-from surefoot.operate.status.revision_list import PendingRevision
-from surefoot.program import alembic_command, program
-from surefoot.wording import counted, duration, paragraph, utc_time
-
-INDENT = " " * 10
-MOST_NAMED = 3
-"""The number of things of the operator's own that are named of each kind; --json has all."""
-MOST_LISTED = 20
-"""The number of differences that are printed; --json has all."""
-
-
-def _remedies() -> dict[State, tuple[str, str]]:
-    ours = f"python -m {program()}"
-    return {
-        State.BEHIND: ("The database is behind", f"{ours} rehearse tries it on a copy; upgrade does it."),
-        State.EMPTY: ("The database is empty", f"{alembic_command()} upgrade head builds it."),
-        State.UNVERSIONED: ("The database has tables and no revision", f"Back up, then {ours} adopt."),
-        State.UNKNOWN: (
-            "The database is at a revision that no file has",
-            f"Install the version of {program()} that has it; {ours} identify tells which revision it equals.",
-        ),
-    }
 
 
 def show_status(
@@ -50,156 +22,22 @@ def show_status(
 
     Exit status 1 where something is pending or the database is not what its revision makes. Nothing is changed.
     """
+    # imported here, because the help does not need it
+    from surefoot.cli import status_text  # noqa: PLC0415
+    from surefoot.operate.status.collect import status  # noqa: PLC0415
+    from surefoot.operate.status.revision_history import history as chapters  # noqa: PLC0415
+
     settings, url = settings_and_url(database_url)
     result = status(settings, url)
     if as_json:
-        output = _json(result, url) | ({"tables": _tables_json(result)} if tables else {})
+        output = status_text.as_json(result, url) | ({"tables": status_text.tables_as_json(result)} if tables else {})
         if runs:
             output["history"] = [asdict(each) for each in chapters(settings, url)]
         print_json(output)
     else:
-        lines = [*_text(result, url), *(_tables(result) if tables else [])]
+        lines = [*status_text.as_text(result, url), *(status_text.table_lines(result) if tables else [])]
         if runs:
             lines += ["", *(line for chapter in chapters(settings, url) for line in history.lines(chapter))]
         typer.echo("\n".join(lines))
     if not result.is_current:
-        raise _failure(result)
-
-
-def _text(result: Status, url: URL) -> Iterator[str]:
-    yield _row("Database", f"{database.describe(url)}, PostgreSQL {result.server}")
-    messages = result.revisions.messages
-    for one in result.revision or ("none",):
-        yield _row("Revision", f"{one}  {messages.get(one, 'no file has it' if result.revision else '')}".rstrip())
-    for one in result.revisions.heads:
-        yield _row("Head", f"{one}  {messages[one]}")
-    if result.state is not State.UNKNOWN:
-        yield _row("Pending", counted(len(result.pending), "revision") if result.pending else "nothing")
-        for each in result.pending:
-            yield from _pending(each)
-    if result.rehearsal is not None:
-        yield _row("Rehearsal", result.rehearsal)
-    if result.cut_off is not None:
-        yield _row("Half done", result.cut_off.sentence)
-    yield from _drift(result)
-    yield _row("Migrating", result.migrating or "nobody")
-    yield _row("Health", f"{counted(len(result.health), 'thing')} to look at" if result.health else "nothing found")
-    for finding in result.health:
-        yield paragraph(finding.what, "  ", "    ")
-        yield paragraph(f"→ {finding.remedy}", "    ", "      ")
-    yield from _own_and_backup(result)
-
-
-def _own_and_backup(result: Status) -> Iterator[str]:
-    if result.own:
-        counts = "; ".join(f"{kind}: {_few(things)}" for kind, things in result.own.items())
-        yield _row("Own", f"{counts}. No revision judges these")
-    if result.backup is None:
-        yield _row("Backup", "none found")
-    else:
-        at = f", at {result.backup.revision}" if result.backup.revision else ""
-        age = duration(result.backup.age)
-        yield _row("Backup", f"{utc_time(result.backup.finished_at)} UTC, {age} old{at}, in {result.backup.path}")
-        if result.backup.not_proven:
-            yield paragraph(f"not proven: {result.backup.not_proven}", INDENT, INDENT)
-
-
-def _pending(each: PendingRevision) -> Iterator[str]:
-    yield paragraph(f"{each.revision}  {each.message}", "  ", "    ")
-    if each.why:
-        yield paragraph(each.why, "      ", "      ")
-    how = "online: in steps that stop nobody" if each.online else "in one transaction"
-    before = f"; took {duration(each.took)} when it ran here before" if each.took is not None else ""
-    rehearsed = each.rehearsed
-    in_rehearsal = f"; took {duration(rehearsed.seconds)} in the rehearsal of {rehearsed.on}" if rehearsed else ""
-    yield paragraph(f"{how}{before}{in_rehearsal}", "      ", "      ")
-
-
-def _drift(result: Status) -> Iterator[str]:
-    deviations = result.drift.difference.deviations
-    if result.cut_off is not None:
-        what = f"revision {result.cut_off.revision} is half done; --json has what differs meanwhile"
-        yield _row("Drift", f"not judged: {what}" if deviations else "none")
-        return
-    if result.drift.not_compared:
-        yield _row("Drift", f"could not be looked at: {result.drift.not_compared}")
-    elif deviations:
-        yield _row("Drift", f"{counted(len(deviations), 'deviation')} from revision {result.revision[0]}")
-        for deviation in deviations[:MOST_LISTED]:
-            yield paragraph(str(deviation), "  ", "    ")
-        if len(deviations) > MOST_LISTED:
-            yield f"  and {len(deviations) - MOST_LISTED} more: --json has all"
-    elif len(result.revision) == 1 and result.state is not State.UNKNOWN:
-        yield _row("Drift", "none: the database is what its revision makes")
-    else:
-        yield _row("Drift", "not looked at: it is at no single known revision")
-
-
-def _tables(result: Status) -> Iterator[str]:
-    for table in result.catalogue.tables if result.catalogue else ():
-        yield ""
-        yield f"{table.name}"
-        width = max((len(column.name) for column in table.columns), default=0)
-        for column in table.columns:
-            yield paragraph(f"{column.name:<{width}}  {column.summary}", "  ", " " * (width + 4))
-
-
-def _tables_json(result: Status) -> dict[str, dict[str, str]]:
-    tables = result.catalogue.tables if result.catalogue else ()
-    return {table.name: {column.name: column.summary for column in table.columns} for table in tables}
-
-
-def _few(things: list[str]) -> str:
-    return ", ".join(things[:MOST_NAMED]) + (
-        f" and {len(things) - MOST_NAMED} more" if len(things) > MOST_NAMED else ""
-    )
-
-
-def _row(label: str, text: str) -> str:
-    return paragraph(text, f"{label:<10}", INDENT)
-
-
-def _failure(result: Status) -> CheckFailed:
-    if result.cut_off is not None:
-        return CheckFailed(result.cut_off.message, result.cut_off.remedy)
-    if result.redundant is not None:
-        return CheckFailed(result.redundant.message, result.redundant.remedy)
-    if result.state is not State.CURRENT:
-        message, remedy = _remedies()[result.state]
-        if result.hidden is not None:
-            return CheckFailed(f"{message}. {result.hidden.message}", f"{result.hidden.remedy} Then: {remedy}")
-        drifted = ", and is not what its revision makes" if result.drift.difference else ""
-        if drifted:
-            remedy = f"python -m {program()} identify first: an upgrade builds on what the database is. Then: {remedy}"
-        return CheckFailed(f"{message}{drifted}.", remedy)
-    if result.hidden is not None:
-        return CheckFailed(
-            f"The database has drifted from revision {result.revision[0]}. {result.hidden.message}",
-            result.hidden.remedy,
-        )
-    return CheckFailed(
-        f"The database has drifted from revision {result.revision[0]}.",
-        f"python -m {program()} adopt {result.revision[0]} --repair repair.sql writes what makes up for it.",
-    )
-
-
-def _json(result: Status, url: URL) -> dict[str, object]:
-    return {
-        "database": database.describe(url),
-        "server": result.server,
-        "state": result.state.value,
-        "revision": result.revision,
-        "heads": result.revisions.heads,
-        "pending": [asdict(each) for each in result.pending],
-        "drift": {
-            "looked": result.drift.not_compared is None and len(result.revision) == 1 and not result.revisions.unknown,
-            "unseen": result.drift.not_compared,
-            "deviations": result.drift.difference.as_json(),
-        },
-        "rehearsal": result.rehearsal,
-        "unfinished": result.cut_off.as_json() if result.cut_off else None,
-        "migrating": result.migrating,
-        "own": result.own,
-        "health": [asdict(each) for each in result.health],
-        "backup": asdict(result.backup) | {"age": result.backup.age} if result.backup else None,
-    }
+        raise status_text.failure_of(result)

@@ -3,17 +3,18 @@
 import datetime as dt
 import logging
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from surefoot.cli.context import confirm, settings_and_url
 from surefoot.cli.options import DatabaseUrl, Yes
 from surefoot.errors import RefusedError
-from surefoot.operate import change
-from surefoot.operate.change.guarded_upgrade import ChangeResult, UpgradePlan
 from surefoot.progress import command_steps
 from surefoot.wording import counted, paragraph
+
+if TYPE_CHECKING:
+    from surefoot.operate.change.guarded_upgrade import ChangeResult, UpgradePlan
 
 EMPTY_AFTER_PURGE = "A downgrade past their revisions makes their columns and tables again, empty."
 DELETED = "Deleted; only the backup that is made first will have them:"
@@ -30,6 +31,8 @@ def upgrade(
 
     Example: surefoot upgrade
     """
+    from surefoot.operate import change  # noqa: PLC0415  # the help does not need it
+
     settings, url = settings_and_url(database_url)
     plan = change.plan_upgrade(settings, url, target, with_backup=not no_backup)
     if plan.cut_off is not None:
@@ -58,6 +61,8 @@ def rollback(
 
     Example: surefoot rollback -1
     """
+    from surefoot.operate import change  # noqa: PLC0415  # the help does not need it
+
     settings, url = settings_and_url(database_url)
     cost = change.rollback_cost(settings, url, target)
     typer.echo(f"{cost.database} goes back from {cost.at} to {cost.target}, {len(cost.steps)} revisions:")
@@ -90,6 +95,8 @@ def purge(
 
     Example: surefoot purge --older-than 730
     """
+    from surefoot.operate import change  # noqa: PLC0415  # the help does not need it
+
     settings, url = settings_and_url(database_url)
     found = change.purgeable(url, dt.timedelta(days=older_than))
     if not found:
@@ -116,7 +123,7 @@ def purge(
         )
 
 
-def _show(plan: UpgradePlan) -> None:
+def _show(plan: "UpgradePlan") -> None:
     typer.echo(f"{plan.database} stands at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
     for each in plan.pending:
         before = "" if each.took is None else f", took {each.took:.1f} s before"
@@ -135,7 +142,7 @@ def _log_to_stderr() -> None:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
-def _summary(done: ChangeResult) -> None:
+def _summary(done: "ChangeResult") -> None:
     before, rows = sum(done.before.present.values()), sum(done.after.present.values())
     retired = max(sum(done.after.retired.values()) - sum(done.before.retired.values()), 0)
     deleted = f", {before - rows - retired} deleted" if done.revision == "base" else ""

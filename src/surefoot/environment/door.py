@@ -1,17 +1,17 @@
-"""The entry point for env.py: every Alembic command on a project goes through `main`."""
+"""The entry point for env.py: every Alembic command on a project goes through `main`.
 
-import io
-from contextlib import ExitStack
+What is imported here stands before every deploy that has nothing to do; the rest waits until it is needed.
+"""
+
+import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-import surefoot.online  # noqa: F401  # registers op.create_index_online and the rest
-from surefoot import autogenerate, settings
-from surefoot.environment import revision_checks, run
+from alembic.config import main as alembic_main
+
+from surefoot.environment import nothing_to_do
 from surefoot.environment.error_reporting import translated_errors
-from surefoot.environment.models_on_demand import ModelsOnDemand
-from surefoot.environment.offline_run import prepare_offline
+from surefoot.process_end import end_quickly
 from surefoot.program import set_project
 from surefoot.project import Project
 
@@ -28,45 +28,11 @@ def main(project: Project, alembic: ModuleType) -> None:
         folder = folder.parent  # the alembic.ini inside, for programs that look for one there
     project = project if folder == project.home else project.at(folder)
     set_project(project)
+    if getattr(sys.modules["__main__"], "main", None) is alembic_main:  # this process is `alembic …`, and nothing else
+        end_quickly()
     with translated_errors(config):
-        if alembic.is_offline_mode():
-            _print_sql(project, alembic)
-        elif revision_checks.needs_no_database(config):
-            _without_a_database(project, alembic)
-        else:
-            _on_a_database(project, alembic)
+        if nothing_to_do.answered(project, alembic):
+            return
+        from surefoot.environment import configured_command  # noqa: PLC0415  # as the module's docstring says
 
-
-def _configure(project: Project, alembic: ModuleType, **where: Any) -> None:
-    alembic.configure(
-        target_metadata=ModelsOnDemand(project.load_metadata, project.naming_convention),
-        transaction_per_migration=True,  # a failing revision leaves the one before it applied and recorded
-        autogenerate_plugins=[autogenerate.PLUGIN],  # compares the whole catalogue, in place of Alembic's own plugins
-        process_revision_directives=revision_checks.directives_hook(alembic.config),
-        **where,
-    )
-
-
-def _print_sql(project: Project, alembic: ModuleType) -> None:
-    """Print SQL by which psql makes the same schema, without a connection, a lock or a journal."""
-    revision_checks.refuse_long_ids(alembic.script)
-    _configure(project, alembic, dialect_name="postgresql", literal_binds=True, dialect_opts={"paramstyle": "named"})
-    prepare_offline(alembic.get_context(), project)
-    with alembic.begin_transaction():
-        alembic.run_migrations()
-
-
-def _without_a_database(project: Project, alembic: ModuleType) -> None:
-    """Write an empty or a merge revision, or show the history: commands that need no database."""
-    revision_checks.check_before_writing(alembic.config, alembic.script)
-    _configure(project, alembic, dialect_name="postgresql", as_sql=True, output_buffer=io.StringIO())
-    alembic.run_migrations()
-
-
-def _on_a_database(project: Project, alembic: ModuleType) -> None:
-    url = alembic.get_x_argument(as_dictionary=True).get("database_url")
-    with ExitStack() as stack:
-        # no SQL may run on the connection before configure(): it would turn transaction_per_migration off
-        command = run.Run(alembic.config, settings.load(project, database_url=url), stack)
-        _configure(project, alembic, connection=command.connection, on_version_apply=command.applied, run=command)
-        command.migrate(alembic)
+        configured_command.run_command(project, alembic)

@@ -8,7 +8,6 @@ from logging.config import fileConfig
 from alembic.config import Config
 
 from surefoot.program import program
-from surefoot.runtime import error_translation
 
 
 @contextmanager
@@ -25,6 +24,8 @@ def translated_errors(config: Config) -> Iterator[None]:
     try:
         yield
     except (Exception, KeyboardInterrupt) as fault:
+        from surefoot.runtime import error_translation  # noqa: PLC0415  # where nothing is wrong nobody waits for it
+
         if not is_command_line or getattr(config.cmd_opts, "raiseerr", False):
             known = error_translation.translate_known(fault, None)
             if known is None or known is fault:

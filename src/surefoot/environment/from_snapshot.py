@@ -19,7 +19,7 @@ from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import snapshot_file
 from surefoot.environment.snapshot_file import Snapshot
 from surefoot.errors import CheckFailed, SurefootError
-from surefoot.project import heads_of
+from surefoot.revision_heads import heads_of
 from surefoot.runtime import journal, preconditions
 from surefoot.runtime.privileges import NewObjectPrivileges
 from surefoot.settings import Settings
@@ -109,7 +109,10 @@ def is_whole_way(script: ScriptDirectory, destination: str, revision: str) -> bo
 
     The files of revisions need not be imported then, however many there are.
     """
-    return destination in {"head", "heads"} and heads_of(Path(script.versions)) == (revision,)
+    if destination not in {"head", "heads"}:
+        return False
+    heads = heads_of(Path(script.versions))
+    return heads is not None and [head.revision for head in heads] == [revision]
 
 
 def _suitable(connection: Connection, script: ScriptDirectory, destination: str) -> Snapshot:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from surefoot.errors import CheckFailed
 from surefoot.program import program
-from surefoot.project import OWN
+from surefoot.revision_heads import OWN
 
 NAME = "snapshot.sql"
 """The file in the script folder."""

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from surefoot import database, settings
-from surefoot.operate.head_check import VERSIONS, finished_revisions, sqlstate
 from surefoot.program import program, set_project
 from surefoot.project import Project
+from surefoot.runtime.head_check import VERSIONS, finished_revisions, sqlstate
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine

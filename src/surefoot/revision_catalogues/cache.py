@@ -2,9 +2,6 @@
 
 import gzip
 import hashlib
-import os
-import sys
-import tempfile
 import zlib
 from collections.abc import Sequence
 from functools import cache
@@ -13,6 +10,7 @@ from pathlib import Path
 from alembic.script import Script
 
 import surefoot
+from surefoot import user_cache
 from surefoot.catalogue.packaged import checksums
 
 SOURCES = ("environment", "runtime", "online", "catalogue")
@@ -27,35 +25,23 @@ class CatalogueCache:
     """
 
     def __init__(self, history: Sequence[Script], program: str) -> None:
-        self._folder = folder() / program
+        self._folder = user_cache.folder() / program
         self._names = checksums(history, _sources())
 
     def read(self, revision: str) -> str | None:
         """Return the catalogue as JSON text; None where there is no intact file."""
+        contents = user_cache.read(self._file(revision))
         try:
-            return gzip.decompress(self._file(revision).read_bytes()).decode() or None  # an empty file is valid gzip
+            return gzip.decompress(contents or b"").decode() or None  # an empty file is valid gzip
         except (OSError, EOFError, zlib.error, UnicodeDecodeError):
             return None
 
     def write(self, revision: str, text: str) -> None:
         """Store `text`. The file appears complete, even where two processes write it at once."""
-        file = self._file(revision)
-        try:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as incomplete:
-                incomplete.write(gzip.compress(text.encode(), 1))
-            Path(incomplete.name).replace(file)
-        except OSError:
-            return
+        user_cache.write(self._file(revision), gzip.compress(text.encode(), 1))
 
     def _file(self, revision: str) -> Path:
         return self._folder / f"{self._names[revision]}.json.gz"
-
-
-def folder() -> Path:
-    """Return the user's cache folder."""
-    given = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
-    return Path(given) if given else Path.home() / ".cache"
 
 
 @cache

@@ -10,20 +10,10 @@ from sqlalchemy.engine import URL
 
 from surefoot.errors import UsageError
 from surefoot.servers import hosts
+from surefoot.servers.timed_query import LIMITS
 
 NEVER_INHERITED = frozenset({"PGOPTIONS", "PGCLIENTENCODING", "PGAPPNAME"})
 """Environment variables that are ignored: our connections set these parameters, and only a URL may override them."""
-LIMITS = {
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-}
-"""libpq's parameters by which a connection ends whose other end is not there any more: within a minute, not two hours.
-
-In seconds, the last one in milliseconds. The URL's own take precedence.
-"""
 
 
 def parameters(url: URL) -> dict[str, str]:

@@ -28,7 +28,8 @@ OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=((?:\\.|\S)*)")
 SECOND_SESSION = 10.0
 """Seconds that a pooler has for a second session, before it counts as having none left."""
 OWN = "select pg_backend_pid()"
-WHO = "select pg_backend_pid(), inet_client_port()"
+WHOSE = "pg_backend_pid(), inet_client_port()"
+WHO = f"select {WHOSE}"
 PGLITE = re.compile("pglite|emscripten|wasm", re.IGNORECASE)
 """What its version() says: of what it is made, and in later versions its name."""
 PGPOOL = ("show pool_version", "show pool_nodes", "pgpool show load_balance_mode")
@@ -83,6 +84,22 @@ class Connector:
                     f"What is set in a session does not stay at {where}: {name} is {current[name]!r}, not {value!r}.",
                     "Connect to the server itself, or through a pooler in session mode.",
                 )
+
+
+def is_direct(driver: psycopg.Connection, pid: int, port: int | None) -> bool:
+    """Return whether `driver` has one server at its other end as long as it stands, with perhaps a router between.
+
+    `pid` is that of the server process that answered, `port` the one of its client. A pooler in session mode counts as
+    none: it takes more than these to tell its mode.
+    """
+    if pid != driver.info.backend_pid:
+        return False
+    if _is_between(driver, pid, port):
+        try:
+            refuse_between(driver, _where(driver))
+        except RefusedError:
+            return False
+    return True
 
 
 def is_pooled(driver: psycopg.Connection) -> bool:

@@ -13,6 +13,18 @@ from contextlib import suppress
 import psycopg
 from psycopg import pq
 
+LIMITS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""libpq's parameters by which a connection ends whose other end is not there any more: within a minute, not two hours.
+
+In seconds, the last one in milliseconds. The URL's own take precedence.
+"""
+
 
 class NoAnswer(psycopg.OperationalError):
     """Nothing came back within the limit. The connection is of no more use: an answer may come at any time."""

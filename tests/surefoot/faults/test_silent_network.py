@@ -19,8 +19,9 @@ from tests.surefoot.roles.people import role
 SHORT = {"OURSCHOOL_ANSWER_TIMEOUT": "3", "OURSCHOOL_IDLE_TIMEOUT": "10000"}
 ENDS = 45.0
 """Seconds in which a command with SHORT has ended, on a loaded machine: what it waits for, and connecting anew."""
-WORKER, BESIDE = 1, 2
-"""The connections of `alembic upgrade`, in their order; the first one looks which schema has the tables."""
+WORKER, BESIDE = 2, 3
+"""The connections of `alembic upgrade`, in their order: before them one asks whether anything is to do, and one which
+schema has the tables."""
 
 
 @contextmanager

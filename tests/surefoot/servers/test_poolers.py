@@ -122,6 +122,14 @@ def test_at_head_nothing_is_asked_that_a_shared_session_could_not_answer(at_head
         assert not left_behind(here)
 
 
+@pytest.mark.parametrize("words", [("upgrade", "head"), ("current",)])
+def test_at_head_alembic_refuses_a_shared_pool_as_it_does_anywhere(at_head: Database, words: tuple[str, ...]) -> None:
+    with behind(at_head, "transaction") as (here, pool):
+        said = run(here, "alembic", *words, status=3)
+        assert f"127.0.0.1:{pool.port} is a pooler in transaction mode" in said
+        assert not left_behind(here)
+
+
 @pytest.mark.parametrize("in_transaction", [False, True])
 def test_an_engine_of_an_application_through_a_shared_pool_is_refused(
     scratch: Database, *, in_transaction: bool

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ourschool.project import PROJECT
+from surefoot import user_cache
 from surefoot.catalogue import packaged
 from surefoot.environment import alembic_api
-from surefoot.revision_catalogues import build, cache
+from surefoot.revision_catalogues import build
 from surefoot.revision_catalogues.identify import identify
 from tests.support.databases import ROOT, Database
 from tests.support.typed import ourschool, too_wide
@@ -113,12 +114,12 @@ def test_a_kept_or_shipped_catalogue_that_is_damaged_is_built_again(
     write(project, "onemore", upgrade="op.execute('create table canteen (id integer)')")
     settings = replace(settings_of(scratch), project=PROJECT.at(project))
     whole = build.catalogues(settings, scratch.url)
-    files = [*(cache.folder() / PROJECT.name).glob("*.json.gz"), project / "alembic" / packaged.NAME]
+    files = [*(user_cache.folder() / PROJECT.name).glob("*.json.gz"), project / "alembic" / packaged.NAME]
     assert len(files) > 1
     for file in files:
         spoiled(file, damage)
     assert build.catalogues(settings, scratch.url) == whole
-    assert (cache.folder() / PROJECT.name).stat().st_mode & 0o077 == 0
+    assert (user_cache.folder() / PROJECT.name).stat().st_mode & 0o077 == 0
 
 
 def test_a_changed_revision_file_is_built_again(scratch: Database, project: Path) -> None:

@@ -19,11 +19,11 @@ from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError
 from surefoot.operate.adopt.adoption import adopt
 from surefoot.operate.backup import backup, verify
-from surefoot.operate.head_check import at_head
 from surefoot.operate.rehearse import rehearsal
 from surefoot.operate.rehearse.copy_source import RehearsalOptions
 from surefoot.operate.status.collect import State, Status, status
 from surefoot.revision_catalogues.identify import Identity, identify
+from surefoot.runtime.head_check import at_head
 from surefoot.scratch_database import scratch_database
 from surefoot.servers import libpq
 from surefoot.settings import Settings
