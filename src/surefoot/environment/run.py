@@ -42,7 +42,7 @@ from surefoot.runtime.session import (
     server_settings,
 )
 from surefoot.runtime.session_monitor import SessionMonitor, monitored
-from surefoot.servers import async_driver
+from surefoot.servers import answering, async_driver
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
@@ -80,7 +80,10 @@ class Run:
             else:
                 self.url = search_path.url_of(settings)
                 self._second_engine = database.engine_for(
-                    self.url, application_name=f"{program()} migrate", options=server_settings(settings)
+                    self.url,
+                    application_name=f"{program()} migrate",
+                    options=server_settings(settings),
+                    answer_timeout=settings.answer_timeout,
                 )
                 self.connection = stack.enter_context(self._second_engine.connect())
         except sa.exc.DBAPIError as fault:
@@ -169,7 +172,7 @@ class Run:
             lambda: connect_once_more(self._second_engine),
             self.settings.answer_timeout,
         )
-        with interrupts.end_in_time(self.connection, watcher), monitored(monitor):
+        with interrupts.end_in_time(self.connection, watcher), monitored(monitor), answering.unlimited(driver):
             try:
                 if private_members.in_callers_transaction(context):  # which is not rolled back, so nothing is retried
                     context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]
