@@ -41,7 +41,9 @@ class Proxy:
         self._swallows_new |= which is None
 
     def recover(self) -> None:
-        """Let later connections through again; the silent ones stay so."""
+        """Let later connections through again, and end the silent ones, as hosts do that hear of each other again."""
+        for end in self._swallowed:
+            with_no_fault(lambda end=end: end.shutdown(socket.SHUT_RDWR))
         self._silent_after, self._swallows_new, self.silent_since = None, False, None
 
     def swallow_after(self, passed: int) -> None:

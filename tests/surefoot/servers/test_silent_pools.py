@@ -21,8 +21,8 @@ from tests.surefoot.servers.ways import School
 
 ANSWER, IDLE = 2.0, 5.0
 SHORT = {"OURSCHOOL_ANSWER_TIMEOUT": f"{ANSWER:.0f}", "OURSCHOOL_IDLE_TIMEOUT": f"{IDLE * 1000:.0f}"}
-ENDS = 2 * ANSWER + 10 + 5
-"""Seconds from the silence to the end: an answer waited for here and beside, one try to connect anew, and some work."""
+ENDS = 2 * ANSWER + 2 * 10 + 5
+"""Seconds from the silence to the end: an answer waited for here and beside, two tries to connect anew, some work."""
 FREED = IDLE + 5
 """Seconds from then until the server, and the pooler, have noticed that the sessions are nobody's."""
 BEHIND = "pgbouncer, session, silent behind it"
