@@ -111,12 +111,19 @@ def hide_password(text: str) -> str:
     return scheme + separator + re.sub(r"^([^:/]*):(?!\d*([/?]|$)).*", r"\1:***", rest, flags=re.DOTALL)
 
 
-def engine_for(url: URL, *, application_name: str, options: dict[str, str] | None = None) -> Engine:
+def engine_for(
+    url: URL,
+    *,
+    application_name: str,
+    options: dict[str, str] | None = None,
+    answer_timeout: float | None = None,
+) -> Engine:
     """Return an engine without a pool, for the few connections of a command.
 
     `options` are settings of each session from its start, such as `lock_timeout`; `options=` in the URL takes
     precedence. Each session has the settings RELIED_ON, whatever the URL, the role or the database set: with
-    row_security off, PostgreSQL raises 42501 instead of leaving out rows.
+    row_security off, PostgreSQL raises 42501 instead of leaving out rows. `answer_timeout`, in seconds, is for sessions
+    with short statements: where nothing comes back for so long they are given up.
     """
     given = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
     session_options = f"{given} {url.query.get('options', '')}".strip()
@@ -128,7 +135,7 @@ def engine_for(url: URL, *, application_name: str, options: dict[str, str] | Non
         arguments["application_name"] = application_name
     arguments |= {name: value for name, value in LIMITS.items() if name not in url.query}
     engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
-    sa.event.listen(engine, "do_connect", pooler.Connector(RELIED_ON))
+    sa.event.listen(engine, "do_connect", pooler.Connector(RELIED_ON, answer_timeout))
     return engine
 
 
@@ -227,6 +234,9 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
          "Try again when others have left, or raise max_connections; a migration needs two connections."),
         (r"session is read-only|server is in hot standby|session is not read-only", f"{server} accepts no writes",
          "Point DATABASE_URL at the primary."),
+        (r"no answer from the server within", f"There was no answer from {server}",
+         "Look at the network and at what stands before the server, such as a pooler, then run the same command again: "
+         "it goes on from the last good revision."),
         (STARTING, f"{server} is starting or stopping",
          "Run the same command again in a moment."),
         (ABSENT,

@@ -58,7 +58,8 @@ def url_of(settings: Settings) -> URL:
     """
     url = database.url_of(settings)
     try:
-        with database.engine_for(url, application_name=program()).connect() as connection:
+        looks = database.engine_for(url, application_name=program(), answer_timeout=settings.answer_timeout)
+        with looks.connect() as connection:
             path = needed(database.driver_of(connection), tables_of(settings.project))
     except sa.exc.DBAPIError as fault:
         explained = database.explain(fault, url)

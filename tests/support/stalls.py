@@ -12,9 +12,13 @@ FACTOR = 3
 
 
 class Stalls:
-    """A context manager: inside, a statement that needs no lock is repeated, and the longest that it took is noted."""
+    """A context manager: inside, a statement that needs no lock is repeated, and the longest that it took is noted.
 
-    def __init__(self, dsn: str) -> None:
+    With `statements` it is the longest that so many took, one after the other, as in somebody's transaction.
+    """
+
+    def __init__(self, dsn: str, statements: int = 1) -> None:
+        self._statements = statements
         self.longest = 0.0
         """In seconds."""
         self._dsn, self._over = dsn, threading.Event()
@@ -43,5 +47,6 @@ class Stalls:
         ):
             while not self._over.wait(0.01):
                 began = time.perf_counter()
-                connection.execute("select 1")
+                for _ in range(self._statements):
+                    connection.execute("select 1", prepare=False)
                 self.longest = max(self.longest, time.perf_counter() - began)

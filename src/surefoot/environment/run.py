@@ -42,7 +42,7 @@ from surefoot.runtime.session import (
     server_settings,
 )
 from surefoot.runtime.session_monitor import SessionMonitor, monitored
-from surefoot.servers import async_driver
+from surefoot.servers import answering, async_driver
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
@@ -81,7 +81,10 @@ class Run:
             else:
                 self.url = search_path.url_of(settings)
                 self._second_engine = database.engine_for(
-                    self.url, application_name=f"{program()} migrate", options=server_settings(settings)
+                    self.url,
+                    application_name=f"{program()} migrate",
+                    options=server_settings(settings),
+                    answer_timeout=settings.answer_timeout,
                 )
                 self.connection = stack.enter_context(self._second_engine.connect())
         except sa.exc.DBAPIError as fault:
@@ -113,6 +116,9 @@ class Run:
             else:
                 # without this, Alembic would create alembic_version for `history` and `show current` too
                 context.opts.setdefault("dont_mutate", "revision_context" not in context.opts)
+                if "revision_context" in context.opts and not self._session_settings:
+                    # on a connection of ours: a comparison may count the rows of a large table
+                    self._stack.enter_context(answering.unlimited(database.driver_of(self.connection)))
                 alembic.run_migrations()
         except sa.exc.DBAPIError as fault:
             raise database.explain(fault, self.url) from fault
@@ -173,7 +179,7 @@ class Run:
             lambda: connect_once_more(self._second_engine),
             self.settings.answer_timeout,
         )
-        with interrupts.end_in_time(self.connection, watcher), monitored(monitor):
+        with interrupts.end_in_time(self.connection, watcher), monitored(monitor), answering.unlimited(driver):
             try:
                 if private_members.in_callers_transaction(context):  # which is not rolled back, so nothing is retried
                     context.autocommit_block = lambda: _no_autocommit(plan)  # type: ignore[method-assign]

@@ -19,6 +19,7 @@ from psycopg import pq, sql
 from surefoot.errors import ConnectFailed, RefusedError
 from surefoot.program import program
 from surefoot.servers import timed_query
+from surefoot.servers.answering import AnsweringConnection
 
 REFUSED_PARAMETER = "unsupported startup parameter"
 """What pgbouncer says of `options`; since 1.20 only where one of them is not its own to track."""
@@ -27,6 +28,8 @@ OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=((?:\\.|\S)*)")
 """One setting in libpq's `options`, where a backslash stands before a space that is part of the value."""
 SECOND_SESSION = 10.0
 """Seconds that a pooler has for a second session, before it counts as having none left."""
+FIRST_ANSWER = 60.0
+"""Seconds that the server has for its first answer: a pooler lets a client in before it has a session for it."""
 OWN = "select pg_backend_pid()"
 WHOSE = "pg_backend_pid(), inet_client_port()"
 WHO = f"select {WHOSE}"
@@ -40,11 +43,13 @@ class Connector:
     """Makes the psycopg connections of one engine: `do_connect` of SQLAlchemy's dialect events.
 
     Each of `settings`, by name, is set in every connection and holds in it. What `options` says is a start-up parameter
-    of the server's, and is set afterwards where a pooler refuses or drops it.
+    of the server's, and is set afterwards where a pooler refuses or drops it. With `answer_timeout` (s) a connection is
+    given up where nothing has come back for so long, for as long as it lives.
     """
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, str], answer_timeout: float | None = None) -> None:
         self._settings = dict(settings)
+        self._answer_timeout = answer_timeout
         self._exclusive = False
         """Whether this engine's pooler was found to leave a session to its client; asked once, for it costs a trip."""
         self._suitable = False
@@ -54,9 +59,10 @@ class Connector:
         """Connect, and return the connection with its settings made. `parameters` are those of psycopg.connect.
 
         Raises RefusedError where a pooler shares the session, ConnectFailed where it has none left or where a setting
-        does not stay.
+        does not stay, NoAnswer where a pooler lets us in and nothing comes from the server.
         """
         driver = _connect(arguments, parameters)
+        driver.answer_limit = self._answer_timeout or FIRST_ANSWER
         try:
             driver.autocommit = True
             pid, port = _set_directly(driver, self._settings)
@@ -66,6 +72,7 @@ class Connector:
             if pid != driver.info.backend_pid:
                 self._through_a_pooler(driver, arguments, parameters)
             driver.autocommit = False
+            driver.answer_limit = self._answer_timeout
         except BaseException:
             driver.close()
             raise
@@ -194,13 +201,15 @@ def shared(where: str, mode: str) -> RefusedError:
     )
 
 
-def _connect(arguments: list[Any], parameters: dict[str, Any]) -> psycopg.Connection:
+def _connect(arguments: list[Any], parameters: dict[str, Any]) -> AnsweringConnection:
     try:
-        return psycopg.connect(*arguments, **parameters)
+        return AnsweringConnection.connect(*arguments, **parameters)
     except psycopg.OperationalError as fault:
         if REFUSED_PARAMETER not in str(fault) or not parameters.get("options"):
             raise
-    return psycopg.connect(*arguments, **{name: value for name, value in parameters.items() if name != "options"})
+    return AnsweringConnection.connect(
+        *arguments, **{name: value for name, value in parameters.items() if name != "options"}
+    )
 
 
 def _options(text: str) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""A TCP proxy in front of a server that passes bytes on, swallows them while connections stay open, or cuts them."""
+"""A TCP proxy in front of a server: passes bytes on, late too, swallows them on connections that stay open, or cuts."""
 
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -14,7 +15,15 @@ class Proxy:
     """One listening port on loopback; each connection to it becomes one to `port` of the server's host."""
 
     def __init__(self, port: int) -> None:
+        self.passed = 0
+        """How often something came from a client so far: what moments of a run are counted by."""
+        self.delay = 0.0
+        """Seconds that everything is held back, either way."""
+        self.silent_since: float | None = None
+        """On the clock of `time.monotonic`."""
         self._target = port
+        self._silent_after: int | None = None
+        self._clients: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
@@ -26,9 +35,20 @@ class Proxy:
 
     def swallow(self, *, which: int | None = None) -> None:
         """From now on nothing passes, either way: on all connections and later ones, or on the one numbered `which`."""
+        self.silent_since = self.silent_since or time.monotonic()
         chosen = self._pairs if which is None else [self._pairs[which]]
         self._swallowed.update(end for pair in list(chosen) for end in pair)
         self._swallows_new |= which is None
+
+    def recover(self) -> None:
+        """Let later connections through again, and end the silent ones, as hosts do that hear of each other again."""
+        for end in self._swallowed:
+            with_no_fault(lambda end=end: end.shutdown(socket.SHUT_RDWR))
+        self._silent_after, self._swallows_new, self.silent_since = None, False, None
+
+    def swallow_after(self, passed: int) -> None:
+        """Do so on all connections as soon as something came from clients `passed` times."""
+        self._silent_after = passed
 
     def cut(self) -> None:
         """End every connection at once, as a host that restarts does."""
@@ -57,6 +77,7 @@ class Proxy:
         client, _ = self._listener.accept()
         server = socket.create_connection(("127.0.0.1", self._target))
         self._pairs.append((client, server))
+        self._clients.add(client)
         if self._swallows_new:
             self._swallowed.update((client, server))
         waiting.register(client, selectors.EVENT_READ, server)
@@ -65,7 +86,9 @@ class Proxy:
     def _pass_on(self, waiting: selectors.BaseSelector, source: socket.socket, target: socket.socket) -> None:
         try:
             data = source.recv(65536)
+            self._count(source)
             if data and source not in self._swallowed:
+                time.sleep(self.delay)
                 target.sendall(data)
         except OSError:
             data = b""
@@ -74,6 +97,12 @@ class Proxy:
                 with_no_fault(lambda end=end: waiting.unregister(end))
                 if source not in self._swallowed:
                     end.close()
+
+    def _count(self, source: socket.socket) -> None:
+        if source in self._clients:
+            self.passed += 1
+        if self._silent_after is not None and self.passed > self._silent_after:
+            self.swallow()
 
 
 def with_no_fault(work: object) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import TypeVar
 
@@ -99,13 +100,15 @@ def holding(database: Database, *statements: str, name: str = "payroll") -> Iter
 
 
 class Client:
-    """A user of the school while somebody migrates: repeats a query and notes how long it took, and what failed."""
+    """A user of the school while somebody migrates: repeats queries and notes how long one took, and what failed."""
 
-    def __init__(self, database: Database, query: str) -> None:
+    def __init__(self, database: Database, *queries: str) -> None:
         self.longest = 0.0
+        self.when = ""
+        """The time of day at which the longest one ended."""
         self.done = 0
         self.failed: list[str] = []
-        self._database, self._query, self._over = database, query, threading.Event()
+        self._database, self._queries, self._over = database, cycle(queries), threading.Event()
         self.stalls = Stalls(database.dsn)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -124,11 +127,13 @@ class Client:
             while not self._over.is_set():
                 started = time.monotonic()
                 try:
-                    connection.execute(self._query.encode())
+                    connection.execute(next(self._queries).encode())
                     self.done += 1
                 except psycopg.Error as fault:
                     self.failed.append(str(fault))
-                self.longest = max(self.longest, time.monotonic() - started)
+                took = time.monotonic() - started
+                if took > self.longest:
+                    self.longest, self.when = took, time.strftime("%H:%M:%S")
                 time.sleep(0.01)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from tests.support.databases import ROOT, Database
 
@@ -50,17 +51,26 @@ class Runner:
     ) -> None:
         self._process.communicate()
 
-    def alembic(self, *arguments: str, kill_at: int = NEVER, kill_before: str = "", status: int | None = None) -> Ended:
-        """`python -m alembic …`; asserts on `status` if given.
+    def alembic(
+        self,
+        *arguments: str,
+        kill_at: int = NEVER,
+        kill_before: str = "",
+        late: float = 0.0,
+        status: int | None = None,
+        on: Database | None = None,
+    ) -> Ended:
+        """`python -m alembic …`, on another database with `on`; asserts on `status` if given.
 
         With `kill_at` it is killed just before its statement of that number, counted from when it looked where the
-        database stands; with `kill_before` just before the first that has these words in it.
+        database stands; with `kill_before` just before the first that has these words in it; with `late` so many
+        seconds after that moment, when the server has the statement.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(
-            json.dumps({"arguments": arguments, "kill_at": kill_at, "kill_before": kill_before}) + "\n"
-        )
+        url = on.url.render_as_string(False) if on is not None else None
+        command = {"arguments": arguments, "kill_at": kill_at, "kill_before": kill_before, "late": late, "url": url}
+        self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         ended = Ended(answer["status"], answer["output"])
@@ -83,25 +93,27 @@ def serve(project: Path) -> None:
         with tempfile.TemporaryFile() as output:
             child = os.fork()
             if child == 0:
-                _work(command["arguments"], command["kill_at"], command["kill_before"], output.fileno())
+                _work(command, output.fileno())
             _, how = os.waitpid(child, 0)
             output.seek(0)
             answer = {"status": os.waitstatus_to_exitcode(how), "output": output.read().decode()}
         print(json.dumps(answer), flush=True)
 
 
-def _work(arguments: list[str], kill_at: int, kill_before: str, output: int) -> None:
+def _work(command: dict[str, Any], output: int) -> None:
     status = 70
     try:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        if kill_at or kill_before:
-            _kill_at(kill_at, kill_before)
+        if command["url"]:
+            os.environ["DATABASE_URL"] = command["url"]
+        if command["kill_at"] or command["kill_before"]:
+            _kill_at(command["kill_at"], command["kill_before"], command["late"])
         from alembic.config import main  # noqa: PLC0415
 
         try:
-            main(arguments, prog="alembic")
+            main(command["arguments"], prog="alembic")
             status = 0
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else 1
@@ -111,7 +123,7 @@ def _work(arguments: list[str], kill_at: int, kill_before: str, output: int) -> 
         os._exit(status)
 
 
-def _kill_at(nth: int, words: str) -> None:
+def _kill_at(nth: int, words: str, late: float) -> None:
     import sqlalchemy as sa  # noqa: PLC0415
 
     seen = 0
@@ -123,7 +135,10 @@ def _kill_at(nth: int, words: str) -> None:
         ):
             seen += 1
             if seen == nth + 1 if nth else words in " ".join(statement.split()):
-                os.kill(os.getpid(), signal.SIGKILL)
+                if late:
+                    threading.Timer(late, os.kill, (os.getpid(), signal.SIGKILL)).start()
+                else:
+                    os.kill(os.getpid(), signal.SIGKILL)
 
     sa.event.listen(sa.Engine, "before_cursor_execute", before)
 

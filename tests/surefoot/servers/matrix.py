@@ -4,21 +4,35 @@ docs/servers.md has a line for each, with the outcome that stands here.
 """
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from psycopg import sql
-from sqlalchemy.engine import URL
 
 from tests.ourschool.existing.rows import Size
 from tests.ourschool.history.schools import SCRIPTS, make_existing
 from tests.support import tls
 from tests.support.databases import Database
-from tests.support.servers import Server, pgbouncer, pgpool, running, standby
+from tests.support.servers import Server, pgbouncer, pgpool, running
 from tests.surefoot.roles.people import PASSWORD
+from tests.surefoot.servers.ways import (
+    School,
+    Way,
+    behind_a_slow_network,
+    beside_a_prepared_transaction,
+    beside_an_idle_reader,
+    directly,
+    on_a_standby,
+    published_for_all_tables,
+    through_pgbouncer,
+    through_pgpool,
+    through_pgpool_with_a_standby,
+    with_a_dead_synchronous_standby,
+    with_a_standby,
+    with_connections_left,
+)
 
 SIZE = Size(terms=2, student_assignments=60, attendance_records=60, conflicts=False)
 PUPILS = """
@@ -26,91 +40,9 @@ PUPILS = """
     select n || '@b', n, '', 'Zo\u00eb', '', 'student', true, now() from generate_series(1, 5) as n
 """
 WORKS = "works"
-
-
-@dataclass(frozen=True)
-class School:
-    """An existing school on a server, as its owner, who is no superuser, reaches it directly."""
-
-    server: Server
-    owner: str
-    name: str
-
-    def direct(self) -> URL:
-        return self.server.over_tcp(self.owner, PASSWORD, self.name)
-
-
-Way = Callable[[School, Path], AbstractContextManager[URL]]
-"""How one gets to a school: yields the URL to use. The folder is for what that needs."""
-
-
-@contextmanager
-def directly(school: School, _: Path) -> Iterator[URL]:
-    yield school.direct()
-
-
-def through_pgbouncer(mode: str, **settings: str) -> Way:
-    @contextmanager
-    def way(school: School, _: Path) -> Iterator[URL]:
-        with pgbouncer.pooled(school.server, mode, school.owner, **settings) as pool:
-            yield pool.url(school.owner, school.name)
-
-    return way
-
-
-@contextmanager
-def through_pgpool(school: School, _: Path) -> Iterator[URL]:
-    with pgpool.balanced(school.server) as url:
-        yield url.set(database=school.name, username=school.owner)
-
-
-@contextmanager
-def through_pgpool_with_a_standby(school: School, _: Path) -> Iterator[URL]:
-    with standby.following(school.server, "second") as second, pgpool.balanced(school.server, second) as url:
-        yield url.set(database=school.name, username=school.owner)
-
-
-def with_a_standby(*, feedback: bool) -> Way:
-    @contextmanager
-    def way(school: School, _: Path) -> Iterator[URL]:
-        setting = f"hot_standby_feedback = {'on' if feedback else 'off'}"
-        with standby.following(school.server, "reading", setting):
-            yield school.direct()
-
-    return way
-
-
-@contextmanager
-def on_a_standby(school: School, _: Path) -> Iterator[URL]:
-    with standby.following(school.server, "reading") as second:
-        yield second.over_tcp(school.owner, PASSWORD, school.name)
-
-
-@contextmanager
-def beside_a_prepared_transaction(school: School, _: Path) -> Iterator[URL]:
-    other = f"p_{uuid.uuid4().hex[:12]}"
-    with school.server.connect() as admin:
-        admin.execute("begin")
-        admin.execute("select pg_current_xact_id()")
-        admin.execute(sql.SQL("prepare transaction {}").format(other))
-        try:
-            yield school.direct()
-        finally:
-            admin.execute(sql.SQL("rollback prepared {}").format(other))
-
-
-@contextmanager
-def published_for_all_tables(school: School, _: Path) -> Iterator[URL]:
-    at = Database(school.server, school.server.url.set(database=school.name))
-    slot = f"s_{uuid.uuid4().hex[:12]}"
-    at.execute(
-        "create publication everything for all tables",
-        f"select pg_create_logical_replication_slot('{slot}', 'pgoutput')",
-    )
-    try:
-        yield school.direct()
-    finally:
-        at.execute(f"select pg_drop_replication_slot('{slot}')", "drop publication everything")
+NEAR = "3f1c9a7d52e4"
+"""The revision to which the story upgrades first."""
+ADOPT, UPGRADE, ENSURE = ("adopt",), ("upgrade", NEAR, "--yes", "--no-backup"), ("ensure",)
 
 
 @dataclass(frozen=True)
@@ -123,6 +55,14 @@ class Kind:
     """Options of `create database`."""
     settings: tuple[str, ...] = ()
     """What `alter database` sets."""
+    server: tuple[str, ...] | None = None
+    """Lines of postgresql.conf for a server of its own; None where that of the other tests will do."""
+    first: tuple[tuple[str, ...], ...] = ()
+    """Commands that work where the rest is refused."""
+    refused: tuple[tuple[str, ...], ...] = (ADOPT, UPGRADE, ENSURE)
+    waits: bool = False
+    """Whether `outcome` is what is said while the command waits, until somebody ends it with Ctrl-C."""
+    env: Mapping[str, str] = field(default_factory=dict)
     needs: pytest.MarkDecorator | None = None
 
 
@@ -143,12 +83,45 @@ KINDS = {
     "primary with a standby": Kind(WORKS, with_a_standby(feedback=False)),
     "primary with a standby, hot_standby_feedback": Kind(WORKS, with_a_standby(feedback=True)),
     "standby": Kind("is read-only (a standby", on_a_standby),
-    "publication for all tables, with a subscriber": Kind("a subscriber stops for good", published_for_all_tables),
-    "prepared transaction elsewhere": Kind(WORKS, beside_a_prepared_transaction),
+    "publication for all tables, with a subscriber": Kind(
+        "a subscriber stops for good", published_for_all_tables, server=("wal_level = logical",)
+    ),
+    "prepared transaction elsewhere": Kind(
+        WORKS, beside_a_prepared_transaction, server=("max_prepared_transactions = 5",)
+    ),
+    "synchronous standby that is dead": Kind(
+        "A commit waits for a synchronous standby (nobody_there), and none confirms it",
+        with_a_dead_synchronous_standby,
+        server=(),
+        waits=True,
+    ),
+    "idle reader of a table": Kind(
+        "a table is in use by pid",
+        beside_an_idle_reader("select count(*) from users"),
+        first=(ADOPT,),
+        refused=(UPGRADE, ENSURE),
+        env={"OURSCHOOL_LOCK_DEADLINE": "3"},
+    ),
+    "idle reader of an old snapshot": Kind(
+        "in a transaction that began before and has to end first",
+        beside_an_idle_reader("set transaction isolation level repeatable read", "select 1 from pg_class"),
+        first=(ADOPT, UPGRADE),
+        refused=(ENSURE,),
+        env={"OURSCHOOL_LOCK_DEADLINE": "3"},
+    ),
+    "max_connections, six left": Kind(WORKS, with_connections_left(6), server=("max_connections = 20",)),
+    "max_connections, one left": Kind(
+        "has no connection free",
+        with_connections_left(1, stamped=True),
+        server=("max_connections = 20",),
+        refused=(UPGRADE, ENSURE),
+    ),
+    "network that delays": Kind(WORKS, behind_a_slow_network),
     "TLS only": Kind(WORKS, needs=tls.needs_tls),
     "search_path = school, public": Kind(WORKS, settings=("search_path = school, public",)),
     "LATIN1": Kind(WORKS, database="encoding 'LATIN1' locale 'C'"),
     "SQL_ASCII": Kind(WORKS, database="encoding 'SQL_ASCII' locale 'C'"),
+    "collation C": Kind(WORKS, database="encoding 'UTF8' locale 'C'"),
     "collation of ICU": Kind(
         WORKS,
         database="locale_provider icu icu_locale 'de-DE' locale 'C.UTF-8'",
@@ -176,8 +149,8 @@ def school_on(kind: Kind, newest: Server, folder: Path) -> Iterator[Database]:
             query = {"sslmode": "verify-full", "sslrootcert": str(authority)}
         elif kind is KINDS["collation of ICU"]:  # the wheel's servers have none
             server = stack.enter_context(running(tls.servers()[0]))
-        elif kind.way in {published_for_all_tables, beside_a_prepared_transaction}:
-            server = stack.enter_context(running(18, "wal_level = logical", "max_prepared_transactions = 5"))
+        elif kind.server is not None:
+            server = stack.enter_context(running(18, *kind.server))
         else:
             server = newest
         school = stack.enter_context(existing(server, kind))
@@ -186,7 +159,7 @@ def school_on(kind: Kind, newest: Server, folder: Path) -> Iterator[Database]:
 
 
 @contextmanager
-def existing(server: Server, kind: Kind) -> Iterator[School]:
+def existing(server: Server, kind: Kind, size: Size = SIZE) -> Iterator[School]:
     """A school that its owner has made by hand, with rows."""
     school = School(server, f"o_{uuid.uuid4().hex[:10]}", f"m_{uuid.uuid4().hex[:10]}")
     with server.connect() as admin:
@@ -202,7 +175,7 @@ def existing(server: Server, kind: Kind) -> Iterator[School]:
                 owners.psql(*(part for script in SCRIPTS for part in ("-f", str(script))))
                 owners.execute(PUPILS)
             else:
-                make_existing(owners, SIZE, stamped=False)
+                make_existing(owners, size, stamped=False)
             yield school
         finally:
             for (name,) in admin.execute(

@@ -3,6 +3,7 @@
 Or every command that writes refuses in one sentence. In the short form on two of them; the rest is the long form.
 """
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,8 @@ from tests.support.databases import ROOT, Database
 from tests.support.servers import Server
 from tests.support.typed import ourschool
 from tests.surefoot.faults.runs import Run, advisory_locks
-from tests.surefoot.servers.matrix import KINDS, WORKS, school_on
+from tests.surefoot.servers.matrix import ENSURE, KINDS, NEAR, UPGRADE, WORKS, Kind, school_on
 
-NEAR = "3f1c9a7d52e4"
 ROWS = "select json_agg(u order by id)::text from (select id, email, first_name from users) u"
 SHORT = frozenset({"pgbouncer, session", "pgbouncer, transaction"})
 PAGE = (ROOT / "docs" / "servers.md").read_text(encoding="utf-8")
@@ -35,7 +35,7 @@ def works(me: Database, project: Path) -> None:
     run = Run(me, "upgrade", NEAR, cwd=project)
     run.says("Running upgrade")
     run.kill()
-    ourschool(me, "upgrade", NEAR, "--yes", "--no-backup", cwd=project)
+    ourschool(me, *UPGRADE, cwd=project)
     assert me.value("select version_num from alembic_version") == NEAR
     assert advisory_locks(me) == []
     ourschool(me, "backup", cwd=project)
@@ -44,17 +44,30 @@ def works(me: Database, project: Path) -> None:
     ourschool(me, "restore", "latest", "--yes", "--disconnect", cwd=project)
     assert me.value(ROWS) == rows
     for _ in range(2):
-        ourschool(me, "ensure", cwd=project)
+        ourschool(me, *ENSURE, cwd=project)
     assert me.value("select version_num from alembic_version") == HEAD
     assert me.value(ROWS) == rows
 
 
-def refuses(me: Database, project: Path, sentence: str) -> None:
-    for words in (("adopt",), ("upgrade", NEAR, "--yes", "--no-backup"), ("ensure",)):
-        process = me.start(*words, program="ourschool", cwd=project)
+def refuses(me: Database, project: Path, kind: Kind) -> None:
+    for words in kind.first:
+        ourschool(me, *words, cwd=project, env=dict(kind.env))
+    for words in kind.refused:
+        process = me.start(*words, program="ourschool", cwd=project, env=kind.env)
         said, _ = process.communicate(timeout=300)
         assert process.returncode in {3, 4}, (words, said)
-        assert sentence in " ".join(said.split()), (words, said)
+        assert kind.outcome in " ".join(said.split()), (words, said)
+        assert "Traceback" not in said
+
+
+def waits(me: Database, project: Path, kind: Kind) -> None:
+    """Each command says for what it waits, and ends when it is told to."""
+    for words in kind.refused:
+        run = Run(me, *words, program="ourschool", cwd=project)
+        run.says(kind.outcome)
+        run.process.send_signal(signal.SIGINT)
+        said = run.ends(None)
+        assert run.process.returncode in {0, 3, 4}, (words, said)
         assert "Traceback" not in said
 
 
@@ -66,8 +79,10 @@ def test_the_story(newest: Server, project: Path, tmp_path: Path, name: str, mon
     with school_on(kind, newest, tmp_path) as me:
         if kind.outcome == WORKS:
             works(me, project)
+        elif kind.waits:
+            waits(me, project, kind)
         else:
-            refuses(me, project, kind.outcome)
+            refuses(me, project, kind)
 
 
 @pytest.mark.parametrize("name", KINDS)
