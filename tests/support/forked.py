@@ -9,6 +9,7 @@ interpreter.
 import atexit
 import ctypes
 import gc
+import io
 import json
 import os
 import runpy
@@ -155,6 +156,8 @@ def main() -> None:
     for own, given in enumerate(standard):
         os.dup2(given, own)
         os.close(given)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())
     if order["own session"]:
         os.setsid()
     os.environ.clear()
