@@ -16,9 +16,9 @@ EVERY = 60.0
 FEW = 0.02
 """The share of all work before which nothing can be said of the time left."""
 SECONDS = {
-    "architecture": 0.3, "bakery": 6.0, "deploy": 2.0, "docs": 2.0, "ourschool": 1.0, "ourschool/existing": 0.5,
-    "ourschool/history": 3.0, "ourschool/models": 0.3, "ourschool/seed": 1.0, "surefoot": 1.0, "surefoot/author": 1.0,
-    "surefoot/autogenerate": 2.0, "surefoot/catalogue": 0.5, "surefoot/commands": 1.5, "surefoot/faults": 2.0,
+    "architecture": 0.8, "bakery": 6.0, "deploy": 2.0, "docs": 2.0, "ourschool": 1.0, "ourschool/existing": 0.5,
+    "ourschool/history": 2.0, "ourschool/models": 0.3, "ourschool/seed": 1.0, "surefoot": 1.0, "surefoot/author": 1.0,
+    "surefoot/autogenerate": 2.0, "surefoot/catalogue": 0.5, "surefoot/commands": 1.5, "surefoot/faults": 5.0,
     "surefoot/online": 1.5, "surefoot/operate": 2.0, "surefoot/replication": 10.0, "surefoot/restorable": 6.0,
     "surefoot/roles": 1.5, "surefoot/runtime": 2.0, "surefoot/servers": 3.0,
 }  # fmt: skip
