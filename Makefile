@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help migrate status psql test check lint long bench docs clean
+.PHONY: help migrate status psql test smoke check lint long bench docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,9 +20,11 @@ status: .venv/ready .env ## show where the database stands
 psql: .venv/ready .env ## open psql on the database
 	@$(BIN)/python -m ourschool psql
 
-test: .venv/ready ## run the tests on real servers
-	@$(BIN)/python -m compileall -q src alembic tests  # once, also where PYTHONDONTWRITEBYTECODE is set
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+test: .venv/ready .venv/compiled ## run the tests on real servers; it shows its parts and the time left
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q --parts
+
+smoke: .venv/ready ## see in less than a minute whether it stands: six tests, on PostgreSQL 18
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q @tests/smoke.txt
 
 lint: .venv/ready ## ruff and mypy
 	$(BIN)/ruff check .
@@ -32,7 +34,7 @@ lint: .venv/ready ## ruff and mypy
 check: lint test ## everything that has to pass: ruff, mypy, tests
 
 long: .venv/ready ## the long form of the fault tests (about an hour)
-	$(BIN)/python -m pytest -m long --timeout 7200
+	TESTS_WHOLE_STARTS=yes $(BIN)/python -m pytest -m long --timeout 7200
 
 bench: .venv/ready ## measure against stock Alembic and print the tables
 	$(BIN)/python -m benchmarks
@@ -45,6 +47,11 @@ clean: ## remove the virtual environment and caches; never the database
 
 .env:
 	cp .env.example .env
+
+# once for all workers, also where PYTHONDONTWRITEBYTECODE is set: pytest compiles the tests its own way
+.venv/compiled: .venv/ready $(shell find src alembic tests -name '*.py')
+	@$(BIN)/python -m compileall -q src alembic tests
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -qq --collect-only >$@ || { cat $@; rm $@; exit 1; }
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import memory
+from tests.support import memory, parts
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server, programs, running
 
@@ -19,6 +19,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 memory.use_for_temporary_files()
 
 MAJORS = [pytest.param(major, id=f"pg{major}") for major in (18, 16, 15) if programs(major)]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--parts", action="store_true", help="a line for each part that is over, and the time left")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--parts") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(parts.Parts(config), "parts")
 
 
 @pytest.fixture(scope="session", autouse=True)

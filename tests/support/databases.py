@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from sqlalchemy.engine import URL, Engine
 
 from surefoot.scratch_database import strategy_for
 from surefoot.servers import libpq
+from tests.support import forked
 from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]
@@ -71,20 +71,16 @@ class Database:
         self, *arguments: str, program: str = "alembic", cwd: Path = ROOT, env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
         """Start `python -m alembic …` in the background, with stdout and stderr in one pipe."""
-        return subprocess.Popen(
-            [sys.executable, "-m", program, *arguments],
-            cwd=cwd, env=self.environment(env), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        return forked.start(
+            program, *arguments, cwd=cwd, env=self.environment(env),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def alembic(
         self, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, status: int = 0
     ) -> subprocess.CompletedProcess[str]:
         """Run `python -m alembic …`; assert on its exit status."""
-        done = subprocess.run(
-            [sys.executable, "-m", "alembic", *arguments],
-            cwd=cwd, env=self.environment(env), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = forked.run("alembic", *arguments, cwd=cwd, env=self.environment(env))
         assert done.returncode == status, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 

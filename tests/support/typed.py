@@ -1,9 +1,9 @@
 """Runs `ourschool …` as a person types it, and checks its output."""
 
 import subprocess
-import sys
 from pathlib import Path
 
+from tests.support import forked
 from tests.support.databases import ROOT, Database
 
 
@@ -16,10 +16,7 @@ def ourschool(
     env: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m ourschool …` with `says` as stdin; assert on its exit status, and on no traceback."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ourschool", *arguments],
-        cwd=cwd, env=database.environment(env), input=says, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = forked.run("ourschool", *arguments, cwd=cwd, env=database.environment(env), says=says)
     assert done.returncode == status, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
     return done

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.ourschool.history.schools import upgrade
+from tests.ourschool.history.schools import HISTORY, upgrade
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server
 
@@ -14,13 +14,18 @@ Stop = Callable[[str], Database]
 
 @pytest.fixture(scope="session")
 def stops(newest: Server) -> Iterator[Callable[[str], str]]:
-    """The name of an empty school's database at a revision, made when it is first asked for."""
+    """The name of an empty school's database at a revision, made when it is first asked for.
+
+    It goes on from the nearest one on its way that is there already.
+    """
     made: dict[str, str] = {}
     with ExitStack() as stack:
 
         def stop(revision: str) -> str:
             if revision not in made:
-                database = stack.enter_context(fresh(newest))
+                way = (each.revision for each in HISTORY.walk_revisions("base", revision))
+                nearest = next((made[each] for each in way if each in made), "template0")
+                database = stack.enter_context(fresh(newest, template=nearest))
                 upgrade(database, revision)
                 made[revision] = str(database.url.database)
             return made[revision]

@@ -1,16 +1,13 @@
 """`ourschool seed`, as typed."""
 
 import subprocess
-import sys
 
+from tests.support import forked
 from tests.support.databases import ROOT, Database
 
 
 def run(database: Database, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ourschool", "seed", *options],
-        cwd=ROOT, env=database.environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return forked.run("ourschool", "seed", *options, cwd=ROOT, env=database.environment())
 
 
 def test_it_fills_a_database_once(empty: Database) -> None:

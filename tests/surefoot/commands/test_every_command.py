@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import struct
-import subprocess
 import sys
 import termios
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ import pytest
 from psycopg import sql
 
 from ourschool import cli
+from tests.support import forked
 from tests.support.commands import PASSED_THROUGH, commands
 from tests.support.databases import Database
 from tests.support.servers import Server
@@ -226,17 +226,19 @@ def test_on_a_terminal_of_eighty_columns(at_head: Database, project: Path) -> No
     environment = at_head.environment({"TERM": "xterm-256color"})
     environment.pop("COLUMNS", None)
     for line in ("backup", *ON_A_TERMINAL):
-        status, text = on_a_terminal([sys.executable, "-m", "ourschool", *line.split()], project, environment)
+        status, text = on_a_terminal(line.split(), project, environment)
         assert status == 0, (line, text)
         shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
         assert shown.strip(), line
         assert too_wide(shown) == [], line
 
 
-def on_a_terminal(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, str]:
-    """Run it with a terminal of 80 columns as all its three files; its exit status, and what stood there."""
+def on_a_terminal(words: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run `ourschool …` with a terminal of 80 columns as all its files; its exit status, and what stood there."""
     with terminal() as (ours, theirs):
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+        process = forked.start(
+            "ourschool", *words, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+        )  # fmt: skip
         os.close(theirs)
         read = b""
         try:

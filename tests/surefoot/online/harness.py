@@ -20,9 +20,12 @@ from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import read_catalogue
 from surefoot.runtime.migrator_lock import SPACE, WORKER
 from tests.support.databases import Database
+from tests.surefoot.faults.runs import PATIENCE, Run, until
 
 LOCK_TIMEOUT = 0.2
 """s; what the product asks of the server where nobody says otherwise."""
+GIVES_WAY = 3
+"""So often has a migration tried in vain when there was time for whoever queues behind it to feel it."""
 
 REVISION = '''\
 """{revision} of a test
@@ -108,11 +111,11 @@ def when(op: Any, words: str, happens: Callable[[], object]) -> None:
     sa.event.listen(op.get_bind(), "before_cursor_execute", look)
 
 
-def wait_until(database: Database, query: str, within: float = 20) -> None:
+def wait_until(database: Database, query: str, within: float = PATIENCE) -> None:
     """Wait until `query` has a row."""
-    until = time.monotonic() + within
+    deadline = time.monotonic() + within
     while not database.rows(query):
-        assert time.monotonic() < until, f"never seen: {query}"
+        assert time.monotonic() < deadline, f"never seen: {query}"
         time.sleep(0.01)
 
 
@@ -171,6 +174,16 @@ def cut_off(database: Database, project: Path, *arguments: str, after: float, cu
         cut(connection, process)
     process.communicate(timeout=120)
     return process.returncode
+
+
+def upgrade_beside(database: Database, project: Path, reader: psycopg.Connection) -> None:
+    """Upgrade to two; `reader` ends its transaction when that has given way some times, or is done in spite of it."""
+    run = Run(database, "upgrade", "two", cwd=project)
+    until(
+        lambda: run.said.count("Gave way") >= GIVES_WAY or run.process.poll() is not None, "a migration that gives way"
+    )
+    reader.rollback()
+    run.ends()
 
 
 def timed(database: Database, project: Path, *arguments: str) -> float:

@@ -1,7 +1,6 @@
 """A change of types cut off at any point while others write, run again: equal catalogues, every row right, and back."""
 
 import functools
-import threading
 from pathlib import Path
 
 import psycopg
@@ -20,6 +19,7 @@ from tests.surefoot.online.harness import (
     kill_client,
     moments,
     timed,
+    upgrade_beside,
     working,
     write,
 )
@@ -188,9 +188,6 @@ def test_a_long_reader_stops_nobody(scratch: Database, project: Path) -> None:
     scratch.alembic("upgrade", "one", cwd=chain(project, 3000))
     with scratch.connect() as reader, Clients(scratch, "ledger", VALUES) as clients:
         reader.execute("select from ledger limit 1")
-        over = threading.Timer(3, reader.rollback)
-        over.start()
-        scratch.alembic("upgrade", "two", cwd=project)
-        over.join()
+        upgrade_beside(scratch, project, reader)
     assert_right(scratch, clients, 3000)
     assert clients.longest < LOCK_TIMEOUT + 0.5 + clients.stalls.allowance  # the benchmark asks for 0.1

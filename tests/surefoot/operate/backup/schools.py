@@ -1,7 +1,6 @@
 """What a school has beyond its tables, what is compared of two databases, and commands as a person types them."""
 
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from psycopg import sql
 
 from surefoot.catalogue.model import Catalogue, Grant
 from surefoot.catalogue.reader import read_catalogue
-from tests.support import typed
+from tests.support import forked, typed
 from tests.support.databases import Database
 
 OWN = (
@@ -99,9 +98,9 @@ def start(
     database: Database, project: Path, *arguments: str, env: Mapping[str, str] | None = None
 ) -> subprocess.Popen[str]:
     """`python -m ourschool …` in the background, in a group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "ourschool", *arguments], cwd=project, env=database.environment(env),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    return forked.start(
+        "ourschool", *arguments, cwd=project, env=database.environment(env),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
 
 
