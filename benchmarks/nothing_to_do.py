@@ -5,6 +5,7 @@ run.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,21 +25,8 @@ from tests.support.servers import running
 ROUNDS = int(os.environ.get("ROUNDS", "9"))
 MANY = 1000
 UPGRADE = ("alembic", "upgrade", "head")
-FILLER = '''"""one of many"""
-
-revision = "{revision}"
-down_revision = "{parent}"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    pass
-
-
-def downgrade() -> None:
-    pass
-'''
+OWN, BEFORE = re.compile(r"^revision = .*$", re.MULTILINE), re.compile(r'^down_revision = ".*$', re.MULTILINE)
+"""In a revision file: its id, and the one revision that it follows."""
 
 
 def main() -> None:
@@ -75,15 +63,18 @@ def main() -> None:
 
 
 def _lengthen(database: Database, number: int, *folders: Path) -> None:
-    """Let the projects have so many revisions, the last of which `database` is at."""
+    """Let the projects have so many revisions, the last of which `database` is at: the first ones over and over."""
     head = PROJECT.head()
     assert head is not None
     for folder in folders:
         versions, parent = folder / "alembic" / "versions", head
+        texts = [text for path in sorted(versions.glob("*.py")) if BEFORE.search(text := path.read_text("utf-8"))]
         for nth in range(number - len(list(versions.glob("*.py")))):
             revision = f"{nth:012x}"
-            text = FILLER.format(revision=revision, parent=parent)
-            (versions / f"2030_01_01_0000-{revision}_one_of_many.py").write_text(text)
+            text = OWN.sub(f'revision = "{revision}"', texts[nth % len(texts)])
+            text = BEFORE.sub(f'down_revision = "{parent}"', text)
+            text = re.sub(r"^branch_labels = .*$", "branch_labels = None", text, flags=re.MULTILINE)
+            (versions / f"2030_01_01_0000-{revision}_one_of_many.py").write_text(text, "utf-8")
             parent = revision
         if parent != head:
             database.execute(f"update alembic_version set version_num = '{parent}'")
