@@ -5,13 +5,13 @@ run.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 from rich.console import Console
 
@@ -24,21 +24,14 @@ from tests.support.servers import running
 ROUNDS = int(os.environ.get("ROUNDS", "9"))
 MANY = 1000
 UPGRADE = ("alembic", "upgrade", "head")
-FILLER = '''"""one of many"""
-
-revision = "{revision}"
-down_revision = "{parent}"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    pass
-
-
-def downgrade() -> None:
-    pass
-'''
+MEASURED = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, capture_output=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""Runs a command from a small process: the kernel counts the memory of whoever starts one as the new one's own."""
+OWN, BEFORE = re.compile(r"^revision = .*$", re.MULTILINE), re.compile(r'^down_revision = ".*$', re.MULTILINE)
+"""In a revision file: its id, and the one revision that it follows."""
 
 
 def main() -> None:
@@ -59,49 +52,54 @@ def main() -> None:
                 bounds,
                 strict=True,
             ):
-                what, used = f"{' '.join(words)}, {number:,} revisions", (list[int](), list[int]())
+                what = f"{' '.join(words)}, {number:,} revisions"
                 rows.append(
                     in_turn(
                         what,
-                        partial(_run, database, ours, used[0], *words),
-                        partial(_run, database, stock, used[1], *theirs),
+                        partial(_run, database, ours, *words),
+                        partial(_run, database, stock, *theirs),
                         rounds=ROUNDS,
                         bound=bound,
                     )
                 )
-                peaks.append(_compared(what, *used))
+                peaks.append(_compared(what, _peak(database, ours, *words), _peak(database, stock, *theirs)))
     show("Whole process, nothing to do, PostgreSQL 18", "stock Alembic", rows)
     Console(width=100).print("\n".join(peaks))
 
 
 def _lengthen(database: Database, number: int, *folders: Path) -> None:
-    """Let the projects have so many revisions, the last of which `database` is at."""
+    """Let the projects have so many revisions, the last of which `database` is at: the first ones over and over."""
     head = PROJECT.head()
     assert head is not None
     for folder in folders:
         versions, parent = folder / "alembic" / "versions", head
+        texts = [text for path in sorted(versions.glob("*.py")) if BEFORE.search(text := path.read_text("utf-8"))]
         for nth in range(number - len(list(versions.glob("*.py")))):
             revision = f"{nth:012x}"
-            text = FILLER.format(revision=revision, parent=parent)
-            (versions / f"2030_01_01_0000-{revision}_one_of_many.py").write_text(text)
+            text = OWN.sub(f'revision = "{revision}"', texts[nth % len(texts)])
+            text = BEFORE.sub(f'down_revision = "{parent}"', text)
+            text = re.sub(r"^branch_labels = .*$", "branch_labels = None", text, flags=re.MULTILINE)
+            (versions / f"2030_01_01_0000-{revision}_one_of_many.py").write_text(text, "utf-8")
             parent = revision
         if parent != head:
             database.execute(f"update alembic_version set version_num = '{parent}'")
 
 
-def _run(database: Database, folder: Path, used: list[int], *command: str) -> None:
-    """Run the module's command, and add to `used` the most memory that it had at once, in KiB."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=folder, env=database.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+def _run(database: Database, folder: Path, *command: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", *command], cwd=folder, env=database.environment(), check=True, capture_output=True
+    )
+
+
+def _peak(database: Database, folder: Path, *command: str) -> float:
+    """Return the most memory that the module's command had at once, in MiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, sys.executable, "-m", *command],
+        cwd=folder, env=database.environment(), check=True, capture_output=True, text=True,
     )  # fmt: skip
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, command
-    used.append(usage.ru_maxrss)
+    return int(done.stdout) / 1024
 
 
-def _compared(what: str, ours: list[int], theirs: list[int]) -> str:
-    mine, stock = median(ours) / 1024, median(theirs) / 1024
-    verdict = "" if mine / stock <= 0.6 else " exceeded"
-    return f"Peak memory, {what}: {mine:.0f} MB, stock {stock:.0f} MB, ratio {mine / stock:.2f} (≤ 0.6{verdict})"
+def _compared(what: str, ours: float, theirs: float) -> str:
+    verdict = "" if ours / theirs <= 0.6 else " exceeded"
+    return f"Peak memory, {what}: {ours:.0f} MB, stock {theirs:.0f} MB, ratio {ours / theirs:.2f} (≤ 0.6{verdict})"

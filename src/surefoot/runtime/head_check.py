@@ -98,9 +98,10 @@ def is_at_head(settings: Settings, head: str, *, command: str, directly: bool) -
         "client_encoding": "utf8",
     }
     # without `options` PGOPTIONS would apply, which no other connection of ours takes
+    address = URL_SCHEME.sub("postgresql://", url, count=1).replace(" ", "%20")  # SQLAlchemy takes and writes spaces
     given = {name: value for name, value in {**usual, "options": ""}.items() if f"{name}=" not in url}
     try:
-        with psycopg.connect(URL_SCHEME.sub("postgresql://", url, count=1), autocommit=True, **given) as connection:
+        with psycopg.connect(address, autocommit=True, **given) as connection:
             fetch = partial(_fetch, connection, settings)
             if not directly:
                 return finished_revisions(fetch) == (head,)
