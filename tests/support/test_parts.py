@@ -69,9 +69,10 @@ def test_no_line_is_torn_with_workers_and_what_it_took_is_kept(tmp_path: Path) -
     for part, holds in (("one", "True"), ("other", "nth < 2")):
         (tmp_path / "tests" / part).mkdir(parents=True)
         (tmp_path / "tests" / part / f"test_{part}.py").write_text(TESTS.format(holds=holds))
+    usual = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n", "2", "--rootdir", ".", "tests"],
-        cwd=tmp_path, env=dict(os.environ) | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=usual | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.strip() and "nodes" not in line]
     told = lines[: next(number for number, line in enumerate(lines) if line.startswith("==="))]

@@ -20,7 +20,7 @@ NOTES = {"17d4b8e26fa9": "0 NULL in users.is_active and 0 NULL in assignment_tem
 @pytest.mark.promise("E10")
 def test_each_step_has_a_row_with_all_its_fields(scratch: Database) -> None:
     began = dt.datetime.now(dt.UTC)
-    run = scratch.start("upgrade", "head")
+    run = scratch.start("-x", "snapshot=no", "upgrade", "head")
     run.communicate()
     ended = dt.datetime.now(dt.UTC)
 
