@@ -43,7 +43,9 @@ UNFINISHED = """
 """
 """Empty where the last journal entry of a revision is not a downgrade that did not finish."""
 VERSIONS_AND_DOWNGRADES = f"select version_num, {UNFINISHED} from alembic_version {ONE_SCHEMA}"  # noqa: S608
-DIRECT = f"select version_num, {UNFINISHED}, {pooler.WHOSE} from alembic_version {ONE_SCHEMA}"  # noqa: S608
+LEFT_OVER = f"case when to_regclass('migration_made') is null then {UNFINISHED} else 'left over' end"
+"""The same, and not empty where a run could not drop its notes: the next one does."""
+DIRECT = f"select version_num, {LEFT_OVER}, {pooler.WHOSE} from alembic_version {ONE_SCHEMA}"  # noqa: S608
 """The same, and by which process to which port of its client it was answered."""
 WITHOUT_JOURNAL = frozenset({"42P01", "42501"})
 """The SQLSTATEs of a journal that does not exist or that this role may not read."""

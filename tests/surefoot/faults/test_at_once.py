@@ -25,7 +25,7 @@ def eight_at_once(database: Database) -> list[str]:
 
 
 def one_did_the_work(said: list[str]) -> None:
-    assert sum("Running upgrade" in each for each in said) == 1
+    assert sum("Running " in each for each in said) == 1
     assert sum(f"Nothing to do: the database is at {HEAD}." in each for each in said) == EIGHT - 1
 
 

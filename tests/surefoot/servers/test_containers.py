@@ -85,7 +85,7 @@ def test_eight_at_once(database: Database) -> None:
     make_existing(database)
     runs = [Run(database, "upgrade", "head") for _ in range(EIGHT)]
     said = [run.ends(0) for run in runs]
-    assert sum("Running upgrade" in each for each in said) == 1
+    assert sum("Running " in each for each in said) == 1
     assert journal(database) == [("stamp", BASELINE)] + [("upgrade", revision) for revision in CHAIN[1:]]
     assert (at(database), advisory_locks(database)) == ([HEAD], [])
 
