@@ -12,6 +12,7 @@ import gc
 import io
 import json
 import os
+import resource
 import runpy
 import socket
 import subprocess
@@ -26,8 +27,18 @@ READ_AT_THE_START = ("PYTHON", "PSYCOPG", "LC_", "LANG", "LD_", "TZ")
 """How variables begin that an interpreter or a library reads once: with others of them a command starts by itself."""
 PR_SET_CHILD_SUBREAPER = 36
 """Of prctl(2): whose parent ends becomes a child of the nearest ancestor that has this set."""
+LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+"""What setrlimit(2) limits, and a process hands on to those that it starts."""
 MESSAGE = 1 << 20
 """Bytes that are enough for a command with its environment."""
+
+
+def _limits() -> list[tuple[int, int]]:
+    return [resource.getrlimit(limit) for limit in LIMITS]
+
+
+USUAL_LIMITS = _limits()
+"""Those of the tests. With others a command starts by itself, and so does not hand them on to later ones."""
 
 
 class _Forked(subprocess.Popen[str]):
@@ -92,7 +103,7 @@ def start(module: str, *arguments: str, cwd: Path, env: Mapping[str, str], **str
     `streams` are stdin, stdout, stderr and start_new_session as subprocess.Popen takes them.
     """
     command = [sys.executable, "-m", module, *arguments]
-    forks = sys.platform == "linux" and "TESTS_WHOLE_STARTS" not in os.environ
+    forks = sys.platform == "linux" and "TESTS_WHOLE_STARTS" not in os.environ and _limits() == USUAL_LIMITS
     if forks and _read_at_the_start(env) == _forker().environment:
         return _Forked(command, cwd=cwd, env=dict(env), text=True, **streams)
     return subprocess.Popen(command, cwd=cwd, env=dict(env), text=True, **streams)
