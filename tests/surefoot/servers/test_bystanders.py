@@ -34,7 +34,7 @@ ALLOWED = [
         name, id=name, marks=[*([kind.needs] if kind.needs else []), *([] if name in SHORT else [pytest.mark.long])]
     )
     for name, kind in KINDS.items()
-    if kind.outcome == WORKS
+    if kind.outcome == WORKS and not name.startswith("max_connections")  # where bystanders find none left
 ]
 
 
@@ -72,7 +72,8 @@ def slow_reader(database: Database) -> Iterator[threading.Event]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ALLOWED)
-def test_nobody_waits_for_longer(newest: Server, tmp_path: Path, name: str) -> None:
+def test_nobody_waits_for_longer(newest: Server, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "UTF8")  # for the statements of the test; commands do not get it
     with school_on(KINDS[name], newest, tmp_path) as me, ExitStack() as beside:
         direct = Database(me.server, me.server.url.set(database=me.url.database))
         me.alembic("stamp", BASELINE)
