@@ -107,10 +107,9 @@ def _snapshot(settings: Settings) -> Iterator[str]:
     except SurefootError as fault:
         yield _line(fault)
     else:
-        present = snapshot_file.sums_of_files(settings.project.script_folder / "versions")
-        for revision, digest in found.stands_for.items() if found else ():
-            if present.get(revision) != digest:
-                yield f"{snapshot_file.NAME} stands for {revision} with another file. Put that back."
+        differs = snapshot_file.outdated(found, settings.project.script_folder) if found else None
+        if differs:
+            yield f"{differs}. Put back the one that was released."
 
 
 def _undocumented(settings: Settings, script: ScriptDirectory) -> Iterator[str]:

@@ -7,7 +7,6 @@ insert; a time that only says when that was becomes the column's default again.
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
@@ -49,7 +48,11 @@ TABLES = sa.text("""
      order by 2
 """)
 COLUMNS = sa.text("""
-    select attname::text as name, atthasdef and atttypid in ('timestamptz'::regtype, 'timestamp'::regtype) as timed
+    select attname::text as name,
+           case
+               when atthasdef and atttypid in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)
+               then atttypid::regtype::text
+           end as time
       from pg_attribute
      where attrelid = :table
        and attnum > 0
@@ -71,8 +74,8 @@ update public.{KEPT_DEFINITIONS}
 """What was retired on the way was so by whoever makes the database, and at that moment."""
 
 
-def write(settings: Settings, url: URL) -> Path:
-    """Write the snapshot of head, tried out once; return its path.
+def write(settings: Settings, url: URL) -> None:
+    """Write the snapshot of head, tried out once.
 
     The scratch databases are on the server of `url`. Raises CheckFailed, with the old file in its place, where what the
     script makes is not what the revisions make; and what a migration and pg_dump raise.
@@ -88,7 +91,6 @@ def write(settings: Settings, url: URL) -> Path:
     except BaseException:
         path.unlink() if before is None else path.write_bytes(before)
         raise
-    return path
 
 
 def _try_out(settings: Settings, url: URL, snapshot: Snapshot) -> None:
@@ -143,8 +145,8 @@ def _rows(connection: Connection, started: object) -> Iterator[str]:
         if table.plain == journal.table.name:
             continue
         columns = connection.execute(COLUMNS, {"table": table.oid}).all()
-        values = sql.SQL(", ").join(_value(column.name, started if column.timed else None) for column in columns)
-        query = sql.SQL("select format('({})', {}) from {} as t order by t").format(
+        values = sql.SQL(", ").join(_value(column.name, column.time, started) for column in columns)
+        query = sql.SQL("select format('({})', {}) from {} order by ctid").format(
             sql.SQL(", ".join("%s" for _ in columns)), values, sql.SQL(table.name)
         )
         rows = database.execute_verbatim(connection, query).scalars().all()
@@ -155,13 +157,18 @@ def _rows(connection: Connection, started: object) -> Iterator[str]:
                 yield NOW
 
 
-def _value(column: str, started: object) -> sql.Composed:
-    """Return the expression for a value as a literal, NULL or, for a time since `started`, DEFAULT."""
-    if started is None:
-        return sql.SQL("quote_nullable({}::text)").format(sql.Identifier(column))
-    return sql.SQL("case when {0} >= {1} then 'DEFAULT' else quote_nullable({0}::text) end").format(
-        sql.Identifier(column), sql.Literal(str(started))
-    )
+def _value(column: str, time: str | None, started: object) -> sql.Composed:
+    """Return the expression for a value as a literal, NULL or, where it is a time that says when that was, DEFAULT.
+
+    `time` is the type of a column of times that has a default. A time without a zone may be that of another one, so
+    what is within a day of the run counts.
+    """
+    literal = sql.SQL("quote_nullable({}::text)").format(sql.Identifier(column))
+    if time is None:
+        return literal
+    within = "{0} between ({1}::timestamptz - interval '1 day')::{2} and (now() + interval '1 day')::{2}"
+    of_the_run = sql.SQL(within).format(sql.Identifier(column), sql.Literal(str(started)), sql.SQL(time))
+    return sql.SQL("case when {} then 'DEFAULT' else {} end").format(of_the_run, literal)
 
 
 def _sequences(connection: Connection) -> Iterator[str]:

@@ -20,7 +20,7 @@ from surefoot.environment import snapshot_file
 from surefoot.environment.snapshot_file import Snapshot
 from surefoot.errors import CheckFailed, SurefootError
 from surefoot.revision_heads import heads_of
-from surefoot.runtime import journal, preconditions
+from surefoot.runtime import error_translation, journal, preconditions
 from surefoot.runtime.privileges import NewObjectPrivileges
 from surefoot.settings import Settings
 
@@ -37,6 +37,8 @@ SETTINGS = {
     "client_min_messages": "warning",
 }
 """What the script relies on, as pg_dump's scripts do."""
+MEETS_EVERY_RUN = frozenset({"42501", "25006"})
+"""The SQLSTATEs of a right that is missing and of a server that is read-only: the revisions that run then say so."""
 STATE = sa.text("""
     with own (catalogue, oid) as (
         select 'pg_class'::regclass, oid from pg_class where relkind <> 't' and not relisshared
@@ -86,12 +88,14 @@ def begin_at_snapshot(connection: Connection, script: ScriptDirectory, destinati
         return None
     with connection.begin_nested() if connection.in_transaction() else connection.begin() as transaction:
         try:
-            snapshot = _suitable(connection, script, destination)
+            snapshot = _suitable(connection, script, destination, settings)
             _make(connection, snapshot, settings, tables)
         except sa.exc.DBAPIError as fault:
             if fault.connection_invalidated or database.driver_of(connection).closed:
                 raise
-            reason = f"{snapshot_file.NAME} could not be made here ({_first_line(fault)})"
+            said_by_the_run = getattr(fault.orig, "sqlstate", None) in MEETS_EVERY_RUN
+            said = error_translation.primary_message(fault)
+            reason = "" if said_by_the_run else f"{snapshot_file.NAME} could not be made here ({said})"
         except CheckFailed as fault:
             reason = fault.message.rstrip(".")
         except _Unsuitable as fault:
@@ -104,46 +108,40 @@ def begin_at_snapshot(connection: Connection, script: ScriptDirectory, destinati
     return None
 
 
-def is_whole_way(script: ScriptDirectory, destination: str, revision: str) -> bool:
-    """Return whether an upgrade to `destination` ends at `revision`, as far as that is known without reading files.
+def is_whole_way(script: ScriptDirectory, destination: str, revision: str, settings: Settings) -> bool:
+    """Return whether an upgrade to `destination` ends at `revision`, as far as that is known without importing files.
 
-    The files of revisions need not be imported then, however many there are.
+    They need not be imported then, however many there are.
     """
     if destination not in {"head", "heads"}:
         return False
-    heads = heads_of(Path(script.versions))
+    heads = heads_of(Path(script.versions), settings.project.name)
     return heads is not None and [head.revision for head in heads] == [revision]
 
 
-def _suitable(connection: Connection, script: ScriptDirectory, destination: str) -> Snapshot:
+def _suitable(connection: Connection, script: ScriptDirectory, destination: str, settings: Settings) -> Snapshot:
     """Return the snapshot. Raises _Unsuitable where it does not serve, CheckFailed for a damaged file."""
     folder, state = Path(script.dir), connection.execute(STATE).one()
     if state.taken or state.schema != SCHEMA:
         raise _Unsuitable
     snapshot = snapshot_file.read(folder)
-    if snapshot is None or not _is_on_the_way(script, destination, snapshot):
+    if snapshot is None or not _is_on_the_way(script, destination, snapshot, settings):
         raise _Unsuitable
-    _refuse_other_files(snapshot, folder)
+    differs = snapshot_file.outdated(snapshot, folder)
+    if differs:
+        raise _Unsuitable(differs)
     major = database.server_major(connection)
     if major not in SERVERS:
         raise _Unsuitable(f"{snapshot_file.NAME} was not tried on PostgreSQL {major}")
     return snapshot
 
 
-def _refuse_other_files(snapshot: Snapshot, folder: Path) -> None:
-    present = snapshot_file.sums_of_files(folder / "versions")
-    for revision, digest in snapshot.stands_for.items():
-        if present.get(revision) != digest:
-            changed = "has no file any more" if revision not in present else "has another file now"
-            raise _Unsuitable(f"{snapshot_file.NAME} stands for {revision}, which {changed}")
-
-
-def _is_on_the_way(script: ScriptDirectory, destination: str, snapshot: Snapshot) -> bool:
+def _is_on_the_way(script: ScriptDirectory, destination: str, snapshot: Snapshot, settings: Settings) -> bool:
     """Return whether an upgrade from nothing to `destination` comes by the snapshot's revision.
 
     A destination that Alembic does not know is none: the run that follows says so.
     """
-    if destination == "heads" or is_whole_way(script, destination, snapshot.revision):
+    if destination == "heads" or is_whole_way(script, destination, snapshot.revision, settings):
         return True
     with suppress(SurefootError):
         steps = preconditions.steps_to(script, (), destination, upward=True)
@@ -155,12 +153,10 @@ def _make(connection: Connection, snapshot: Snapshot, settings: Settings, tables
     """Make it, record it and compare it, in the transaction of `connection`."""
     started = dt.datetime.now(dt.UTC)
     rights = NewObjectPrivileges(connection, tables, settings.application_role)
-    names = list(SETTINGS)
-    query = sa.select(*(sa.func.current_setting(name).label(name) for name in names))
-    before = connection.execute(query).one()._mapping  # noqa: SLF001  # SQLAlchemy's public way, underscore and all
+    before = connection.execute(sa.select(*map(sa.func.current_setting, SETTINGS))).one()
     _set(connection, SETTINGS)
     database.execute_verbatim(connection, snapshot.script).close()
-    _set(connection, {name: str(before[name]) for name in names})
+    _set(connection, dict(zip(SETTINGS, before, strict=True)))
     found = read_catalogue(connection).fingerprint
     if found != snapshot.catalogue:
         raise _Unsuitable(f"What {snapshot_file.NAME} makes here is not what revision {snapshot.revision} makes")
@@ -179,7 +175,3 @@ def _make(connection: Connection, snapshot: Snapshot, settings: Settings, tables
 
 def _set(connection: Connection, values: dict[str, str]) -> None:
     connection.execute(sa.select(*(sa.func.set_config(name, value, True) for name, value in values.items())))
-
-
-def _first_line(fault: sa.exc.DBAPIError) -> str:
-    return str(fault.orig).splitlines()[0].rstrip(".") if str(fault.orig) else type(fault.orig).__name__

@@ -202,14 +202,13 @@ class Run:
         `config.attributes["snapshot"]`.
         """
         destination = str(context.opts.get("destination_rev"))
-        given = getattr(self.config.cmd_opts, "x", None) or []
         wanted = self.config.attributes.get("snapshot", "applied" not in self.config.attributes)
-        if not self._upgrades or not wanted or "snapshot=no" in given:
+        if not self._upgrades or not wanted or "snapshot=no" in self._given():
             return False
         at = from_snapshot.begin_at_snapshot(self.connection, script, destination, self.settings, _tables(context))
         created_objects.forget_lookup(self.connection)
         publications.forget(self.connection)
-        return at is not None and from_snapshot.is_whole_way(script, destination, at)
+        return at is not None and from_snapshot.is_whole_way(script, destination, at, self.settings)
 
     def _check(
         self,
@@ -252,8 +251,11 @@ class Run:
             self._record.rights = NewObjectPrivileges(context.connection, tables, self.settings.application_role)
 
     def _forced(self) -> bool:
-        given = getattr(self.config.cmd_opts, "x", None) or []
-        return "force=yes" in given or self.config.attributes.get("force") is True
+        return "force=yes" in self._given() or self.config.attributes.get("force") is True
+
+    def _given(self) -> list[str]:
+        """Return what was given with `-x` on the command line."""
+        return getattr(self.config.cmd_opts, "x", None) or []
 
 
 def _beside(engine: sa.Engine) -> sa.Engine:

@@ -73,16 +73,24 @@ def usable(folder: Path) -> Snapshot | None:
         return None
 
 
-def write(folder: Path, snapshot: Snapshot) -> Path:
-    """Write the snapshot into a script folder, and return the file's path."""
+def write(folder: Path, snapshot: Snapshot) -> None:
+    """Write the snapshot into a script folder."""
     listed = "".join(f"-- revision: {revision} {digest}\n" for revision, digest in snapshot.stands_for.items())
     body = f"-- catalogue: {snapshot.catalogue}\n{listed}{snapshot.script}"
-    path = folder / NAME
-    path.write_text(f"{TITLE}-- sum: {_sum(body)}\n{body}", "utf-8", newline="\n")
-    return path
+    (folder / NAME).write_text(f"{TITLE}-- sum: {_sum(body)}\n{body}", "utf-8", newline="\n")
 
 
-def sums_of_files(versions: Path) -> dict[str, str]:
+def outdated(snapshot: Snapshot, folder: Path) -> str | None:
+    """Say for which revision the script folder has another file than the snapshot stands for; None where for none."""
+    present = _sums_of_files(folder / "versions")
+    for revision, digest in snapshot.stands_for.items():
+        if present.get(revision) != digest:
+            changed = "has no file any more" if revision not in present else "has another file now"
+            return f"{NAME} stands for {revision}, which {changed}"
+    return None
+
+
+def _sums_of_files(versions: Path) -> dict[str, str]:
     """Return the SHA-256 (hex) of each revision's file by the revision that the file itself names.
 
     A file that names it in another way than Alembic writes it is left out. No file is imported.

@@ -22,6 +22,7 @@ class AnsweringConnection(psycopg.Connection[Any]):
     """
 
     answer_limit: float | None = None
+    _is_given_up = False
 
     def wait(self, gen: PQGen[RV], *arguments: Any, **keywords: Any) -> RV:
         """Run psycopg's generator, as its own method does. Raises NoAnswer at the limit."""
@@ -34,8 +35,6 @@ class AnsweringConnection(psycopg.Connection[Any]):
             if not self.closed or isinstance(fault, timed_query.NoAnswer) or not self._is_given_up:
                 raise
             raise timed_query.NoAnswer(f"no answer from the server within {limit:.0f} s") from fault
-
-    _is_given_up = False
 
     def give_up(self) -> None:
         """End the connection's own end of it, so that whoever waits gets an error."""
