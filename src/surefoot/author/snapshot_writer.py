@@ -66,12 +66,15 @@ SEQUENCES = sa.text("""
      where last_value is not null
      order by 1
 """)
-NOW = f"""
+RETIRED = f"""
 update public.{KEPT_DEFINITIONS}
-   set retired_at = now(),
-       thing = thing || jsonb_build_object('retired_at', now(), 'retired_by', current_user);
+   set retired_at = {{at}},
+       thing = thing || jsonb_build_object('retired_at', {{at}}, 'retired_by', {{by}});
 """  # noqa: S608  # a constant of ours
-"""What was retired on the way was so by whoever makes the database, and at that moment."""
+"""What was retired on the way: the script says that who makes the database did that, at that moment.
+
+Before that it is written as nobody's, in 1970, so that the file is the same whoever writes it, and when.
+"""
 
 
 def write(settings: Settings, url: URL) -> None:
@@ -115,6 +118,7 @@ def _snapshot(settings: Settings, scratch: URL) -> Snapshot:
         connection.rollback()
         command.upgrade(config, "head")
         catalogue = read_catalogue(connection)
+        connection.execute(sa.select(sa.func.set_config("timezone", "UTC", True)))
         rows = [*_rows(connection, started), *_sequences(connection)]
         connection.rollback()
         parts = [_schema(connection, scratch, section, present) for section in ("pre-data", "post-data")]
@@ -144,6 +148,8 @@ def _rows(connection: Connection, started: object) -> Iterator[str]:
     for table in connection.execute(TABLES).all():
         if table.plain == journal.table.name:
             continue
+        if table.plain == KEPT_DEFINITIONS:
+            database.execute_verbatim(connection, RETIRED.format(at="timestamptz 'epoch'", by="''"))
         columns = connection.execute(COLUMNS, {"table": table.oid}).all()
         values = sql.SQL(", ").join(_value(column.name, column.time, started) for column in columns)
         query = sql.SQL("select format('({})', {}) from {} order by ctid").format(
@@ -154,7 +160,7 @@ def _rows(connection: Connection, started: object) -> Iterator[str]:
             names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns).as_string()
             yield f"INSERT INTO {table.name} ({names}) OVERRIDING SYSTEM VALUE VALUES\n" + ",\n".join(rows) + ";\n"
             if table.plain == KEPT_DEFINITIONS:
-                yield NOW
+                yield RETIRED.format(at="now()", by="current_user")
 
 
 def _value(column: str, time: str | None, started: object) -> sql.Composed:

@@ -71,6 +71,8 @@ def test_rows_of_every_kind_come_over(newest: Server, scratch: Database, noted: 
     text = (noted / "alembic" / "snapshot.sql").read_text("utf-8")
     assert "\\restrict" not in text
     assert "CREATE EXTENSION" not in text
+    write(noted, scratch)
+    assert (noted / "alembic" / "snapshot.sql").read_text("utf-8") == text, "the same history is written otherwise"
     with fresh(newest) as walked:
         walked.alembic(*EACH_IN_TURN, "upgrade", "head", cwd=noted)
         assert "Running snapshot  -> aaaaaaaaaaaa" in scratch.alembic("upgrade", "head", cwd=noted).stderr
