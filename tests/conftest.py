@@ -1,5 +1,6 @@
 """Fixtures for every test: a server of each version, a fresh database, a copy of the project."""
 
+import logging
 import shutil
 import signal
 import zlib
@@ -36,6 +37,20 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_levels() -> Iterator[None]:
+    """Each test meets the levels that the last one met: a command that runs in the tests' process sets its own."""
+    known = {name: each.level for name, each in _loggers().items()}
+    yield
+    for name, each in _loggers().items():
+        each.setLevel(known.get(name, logging.NOTSET))
+
+
+def _loggers() -> dict[str, logging.Logger]:
+    made = [logging.root, *logging.root.manager.loggerDict.values()]
+    return {each.name: each for each in made if isinstance(each, logging.Logger)}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -68,15 +68,12 @@ def person(
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
     project: Path,
-) -> Iterator[Typist]:
+) -> Typist:
     for name in [name for name in os.environ if name.startswith(("PG", "OURSCHOOL_", "DATABASE_URL", "ADMIN_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(project)
-    levels = {name: logging.getLogger(name).level for name in ("ourschool", "surefoot", "alembic")}
-    yield Typist(monkeypatch, capfd, caplog)
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    return Typist(monkeypatch, capfd, caplog)
 
 
 @pytest.fixture

@@ -211,8 +211,6 @@ def test_an_applications_logging_is_as_it_was(scratch: Database, engine: sa.Engi
         assert any(f"upgrade of {LAST_TRANSACTIONAL} took" in line for line in heard)
     finally:
         logging.root.removeHandler(ear)
-        for name in ("school.web", "alembic", "ourschool"):
-            logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def test_the_other_threads_of_the_application_work_on(scratch: Database) -> None:
