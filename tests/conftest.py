@@ -4,7 +4,9 @@ import logging
 import shutil
 import signal
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,18 +67,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
 
 
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[Callable[[int], Server]]:
+    """The server of a major version that tests share. Whoever is the first to ask has it started."""
+    with ExitStack() as started:
+        yield cache(lambda major: started.enter_context(running(major)))
+
+
 @pytest.fixture(scope="session", params=MAJORS)
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, shared_server: Callable[[int], Server]) -> Server:
     """PostgreSQL 18, 16 and, where the machine has it, 15."""
-    with running(request.param) as started:
-        yield started
+    return shared_server(request.param)
 
 
 @pytest.fixture(scope="session")
-def newest() -> Iterator[Server]:
+def newest(shared_server: Callable[[int], Server]) -> Server:
     """PostgreSQL 18 alone, for what cannot depend on the version."""
-    with running(18) as started:
-        yield started
+    return shared_server(18)
 
 
 @pytest.fixture
@@ -110,6 +117,6 @@ def at_head(newest: Server, template_at_head: str) -> Iterator[Database]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what Alembic reads and writes, for tests that add revisions."""
-    shutil.copytree(ROOT / "alembic", tmp_path / "alembic", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "alembic", tmp_path / "alembic")  # with what is compiled, which is most of reading them
     shutil.copy(ROOT / "alembic.ini", tmp_path)
     return tmp_path

@@ -1,17 +1,19 @@
-"""Commands as processes that start in a blink: a process that has the libraries of others imported forks for each.
+"""Commands as processes that start in a blink: a process that has imported everything forks for each.
 
-Importing SQLAlchemy, Alembic and psycopg is most of what a short command costs, and the tests start some thousands.
-What is ours each command imports itself, as when a person types it. Run as a program this is the process that forks;
-`start` and `run` are its other end. TESTS_WHOLE_STARTS=yes, and any system but Linux, gives each command a new
-interpreter.
+Imports are most of what a short command costs, and the tests start some thousands. Revisions and env.py each command
+reads itself. Run as a program this is the process that forks; `start` and `run` are its other end.
+TESTS_WHOLE_STARTS=yes, and any system but Linux, gives each command a new interpreter, as the tests of the documents
+always do: these would see a command that relies on what another one imports.
 """
 
 import atexit
 import ctypes
 import gc
+import importlib
 import io
 import json
 import os
+import pkgutil
 import resource
 import runpy
 import socket
@@ -29,6 +31,8 @@ PR_SET_CHILD_SUBREAPER = 36
 """Of prctl(2): whose parent ends becomes a child of the nearest ancestor that has this set."""
 LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 """What setrlimit(2) limits, and a process hands on to those that it starts."""
+PROGRAMS = {"__main__", "testing"}
+"""Modules that are run, or that only a pytest imports."""
 MESSAGE = 1 << 20
 """Bytes that are enough for a command with its environment."""
 
@@ -149,17 +153,20 @@ def serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
             os.close(each)
 
 
-def main() -> None:
-    """Import what commands need of others; then, in each fork, be that command until the interpreter ends."""
-    import alembic.autogenerate  # noqa: PLC0415
-    import alembic.command  # noqa: PLC0415
+def import_everything() -> None:
+    """Import all modules of both packages, and with them what they need of others."""
     import alembic.config  # noqa: F401, PLC0415
-    import dotenv  # noqa: F401, PLC0415
-    import psycopg  # noqa: F401, PLC0415
-    import rich.console  # noqa: F401, PLC0415
-    import sqlalchemy.dialects.postgresql.psycopg  # noqa: PLC0415
-    import sqlalchemy.orm  # noqa: F401, PLC0415
+    import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401, PLC0415
 
+    for package in map(importlib.import_module, ("surefoot", "ourschool")):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name.rpartition(".")[2] not in PROGRAMS:
+                importlib.import_module(module.name)
+
+
+def main() -> None:
+    """Import everything; then, in each fork, be the command that was asked for until the interpreter ends."""
+    import_everything()
     gc.freeze()
     channel = socket.socket(fileno=int(sys.argv[1]))
     order, standard = serve(channel)

@@ -15,7 +15,7 @@ import json, os, sys
 print(json.dumps({
     "argv": sys.argv, "path": sys.path, "cwd": os.getcwd(), "name": __name__, "stdin": sys.stdin.read(),
     "environment": {k: v for k, v in os.environ.items() if k != "TESTS_WHOLE_STARTS"},
-    "ours": sorted(name for name in sys.modules if name.partition(".")[0] in {"ourschool", "surefoot", "tests"}),
+    "tests": sorted(name for name in sys.modules if name.partition(".")[0] == "tests"),
     "encodings": [sys.stdout.encoding, sys.stderr.errors], "buffered": sys.stdout.line_buffering,
     "parent": os.getppid(), "session": os.getsid(0) == os.getpid(), "files": sorted(os.listdir("/proc/self/fd"))[:3],
 }))

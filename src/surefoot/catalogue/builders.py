@@ -9,6 +9,8 @@ from surefoot.catalogue.model import Catalogue, Domain, EnumType, Function, Gran
 from surefoot.catalogue.normalise import expression, routine, single_view
 from surefoot.catalogue.relations import Column, Constraint, Index, Policy, Relation, Rule, Statistics, Trigger
 
+PRINTED = ("definition", "default", "generated", "partition_key", "partition_bound")
+"""The fields that hold an expression as PostgreSQL printed it."""
 _Row = dict[str, Any]  # the keys are the fields of the dataclass; "relation" is the table that the part belongs to
 _T = TypeVar("_T")
 
@@ -64,8 +66,7 @@ def _in_order(values: Iterable[_T]) -> tuple[_T, ...]:
 
 def _normalised(row: _Row) -> _Row:
     """Return the row with each expression in the form that survives a dump and restore."""
-    printed = {"definition", "default", "generated", "partition_key", "partition_bound"} & row.keys()
-    return row | {name: expression(row[name]) for name in printed if row[name] is not None}
+    return row | {name: expression(text) for name in PRINTED if (text := row.get(name)) is not None}
 
 
 def _relation(row: _Row) -> _Row:

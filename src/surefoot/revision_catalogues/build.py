@@ -2,9 +2,10 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -71,18 +72,24 @@ def created_names(settings: Settings, url: URL, revisions: Sequence[Script]) -> 
     known = revision_names.read(_folder(settings), revisions)
     if len(known) == len(revisions):
         return known
-    return {**_steps(_texts(settings, url), {}), **known}
+    return {**known, **_steps(_texts(settings, url), {}, known)}
 
 
-def _steps(texts: Mapping[str, str], during: Mapping[str, set[Name]]) -> dict[str, Names]:
-    """Return the names of each revision; `texts` are in the order in which the revisions ran, across branches."""
-    names: dict[str, Names] = {}
-    before: set[Name] = set()
-    for revision, text in texts.items():
-        after = set(revision_names.names_in(reader.catalogue_from_text(text)))
-        names[revision] = revision_names.names_of_step(before, during.get(revision, ()), after)
-        before = after
-    return names
+def _steps(
+    texts: Mapping[str, str], during: Mapping[str, set[Name]], known: Container[str] = frozenset()
+) -> dict[str, Names]:
+    """Return the names of each revision but the `known` ones.
+
+    `texts` are in the order in which the revisions ran, across branches.
+    """
+    names_at = cache(lambda revision: set(revision_names.names_in(reader.catalogue_from_text(texts[revision]))))
+    return {
+        revision: revision_names.names_of_step(
+            names_at(before) if before else (), during.get(revision, ()), names_at(revision)
+        )
+        for before, revision in zip((None, *texts), texts, strict=False)
+        if revision not in known
+    }
 
 
 def _folder(settings: Settings) -> Path:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -55,6 +56,7 @@ select quote_ident(relname)
 CONTENT = "select coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)::text), '[]') from {} as t"
 
 
+@cache
 def changed(case: Case | None, stage: str) -> sa.MetaData:
     """The school's models with the case's changes: `before`, or `after` as well."""
     copy = sa.MetaData(naming_convention=school.naming_convention)
@@ -166,7 +168,8 @@ class Author:
     def content(self) -> dict[str, Any]:
         """Every row of every table, without what is retired."""
         tables = [str(name) for (name,) in self.database.rows(TABLES)]
-        return {table: _without_retired(self.database.value(CONTENT.format(table))) for table in tables}
+        (rows,) = self.database.rows("select " + ", ".join(f"({CONTENT.format(table)})" for table in tables))
+        return {table: _without_retired(each) for table, each in zip(tables, rows, strict=True)}
 
     def _files(self) -> set[Path]:
         return set((self.project / "alembic" / "versions").glob("*.py"))

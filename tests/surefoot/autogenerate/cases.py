@@ -21,7 +21,7 @@ class Case:
     says: tuple[str, ...] = ()
     before: Edit | None = None
     """Another change, already applied to the database."""
-    fill: Mapping[str, str] = field(default_factory=dict)
+    fill: Mapping[str, str] = field(default_factory=dict, hash=False)
     unsaid: tuple[str, ...] = ()
     promises: tuple[str, ...] = ()
     everywhere: bool = False

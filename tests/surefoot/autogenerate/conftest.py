@@ -1,32 +1,33 @@
 """A school of twelve tables with rows in each, made once on each server and cloned for each case."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
 from tests.ourschool.history import schools
 from tests.support.databases import Database, fresh
-from tests.support.servers import Server, running
+from tests.support.servers import Server
 
 
 @pytest.fixture(scope="session")
-def school_server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """PostgreSQL 18 where a test asks for no other."""
-    with running(getattr(request, "param", 18)) as started:
-        yield started
+def template(shared_server: Callable[[int], Server]) -> Iterator[Callable[[int], Database]]:
+    """What the cases are cloned from, by the major version of the server."""
+    with ExitStack() as made:
 
+        def school(major: int) -> Database:
+            database = made.enter_context(fresh(shared_server(major)))
+            schools.make_existing(database)
+            schools.upgrade(database, "4ad87c1e95b0")
+            return database
 
-@pytest.fixture(scope="session")
-def at_head(school_server: Server) -> Iterator[Database]:
-    """The template that the cases are cloned from."""
-    with fresh(school_server) as database:
-        schools.make_existing(database)
-        schools.upgrade(database, "4ad87c1e95b0")
-        yield database
+        yield cache(school)
 
 
 @pytest.fixture
-def school(school_server: Server, at_head: Database) -> Iterator[Database]:
-    """A school of one's own."""
-    with fresh(school_server, template=str(at_head.url.database)) as database:
+def school(request: pytest.FixtureRequest, template: Callable[[int], Database]) -> Iterator[Database]:
+    """A school of one's own, on PostgreSQL 18 where a test asks for no other."""
+    of = template(getattr(request, "param", 18))
+    with fresh(of.server, template=str(of.url.database)) as database:
         yield database

@@ -22,7 +22,7 @@ NEWEST = 18
 ROWS = [_row(major, case) for major in (NEWEST, 16) for case in CASES]
 
 
-@pytest.mark.parametrize(("school_server", "case"), ROWS, indirect=["school_server"])
+@pytest.mark.parametrize(("school", "case"), ROWS, indirect=["school"])
 def test_a_change_of_the_models_becomes_a_revision(case: Case, school: Database, project: Path) -> None:
     author = Author(school, project, case)
     author.prepare()

@@ -1,21 +1,19 @@
 """Servers of each version that the machine has, for dumps of one that are restored in another."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import asdict
 
 import pytest
 
-from tests.support.servers import Server, running
+from tests.support.servers import Server
 from tests.surefoot.restorable.dumps import VERSIONS
 from tests.surefoot.restorable.interrupted import Figures
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Mapping[int, Server]]:
+def servers(shared_server: Callable[[int], Server]) -> Mapping[int, Server]:
     """One of each version, by its number."""
-    with ExitStack() as stack:
-        yield {major: stack.enter_context(running(major)) for major in VERSIONS}
+    return {major: shared_server(major) for major in VERSIONS}
 
 
 @pytest.fixture

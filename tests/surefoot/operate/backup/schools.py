@@ -48,7 +48,10 @@ def state_of(database: Database) -> State:
         ).fetchall()
         sums = {".".join(table): _sum(connection, *table) for table in tables}
     with database.engine().connect() as connection:
-        catalogues = {schema: read_catalogue(connection, schema, ignore=frozenset()) for schema, _ in tables}
+        catalogues = {
+            schema: read_catalogue(connection, schema, ignore=frozenset())
+            for schema in {schema for schema, _ in tables}
+        }
     return State(
         sums,
         catalogues,
