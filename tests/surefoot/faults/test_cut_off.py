@@ -79,11 +79,10 @@ def cut(database: Database, runner: Runner, direction: str) -> None:
     """Bring it to where the direction begins, and kill it after it has committed something."""
     runner.alembic("upgrade", "two" if direction == "downgrade" else "one", status=0)
     before, nth = contents(database), 6
-    while contents(database) == before or not database.rows(
-        "select from migration_journal where outcome = 'begun' and revision = 'two'"
-    ):
+    begun = "select from migration_journal where outcome = 'begun' and revision = 'two'"
+    while not database.rows(begun) or contents(database) == before:
         assert runner.alembic(*COMMAND[direction], kill_at=nth).killed, "never cut off after it had begun"
-        nth += 2
+        nth += 3
 
 
 def words(text: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.support import forked
 from tests.support.databases import ROOT, Database
 
 NEVER = 0
@@ -38,9 +39,9 @@ class Runner:
     """Runs commands on one database and project; a context manager."""
 
     def __init__(self, database: Database, project: Path, env: Mapping[str, str] | None = None) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.surefoot.online.runner", str(project)],
-            cwd=ROOT, env=database.environment(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        self._process = forked.start(
+            "tests.surefoot.online.runner", str(project), cwd=ROOT, env=database.environment(env),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
 
     def __enter__(self) -> "Runner":
