@@ -81,8 +81,7 @@ class NewObjectPrivileges:
     ) -> None:
         known = connection.execute(ask.EXISTING).scalars().all()
         self._known = set(known)
-        self.following = common_privileges(connection, names)
-        self._without = roles_without_common(connection, names)
+        self.following, self._without = privileges_of_others(connection, names)
         self._made: list[str] = []
         if named is not None and _exists(connection, named):
             of_others = tuple(each for each in self.following if each.role != named.name)
@@ -130,8 +129,14 @@ class NewObjectPrivileges:
                 _grant(connection, what, f"{kind} {', '.join(names)}", right.identifier)
 
 
-def common_privileges(connection: Connection, names: Collection[str] | None) -> tuple[RolePrivileges, ...]:
-    """Return what each other role has on every table, together with the default privileges of the tables' owners."""
+def privileges_of_others(
+    connection: Connection, names: Collection[str] | None
+) -> tuple[tuple[RolePrivileges, ...], tuple[str, ...]]:
+    """Return what each other role has on every table, and the roles that have much and nothing of it on every table.
+
+    The first is together with the default privileges of the tables' owners. The second are those with privileges on at
+    least a quarter of the tables. `names` are the tables that count, as in `NewObjectPrivileges`.
+    """
     tables, granted = _granted(connection, names)
     found = {
         role: RolePrivileges(role, _common(by_table, grantable=False), _common(by_table, grantable=True))
@@ -142,7 +147,9 @@ def common_privileges(connection: Connection, names: Collection[str] | None) -> 
         right = found.get(row.role, RolePrivileges(row.role, frozenset()))
         passing = right.grantable | ({row.privilege} if row.grantable else set())
         found[row.role] = RolePrivileges(row.role, right.privileges | {row.privilege}, passing)
-    return tuple(sorted((each for each in found.values() if each.privileges), key=lambda each: each.role))
+    common = {role: right for role, right in sorted(found.items()) if right.privileges}
+    much = [role for role, by_table in sorted(granted.items()) if len(by_table) * MUCH >= len(tables)]
+    return tuple(common.values()), tuple(role for role in much if role not in common)
 
 
 def roles_without_tables(connection: Connection) -> tuple[RoleWithoutTables, ...]:
@@ -161,15 +168,6 @@ def roles_without_tables(connection: Connection) -> tuple[RoleWithoutTables, ...
     )
 
 
-def roles_without_common(connection: Connection, names: Collection[str] | None) -> tuple[str, ...]:
-    """Return the roles that have privileges on at least a quarter of the tables, and no privilege on all of them."""
-    common = {right.role for right in common_privileges(connection, names)}
-    tables, granted = _granted(connection, names)
-    return tuple(
-        role for role, by_table in sorted(granted.items()) if role not in common and len(by_table) * MUCH >= len(tables)
-    )
-
-
 def listed(privileges: Collection[str]) -> str:
     """Return the privileges in one order: `select, insert, update, delete`, then the others by name."""
     order = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -185,7 +183,7 @@ Granted = dict[str, dict[str, dict[str, bool]]]
 def _granted(connection: Connection, names: Collection[str] | None) -> tuple[dict[str, int], Granted]:
     every = connection.execute(sa.text(ask.TABLES), {"bookkeeping": sorted(BOOKKEEPING)}).all()
     tables = {row.name: row.oid for row in every}
-    given = connection.execute(ask.GRANTED, {"bookkeeping": sorted(BOOKKEEPING)}).all()
+    given = connection.execute(ask.GRANTED, {"bookkeeping": sorted(BOOKKEEPING)}).all() if every else ()
     if given and names is not None:  # without any it does not matter which count, and the models need not be imported
         tables = {name: oid for name, oid in tables.items() if name in names} or tables
     granted: Granted = {}

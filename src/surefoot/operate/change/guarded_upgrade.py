@@ -125,9 +125,10 @@ def _role_warnings(connection: Connection, names: frozenset[str]) -> list[str]:
     Raises RefusedError if this role does not own the tables.
     """
     ownership.refuse_other_owner(connection, names)
+    _, without = privileges.privileges_of_others(connection, names)
     return [
         f"Role {role} has rights on some tables and no one right on all of them: it gets none on new ones."
-        for role in privileges.roles_without_common(connection, names)
+        for role in without
     ]
 
 
