@@ -58,7 +58,7 @@ CONTENT = "select coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)::text), '[
 
 @cache
 def changed(case: Case | None, stage: str) -> sa.MetaData:
-    """The school's models with the case's changes: `before`, or `after` as well."""
+    """The school's models with the case's changes: `before`, or `after` as well. Made once, and only read."""
     copy = sa.MetaData(naming_convention=school.naming_convention)
     for table in school.sorted_tables:
         table.to_metadata(copy)

@@ -33,7 +33,7 @@ def pair() -> Iterator[tuple[Server, Server]]:
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of two revisions, of which the second must not run twice."""
     folder = tmp_path_factory.mktemp("chain")
-    shutil.copytree(ROOT / "alembic", folder / "alembic")
+    shutil.copytree(ROOT / "alembic", folder / "alembic", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "alembic.ini", folder)
     write(empty(folder), "one", None, "op.execute('create table runs (id integer)')")
     write(folder, "two", "one", "op.execute('insert into runs values (1)')")

@@ -50,7 +50,7 @@ def state_of(database: Database) -> State:
     with database.engine().connect() as connection:
         catalogues = {
             schema: read_catalogue(connection, schema, ignore=frozenset())
-            for schema in {schema for schema, _ in tables}
+            for schema in dict.fromkeys(schema for schema, _ in tables)  # in one order: the grants are listed by it
         }
     return State(
         sums,
