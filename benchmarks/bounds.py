@@ -1,4 +1,4 @@
-"""What has a bound in seconds: `ourschool status` on a big school, and a clone of the test database.
+"""What has a bound in seconds: `ourschool status` on a big school.
 
 STUDENTS (20,000) and YEARS (5) in the environment set the size of the school, some 12 million rows.
 """
@@ -14,9 +14,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from ourschool.project import PROJECT
 from ourschool.seed import Plan, seed
-from surefoot.testing import _database as clone
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import running
 
@@ -32,14 +30,6 @@ def main() -> None:
         table.add_column(column, justify="left" if column == "what" else "right")
     with tempfile.TemporaryDirectory() as cache, running(18, "shared_buffers = 1GB", "max_wal_size = 8GB") as server:
         os.environ["XDG_CACHE_HOME"] = cache
-        with fresh(server) as template:
-            template.alembic("upgrade", "head")
-
-            def take_one() -> None:
-                with clone(PROJECT, template.url, template=template.url):
-                    pass
-
-            _add(table, "a clone of the test database, and dropping it", [_timed(take_one) for _ in range(20)], 0.1)
         with fresh(server) as school:
             school.alembic("upgrade", "head")
             with school.connect() as connection:

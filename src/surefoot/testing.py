@@ -22,6 +22,7 @@ from surefoot.project import Project
 from surefoot.scratch_database import temporary_database
 from surefoot.servers.temporary_server import temporary_server
 from surefoot.settings import Settings
+from surefoot.template_clones import TemplateClones
 
 
 def fixtures(project: Project) -> dict[str, Any]:
@@ -36,14 +37,23 @@ def fixtures(project: Project) -> dict[str, Any]:
     @pytest.fixture(scope="session", name=f"{project.name}_template")
     def template(request: pytest.FixtureRequest) -> Iterator[URL]:
         """Yield the URL of the template: a database at head without rows, to which nobody may be connected."""
-        with _database(project, request.getfixturevalue(f"{project.name}_server")) as url:
+        # the session that creates it connects to `postgres`: nobody may be connected to the template
+        server = request.getfixturevalue(f"{project.name}_server").set(database="postgres")
+        with temporary_database(server, _name(project), "template0") as url:
             ensure_current(sa.create_engine(url, poolclass=sa.NullPool), project)
             yield url
+
+    @pytest.fixture(scope="session", name=f"{project.name}_clones")
+    def clones(request: pytest.FixtureRequest) -> Iterator[TemplateClones]:
+        """Yield what clones the template for one test after another."""
+        made = TemplateClones(request.getfixturevalue(f"{project.name}_template"))
+        yield made
+        made.close()
 
     @pytest.fixture(name=f"{project.name}_database")
     def clone(request: pytest.FixtureRequest) -> Iterator[URL]:
         """Yield the URL of a clone of the template for one test, which may commit."""
-        with _clone(project, request) as url:
+        with request.getfixturevalue(f"{project.name}_clones").clone(_name(project)) as url:
             yield url
 
     @pytest.fixture(name=f"{project.name}_engine")
@@ -55,7 +65,8 @@ def fixtures(project: Project) -> dict[str, Any]:
     @pytest.fixture(scope="session", name=f"{project.name}_shared_engine")
     def shared_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         """Yield an engine on a clone that the tests with `_connection` share."""
-        with _clone(project, request) as url, _engine(url) as made:
+        clones: TemplateClones = request.getfixturevalue(f"{project.name}_clones")
+        with clones.clone(_name(project)) as url, _engine(url) as made:
             yield made
 
     @pytest.fixture(name=f"{project.name}_connection")
@@ -76,15 +87,8 @@ def fixtures(project: Project) -> dict[str, Any]:
         with Session(opened, join_transaction_mode="create_savepoint") as made:
             yield made
 
-    made = (server, template, clone, engine, shared_engine, connection, session)
+    made = (server, template, clones, clone, engine, shared_engine, connection, session)
     return {f"{project.name}_{each.__name__}": each for each in made}
-
-
-@contextmanager
-def _clone(project: Project, request: pytest.FixtureRequest) -> Iterator[URL]:
-    template = request.getfixturevalue(f"{project.name}_template")
-    with _database(project, template, template=template) as url:
-        yield url
 
 
 @contextmanager
@@ -94,10 +98,5 @@ def _engine(url: URL) -> Iterator[Engine]:
     engine.dispose()
 
 
-@contextmanager
-def _database(project: Project, server: URL, *, template: URL | None = None) -> Iterator[URL]:
-    name = f"{project.name}_test_{uuid.uuid4().hex[:12]}"
-    source = (template.database or "") if template else "template0"
-    # the session that creates it connects to `postgres`: nobody may be connected to the template
-    with temporary_database(server.set(database="postgres"), name, source) as url:
-        yield url
+def _name(project: Project) -> str:
+    return f"{project.name}_test_{uuid.uuid4().hex[:12]}"
