@@ -4,8 +4,10 @@ Each has a contract test in tests/surefoot/test_private_members.py, and the vers
 that the tests ran on.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +15,7 @@ from alembic.autogenerate import render
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 
 Steps = Callable[..., "Iterable[RevisionStep | StampStep]"]
 """Takes the heads and a MigrationContext, and returns the steps of one command."""
@@ -29,6 +31,16 @@ def steps_of_command(context: MigrationContext) -> Steps:
 def replace_steps(context: MigrationContext, steps: Steps) -> None:
     """Replace the function by which the command computes its steps, including those of a stamp."""
     context._migrations_fn = steps  # type: ignore[assignment]  # Alembic leaves out StampStep
+
+
+def creation_time(script: ScriptDirectory) -> dt.datetime:
+    """Return now, in the time zone in which the folder's files have their dates."""
+    return script._generate_create_date()
+
+
+def path_of(script: ScriptDirectory, revision: Script, moment: dt.datetime) -> Path:
+    """Return the path that Alembic gives the file of a revision that is created at `moment`."""
+    return Path(script._rev_path(Path(revision.path).parent, revision.revision, revision.doc, moment))
 
 
 def in_callers_transaction(context: MigrationContext) -> bool:

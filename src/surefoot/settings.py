@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from surefoot import budgets
+from surefoot.budgets import Budget
 from surefoot.errors import UsageError
 from surefoot.program import set_project, variable
 from surefoot.project import Project
@@ -53,6 +55,8 @@ class Settings:
     """`APPLICATION_ROLE`, `name` or `name:select,insert`: the role that gets privileges on what an upgrade creates."""
     subscribers_changed: bool = False
     """`SUBSCRIBERS_CHANGED=yes`: subscribers have what the revisions change, or take it by themselves."""
+    budget: Budget = field(default_factory=Budget)
+    """`BUDGET`, `readers=1 writers=5`: what a rehearsal lets an upgrade cost; see `surefoot.budgets`."""
     development: bool = False
     """`DEVELOPMENT=yes`: a command of the project may empty this database."""
 
@@ -87,6 +91,7 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
         idle_timeout=int(_number(known, variable("IDLE_TIMEOUT"), Settings.idle_timeout)),
         answer_timeout=_number(known, variable("ANSWER_TIMEOUT"), Settings.answer_timeout, least=1),
         application_role=_role(known.get(variable("APPLICATION_ROLE"), "").strip()),
+        budget=budgets.read(known.get(variable("BUDGET"), ""), variable("BUDGET")),
         subscribers_changed=_yes(known, variable("SUBSCRIBERS_CHANGED")),
         development=_yes(known, variable("DEVELOPMENT")),
         backups=Path(known.get(variable("BACKUPS"), "").strip() or Settings.backups),

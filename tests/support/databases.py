@@ -5,7 +5,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import psycopg
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Engine
 
+from surefoot.budgets import Budget
 from surefoot.scratch_database import strategy_for
 from surefoot.servers import libpq
 from tests.support import forked
@@ -20,6 +21,8 @@ from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]
 """The folder of the project, with alembic.ini."""
+UNLIMITED = " ".join(f"{each.name}=off" for each in fields(Budget))
+"""The budget of rehearsals, where a test is not about it: on a busy machine everything takes long."""
 TIME_ZONE = "America/Chicago"
 """The time zone of every test's database: a revision that trusts the session's zone fails in it."""
 
@@ -65,7 +68,8 @@ class Database:
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment of a user whose DATABASE_URL is this database."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "OURSCHOOL_", "DATABASE_URL"))}
-        return kept | {"DATABASE_URL": self.url.render_as_string(False)} | dict(extra or {})
+        own = {"DATABASE_URL": self.url.render_as_string(False), "OURSCHOOL_BUDGET": UNLIMITED}
+        return kept | own | dict(extra or {})
 
     def start(
         self, *arguments: str, program: str = "alembic", cwd: Path = ROOT, env: Mapping[str, str] | None = None

@@ -103,6 +103,23 @@ def test_the_steps_of_a_command_beforehand(config: Config) -> None:
     assert [step.from_revisions_no_deps for step in down] == [("two",), ("one",)]
 
 
+def test_a_file_is_where_alembic_puts_it(config: Config) -> None:
+    config.set_main_option("file_template", "%%(year)d_%%(month).2d-%%(rev)s_%%(slug)s")
+    config.set_main_option("timezone", "UTC")
+    folder = Path(str(config.get_main_option("script_location")))
+    head = '"""${message}\n\nWhy: it is so.\n"""\n'
+    (folder / "script.py.mako").write_text(
+        head + "revision = ${repr(up_revision)}\ndown_revision = ${repr(down_revision)}\n"
+    )
+    command.revision(config, message="Add 2 fees, to users", rev_id="three")
+    (written,) = (folder / "versions").glob("*three*")
+    script = ScriptDirectory.from_config(config)
+    three, moment = script.get_revision("three"), private_members.creation_time(script)
+    assert three is not None
+    assert moment.tzname() == "UTC"
+    assert private_members.path_of(script, three, moment) == written
+
+
 def test_the_version_table_is_made_when_it_is_said(config: Config, scratch: Database) -> None:
     there: list[object] = []
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 from surefoot import database
 from surefoot.author import releases
 from surefoot.author.lint.linted_history import lint
-from surefoot.environment import alembic_api, snapshot_file
+from surefoot.environment import alembic_api, head_line, snapshot_file
 from surefoot.errors import SurefootError
 from surefoot.program import guide, program
 from surefoot.runtime import error_translation, journal, preconditions
@@ -77,9 +77,14 @@ def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:
         for each in revisions
         if len(each.revision) > preconditions.LONGEST_ID
     ]
+    said = head_line.outdated(script)
+    if said is not None:
+        problems.append(
+            f"{head_line.NAME} says {said}, and the head is {' '.join(sorted(heads))}: {program()} rebase writes it."
+        )
     last = max((Path(each.path).name for each in revisions), default="")
     if len(heads) == 1 and last != Path(script.get_revision(heads[0]).path).name:
-        problems.append(f"The file of {heads[0]}, the head, is not the last by name: give it a later time.")
+        problems.append(f"The file of {heads[0]}, the head, is not the last by name: {program()} rebase renames it.")
     return script, problems
 
 

@@ -28,6 +28,7 @@ COMMANDS: Commands = {
     "restore": ("surefoot.cli.restore:restore_backup", {}),
     "ensure": ("surefoot.cli.ensure:ensure", {}),
     "new": ("surefoot.cli.author_commands:new", {}),
+    "rebase": ("surefoot.cli.author_commands:rebase", {}),
     "prove": ("surefoot.cli.author_commands:prove", {}),
     "check": ("surefoot.cli.author_commands:check", {}),
     "lint": ("surefoot.cli.lint:lint_revisions", {}),

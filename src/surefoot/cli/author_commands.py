@@ -1,4 +1,4 @@
-"""`surefoot new`, `surefoot prove` and `surefoot check`: the commands of the author of a revision."""
+"""`surefoot new`, `rebase`, `prove` and `check`: the commands of the author of a revision."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from surefoot.author import project_check, releases, revision_test, snapshot_writer
+from surefoot.author import rebase as rebasing
 from surefoot.cli.context import print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.environment import alembic_api
@@ -29,6 +30,26 @@ def new(
         typer.echo("null" if as_json else "Models and revisions agree: no file was written.")
         return
     _show(revision_test.prove(settings, url, written.revision), as_json=as_json)
+
+
+def rebase(
+    revision: Annotated[str | None, typer.Argument(help="The head to move; else the one that is not released.")] = None,
+    onto: Annotated[str | None, typer.Option(help="The head that it follows then; else the other one.")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Put a revision on top of another head, where two people wrote one at once.
+
+    Example: surefoot rebase
+    """
+    settings, url = settings_and_url(database_url)
+    rebased = rebasing.rebase(settings, url, revision, onto)
+    if rebased is None:
+        typer.echo("There is one head: nothing was put on top of another.")
+        return
+    for line in rebasing.lines(rebased):
+        typer.echo(line)
+    typer.echo(paragraph(f"Any other database that ran {rebased.moved[0]} has to go below it before it goes on."))
+    typer.echo(f"Next: {program()} prove {rebased.moved[0]}")
 
 
 def prove(

@@ -45,6 +45,21 @@ def lost_by_downgrade(up: Sequence[TableDifference], down: Sequence[TableDiffere
                 yield f"{table.name}.{column.name}: {_loss(column)}"
 
 
+def count_lost(up: Sequence[TableDifference], down: Sequence[TableDifference]) -> int:
+    """Return the number of rows and values that `lost_by_downgrade` tells of."""
+    upgraded = {table.name: table for table in up}
+    count = 0
+    for table in down:
+        if not table.there:
+            count += table.rows
+            continue
+        count += table.gone + table.new
+        for column in table.columns:
+            if column.lost and not _changed_by_upgrade(upgraded.get(table.name), column.name):
+                count += column.changed + column.emptied
+    return count
+
+
 def rights_lost(before: Catalogue, after: Catalogue) -> Iterator[str]:
     """Yield a sentence for each right that a role had before the upgrade on an object that still exists, and lost."""
     objects = {f"table {table.name}" for table in after.tables} | {

@@ -4,13 +4,15 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import psycopg
 from alembic.runtime.migration import MigrationStep
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
-from surefoot import database
+from surefoot import budgets, database
+from surefoot.budgets import Budget
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import read_catalogue
@@ -21,7 +23,7 @@ from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import row_counts
 from surefoot.operate.change.guarded_upgrade import revisions_up_to, table_names_at
 from surefoot.operate.pending_names import refuse_taken_names
-from surefoot.operate.rehearse import committing_blocks, data_checks, value_hashes
+from surefoot.operate.rehearse import budget_checks, committing_blocks, data_checks, value_hashes
 from surefoot.operate.rehearse.copy_database import describe_place, exclusive, restored_copy
 from surefoot.operate.rehearse.copy_source import RehearsalOptions, choose_backup
 from surefoot.operate.rehearse.measurements import snapshot
@@ -78,7 +80,8 @@ def rehearse(settings: Settings, url: URL, options: RehearsalOptions, *, say: Sa
             if not pending:
                 return None
             resumed = cut_off is not None and len(at) == 1
-            run = _Run(open_copy, pending, say, build.catalogue(settings, url, at[0], history) if resumed else None)
+            expected = build.catalogue(settings, url, at[0], history) if resumed else None
+            run = _Run(open_copy, pending, say, settings.budget, expected)
             run.run()
     return Rehearsal(
         database=server_facts.name_of(url),
@@ -143,8 +146,12 @@ class _Run:
     `expected_before` is the catalogue of the revision below if the copy begins in the middle of an unfinished one.
     """
 
-    def __init__(self, copy: _OpenCopy, pending: list[Script], say: Say, expected_before: Catalogue | None) -> None:
+    def __init__(
+        self, copy: _OpenCopy, pending: list[Script], say: Say, budget: Budget, expected_before: Catalogue | None
+    ) -> None:
         self._copy, self._pending, self._say, self._expected_before = copy, pending, say, expected_before
+        self._budget = budget
+        self._raises = {each.revision: budgets.raises_in(Path(each.path).read_text("utf-8")) for each in pending}
         self.ran: list[RevisionRun] = []
         self.failure: Failure | None = None
         self.up: tuple[value_hashes.TableDifference, ...] = ()
@@ -162,6 +169,7 @@ class _Run:
         if self.failure is not None:
             self.problems.append(f"Revision {self.failure.revision} failed on the copy: {self.failure.why}")
             return
+        self.problems += budget_checks.exceeded(self._budget, self.ran, self._raises)
         self._say("Comparing every value")
         self.up = value_hashes.compare(observer, self._copy.hashes)
         self.problems += data_checks.lost_rows(self.up, rows, row_counts.count(observer))
@@ -190,6 +198,8 @@ class _Run:
         self.problems += data_checks.irrecoverable_values(self.up, down)
         self.problems += [f"The way down leaves another catalogue: {each}" for each in deviations]
         lost = tuple(data_checks.lost_by_downgrade(self.up, down))
+        count = data_checks.count_lost(self.up, down)
+        self.problems += budget_checks.lost(self._budget, self.ran, self._raises, count)
         downgrade = DowngradeResult(seconds, None, deviations, lost, data_checks.filled_values(down))
         again, failure = runner.run_all(self._pending, upgrade=True)
         if failure is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ourschool.project import PROJECT
+from surefoot.budgets import NO_LIMITS
 from surefoot.operate.rehearse.copy_source import RehearsalOptions
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_result import Rehearsal
@@ -36,7 +37,7 @@ def school(newest: Server, template_with_rows: str) -> Iterator[Database]:
 
 @pytest.fixture
 def settings(project: Path) -> Settings:
-    return Settings(PROJECT.at(project))
+    return Settings(PROJECT.at(project), budget=NO_LIMITS)
 
 
 @pytest.fixture
