@@ -35,6 +35,7 @@ def new(
 def rebase(
     revision: Annotated[str | None, typer.Argument(help="The head to move; else the one that is not released.")] = None,
     onto: Annotated[str | None, typer.Option(help="The head that it follows then; else the other one.")] = None,
+    as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Put a revision on top of another head, where two people wrote one at once.
@@ -43,13 +44,15 @@ def rebase(
     """
     settings, url = settings_and_url(database_url)
     rebased = rebasing.rebase(settings, url, revision, onto)
-    if rebased is None:
+    if as_json:
+        print_json(asdict(rebased) | {"files": [*map(str, rebased.files)]} if rebased else None)
+    elif rebased is None:
         typer.echo("There is one head: nothing was put on top of another.")
-        return
-    for line in rebasing.lines(rebased):
-        typer.echo(line)
-    typer.echo(paragraph(f"Any other database that ran {rebased.moved[0]} has to go below it before it goes on."))
-    typer.echo(f"Next: {program()} prove {rebased.moved[0]}")
+    else:
+        for line in rebasing.lines(rebased):
+            typer.echo(line)
+        typer.echo(paragraph(f"Any other database that ran {rebased.moved[0]} has to go below it before it goes on."))
+        typer.echo(f"Next: {program()} prove {rebased.moved[0]}")
 
 
 def prove(

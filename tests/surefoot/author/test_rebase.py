@@ -1,5 +1,6 @@
 """Two people wrote a revision at once: git says so, and `rebase` puts one on top of the other."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -103,7 +104,9 @@ def test_without_a_name_it_is_the_one_that_is_not_released(scratch: Database, fo
     known = forked / "alembic" / "released.txt"
     for revision in ("b1", "b2"):
         known.write_text(f"{known.read_text()}{revision} {'0' * 64}\n")
-    assert "a1 follows b2 now" in ourschool(scratch, "rebase", cwd=forked).stdout
+    told = json.loads(ourschool(scratch, "rebase", "--json", cwd=forked).stdout)
+    assert (told["moved"], told["onto"], told["files"]) == (["a1"], "b2", [str(file_of(forked, "a1"))])
+    assert json.loads(ourschool(scratch, "rebase", "--json", cwd=forked).stdout) is None
     assert heads(scratch, forked) == ["a1"]
 
 

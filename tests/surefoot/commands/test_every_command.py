@@ -126,6 +126,7 @@ RUNS = (
     (f"restore latest --into {COPY} --yes", 0),
     ("restore --old", 0),
     ("new add_nothing_to_users_at_all", 0),
+    ("rebase", 0),
     ("prove 8b06d2e94c17", 0),
     ("lint cd0edd614cc5", 0),
     ("check", 0),
@@ -143,7 +144,7 @@ READING = (
 )  # fmt: skip
 
 
-CHANGES_THINGS = {("new",), ("backup",)}
+CHANGES_THINGS = {("new",), ("backup",), ("rebase",)}
 """Their --json tells what was done; tests of their own read it."""
 
 
@@ -194,8 +195,9 @@ WITHOUT_A_SERVER = {
     "backup verify latest": 2,
     "backup verify latest --files-only": 2,
     f"restore latest --into {COPY} --yes": 2,
+    "rebase": 0,
 }
-"""What needs no server, or finds before it asks one that there is no backup."""
+"""What needs no server, or finds before it asks one that there is no backup, or one head."""
 
 
 @pytest.mark.promise("O5")
