@@ -10,7 +10,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
-from surefoot import private_members
+from surefoot import private_members, search_path
 from surefoot.author import releases
 from surefoot.environment import alembic_api, head_line
 from surefoot.errors import RefusedError, UsageError
@@ -35,14 +35,14 @@ class Rebased:
     files: tuple[Path, ...]
 
 
-def rebase(settings: Settings, url: URL, revision: str | None = None, onto: str | None = None) -> Rebased | None:
+def rebase(settings: Settings, revision: str | None = None, onto: str | None = None) -> Rebased | None:
     """Put `revision`, a head, and what only it stands on, on top of `onto`; rename its files; write head.txt anew.
 
     Without `revision` it is the head whose branch is not released, of two such the one with the later file. Without
     `onto` it is the other head. Where there is one head, nothing is moved, its file gets the last name if it has to,
     and None is returned. Raises UsageError for an unknown revision or one that is no head, and where a file says in
     another form what it follows; RefusedError for released revisions, for a branch with a merge in it, and where the
-    database of `url` has run a revision that would move. Nothing is written then.
+    configured database has run a revision that would move; with one head no database is asked. Nothing is written then.
     """
     script = alembic_api.script(settings)
     known = set(releases.listed(settings))
@@ -53,7 +53,7 @@ def rebase(settings: Settings, url: URL, revision: str | None = None, onto: str 
     moved, base = _branches(script, known, revision, onto)
     branch = _branch(script, moved, base)
     _refuse(branch, known, moved, base)
-    _refuse_where_it_ran(script, url, branch)
+    _refuse_where_it_ran(script, search_path.url_of(settings), branch)
     named, after = [], _last_name(script, {each.revision for each in branch})
     for each in branch:  # all names are found before the first file changes
         named.append((each, *_later(script, each, after)))

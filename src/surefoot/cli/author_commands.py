@@ -7,7 +7,7 @@ import typer
 
 from surefoot.author import project_check, releases, revision_test, snapshot_writer
 from surefoot.author import rebase as rebasing
-from surefoot.cli.context import print_json, settings_and_url
+from surefoot.cli.context import load_settings, print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.environment import alembic_api
 from surefoot.program import program
@@ -42,8 +42,7 @@ def rebase(
 
     Example: surefoot rebase
     """
-    settings, url = settings_and_url(database_url)
-    rebased = rebasing.rebase(settings, url, revision, onto)
+    rebased = rebasing.rebase(load_settings(database_url), revision, onto)
     if as_json:
         print_json(asdict(rebased) | {"files": [*map(str, rebased.files)]} if rebased else None)
     elif rebased is None:
