@@ -122,7 +122,10 @@ def put_first(connection: Connection, known_tables: KnownTables, engine: Engine 
     try:
         yield
     finally:
-        if not driver.closed and driver.info.transaction_status != pq.TransactionStatus.INERROR:
+        failed = not driver.closed and driver.info.transaction_status == pq.TransactionStatus.INERROR
+        if failed and idle:  # what failed is not the caller's; in a transaction of theirs, the setting ends with that
+            driver.rollback()
+        if not driver.closed and (idle or not failed):
             driver.execute(SET, before)
             _end(driver, idle=idle)
 
