@@ -53,8 +53,11 @@ def url_of(settings: Settings) -> URL:
 
 
 def one_server(url: URL) -> URL:
-    """Return `url` with the one server that a connection reaches, where it names several. Raises as `explain` does."""
-    if not hosts.several(url):
+    """Return `url` with the one server that a connection reaches, where several may be meant. Raises as `explain` does.
+
+    They are in the URL, in the variables that libpq reads (PGHOST), or behind one name.
+    """
+    if not hosts.several({place: libpq.effective_setting(url, place) for place in ("host", "hostaddr", "port")}):
         return url
     try:
         with engine_for(url, application_name=program()).connect() as connection:

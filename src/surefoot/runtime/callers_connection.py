@@ -1,19 +1,50 @@
-"""What an application has set for its own statements on a connection that it passes in, put aside for a run."""
+"""A connection that an application passes in: what it has set for its own statements, and which server it leads to."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy.engine import Connection
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
 
 from surefoot.database import driver_of
-from surefoot.errors import UsageError
+from surefoot.errors import RefusedError, UsageError
 
 OF_STATEMENTS: dict[str, Any] = {"stream_results": False, "yield_per": None, "schema_translate_map": None}
 """Execution options that an application's engine may have for its own queries, and what a revision's statements need.
 
 A cursor of the server's reads nothing but SELECT.
 """
+SERVER = "select extract(epoch from pg_postmaster_start_time())::text"
+"""What tells servers apart that have the same name and the same rows: a standby and its primary, two behind one name."""
+
+
+def refuse_other_server(engine: Engine, connection: Connection) -> None:
+    """Let `engine`, which connects as the one of `connection` does, reach the server of that alone.
+
+    Its connections raise RefusedError from then on where they reach another one: a lock there would keep nobody away.
+    """
+    server = _server(driver_of(connection))
+
+    def compare(opened: Any, _: object) -> None:
+        if isinstance(opened, psycopg.Connection) and _server(opened) != server:
+            raise RefusedError(
+                "The engine of the connection that was passed in reaches several servers, now one and now another: "
+                "what one of them does would not be known to the other. Nothing was changed.",
+                "Let it reach one: name the primary alone, or without load_balance_hosts and with "
+                "target_session_attrs=read-write.",
+            )
+
+    sa.event.listen(engine, "connect", compare)
+
+
+def _server(driver: psycopg.Connection[Any]) -> str:
+    idle = driver.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    (started,) = driver.execute(SERVER, prepare=False).fetchone() or ("",)
+    if idle and not driver.autocommit:
+        driver.rollback()
+    return str(started)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """URLs and connection strings in every form that psql takes, and one server among several for a whole command."""
 
+import ipaddress
 import re
+import socket
 from collections.abc import Mapping
 
 import psycopg
@@ -53,20 +55,33 @@ def url_of(known: Mapping[str, str], driver: str) -> URL:
     )
 
 
-def several(url: URL) -> bool:
-    """Return whether a connection to `url` may reach one of several servers."""
-    return any("," in str(url.query.get(name, "")) for name in ("host", "hostaddr", "port"))
+def several(places: Mapping[str, str]) -> bool:
+    """Return whether a connection may reach one of several servers. `places` are libpq's host, hostaddr and port."""
+    if any("," in place for place in places.values()):
+        return True
+    return not places["hostaddr"] and len(_addresses(places["host"])) > 1
+
+
+def _addresses(host: str) -> set[str]:
+    """Return the addresses of a name in the network; none for a socket, an address, this machine or nobody's name."""
+    if not re.fullmatch(r"[\w.-]*[^\W\d][\w.-]*", host):
+        return set()
+    try:
+        found = {str(address[0]) for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:  # whoever connects says why
+        return set()
+    return {each for each in found if not ipaddress.ip_address(each.partition("%")[0]).is_loopback}
 
 
 def pinned(url: URL, connection: psycopg.Connection) -> URL:
     """Return `url` with the one server that `connection`, made to it, has reached.
 
     Later connections would choose anew, by chance where load_balance_hosts says so, or after the first server has gone:
-    half of a command's work would be done somewhere else.
+    half of a command's work would be done somewhere else. A name may have several addresses, so that one is named too.
     """
     info = connection.info
+    named = not info.host.startswith("/")
     rest = {name: value for name, value in url.query.items() if name not in {"host", "hostaddr", "port"}}
     rest.pop("load_balance_hosts", None)
-    address = {"hostaddr": info.hostaddr} if "hostaddr" in url.query else {}
-    place = {"host": info.host} if info.host.startswith("/") else {}
-    return url.set(host=None if place else info.host, port=info.port, query={**rest, **place, **address})
+    place = {"hostaddr": info.hostaddr} if named and info.hostaddr else {"host": info.host}
+    return url.set(host=info.host if named else None, port=info.port, query={**rest, **place})
