@@ -25,6 +25,11 @@ RELIED_ON = {
     "intervalstyle": "postgres",
 }
 """The settings of every session, whatever the database or role set: the driver, SQLAlchemy or we depend on them."""
+ENDING = ("idle_session_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
+"""The settings by which the server ends a session that waits for another one of ours, or for an answer to a question.
+
+What a role or a database sets of them is for applications. `transaction_timeout` is new in PostgreSQL 17.
+"""
 STARTING = r"starting up|shutting down|recovery mode|not yet accepting connections"
 ABSENT = r"Connection refused|No such file or directory|could not translate|Name or service|timeout expired|timed out"
 """What the server, or libpq, says where a moment later may be another matter."""
@@ -126,7 +131,8 @@ def engine_for(
     `options` are settings of each session from its start, such as `lock_timeout`; `options=` in the URL takes
     precedence. Each session has the settings RELIED_ON, whatever the URL, the role or the database set: with
     row_security off, PostgreSQL raises 42501 instead of leaving out rows. `answer_timeout`, in seconds, is for sessions
-    with short statements: where nothing comes back for so long they are given up.
+    with short statements: where nothing comes back for so long they are given up. What is in ENDING is off, unless
+    `options` or those of the URL say otherwise.
     """
     given = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
     session_options = f"{given} {url.query.get('options', '')}".strip()
@@ -138,7 +144,8 @@ def engine_for(
         arguments["application_name"] = application_name
     arguments |= {name: value for name, value in LIMITS.items() if name not in url.query}
     engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
-    sa.event.listen(engine, "do_connect", pooler.Connector(RELIED_ON, answer_timeout))
+    off = [name for name in ENDING if f"{name}=" not in session_options]
+    sa.event.listen(engine, "do_connect", pooler.Connector(RELIED_ON, answer_timeout, off))
     return engine
 
 
@@ -179,7 +186,8 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
     text = " ".join(str(fault.orig).split())
     state = getattr(fault.orig, "sqlstate", None)
     where = f"{url.database or '?'} at {_server(url)}"
-    if isinstance(fault.orig, psycopg.OperationalError) and state is None:
+    # without a statement it may be a parameter that libpq does not know, or a value that it does not take
+    if state is None and (isinstance(fault.orig, psycopg.OperationalError) or fault.statement is None):
         return _connect_failed(text, url)
     if state == "08P01" and pooler.NO_TRANSACTIONS in text:
         return pooler.shared(_server(url), "statement")
@@ -189,7 +197,7 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
         from surefoot.servers import permission_denied  # noqa: PLC0415  # only who is denied something needs it
 
         return permission_denied.explain_denied(
-            fault, url.username, where, lambda query, name: _look_up(url, query, name)
+            fault, libpq.effective_setting(url, "user"), where, lambda query, name: _look_up(url, query, name)
         )
     limit = server_limits.explain(fault.orig, where)
     if limit is not None:
@@ -221,17 +229,17 @@ def read_only(url: URL) -> FailedError:
 
 def _connect_failed(text: str, url: URL) -> SurefootError:
     """Translate an error from before the session existed: libpq has no SQLSTATE for it, only text."""
-    server = _server(url)
+    server, user = _server(url), libpq.effective_setting(url, "user")
     patterns = (
-        (r"no password supplied", f"{server} asks for a password of {url.username!r}, and none was given",
+        (r"no password supplied", f"{server} asks for a password of {user!r}, and none was given",
          "Add it to DATABASE_URL (special characters percent-encoded, @ as %40), set PGPASSWORD, or use a password "
          "file (PGPASSFILE)."),
         (r"password authentication failed",
-         f"{server} does not know the role {url.username!r} with this password",
+         f"{server} does not know the role {user!r} with this password",
          "Correct user or password in DATABASE_URL (special characters percent-encoded, @ as %40)."),
         (r'database ".*" does not exist', f"There is no database {url.database!r} at {server}",
          f"Create it: createdb {_quoted(url.database)}, or correct the name in DATABASE_URL."),
-        (r'role ".*" does not exist', f"There is no role {url.username!r} at {server}",
+        (r'role ".*" does not exist', f"There is no role {user!r} at {server}",
          "Correct the user in DATABASE_URL, or create the role."),
         (r"too many clients|too many connections|remaining connection slots", f"{server} has no connection free",
          "Try again when others have left, or raise max_connections; a migration needs two connections."),

@@ -17,6 +17,7 @@ from surefoot import database, settings
 from surefoot.program import program, set_project
 from surefoot.project import Project
 from surefoot.runtime.head_check import VERSIONS, finished_revisions, sqlstate
+from surefoot.servers import hosts
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -101,7 +102,7 @@ async def ensure_current_async(target: Target, project: Project, *, when_behind:
 def _reached(target: Target, project: Project) -> Engine | Connection:
     """Return an engine or a connection that works without `await`. Raises UsageError where there is none."""
     if isinstance(target, URL):
-        target = target.render_as_string(hide_password=False)
+        target = hosts.written(target)
     if isinstance(target, str):
         url = database.url_of(settings.load(project, database_url=target))
         return database.engine_for(url, application_name=f"{program()} ensure")

@@ -17,7 +17,7 @@ OF_STATEMENTS: dict[str, Any] = {"stream_results": False, "yield_per": None, "sc
 A cursor of the server's reads nothing but SELECT.
 """
 SERVER = "select extract(epoch from pg_postmaster_start_time())::text"
-"""What tells servers apart that have the same name and the same rows: a standby and its primary, two behind one name."""
+"""What tells servers apart that have one name or the same rows: a primary and its standby, two behind one address."""
 
 
 def refuse_other_server(engine: Engine, connection: Connection) -> None:

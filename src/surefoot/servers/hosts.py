@@ -10,8 +10,14 @@ from sqlalchemy.engine import URL
 
 from surefoot.settings import URL_SCHEME
 
-SEVERAL = re.compile(r"[^/?@]*@?[^/?@]*,[^/?]*([/?]|$)|.*[?&](host|hostaddr|port)=", flags=re.DOTALL)
-"""What follows `://` where the driver and SQLAlchemy read hosts and ports differently, or not at all."""
+READ_DIFFERENTLY = re.compile(
+    r"[^/?@]*@?[^/?@]*[,%][^/?]*([/?]|$)|.*[?&](host|hostaddr|port)=|.*[?&](\w+)=.*&\3=|.*[?&](?!options=)\w+=[^&]*\+",
+    flags=re.DOTALL,
+)
+"""What follows `://` where SQLAlchemy reads hosts, a parameter given twice or a + differently from libpq, or not.
+
+In `options` a + is the space that SQLAlchemy writes so; libpq's own would be of no use there.
+"""
 WITH_PORTS = re.compile(r"[?&]host=[^&/:]*:\d+(&|$)")
 """SQLAlchemy's own form for several hosts, host=h1:1&host=h2:2, which libpq does not know."""
 PAIRS = re.compile(r"\s*\w+\s*=")
@@ -23,13 +29,21 @@ def needs_libpq(text: str) -> bool:
     scheme = URL_SCHEME.match(text)
     if WITH_PORTS.search(text):
         return False
-    return bool(SEVERAL.match(text[scheme.end() :]) if scheme else PAIRS.match(text))
+    return bool(READ_DIFFERENTLY.match(text[scheme.end() :]) if scheme else PAIRS.match(text))
+
+
+def written(url: URL) -> str:
+    """Return `url` with its password as text that SQLAlchemy and libpq read alike: without + for a space."""
+    address, mark, query = url.render_as_string(hide_password=False).partition("?")
+    return f"{address}{mark}{query.replace('+', '%20')}"
 
 
 def read(text: str, driver: str) -> URL | None:
     """Return what libpq reads from a URL or from key=value pairs, as a URL for `driver`; None where it cannot."""
+    address = URL_SCHEME.sub("postgresql://", text, count=1)
+    address = re.sub(r"(?<=[?&]options=)[^&]*", lambda options: options[0].replace("+", "%20"), address)
     try:
-        known = psycopg.conninfo.conninfo_to_dict(URL_SCHEME.sub("postgresql://", text, count=1))
+        known = psycopg.conninfo.conninfo_to_dict(address)
     except psycopg.ProgrammingError:
         return None
     return url_of({name: str(value) for name, value in known.items() if value is not None}, driver)

@@ -171,9 +171,9 @@ def test_a_driver_that_prepares_every_statement_works(scratch: Database) -> None
 
 
 def test_a_schema_that_only_the_engine_names_is_refused(scratch: Database, engine: sa.Engine) -> None:
-    with engine.execution_options(schema_translate_map={None: "school"}).connect() as connection:
-        with pytest.raises(UsageError, match="a schema_translate_map for tables without a schema"):
-            command.upgrade(config(connection), "head")
+    mapped = engine.execution_options(schema_translate_map={None: "school"})
+    with mapped.connect() as connection, pytest.raises(UsageError, match="a schema_translate_map for tables without"):
+        command.upgrade(config(connection), "head")
     assert scratch.rows("select to_regclass('users'), to_regclass('alembic_version')") == [(None, None)]
 
 
@@ -182,7 +182,7 @@ def test_a_statement_that_fails_before_the_first_revision_leaves_nothing_in_the_
 ) -> None:
     """It is in nobody's transaction, and none of Alembic's ends it."""
 
-    def refused(conn: sa.Connection, cursor: Any, statement: str, *_: object) -> None:
+    def refused(_: object, cursor: Any, statement: str, *__: object) -> None:
         if "transaction_read_only" in statement:
             cursor.execute("select 1/0")
 
