@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from surefoot.errors import ConnectFailed, FailedError, ServerUnavailable, SurefootError, UsageError
 from surefoot.program import program
-from surefoot.servers import hosts, libpq, pooler, server_limits
+from surefoot.servers import hosts, libpq, pooler, refusal, server_limits
 from surefoot.servers.timed_query import LIMITS
 from surefoot.settings import URL_SCHEME, Settings
 
@@ -33,6 +33,11 @@ What a role or a database sets of them is for applications. `transaction_timeout
 STARTING = r"starting up|shutting down|recovery mode|not yet accepting connections"
 ABSENT = r"Connection refused|No such file or directory|could not translate|Name or service|timeout expired|timed out"
 """What the server, or libpq, says where a moment later may be another matter."""
+WRONG_PASSWORD = "password authentication failed"  # noqa: S105  # none, but what the server says
+NO_DATABASE = r'database ".*" does not exist'
+NONE_FREE = "too many clients|too many connections|remaining connection slots"
+BY_STATE = {"28P01": WRONG_PASSWORD, "3D000": NO_DATABASE, "53300": NONE_FREE, "57P03": STARTING}
+"""What the server says in English, by SQLSTATE."""
 ONE_AT = re.compile(r"([^@:/?]*(:[^@]*)?@)?[^@?]*(\?([^@=]*=.*)?)?", flags=re.DOTALL)
 """What may follow `://`. Another @ outside the query belongs to the password, and has to be percent-encoded."""
 
@@ -234,15 +239,16 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
         (r"no password supplied", f"{server} asks for a password of {user!r}, and none was given",
          "Add it to DATABASE_URL (special characters percent-encoded, @ as %40), set PGPASSWORD, or use a password "
          "file (PGPASSFILE)."),
-        (r"password authentication failed",
+        (WRONG_PASSWORD,
          f"{server} does not know the role {user!r} with this password",
          "Correct user or password in DATABASE_URL (special characters percent-encoded, @ as %40)."),
-        (r'database ".*" does not exist', f"There is no database {url.database!r} at {server}",
+        (NO_DATABASE, f"There is no database {url.database!r} at {server}",
          f"Create it: createdb {_quoted(url.database)}, or correct the name in DATABASE_URL."),
         (r'role ".*" does not exist', f"There is no role {user!r} at {server}",
          "Correct the user in DATABASE_URL, or create the role."),
-        (r"too many clients|too many connections|remaining connection slots", f"{server} has no connection free",
-         "Try again when others have left, or raise max_connections; a migration needs two connections."),
+        (NONE_FREE, f"{server} has no connection free",
+         "Try again when others have left, or raise max_connections (or the connection limit of the role or the "
+         "database); a migration needs two connections."),
         (r"session is read-only|server is in hot standby|session is not read-only", f"{server} accepts no writes",
          "Point DATABASE_URL at the primary."),
         (r"no answer from the server within", f"There was no answer from {server}",
@@ -256,10 +262,14 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
          f"The connection to {server} was lost",
          "Run the same command again: it goes on from the last good revision."),
     )  # fmt: skip
-    for pattern, message, remedy in patterns:
-        if re.search(pattern, text, flags=re.IGNORECASE):
-            kind = ServerUnavailable if pattern in {STARTING, ABSENT} else ConnectFailed
-            return kind(f"{message}.", remedy)
+    known = next((each for each in patterns if re.search(each[0], text, flags=re.IGNORECASE)), None)
+    if known is None:  # the server may speak another language
+        said = BY_STATE.get(refusal.sqlstate(url) or "")
+        known = next((each for each in patterns if each[0] == said), None)
+    if known is not None:
+        pattern, message, remedy = known
+        kind = ServerUnavailable if pattern in {STARTING, ABSENT} else ConnectFailed
+        return kind(f"{message}.", remedy)
     return ConnectFailed(f"Cannot connect to {server}: {text[:300]}.", "Correct DATABASE_URL, or what the server says.")
 
 

@@ -30,6 +30,7 @@ WORKER = 2
 
 TRY = sa.text("select pg_try_advisory_lock(:space, :lock)")
 RELEASE = sa.text("select pg_advisory_unlock(:space, :lock)")
+# objsubid tells a key of two numbers, as ours are, from one large number that an application may have
 HOLDER = sa.text("""
     select activity.pid,
            coalesce(nullif(activity.application_name, ''), 'without a name') as application,
@@ -40,6 +41,7 @@ HOLDER = sa.text("""
      where locktype = 'advisory'
        and classid = :space
        and objid = :lock
+       and objsubid = 2
        and pg_locks.database = (select oid from pg_database where datname = current_database())
        and granted
 """)

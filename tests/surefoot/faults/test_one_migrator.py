@@ -1,5 +1,8 @@
 """One migrator at a time: the second waits and says for whom, and gives up at its deadline."""
 
+import pytest
+
+from surefoot.runtime.migrator_lock import MIGRATOR, SPACE, WORKER, holder
 from tests.ourschool.history.schools import BASELINE, HEAD, at, journal, make_existing
 from tests.support.databases import Database, fresh
 from tests.surefoot.faults.runs import Run, advisory_locks, holding
@@ -41,6 +44,16 @@ def test_commands_that_only_read_wait_for_nobody(scratch: Database) -> None:
         assert BASELINE in scratch.alembic("show", "current", env={"OURSCHOOL_MIGRATOR_DEADLINE": "0"}).stdout
         other.rollback()
         first.ends(0)
+
+
+@pytest.mark.parametrize("lock", [MIGRATOR, WORKER])
+def test_a_large_key_of_an_application_is_another_lock(scratch: Database, lock: int) -> None:
+    engine = scratch.engine()
+    with scratch.connect() as application, engine.connect() as connection:
+        application.execute("select pg_advisory_lock(%s)", ((SPACE << 32) | lock,))
+        assert holder(connection, lock) is None
+        application.execute("select pg_advisory_lock(%s, %s)", (SPACE, lock))
+        assert f"pid {application.info.backend_pid} " in str(holder(connection, lock))
 
 
 def test_commands_that_only_read_leave_nothing_behind(scratch: Database) -> None:

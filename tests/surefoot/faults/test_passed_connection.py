@@ -141,7 +141,7 @@ def test_a_connection_without_transactions_is_refused(scratch: Database, used: b
     assert scratch.rows("select to_regclass('users'), to_regclass('alembic_version')") == [(None, None)]
 
 
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "streams": {"stream_results": True},
     "rows": {"yield_per": 100},
     "other schemas": {"schema_translate_map": {"tenant": "public"}},

@@ -37,7 +37,7 @@ def two(scratch: Database) -> Iterator[Two]:
     scratch.execute(*(f"create role {name} login password '{PASSWORD}'" for name in quoted))
     scratch.execute(f"alter database {scratch.url.database} owner to {quoted[0]}")
     try:
-        yield Two(*names, scratch)
+        yield Two(names[0], names[1], scratch)
     finally:
         for name in quoted:
             scratch.execute(
