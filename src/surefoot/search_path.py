@@ -31,6 +31,7 @@ SCHEMAS = """
 """The schemas that search_path finds, in its order, with their tables. A transaction's own temporary one is missing."""
 GIVEN = sa.text("select setting from pg_settings where name = 'search_path' and source <> 'default'")
 CURRENT, SET = "select current_setting('search_path')", "select set_config('search_path', %s, false)"
+PATH_AND_ROLE = "select current_setting('search_path'), current_user::text"
 
 KnownTables = Callable[[], Collection[str]]
 """Returns the names of the project's tables. Called only where several schemas have tables: it imports the models."""
@@ -53,8 +54,8 @@ def url_of(settings: Settings) -> URL:
     """Return `database.url_of`, with a search_path in its options where the tables are not in the first schema.
 
     A database that cannot be entered has its URL unchanged: whoever connects says why. Raises RefusedError where two
-    schemas of search_path hold the project's tables, ServerUnavailable where no server answers, and what
-    `database.url_of` raises.
+    schemas of search_path hold the project's tables or where it leads to none, ServerUnavailable where no server
+    answers, and what `database.url_of` raises.
     """
     url = database.url_of(settings)
     try:
@@ -122,7 +123,10 @@ def put_first(connection: Connection, known_tables: KnownTables, engine: Engine 
     try:
         yield
     finally:
-        if not driver.closed and driver.info.transaction_status != pq.TransactionStatus.INERROR:
+        failed = not driver.closed and driver.info.transaction_status == pq.TransactionStatus.INERROR
+        if failed and idle:  # what failed is not the caller's; in a transaction of theirs, the setting ends with that
+            driver.rollback()
+        if not driver.closed and (idle or not failed):
             driver.execute(SET, before)
             _end(driver, idle=idle)
 
@@ -130,10 +134,12 @@ def put_first(connection: Connection, known_tables: KnownTables, engine: Engine 
 def needed(driver: psycopg.Connection[Any], known_tables: KnownTables) -> str | None:
     """Return the search_path in which the schema of the project's tables comes first; None where it does already.
 
-    Raises RefusedError where two schemas hold them.
+    Raises RefusedError where two schemas hold them, or where search_path leads to none at all.
     """
     rows = driver.execute(SCHEMAS, prepare=False).fetchall()
     schemas = [Schema(name, frozenset(tables)) for name, tables in rows if not name.startswith("pg_")]
+    if not schemas:
+        raise _nowhere(driver)
     chosen = choose(schemas, known_tables)
     if chosen is None or chosen == rows[0][0]:
         return None
@@ -162,6 +168,17 @@ def choose(schemas: Sequence[Schema], known_tables: KnownTables) -> str | None:
             first, second = sorted((chosen, other), key=ours.index)
             raise _two(first, second, known)
     return chosen.name
+
+
+def _nowhere(driver: psycopg.Connection[Any]) -> RefusedError:
+    ((path, role),) = driver.execute(PATH_AND_ROLE, prepare=False).fetchall()
+    return RefusedError(
+        f"The search_path of {role} ({path or 'empty'}) leads to no schema that exists and that this role may use. "
+        "Nothing was changed.",
+        "Name the schema of the tables: ?options=-csearch_path%3Dpublic at the end of DATABASE_URL, or for good: "
+        f"alter role {sql.Identifier(role).as_string()} set search_path = public. Where it exists, a superuser may "
+        f"have to run: grant usage, create on schema public to {sql.Identifier(role).as_string()}.",
+    )
 
 
 def _two(first: Schema, second: Schema, known: frozenset[str]) -> RefusedError:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import URL
 
 from surefoot import database as ours
-from surefoot.errors import UsageError
-from surefoot.servers import libpq
+from surefoot.errors import ConnectFailed, UsageError
+from surefoot.servers import hosts, libpq
 from tests.support.databases import Database
 
 PATIENT = hypothesis.settings(deadline=None)
@@ -137,6 +137,38 @@ def test_query_parameters_pass_through(text: str, expected: str) -> None:
 
 
 @pytest.mark.promise("O9")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postgresql://me@%2Fvar%2Frun%2Fpostgresql:5433/db", {"host": "/var/run/postgresql", "port": "5433"}),
+        ("postgresql://h/db?user=me&password=a+b%20c", {"user": "me", "password": "a+b c"}),
+        ("postgresql://me@h/db?sslrootcert=/etc/c++/ca.crt", {"sslrootcert": "/etc/c++/ca.crt"}),
+        ("postgresql://me@h/db?options=-c+search_path%3Dschool", {"options": "-c search_path=school"}),
+        ("postgresql://me@h/db?options=-c+lock_timeout%3D1&application_name=a+b", {"options": "-c lock_timeout=1"}),
+        ("postgresql://me@h/db?sslmode=disable&sslmode=prefer", {"sslmode": "prefer"}),
+        ("postgresql://me@[::1]:5433/db?connect_timeout=3", {"host": "::1", "port": "5433"}),
+    ],
+)
+def test_a_url_is_read_as_psql_reads_it(text: str, expected: dict[str, str]) -> None:
+    assert expected.items() <= libpq.parameters(ours.parse(text)).items()
+    assert ours.parse(hosts.written(ours.parse(text))) == ours.parse(text)
+
+
+@pytest.mark.parametrize("query", ["foo=bar", "connect_timeout=soon"])
+def test_what_libpq_does_not_know_is_a_matter_of_the_url(query: str) -> None:
+    url = ours.parse(f"postgresql://me@127.0.0.1:1/db?{query}")
+    with pytest.raises(ConnectFailed, match=f"Cannot connect to 127.0.0.1:1: .*{query.partition('=')[0]}") as refused:
+        ours.check_reachable(ours.engine_for(url, application_name="test"))
+    assert refused.value.remedy == "Correct DATABASE_URL, or what the server says."
+
+
+def test_a_role_that_the_url_does_not_name_is_named(scratch: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGUSER", "nobody at all")
+    url = ours.parse(f"postgresql://127.0.0.1:{scratch.server.port}/postgres?password=y")
+    with pytest.raises(ConnectFailed, match="does not know the role 'nobody at all' with this password"):
+        ours.check_reachable(ours.engine_for(url, application_name="test"))
+
+
 def test_pg_dump_takes_the_url_and_the_environment(at_password: URL, scratch: Database) -> None:
     scratch.execute("create table kept (id integer)", "grant select on kept to public")
     dump = [str(scratch.server.bin / "pg_dump"), "--schema-only"]

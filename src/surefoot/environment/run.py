@@ -28,6 +28,7 @@ from surefoot.runtime import (
     preconditions,
     publications,
 )
+from surefoot.runtime.callers_connection import refuse_other_server, without_options
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import NewObjectPrivileges
@@ -76,6 +77,8 @@ class Run:
                 self.connection: Connection = passed
                 self.url: URL = async_driver.sync_url(passed.engine.url)
                 self._second_engine = _beside(passed.engine)
+                stack.enter_context(without_options(passed))
+                refuse_other_server(self._second_engine, passed)
                 known_tables = search_path.tables_of(settings.project)
                 stack.enter_context(search_path.put_first(self.connection, known_tables, self._second_engine))
             else:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Union
 
 import psycopg
@@ -16,7 +17,10 @@ from sqlalchemy.engine import URL, Connection, Engine
 from surefoot import database, settings
 from surefoot.program import program, set_project
 from surefoot.project import Project
+from surefoot.runtime import head_check
 from surefoot.runtime.head_check import VERSIONS, finished_revisions, sqlstate
+from surefoot.servers import hosts
+from surefoot.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -60,7 +64,7 @@ def ensure_current(target: Target, project: Project, *, when_behind: WhenBehind 
     try:
         found = _reached(target, project)
         with _connected(found) as connection:
-            revisions = _current_revisions(connection)
+            revisions = _current_revisions(connection, settings.load(project))
             if revisions == (project.head(),):
                 ensured = Ensured(str(revisions[0]))
             else:
@@ -101,7 +105,7 @@ async def ensure_current_async(target: Target, project: Project, *, when_behind:
 def _reached(target: Target, project: Project) -> Engine | Connection:
     """Return an engine or a connection that works without `await`. Raises UsageError where there is none."""
     if isinstance(target, URL):
-        target = target.render_as_string(hide_password=False)
+        target = hosts.written(target)
     if isinstance(target, str):
         url = database.url_of(settings.load(project, database_url=target))
         return database.engine_for(url, application_name=f"{program()} ensure")
@@ -137,15 +141,18 @@ def _connected(target: Engine | Connection) -> Iterator[Connection]:
             yield connection
 
 
-def _current_revisions(connection: Connection) -> tuple[str, ...]:
-    """Return the revisions that the database is wholly at; none if `alembic_version` is missing."""
+def _current_revisions(connection: Connection, limits: Settings) -> tuple[str, ...]:
+    """Return the revisions that the database is wholly at; none if `alembic_version` is missing.
+
+    Outside a transaction nothing is waited for longer than `limits` say.
+    """
     driver = connection.connection.dbapi_connection
     try:
         if connection.in_transaction():
             return finished_revisions(lambda query: _nested(connection, query))
-        if isinstance(driver, psycopg.Connection) and not driver.autocommit:
-            return _in_one_round_trip(driver)
-        return finished_revisions(lambda query: _alone(connection, query))
+        if isinstance(driver, psycopg.Connection):
+            return finished_revisions(partial(head_check.fetch, driver, limits))
+        return finished_revisions(lambda query: _alone(connection, limits, query))
     except (psycopg.errors.UndefinedTable, sa.exc.ProgrammingError) as fault:
         if sqlstate(fault) != "42P01":
             raise
@@ -157,18 +164,9 @@ def _nested(connection: Connection, query: str) -> Sequence[Sequence[Any]]:
         return connection.exec_driver_sql(query).all()
 
 
-def _alone(connection: Connection, query: str) -> Sequence[Sequence[Any]]:
+def _alone(connection: Connection, limits: Settings, query: str) -> Sequence[Sequence[Any]]:
     try:
+        connection.exec_driver_sql(f"set local lock_timeout = {limits.lock_timeout}")
         return connection.exec_driver_sql(query).all()
     finally:
         connection.rollback()
-
-
-def _in_one_round_trip(driver: psycopg.Connection) -> tuple[str, ...]:
-    """Query in autocommit, without the BEGIN and ROLLBACK that SQLAlchemy's connection would send around it."""
-    driver.autocommit = True
-    try:
-        return finished_revisions(lambda query: driver.execute(query.encode()).fetchall())
-    finally:
-        if not driver.closed:
-            driver.autocommit = False

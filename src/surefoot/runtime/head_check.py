@@ -104,18 +104,26 @@ def is_at_head(settings: Settings, head: str, *, command: str, directly: bool) -
     given = {name: value for name, value in {**usual, "options": ""}.items() if f"{name}=" not in url}
     try:
         with psycopg.connect(address, autocommit=True, **given) as connection:
-            fetch = partial(_fetch, connection, settings)
+            query = partial(fetch, connection, settings)
             if not directly:
-                return finished_revisions(fetch) == (head,)
-            rows = fetch(DIRECT)
+                return finished_revisions(query) == (head,)
+            rows = query(DIRECT)
             return len(rows) == 1 and _is_wholly_at(head, rows[0], connection)
     except psycopg.Error:
         return False
 
 
-def _fetch(connection: psycopg.Connection, settings: Settings, query: str) -> list[tuple[str | None, ...]]:
+def fetch(connection: psycopg.Connection, settings: Settings, query: str) -> list[tuple[str | None, ...]]:
+    """Run `query`, outside a transaction, within the limits of `settings`; return its rows as text.
+
+    Raises psycopg's LockNotAvailable where somebody holds the table, and NoAnswer, after which the connection is lost.
+    """
     within = f"set local lock_timeout = {settings.lock_timeout}; set local row_security = off; "
-    return timed_query.fetch(connection, within + query, settings.answer_timeout)
+    try:
+        return timed_query.fetch(connection, within + query, settings.answer_timeout)
+    except timed_query.NoAnswer:
+        timed_query.sever(connection)  # an answer that comes later would be taken for the one to something else
+        raise
 
 
 def _is_wholly_at(head: str, row: Sequence[str | None], connection: psycopg.Connection) -> bool:

@@ -30,16 +30,20 @@ WORKER = 2
 
 TRY = sa.text("select pg_try_advisory_lock(:space, :lock)")
 RELEASE = sa.text("select pg_advisory_unlock(:space, :lock)")
+# objsubid tells a key of two numbers, as ours are, from one large number that an application may have
 HOLDER = sa.text("""
     select activity.pid,
            coalesce(nullif(activity.application_name, ''), 'without a name') as application,
            activity.usename as role,
+           activity.state,
+           extract(epoch from clock_timestamp() - activity.state_change)::integer as silent,
            extract(epoch from clock_timestamp() - activity.backend_start)::integer as seconds
       from pg_locks
       join pg_stat_activity as activity using (pid)
      where locktype = 'advisory'
        and classid = :space
        and objid = :lock
+       and objsubid = 2
        and pg_locks.database = (select oid from pg_database where datname = current_database())
        and granted
 """)
@@ -87,7 +91,17 @@ def holder(connection: Connection, lock: int = MIGRATOR) -> str | None:
     row = connection.execute(HOLDER, {"space": SPACE, "lock": lock}).first()
     if row is None:
         return None
-    return f"pid {row.pid} (application {row.application}, role {row.role}) since {row.seconds} s"
+    who = f"pid {row.pid} (application {row.application}, role {row.role}"
+    if row.seconds is None:
+        return f"{who}; with pg_read_all_stats this role would see more)"
+    return f"{who}, {row.state} since {row.silent} s) since {row.seconds} s"
+
+
+def _ends(connection: Connection, lock: int) -> str:
+    row = connection.execute(HOLDER, {"space": SPACE, "lock": lock}).first()
+    if row is None:
+        return ""
+    return f" Where its client is known to be gone, select pg_terminate_backend({row.pid}); ends it."
 
 
 def _acquire(connection: Connection, lock: int, why: str, until: float, deadline: float) -> None:
@@ -99,7 +113,7 @@ def _acquire(connection: Connection, lock: int, why: str, until: float, deadline
             raise FailedError(
                 f"Gave up after {deadline:.0f} s: {why}: {who}.",
                 "Wait for it to end and run the same command again; nothing was changed. "
-                f"{variable('MIGRATOR_DEADLINE')} sets how long to wait.",
+                f"{variable('MIGRATOR_DEADLINE')} sets how long to wait.{_ends(connection, lock)}",
             )
         if now - announced > 30:
             log.info("Waiting: %s: %s.", why, who)

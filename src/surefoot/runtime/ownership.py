@@ -4,9 +4,11 @@ What a revision creates belongs to the role that runs it, so all tables have to 
 """
 
 import logging
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -184,9 +186,10 @@ def _remedy(login: str, owners: list[str], *, may_be: bool) -> str:
     if len(owners) > 1:
         return f"Let one role own them all (alter table … owner to {_quoted(owner)}), and connect as it."
     if may_be:
+        option = quote("-crole=" + re.sub(r"([\\\s])", r"\\\1", owner), safe="")
         return (
             f"{login} may act as {owner}: alter role {_quoted(login)} set role {_quoted(owner)}, or add "
-            f"?options=-crole%3D{owner} to DATABASE_URL."
+            f"?options={option} to DATABASE_URL."
         )
     return f"Connect as {owner}, or have them given to {login}: alter table … owner to {_quoted(login)}."
 

@@ -23,7 +23,7 @@ select tables.oid, tables.name, coalesce(r.rolname::text, '{EVERYBODY}') as role
   join pg_class c on c.oid = tables.oid
  cross join lateral aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as g
   left join pg_roles r on r.oid = g.grantee
- where g.grantee <> current_user::regrole
+ where g.grantee <> quote_ident(current_user)::regrole
    and (g.grantee = 0 or r.oid is not null)
 """)  # noqa: S608  # constants of ours
 # PostgreSQL applies the default privileges of the creating role, which are not the owner's where a superuser creates.
@@ -36,7 +36,7 @@ select distinct coalesce(r.rolname::text, '{EVERYBODY}') as role, g.privilege_ty
  where d.defaclobjtype = 'r'
    and d.defaclnamespace in (0, quote_ident(current_schema())::regnamespace)
    and d.defaclrole in (select relowner from ({TABLES}) as tables)
-   and g.grantee <> current_user::regrole
+   and g.grantee <> quote_ident(current_user)::regrole
    and (g.grantee = 0 or r.oid is not null)
 """)  # noqa: S608
 EXISTING = sa.text("""

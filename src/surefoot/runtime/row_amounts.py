@@ -31,6 +31,8 @@ def row_amount(connection: Connection, table: str, column: str | None = None) ->
                 return f"about {size.estimate:,} {word}"
             what = sql.SQL("*") if column is None else sql.Identifier(column)
             count = execute_verbatim(connection, COUNT.format(what, relation)).scalar_one()
-    except sa.exc.DBAPIError:
+    except sa.exc.DBAPIError as fault:
+        if fault.connection_invalidated:
+            raise
         return f"{word} not counted"
     return f"{count:,} {word if count != 1 else word.removesuffix('s')}"

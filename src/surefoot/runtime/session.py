@@ -88,8 +88,8 @@ def migrating_session(connection: Connection, values: Mapping[str, str], setting
 
     The statements bypass SQLAlchemy, so that no transaction is open when Alembic takes the connection. In a transaction
     of the caller the lock is held until that transaction ends. `values` are settings by name, none where the connection
-    was opened with them; at the end each has its previous value again. Raises FailedError where another session has the
-    lock, or where row_security does not stay off.
+    was opened with them; at the end each has its previous value again, whatever failed inside. Raises FailedError where
+    another session has the lock, or where row_security does not stay off.
     """
     driver = driver_of(connection)
     in_transaction = connection.in_transaction()
@@ -119,11 +119,22 @@ def migrating_session(connection: Connection, values: Mapping[str, str], setting
     finally:
         del connection.get_isolation_level  # uncovers the method of the class
         driver.remove_notice_handler(_log_notice)
+        end_failed(driver, in_transaction=in_transaction)
         if not driver.closed and driver.info.transaction_status != psycopg.pq.TransactionStatus.INERROR:
             _set(driver, before)
             if not in_transaction:
                 driver.execute("select pg_advisory_unlock(%s, %s)", (SPACE, WORKER))
                 driver.commit()
+
+
+def end_failed(driver: psycopg.Connection[Any], *, in_transaction: bool) -> None:
+    """Roll back what a failed statement has left open, so that settings and locks can be taken back.
+
+    Not where `in_transaction` says that the transaction is the caller's: both end with that.
+    """
+    failed = not driver.closed and driver.info.transaction_status == psycopg.pq.TransactionStatus.INERROR
+    if failed and not in_transaction:
+        driver.rollback()
 
 
 def reset_session(connection: Connection) -> None:

@@ -1,6 +1,8 @@
 """URLs and connection strings in every form that psql takes, and one server among several for a whole command."""
 
+import ipaddress
 import re
+import socket
 from collections.abc import Mapping
 
 import psycopg
@@ -8,8 +10,14 @@ from sqlalchemy.engine import URL
 
 from surefoot.settings import URL_SCHEME
 
-SEVERAL = re.compile(r"[^/?@]*@?[^/?@]*,[^/?]*([/?]|$)|.*[?&](host|hostaddr|port)=", flags=re.DOTALL)
-"""What follows `://` where the driver and SQLAlchemy read hosts and ports differently, or not at all."""
+READ_DIFFERENTLY = re.compile(
+    r"[^/?@]*@?[^/?@]*[,%][^/?]*([/?]|$)|.*[?&](host|hostaddr|port)=|.*[?&](\w+)=.*&\3=|.*[?&](?!options=)\w+=[^&]*\+",
+    flags=re.DOTALL,
+)
+"""What follows `://` where SQLAlchemy reads hosts, a parameter given twice or a + differently from libpq, or not.
+
+In `options` a + is the space that SQLAlchemy writes so; libpq's own would be of no use there.
+"""
 WITH_PORTS = re.compile(r"[?&]host=[^&/:]*:\d+(&|$)")
 """SQLAlchemy's own form for several hosts, host=h1:1&host=h2:2, which libpq does not know."""
 PAIRS = re.compile(r"\s*\w+\s*=")
@@ -21,13 +29,21 @@ def needs_libpq(text: str) -> bool:
     scheme = URL_SCHEME.match(text)
     if WITH_PORTS.search(text):
         return False
-    return bool(SEVERAL.match(text[scheme.end() :]) if scheme else PAIRS.match(text))
+    return bool(READ_DIFFERENTLY.match(text[scheme.end() :]) if scheme else PAIRS.match(text))
+
+
+def written(url: URL) -> str:
+    """Return `url` with its password as text that SQLAlchemy and libpq read alike: without + for a space."""
+    address, mark, query = url.render_as_string(hide_password=False).partition("?")
+    return f"{address}{mark}{query.replace('+', '%20')}"
 
 
 def read(text: str, driver: str) -> URL | None:
     """Return what libpq reads from a URL or from key=value pairs, as a URL for `driver`; None where it cannot."""
+    address = URL_SCHEME.sub("postgresql://", text, count=1)
+    address = re.sub(r"(?<=[?&]options=)[^&]*", lambda options: options[0].replace("+", "%20"), address)
     try:
-        known = psycopg.conninfo.conninfo_to_dict(URL_SCHEME.sub("postgresql://", text, count=1))
+        known = psycopg.conninfo.conninfo_to_dict(address)
     except psycopg.ProgrammingError:
         return None
     return url_of({name: str(value) for name, value in known.items() if value is not None}, driver)
@@ -53,20 +69,33 @@ def url_of(known: Mapping[str, str], driver: str) -> URL:
     )
 
 
-def several(url: URL) -> bool:
-    """Return whether a connection to `url` may reach one of several servers."""
-    return any("," in str(url.query.get(name, "")) for name in ("host", "hostaddr", "port"))
+def several(places: Mapping[str, str]) -> bool:
+    """Return whether a connection may reach one of several servers. `places` are libpq's host, hostaddr and port."""
+    if any("," in place for place in places.values()):
+        return True
+    return not places["hostaddr"] and len(_addresses(places["host"])) > 1
+
+
+def _addresses(host: str) -> set[str]:
+    """Return the addresses of a name in the network; none for a socket, an address, this machine or nobody's name."""
+    if not re.fullmatch(r"[\w.-]*[^\W\d][\w.-]*", host):
+        return set()
+    try:
+        found = {str(address[0]) for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:  # whoever connects says why
+        return set()
+    return {each for each in found if not ipaddress.ip_address(each.partition("%")[0]).is_loopback}
 
 
 def pinned(url: URL, connection: psycopg.Connection) -> URL:
     """Return `url` with the one server that `connection`, made to it, has reached.
 
     Later connections would choose anew, by chance where load_balance_hosts says so, or after the first server has gone:
-    half of a command's work would be done somewhere else.
+    half of a command's work would be done somewhere else. A name may have several addresses, so that one is named too.
     """
     info = connection.info
+    named = not info.host.startswith("/")
     rest = {name: value for name, value in url.query.items() if name not in {"host", "hostaddr", "port"}}
     rest.pop("load_balance_hosts", None)
-    address = {"hostaddr": info.hostaddr} if "hostaddr" in url.query else {}
-    place = {"host": info.host} if info.host.startswith("/") else {}
-    return url.set(host=None if place else info.host, port=info.port, query={**rest, **place, **address})
+    place = {"hostaddr": info.hostaddr} if named and info.hostaddr else {"host": info.host}
+    return url.set(host=info.host if named else None, port=info.port, query={**rest, **place})

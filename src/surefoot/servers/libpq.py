@@ -69,9 +69,9 @@ def limits(of: URL) -> dict[str, str]:
 
 def effective_setting(of: URL, keyword: str) -> str:
     """Return the value of a libpq parameter for connections to the URL: the URL's, else the environment's, else ''."""
-    given = psycopg.conninfo.conninfo_to_dict(connection_uri(of)).get(keyword)
+    given = parameters(of).get(keyword)
     if given:
-        return str(given)
+        return given
     defaults = {option.keyword.decode(): option.val for option in psycopg.pq.Conninfo.get_defaults()}
     return (defaults.get(keyword) or b"").decode()
 

@@ -28,6 +28,8 @@ OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=((?:\\.|\S)*)")
 """One setting in libpq's `options`, where a backslash stands before a space that is part of the value."""
 SECOND_SESSION = 10.0
 """Seconds that a pooler has for a second session, before it counts as having none left."""
+TRANSACTION_TIMEOUT = 170_000
+"""The first version of the server that has it."""
 FIRST_ANSWER = 60.0
 """Seconds that the server has for its first answer: a pooler lets a client in before it has a session for it."""
 OWN = "select pg_backend_pid()"
@@ -42,13 +44,15 @@ PGPOOL = ("show pool_version", "show pool_nodes", "pgpool show load_balance_mode
 class Connector:
     """Makes the psycopg connections of one engine: `do_connect` of SQLAlchemy's dialect events.
 
-    Each of `settings`, by name, is set in every connection and holds in it. What `options` says is a start-up parameter
-    of the server's, and is set afterwards where a pooler refuses or drops it. With `answer_timeout` (s) a connection is
-    given up where nothing has come back for so long, for as long as it lives.
+    Each of `settings`, by name, is set in every connection and holds in it, and those that `off` names are 0. What
+    `options` says is a start-up parameter of the server's, and is set afterwards where a pooler refuses or drops it.
+    With `answer_timeout` (s) a connection is given up where nothing has come back for so long, for as long as it lives.
     """
 
-    def __init__(self, settings: Mapping[str, str], answer_timeout: float | None = None) -> None:
-        self._settings = dict(settings)
+    def __init__(
+        self, settings: Mapping[str, str], answer_timeout: float | None = None, off: Iterable[str] = ()
+    ) -> None:
+        self._settings = {**settings, **dict.fromkeys(off, "0")}
         self._answer_timeout = answer_timeout
         self._exclusive = False
         """Whether this engine's pooler was found to leave a session to its client; asked once, for it costs a trip."""
@@ -65,6 +69,8 @@ class Connector:
         driver.answer_limit = self._answer_timeout or FIRST_ANSWER
         try:
             driver.autocommit = True
+            if driver.info.server_version < TRANSACTION_TIMEOUT:
+                self._settings.pop("transaction_timeout", None)
             pid, port = _set_directly(driver, self._settings)
             if not self._suitable and _is_between(driver, pid, port):
                 refuse_between(driver, _where(driver))

@@ -44,6 +44,11 @@ LIMITS = {
         "Let a superuser raise the limit that it names (temp_file_limit, for this database: alter database ... set "
         "temp_file_limit = -1), ",
     ),
+    "55P03": Limit(
+        "Somebody holds what a statement in {where} needs",
+        "Find out who (select pid, relation::regclass, mode from pg_locks where granted and mode ~ 'Exclusive'; without "
+        "a pid it is one of pg_prepared_xacts, which rollback prepared 'gid' ends) and let them end, ",
+    ),
     "57014": Limit(
         "A statement in {where} was cancelled",
         "Find out who cancelled it (statement_timeout of the role or the database, or somebody's pg_cancel_backend), ",

@@ -109,7 +109,8 @@ def test_a_server_that_has_no_connection_free() -> None:
         taken = [psycopg.connect(libpq.connection_uri(url)) for _ in range(5)]
         expected = (
             f"127.0.0.1:{small.port} has no connection free.\n"
-            "→ Try again when others have left, or raise max_connections; a migration needs two connections."
+            "→ Try again when others have left, or raise max_connections (or the connection limit of the role or the "
+            "database); a migration needs two connections."
         )
         assert complaint(database.alembic("upgrade", "head", env=env, status=4), SECRET) == expected
         taken.pop().close()  # one is not enough to migrate, and nothing may be half done

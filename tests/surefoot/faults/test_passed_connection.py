@@ -21,6 +21,8 @@ SETTINGS = (
     "timezone", "search_path", "row_security",
 )  # fmt: skip
 LAST_TRANSACTIONAL = "c5e7a1f03b68"
+LATE = "17d4b8e26fa9"
+"""The next one, which commits its parts."""
 
 
 @pytest.fixture
@@ -137,6 +139,67 @@ def test_a_connection_without_transactions_is_refused(scratch: Database, used: b
         assert driver.autocommit
         assert advisory_locks(scratch) == []
     assert scratch.rows("select to_regclass('users'), to_regclass('alembic_version')") == [(None, None)]
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "streams": {"stream_results": True},
+    "rows": {"yield_per": 100},
+    "other schemas": {"schema_translate_map": {"tenant": "public"}},
+}
+
+
+@pytest.mark.parametrize("given", OPTIONS)
+def test_what_the_engine_has_for_its_own_queries_does_not_reach_a_revision(
+    scratch: Database, engine: sa.Engine, given: str
+) -> None:
+    make_existing(scratch)
+    with engine.execution_options(**OPTIONS[given]).connect() as connection:
+        command.upgrade(config(connection), LATE)
+        left = connection.get_execution_options()
+        assert {name: value for name, value in left.items() if value and name != "isolation_level"} == OPTIONS[given]
+    assert advisory_locks(scratch) == []
+
+
+def test_a_driver_that_prepares_every_statement_works(scratch: Database) -> None:
+    make_existing(scratch)
+    engine = sa.create_engine(scratch.url, poolclass=sa.NullPool, connect_args={"prepare_threshold": 0})
+    with engine.connect() as connection:
+        command.upgrade(config(connection), "9c2f7be1a846")
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        assert driver.prepare_threshold == 0
+
+
+def test_a_schema_that_only_the_engine_names_is_refused(scratch: Database, engine: sa.Engine) -> None:
+    mapped = engine.execution_options(schema_translate_map={None: "school"})
+    with mapped.connect() as connection, pytest.raises(UsageError, match="a schema_translate_map for tables without"):
+        command.upgrade(config(connection), "head")
+    assert scratch.rows("select to_regclass('users'), to_regclass('alembic_version')") == [(None, None)]
+
+
+def test_a_statement_that_fails_before_the_first_revision_leaves_nothing_in_the_pool(
+    scratch: Database, engine: sa.Engine
+) -> None:
+    """It is in nobody's transaction, and none of Alembic's ends it."""
+
+    def refused(_: object, cursor: Any, statement: str, *__: object) -> None:
+        if "transaction_read_only" in statement:
+            cursor.execute("select 1/0")
+
+    with engine.connect() as connection:
+        connection.exec_driver_sql("create schema school")
+        connection.exec_driver_sql("create table school.users ()")
+        connection.exec_driver_sql("set search_path = public, school")
+        connection.commit()
+        before = settings(connection)
+        connection.commit()
+        sa.event.listen(engine, "before_cursor_execute", refused)
+        with pytest.raises(FailedError, match="division by zero"):
+            command.upgrade(config(connection), "head")
+        sa.event.remove(engine, "before_cursor_execute", refused)
+        connection.rollback()
+        assert settings(connection) == before
+        assert advisory_locks(scratch) == []
 
 
 def test_an_operation_in_an_autocommit_block_of_the_revisions_own_works(

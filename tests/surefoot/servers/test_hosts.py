@@ -1,19 +1,29 @@
 """Every form of a URL that psql takes, and one server among several for the whole of a command."""
 
+import itertools
+import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 from psycopg import sql
 
+from ourschool.project import PROJECT
 from surefoot import database as ours
-from surefoot.errors import ConnectFailed
+from surefoot.errors import ConnectFailed, RefusedError
+from surefoot.operate.ensure import ensure_current
+from surefoot.servers import libpq
 from tests.support.databases import Database
 from tests.support.servers import Server, running
 
 PASSWORD = "p,w@x:1"
 TYPED = "p%2Cw%40x%3A1"
+TABLES = "select count(*) from pg_class where relnamespace = 'public'::regnamespace"
+LOCKS = "select count(*) from pg_locks where locktype = 'advisory'"
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,56 @@ def test_one_command_works_on_one_server(pair: Pair) -> None:
         odd = "select count(*) from migration_journal where outcome <> 'done'"
         if pair.on(server, "select to_regclass('migration_journal')") is not None:
             assert pair.on(server, odd) == 0
+
+
+def test_several_hosts_that_the_environment_names_are_one_for_a_command(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As libpq reads it for each connection, and for each program that a command starts."""
+    for name, value in {
+        "PGHOST": "127.0.0.1,127.0.0.1", "PGPORT": f"{pair.one.port},{pair.two.port}", "PGUSER": pair.database,
+        "PGPASSWORD": PASSWORD, "PGLOADBALANCEHOSTS": "random",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    url = ours.one_server(ours.parse(f"postgresql:///{pair.database}"))
+    assert (url.host, url.port in {pair.one.port, pair.two.port}) == ("127.0.0.1", True)
+    ports = set()
+    for _ in range(6):
+        with ours.engine_for(url, application_name="test").connect() as connection:
+            ports.add(ours.driver_of(connection).info.port)
+    assert ports == {url.port}
+    assert libpq.process_environment(url)["PGPORT"] == str(url.port)
+
+
+def test_a_name_with_several_addresses_is_one_of_them(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ours.parse(f"postgresql://{pair.database}:{TYPED}@localhost:{pair.one.port}/{pair.database}")
+    assert ours.one_server(given) == given
+    resolved = socket.getaddrinfo
+
+    def resolve(*arguments: Any, **words: Any) -> Any:
+        found = resolved(*arguments, **words)
+        another = [(2, 1, 6, "", (address, pair.one.port)) for address in ("192.0.2.1", "192.0.2.2")]
+        return [*found, *another]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    url = ours.one_server(given)
+    assert (url.host, url.query["hostaddr"]) == ("localhost", "127.0.0.1")
+
+
+def test_an_engine_that_reaches_now_one_and_now_another_server_is_refused(pair: Pair) -> None:
+    turns = itertools.cycle((pair.one, pair.two))
+
+    def connect() -> psycopg.Connection:
+        server = next(turns)
+        return psycopg.connect(host="127.0.0.1", port=server.port, user=pair.database, password=PASSWORD,
+                               dbname=pair.database)  # fmt: skip
+
+    engine = sa.create_engine("postgresql+psycopg://", creator=connect, poolclass=sa.NullPool)
+    before = [pair.on(server, TABLES) for server in (pair.one, pair.two)]
+    with pytest.raises(RefusedError, match="reaches several servers"):
+        ensure_current(engine, PROJECT)
+    assert [pair.on(server, TABLES) for server in (pair.one, pair.two)] == before
+    assert [pair.on(server, LOCKS) for server in (pair.one, pair.two)] == [0, 0]
 
 
 def test_nobody_at_any_of_them_is_one_sentence() -> None:

@@ -71,6 +71,26 @@ def test_all_settings_at_once_change_nothing(scratch: Database, tmp_path: object
     goes_through(scratch, OURSCHOOL_BACKUPS=str(tmp_path))
 
 
+LIMITS = ("idle_session_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
+WHICH = "select name, setting from pg_settings where name = any (%s) order by 1"
+
+
+def test_limits_that_are_for_applications_end_none_of_our_sessions(database: Database, tmp_path: Path) -> None:
+    known = [str(name) for (name,) in database.rows("select name from pg_settings where name like '%timeout'")]
+    here = [name for name in LIMITS if name in known]
+    for name in here:
+        database.execute(f"""alter database "{database.url.database}" set {name} = '150ms'""")
+    for options, kept in ((None, {}), ({"idle_in_transaction_session_timeout": "9000"}, {LIMITS[1]: "9000"})):
+        with ours.engine_for(database.url, application_name="ours", options=options).connect() as connection:
+            found = dict(ours.driver_of(connection).execute(WHICH, (here,)).fetchall())
+            assert found == {name: kept.get(name, "0") for name in here}
+    database.alembic("upgrade", "head")
+    for words in (("status",), ("backup",)):
+        process = database.start(*words, program="ourschool", env={"OURSCHOOL_BACKUPS": str(tmp_path)})
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, (words, said)
+
+
 def test_the_order_of_day_and_month_stays_what_the_database_says(scratch: Database) -> None:
     scratch.execute(f"""alter database "{scratch.url.database}" set datestyle = 'German, DMY'""")
     with ours.engine_for(scratch.url, application_name="ours").connect() as connection:

@@ -81,7 +81,9 @@ class RowQueries:
                 execute_verbatim(self._connection, make)
                 count = self._count(f"select count(*) from {quoted(table)} where not pg_temp.becomes({quoted(table)})")  # noqa: S608  # as above
                 attempt.rollback()
-        except sa.exc.DBAPIError:
+        except sa.exc.DBAPIError as fault:
+            if fault.connection_invalidated:
+                raise
             count = None
         return count, f"{make}; {shown}"
 
@@ -110,6 +112,6 @@ class RowQueries:
             with self._connection.begin_nested():
                 return int(execute_verbatim(self._connection, query).scalar_one())
         except sa.exc.DBAPIError as fault:
-            if isinstance(fault.orig, errors.InsufficientPrivilege):
+            if fault.connection_invalidated or isinstance(fault.orig, errors.InsufficientPrivilege):
                 raise
             return None

@@ -97,7 +97,7 @@ def failed(process: "subprocess.Popen[bytes]", stderr: bytes, url: URL | None, r
         for pattern, sentence in ((DENIED, backup_access.permission_error), (HIDDEN, backup_access.row_security_error)):
             match = pattern.search(text)
             if match and name == "pg_dump":
-                return sentence(url.username or "?", [match[1].strip('"')])
+                return sentence(libpq.effective_setting(url, "user"), [match[1].strip('"')])
     lines = [line.strip() for line in text.splitlines() if line.strip() and "warning: errors ignored" not in line]
     errors = [line for line in lines if "error" in line.lower()] or lines
     message = re.sub(r"^\S*pg_(dump|restore): (error: )?|^error: ", "", errors[0]) if errors else "it did not say why"

@@ -90,6 +90,8 @@ def find_problems(connection: Connection) -> list[HealthFinding]:
             with connection.begin_nested():
                 problems += check(connection)
         except sa.exc.DBAPIError as fault:
+            if fault.connection_invalidated:
+                raise
             why = explain(fault, connection.engine.url)
             problem = HealthFinding("not looked at", why.message, why.remedy)
             problems += [problem] if problem not in problems else []  # several checks fail on the same table

@@ -113,6 +113,18 @@ def test_a_school_in_a_schema_of_its_own_is_whole(at_head: Database, name: str, 
     assert not verify(url, saved, say=print).notes
 
 
+def test_a_search_path_that_leads_nowhere_is_told_and_is_no_empty_database(
+    at_head: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_head.execute(f"""alter database {at_head.url.database} set search_path = 'no such schema'""")
+    said = 'The search_path of postgres ("no such schema") leads to no schema that exists'
+    assert said in refusal(lambda: search_path.url_of(given(at_head)), capsys)
+    assert said in refusal(lambda: command.upgrade(config(at_head), "head"), capsys)
+    assert said in refusal(lambda: ourschool.ensure_current(at_head.engine()), capsys)
+    at_head.execute(f"alter database {at_head.url.database} set search_path = public")
+    assert told(at_head)[0].state == State.CURRENT
+
+
 def test_an_existing_database_in_a_schema_of_its_own_is_adopted(
     existing: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,9 +1,18 @@
 """`ensure --wait`: a server that is still starting is waited for, and anything else is said at once."""
 
+import asyncio
 import os
 import subprocess
+import threading
 import time
 
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from ourschool.project import PROJECT
+from surefoot.errors import FailedError
+from surefoot.operate.ensure import ensure_current, ensure_current_async
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server, running
 from tests.surefoot.faults.runs import Run
@@ -52,3 +61,29 @@ def test_what_time_does_not_mend_is_not_waited_for(scratch: Database) -> None:
     said = Run(nobody, "ensure", "--wait", "600", program="ourschool").ends(4)
     assert "There is no database" in said
     assert time.monotonic() - began < 300
+
+
+@pytest.mark.parametrize("kind", ["engine", "autocommit", "async"])
+def test_a_table_of_revisions_that_somebody_holds_is_not_waited_for_without_end(at_head: Database, kind: str) -> None:
+    level = "AUTOCOMMIT" if kind == "autocommit" else "READ COMMITTED"
+    engine = sa.create_engine(at_head.url, poolclass=sa.NullPool, isolation_level=level)
+    with at_head.connect() as other:
+        other.execute("lock table alembic_version")
+        ends = threading.Timer(8, other.rollback)
+        ends.start()
+        try:
+            with pytest.raises(FailedError, match="Somebody holds what a statement in .* needs") as refused:
+                if kind == "async":
+                    asyncio.run(_ensure_inside(at_head))
+                else:
+                    ensure_current(engine, PROJECT)
+        finally:
+            ends.cancel()
+            ends.join()
+    assert "pg_prepared_xacts" in str(refused.value)
+    assert ensure_current(at_head.engine(), PROJECT).pending == ()
+
+
+async def _ensure_inside(database: Database) -> None:
+    async with create_async_engine(database.url, poolclass=sa.NullPool).connect() as connection:
+        await ensure_current_async(connection, PROJECT)

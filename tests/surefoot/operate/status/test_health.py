@@ -1,6 +1,7 @@
 """status finds what is wrong whatever the revision, and the remedy it prints works when it is pasted."""
 
 import pytest
+import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
@@ -52,6 +53,15 @@ def test_what_is_wrong_is_found_and_its_remedy_works(current: Database, name: st
     assert finding.what.startswith(what)
     current.execute(finding.remedy)
     assert found(current) == []
+
+
+def test_a_connection_that_is_lost_is_no_problem_of_the_database(current: Database) -> None:
+    """Each further check would say that the transaction of this one is not rolled back."""
+    with current.engine().connect() as connection:
+        pid = connection.exec_driver_sql("select pg_backend_pid()").scalar_one()
+        current.execute(f"select pg_terminate_backend({pid}, 5000)")
+        with pytest.raises(sa.exc.OperationalError, match="terminating connection"):
+            find_problems(connection)
 
 
 def test_a_sequence_that_gives_the_next_number_is_well(current: Database) -> None:
