@@ -187,6 +187,39 @@ def test_an_index_that_somebody_makes_meanwhile_comes_along(newer: Database) -> 
     assert newer.value("select indisvalid from pg_index where indexrelid = 'ix_theirs'::regclass")
 
 
+def test_targets_of_statistics_and_rights_of_a_sequence_come_along(scratch: Database) -> None:
+    """They are in no definition that PostgreSQL prints, and an identity's sequence is made anew."""
+    role = f"reader_{scratch.url.database}"
+    scratch.execute(
+        f"create role {role}",
+        "create table t (id int primary key, a int, n int generated always as identity (start 5 increment 2))",
+        "insert into t (id, a) select n, n from generate_series(1, 9) as n",
+        'create index "by %" on t (a, (a + 1))',
+        'alter index "by %" alter column 2 set statistics 77',
+        "create statistics so on id, a from t",
+        "alter statistics so set statistics 9",
+        f"grant select on sequence t_n_seq to {role} with grant option",
+        "comment on sequence t_n_seq is '%s of it'",
+    )
+    told = """
+        select attrelid::regclass::text, attnum, attstattarget from pg_attribute
+          join pg_class c on c.oid = attrelid and relkind = 'i' where attstattarget > 0
+         union all
+        select stxname, 0, stxstattarget from pg_statistic_ext
+         union all
+        select obj_description(oid, 'pg_class'), 0, 0 from pg_class where oid = 't_n_seq'::regclass
+         union all
+        select relacl::text, 0, 0 from pg_class where oid = 't_n_seq'::regclass
+    """
+    try:
+        before = scratch.rows(told)
+        run(scratch, lambda op: op.change_types_online("t", {"a": ("bigint", "a", "a"), "n": ("bigint", "n", "n")}))
+        assert scratch.rows(told) == before
+        assert scratch.rows("insert into t (id, a) values (10, 10) returning n") == [(23,)]
+    finally:
+        scratch.execute("drop table t cascade", f"drop owned by {role}", f"drop role {role}")
+
+
 def test_names_that_are_awkward_and_long(scratch: Database) -> None:
     table, column = (
         'a "table" %s :x of sixty-three bytes, as long as a name may be ü',

@@ -1,5 +1,7 @@
 """A column set aside and taken back: rows of before and after are there, the catalogue as it was, nothing of ours."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -10,7 +12,7 @@ from surefoot.catalogue.reader import read_catalogue
 from surefoot.errors import RefusedError
 from surefoot.online import retired_registry
 from tests.support.databases import Database
-from tests.surefoot.online.harness import assert_equal, catalogue, operations, run
+from tests.surefoot.online.harness import assert_equal, catalogue, empty, operations, run, write
 from tests.surefoot.online.retiring import gone, refused, restore, retire
 
 SCHOOL = """
@@ -256,3 +258,60 @@ def test_an_index_whose_building_was_cut_off_is_built_anew(scratch: Database) ->
     )
     run(scratch, restore("t", "x"))
     assert_equal(before, catalogue(scratch))
+
+
+TRAITS = """
+select relname::text, concat_ws(' ', attname, attstattarget)
+  from pg_attribute join pg_class on pg_class.oid = attrelid
+ where relkind = 'i' and attstattarget >= 0 and relnamespace = 'public'::regnamespace
+ union all
+select 'clustered', indexrelid::regclass::text from pg_index where indisclustered
+ union all
+select pg_get_statisticsobjdef(oid), concat_ws(' ', stxstattarget, stxowner::regrole, obj_description(oid))
+  from pg_statistic_ext
+ union all
+select oid::regclass::text, array_to_string(array(select aclexplode(relacl)::text order by 1), ' ')
+  from pg_class where relkind = 'S' and relnamespace = 'public'::regnamespace
+ order by 1, 2
+"""
+"""What is told about indexes, over several columns, and of sequences."""
+
+
+@pytest.mark.parametrize("rows", ["insert into t (id, a) values (1, 'x')", "select 1"], ids=["rows", "no rows"])
+@pytest.mark.parametrize("printed", [False, True], ids=["online", "printed"])
+def test_traits_of_indexes_statistics_and_sequences_come_back(
+    scratch: Database, project: Path, rows: str, printed: bool
+) -> None:
+    role = f"reader_{scratch.url.database}"
+    write(empty(project), "one", None, "pass")
+    write(
+        project, "two", "one",
+        *("; ".join(f"op.{work}_column('t', {name!r})" for name in names)
+          for work, names in (("retire", "anm"), ("restore", "mna"))),
+    )  # fmt: skip
+    scratch.alembic("upgrade", "one", cwd=project)
+    scratch.execute(
+        f"create role {role}",
+        "create table t (id int primary key, a text, n serial, m int generated always as identity)",
+        'create index "by %" on t (lower(a), (id + 1))',
+        'alter index "by %" alter column 2 set statistics 77',
+        "create index by_n on t (n)",
+        "alter table t cluster on by_n",
+        'create statistics "so %" (ndistinct) on id, a from t',
+        'alter statistics "so %" set statistics 9',
+        """comment on statistics "so %" is 'all of ''it'' %s'""",
+        f"grant usage on sequence t_n_seq to {role}",
+        f"grant select on sequence t_m_seq to {role} with grant option",
+        rows,
+    )
+    try:
+        before = scratch.rows(TRAITS)
+        scratch.alembic("upgrade", "two", cwd=project)
+        assert not scratch.rows("select from pg_statistic_ext")
+        if printed:
+            scratch.psql(stdin=scratch.alembic("downgrade", "two:one", "--sql", cwd=project).stdout)
+        else:
+            scratch.alembic("downgrade", "one", cwd=project)
+        assert scratch.rows(TRAITS) == before
+    finally:
+        scratch.execute("drop table if exists t cascade", f"drop owned by {role}", f"drop role {role}")

@@ -38,6 +38,10 @@ REFUSED = {
         "create trigger pair before update of x, z on t for each row execute function f()",
         "t", "x", "trigger pair is about it and about other columns",
     ),
+    "a typed table": (
+        "create type one as (id int, x int); create table typed of one (primary key (id))", "typed", "x",
+        "the table is one of type one",
+    ),
     "domain": (
         "create domain d as int not null; alter table t add y d default 1", "t", "y", "its type d refuses NULL"
     ),

@@ -1,14 +1,18 @@
 """A table set aside with all that is its own, and taken back with all that hung on it."""
 
+from pathlib import Path
+
 import pytest
 
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online import retired_registry
 from tests.support.databases import Database
+from tests.support.servers import Server
 from tests.surefoot.online.harness import assert_equal, catalogue, operations, run
 from tests.surefoot.online.retiring import SCHOOL, gone, refused, restore_table, retire_table
 from tests.surefoot.online.retiring import restore as restore_column
 from tests.surefoot.online.retiring import retire as retire_column
+from tests.surefoot.restorable import dumps
 
 
 def test_retire_and_restore_give_rows_and_catalogue(database: Database) -> None:
@@ -176,3 +180,59 @@ def test_awkward_and_long_names(scratch: Database, table: str) -> None:
     assert_equal(before, catalogue(scratch))
     assert scratch.rows(f"select x from {quoted}") == [("a",)]
     assert gone(scratch)
+
+
+@pytest.mark.parametrize("rows", ["insert into t values (1, 2)", "select 1"], ids=["rows", "no rows"])
+def test_what_one_granted_who_was_granted_it_can_be_dumped_and_restored(
+    scratch: Database, newest: Server, tmp_path: Path, rows: str
+) -> None:
+    """A dump grants it as that role, which then has to see the schema that the table is in."""
+    role = f"grantor_{scratch.url.database}"
+    scratch.execute(
+        f"create role {role}",
+        "create table t (id serial, x integer)",
+        rows,
+        f"grant select on t to {role} with grant option",
+        f"grant update (x) on t to {role} with grant option",
+        f"set role {role}; grant select on t to public; grant update (x) on t to public",
+    )
+    acl = """
+        select relacl::text, (select attacl::text from pg_attribute where attrelid = c.oid and attname = 'x')
+          from pg_class c where relname ~ '^t(_unnamed)?$'
+    """
+    try:
+        before = scratch.rows(acl)
+        run(scratch, retire_table("t"))
+        with dumps.restored(dumps.dump(scratch, 18, "plain", tmp_path / "dump"), newest) as there:
+            assert there.rows(acl) == before
+        run(scratch, restore_table("t"))
+        assert scratch.rows(acl) == before
+    finally:
+        scratch.execute(f"drop owned by {role} cascade", f"drop role {role}")
+
+
+PERIODS = """
+create table rooms (id int4range, valid daterange, primary key (id, valid without overlaps));
+create table stays (
+    id int primary key, valid daterange, room int4range, foreign key (room, period valid) references rooms
+);
+insert into rooms values ('[1,2)', '[2020-01-01,2020-06-01)'), ('[1,2)', '[2020-06-01,2021-01-01)');
+insert into stays values (1, '[2020-05-01,2020-07-01)', '[1,2)'), (2, '[2020-05-01,2020-07-01)', null);
+"""
+
+
+def test_a_key_over_periods_comes_back_where_several_rows_cover_one(scratch: Database) -> None:
+    """From PostgreSQL 18 on: no row of the other table equals it."""
+    scratch.execute(PERIODS.replace("references rooms", "references rooms (id, period valid)"))
+    before, rows = catalogue(scratch), scratch.rows("select * from stays order by id")
+    for table in ("stays", "rooms"):
+        run(scratch, retire_table(table), restore_table(table))
+        assert_equal(before, catalogue(scratch))
+    run(scratch, lambda op: op.retire_rows("stays", "true"), lambda op: op.restore_rows("stays"))
+    assert scratch.rows("select * from stays order by id") == rows
+    run(scratch, retire_table("rooms"))
+    scratch.execute(
+        "update retired.rooms_unnamed set valid = '[2020-06-08,2021-01-01)' where upper(valid) > '2020-12-01'"
+    )
+    with operations(scratch) as op, pytest.raises(RefusedError, match="stays_room_valid_fkey"):
+        op.restore_table("rooms")

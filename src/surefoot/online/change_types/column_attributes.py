@@ -11,6 +11,7 @@ from psycopg import sql
 
 from surefoot.errors import RefusedError
 from surefoot.online.change_types.conversion import Change, Conversion, parenthesized
+from surefoot.online.dependent_ddl import comment_on
 from surefoot.online.executor import Steps
 from surefoot.runtime import error_translation
 
@@ -37,6 +38,12 @@ select a.attname::text as column,
                                 case when g.is_grantable then ' with grant option' else '' end))
           from aclexplode(a.attacl) as g) as grants,
        s.seqrelid::regclass::text as sequence,
+       obj_description(s.seqrelid, 'pg_class') as comment_of_sequence,
+       (select array_agg(format('grant %s on sequence %s to %s%s', g.privilege_type, c.oid::regclass,
+                                case when g.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(g.grantee)) end,
+                                case when g.is_grantable then ' with grant option' else '' end))
+          from pg_class c cross join aclexplode(c.relacl) as g
+         where c.oid = s.seqrelid and g.grantee <> c.relowner) as grants_of_sequence,
        format('sequence name %s start %s increment %s minvalue %s maxvalue %s cache %s %s', s.seqrelid::regclass,
               s.seqstart, s.seqincrement,
               case when s.seqincrement < 0 and s.seqmin = l.lowest then 'default' else s.seqmin::text end,
@@ -80,6 +87,9 @@ class ColumnAttributes:
     """GRANT statements with %s for the column and the table."""
     sequence: str | None
     options_of_identity: str | None
+    comment_of_sequence: str | None
+    grants_of_sequence: tuple[str, ...]
+    """GRANT statements for the sequence of an identity, which is made anew."""
 
     def statistics_statements(self) -> Iterator[sql.Composable]:
         """Yield what sets the statistics target and options before ANALYZE; SHARE UPDATE EXCLUSIVE blocks nobody."""
@@ -109,6 +119,8 @@ class ColumnAttributes:
             options = self.options_of_identity.replace("maxvalue default", "").replace("minvalue default", "")
             yield column + sql.SQL(f"add generated {how} as identity ({options})")
             yield sql.SQL("select setval({}::regclass, {}, {})").format(self.sequence, *position)
+            yield from comment_on(sql.SQL("sequence {}").format(sql.SQL(self.sequence)), self.comment_of_sequence)
+            yield from map(sql.SQL, self.grants_of_sequence)
         elif self.default is not None:
             yield column + sql.SQL(f"set default {self.default}")
         yield sql.SQL("comment on column {}.{} is {}").format(table, name, self.comment)
@@ -131,6 +143,8 @@ def read(steps: Steps, conversion: Conversion) -> tuple[ColumnAttributes, ...]:
             tuple(row.grants or ()),
             row.sequence,
             row.options_of_identity,
+            row.comment_of_sequence,
+            tuple(row.grants_of_sequence or ()),
         )
         for row in sorted(rows, key=lambda row: str(row.column))  # the same statements in the same order everywhere
     )

@@ -22,7 +22,9 @@ select x.relname as name,
        c.conname as constraint,
        coalesce(c.condeferrable, false) as deferrable,
        coalesce(c.condeferred, false) as deferred,
-       coalesce(obj_description(c.oid, 'pg_constraint'), obj_description(x.oid, 'pg_class')) as comment
+       coalesce(obj_description(c.oid, 'pg_constraint'), obj_description(x.oid, 'pg_class')) as comment,
+       array(select format('alter column %s set statistics %s', attnum, attstattarget)
+               from pg_attribute where attrelid = x.oid and attstattarget >= 0 order by attnum) as targets
   from pg_index i
   join pg_class x on x.oid = i.indexrelid
   left join pg_constraint c on c.conindid = x.oid and c.conrelid = i.indrelid and c.contype = 'u'
@@ -73,6 +75,7 @@ select t.tgname as name,
 STATISTICS = """
 select format('%I.%I', (select nspname from pg_namespace where oid = s.stxnamespace), s.stxname) as name,
        pg_get_statisticsobjdef(s.oid) as definition,
+       nullif(s.stxstattarget, -1) as target,
        obj_description(s.oid, 'pg_statistic_ext') as comment
   from pg_statistic_ext s
  where exists (select from pg_depend d
@@ -98,6 +101,8 @@ class Index:
     deferrable: bool
     deferred: bool
     comment: str | None
+    targets: list[str]
+    """What ALTER INDEX says of the statistics targets of its expressions."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,7 @@ class Statistics:
 
     name: str
     definition: str
+    target: int | None
     comment: str | None
 
 

@@ -125,6 +125,10 @@ class Cutover:
             yield from comment_on(sql.SQL("trigger {} on {}").format(name, self.table), trigger.comment)
         for statistics in self.dependents.statistics:
             yield sql.SQL(statistics.definition)
+            if statistics.target is not None:
+                yield sql.SQL("alter statistics {} set statistics {}").format(
+                    sql.SQL(statistics.name), statistics.target
+                )
             yield from comment_on(sql.SQL("statistics {}").format(sql.SQL(statistics.name)), statistics.comment)
 
     def _index(self, index: column_dependents.Index) -> Iterator[sql.Composable]:
@@ -137,6 +141,8 @@ class Cutover:
         else:
             yield sql.SQL("alter index {} rename to {}").format(temporary, sql.Identifier(index.name))
             yield from comment_on(sql.SQL("index {}").format(sql.Identifier(index.name)), index.comment)
+        for target in index.targets:
+            yield sql.SQL("alter index {} {}").format(sql.Identifier(index.name), sql.SQL(target))
         if index.clustered:
             yield sql.SQL("alter table {} cluster on {}").format(self.table, sql.Identifier(index.name))
         if index.identifies:

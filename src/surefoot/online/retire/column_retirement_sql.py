@@ -35,6 +35,10 @@ REASONS = """
         select 3, format('%s is no ordinary table', target), 'Only a column of a table can be retired.'
          where kind <> 'r'
         union all
+        select 3, format('the table is one of type %s', reloftype::regtype),
+               format('Let it be a table of its own first: alter table %s not of', target)
+          from pg_class where oid = target and reloftype <> 0
+        union all
         select 4, format('%s %I is on it', what, conname), remedy
           from pg_constraint
           join pg_index on indexrelid = conindid and place.attnum = any (indkey::smallint[])
@@ -178,8 +182,18 @@ declare {refusals}
                                 where classid = 'pg_trigger'::regclass and objid = held.oid
                                   and refclassid = 'pg_class'::regclass and refobjid = target
                                   and refobjsubid = place.attnum)), '[]'),
+            'statistics', coalesce((
+                select jsonb_agg({statistics} order by stxname)
+                  from pg_statistic_ext as held
+                 where stxrelid = target
+                   and pg_has_role(stxowner, 'USAGE')
+                   and exists (select from pg_depend
+                                where classid = 'pg_statistic_ext'::regclass and objid = held.oid
+                                  and refclassid = 'pg_class'::regclass and refobjid = target
+                                  and refobjsubid = place.attnum)), '[]'),
             'sequences', sequences
         );
+{drop_statistics}
 {drop_constraints}
         for one in select * from jsonb_to_recordset(hung -> 'indexes') as x (name text) loop
             execute format('drop index if exists %I.%I', home, one.name);

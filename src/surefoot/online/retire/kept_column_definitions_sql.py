@@ -104,7 +104,16 @@ COLUMN = """
             statements := statements || jsonb_build_object('before', 'alter table ', 'after',
                 format(' add column %I %s', place.attname, type));
         end if;
+        relations := '{{}}';
 {sequences}
+        statements := statements || (
+            select coalesce(jsonb_agg(jsonb_build_object('about_roles', true,
+                       'before', format('grant %s on sequence %s to %s%s', privilege_type, owned.oid::regclass,
+                                       case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end,
+                                       case when is_grantable then ' with grant option' else '' end))
+                       order by owned.oid, grantee, privilege_type), '[]')
+              from pg_class owned cross join aclexplode(relacl)
+             where owned.oid = any (relations) and grantee <> relowner);
 {traits}
     end if;
 """

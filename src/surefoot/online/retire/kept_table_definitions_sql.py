@@ -1,7 +1,8 @@
 """The part of the block that writes the definition of a whole table, which is in schema `retired` and has no rows."""
 
 # A table that could not be recreated exactly stays retired: one with rules, extended statistics, publications, security
-# labels, another access method or tablespace, a composite type it is of, TOAST options, or an invalid index.
+# labels, another access method or tablespace, a composite type it is of, TOAST options, an invalid index, or privileges
+# that somebody else than its owner granted.
 TABLE = """
     select * into place from pg_class where oid = home;
     if place.reltablespace = 0 and place.reloftype = 0 and place.relkind = 'r' and not place.relhassubclass
@@ -11,6 +12,10 @@ TABLE = """
        and not exists (select from pg_publication_rel where prrelid = home)
        and not exists (select from pg_seclabel where classoid = 'pg_class'::regclass and objoid = home)
        and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = home and deptype = 'e')
+       and not exists (select from pg_class owned cross join aclexplode(relacl)
+                        where oid = home and grantor <> relowner)
+       and not exists (select from pg_attribute cross join aclexplode(attacl)
+                        where attrelid = home and not attisdropped and grantor <> place.relowner)
        and not exists (select from pg_class where oid = place.reltoastrelid and reloptions is not null)
        and not exists (select from pg_index join pg_class c on c.oid = indexrelid
                         where indrelid = home and (not indisvalid or c.reltablespace <> 0))

@@ -97,16 +97,24 @@ def refuse_retired_types(steps: Steps, item: RetiredItem, table: str, column: st
 
 
 def violation_condition(constraint: Definition, current_names: Mapping[str, str]) -> sql.Composed | None:
-    """Return the condition for a row, called `checked`, that violates a CHECK or foreign key; None for other kinds."""
+    """Return the condition for a row, called `checked`, that violates a CHECK or foreign key; None for other kinds.
+
+    Of a foreign key over periods, the last column may be covered by several rows together.
+    """
     if constraint["kind"] == "c":
         return sql.SQL("not ({})").format(sql.SQL(constraint["condition"]))
     if constraint["kind"] == "f":
         here = [sql.Identifier("checked", column) for column in constraint["columns"]]
         there = [sql.Identifier("found", column) for column in constraint["referred"]]
+        known = sql.SQL(" and ").join(sql.SQL("{} is not null").format(column) for column in here)
+        referent = sql.SQL(current_names.get(constraint["referent"], constraint["referent"]))
+        equal = list(map(sql.SQL("{} = {}").format, there, here))
+        if constraint.get("period"):
+            return sql.SQL("{} and not coalesce((select range_agg({}) @> {} from {} as found where {}), false)").format(
+                known, there[-1], here[-1], referent, sql.SQL(" and ").join(equal[:-1])
+            )
         return sql.SQL("{} and not exists (select from {} as found where {})").format(
-            sql.SQL(" and ").join(sql.SQL("{} is not null").format(column) for column in here),
-            sql.SQL(current_names.get(constraint["referent"], constraint["referent"])),
-            sql.SQL(" and ").join(map(sql.SQL("{} = {}").format, there, here)),
+            known, referent, sql.SQL(" and ").join(equal)
         )
     return None
 

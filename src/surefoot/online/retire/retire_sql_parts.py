@@ -24,7 +24,8 @@ CONSTRAINT = """
         'referent', case bound.contype when 'f' then bound.confrelid::regclass end,
         'referred', (select jsonb_agg(attname order by array_position(bound.confkey, attnum)) from pg_attribute
                       where attrelid = bound.confrelid and attnum = any (bound.confkey)),
-        'comment', obj_description(bound.oid, 'pg_constraint')
+        'comment', obj_description(bound.oid, 'pg_constraint'),
+        'period', to_jsonb(bound) -> 'conperiod'
     )
 """
 
@@ -34,6 +35,14 @@ INDEX = """
         'name', (select relname from pg_class where oid = held.indexrelid),
         'definition', pg_get_indexdef(held.indexrelid),
         'comment', obj_description(held.indexrelid, 'pg_class'),
+        'traits', (select jsonb_agg(trait order by trait) from (
+                       select format('alter index %s alter column %s set statistics %s', held.indexrelid::regclass,
+                                     attnum, attstattarget)
+                         from pg_attribute where attrelid = held.indexrelid and attstattarget >= 0
+                       union all
+                       select format('alter table %s cluster on %I', held.indrelid::regclass, relname)
+                         from pg_class where oid = held.indexrelid and held.indisclustered
+                   ) as x (trait)),
         'keys', case when held.indisunique then
                     (select jsonb_agg(pg_get_indexdef(held.indexrelid, nth, false) order by nth)
                        from generate_series(1, held.indnkeyatts) as key (nth)) end,
@@ -55,6 +64,17 @@ TRIGGER = """
         'definition', pg_get_triggerdef(held.oid),
         'enabled', held.tgenabled,
         'comment', obj_description(held.oid, 'pg_trigger')
+    )
+"""
+
+# Extended statistics, the row `held` of pg_statistic_ext, as JSON.
+STATISTICS = """
+    jsonb_build_object(
+        'name', (select format('%I.%I', nspname, held.stxname) from pg_namespace where oid = held.stxnamespace),
+        'definition', pg_get_statisticsobjdef(held.oid),
+        'target', nullif(held.stxstattarget, -1),
+        'owner', case when held.stxowner <> current_user::regrole then held.stxowner::regrole::text end,
+        'comment', obj_description(held.oid, 'pg_statistic_ext')
     )
 """
 
@@ -80,6 +100,10 @@ SCHEMAS = """\
 DROP_CONSTRAINTS = """\
         for one in select * from jsonb_to_recordset(hung -> 'constraints') as x ("table" text, name text) loop
             execute format('alter table %s drop constraint %I', one."table", one.name);
+        end loop;"""
+DROP_STATISTICS = """\
+        for one in select * from jsonb_to_recordset(hung -> 'statistics') as x (name text) loop
+            execute format('drop statistics %s', one.name);
         end loop;"""
 DROP_TRIGGERS = """\
         for one in select * from jsonb_to_recordset(hung -> 'triggers') as x (name text) loop
@@ -112,7 +136,9 @@ SHARED = {
         "trigger": TRIGGER,
         "lock": LOCK,
         "schemas": SCHEMAS,
+        "statistics": STATISTICS,
         "drop_constraints": DROP_CONSTRAINTS,
+        "drop_statistics": DROP_STATISTICS,
         "drop_triggers": DROP_TRIGGERS,
     }.items()
 }

@@ -31,6 +31,7 @@ COLUMNS = """
        and not held.attisdropped
      order by held.attnum
 """
+# A foreign key over periods is PostgreSQL's to tell: several parents may cover a row together.
 PARENTS = """
     select confrelid::regclass::text as table,
            confrelid = conrelid as own,
@@ -40,6 +41,7 @@ PARENTS = """
                    join pg_attribute on attrelid = confrelid and attnum = number order by place) as referred
       from pg_constraint
      where contype = 'f'
+       and to_jsonb(pg_constraint) -> 'conperiod' is distinct from 'true'
        and conrelid = :table
        and conparentid = 0
      order by conname

@@ -112,6 +112,18 @@ declare {refusals}
         end loop;
         execute format('alter table %s rename to %I', target, aside);
         execute format('alter table %s set schema retired', target);
+        -- who grants what others granted him, as a dump of the database does, has to see the schema
+        for one in
+            select distinct grantor::regrole as name
+              from (select relowner, relacl from pg_class where oid = target
+                    union all
+                    select relowner, attacl from pg_attribute join pg_class on pg_class.oid = attrelid
+                     where attrelid = target and not attisdropped) as held (owner, acl)
+             cross join aclexplode(acl)
+             where grantor <> owner
+        loop
+            execute format('grant usage on schema retired to %s', one.name);
+        end loop;
         -- rows of that name are of a table that somebody has dropped since: the name was free
         delete from retired.things
          where what = 'table' and schema_name = home and table_name = {table} and stands_as = aside

@@ -28,6 +28,7 @@ from surefoot.program import program
 TRANSACTION_TIMEOUT = 17
 """Since this major version the programs set `transaction_timeout`, which older servers reject."""
 
+NO_PRIVILEGES = "--no-privileges"
 MISSING_ROLES = sa.text("""
     select name
       from unnest(cast(:names as text[])) as wanted (name)
@@ -134,7 +135,8 @@ def options_within_rights(
         yield [], []
         return
     notes = [f"Not restored: {fault}." for fault in (*built.roots, *sorted(set(foreign_defaults.values())))]
-    with use_list(listing, built.skipped | foreign_defaults.keys() | subscriptions.keys()) as option:
+    without = table_of_contents.with_dependents(_list(backup.dump, binary, "--verbose"), built.skipped)
+    with use_list(listing, without | foreign_defaults.keys() | subscriptions.keys()) as option:
         yield [option], notes
 
 
@@ -182,12 +184,12 @@ def _entry_number(line: str) -> int:
 
 
 def ownership_options(connection: Connection, manifest: Manifest) -> tuple[list[str], list[str]]:
-    """Return the options by which pg_restore omits owners or privileges whose roles are missing here, and notes.
+    """Return the options of pg_restore, and notes: it omits owners or privileges whose roles are missing here.
 
     Roles belong to the server and not to the database. If one is missing, or this role may not act for it, everything
     belongs to the restoring role; privileges are useless without their grantees.
     """
-    options, notes = [], []
+    options, notes = [dump_proof.ROW_SECURITY], []
     absent = connection.execute(MISSING_ROLES, {"names": list(manifest.owners)}).scalars().all()
     barred = connection.execute(NOT_A_MEMBER, {"names": list(manifest.owners)}).scalars().all()
     if absent or barred:
@@ -198,7 +200,7 @@ def ownership_options(connection: Connection, manifest: Manifest) -> tuple[list[
         notes.append(f"Owners were not restored: {reason}. Everything belongs to who restored it.")
     missing = connection.execute(MISSING_ROLES, {"names": list(manifest.grantees)}).scalars().all()
     if missing:
-        options.append("--no-privileges")
+        options.append(NO_PRIVILEGES)
         notes.append(
             f"Privileges were not restored: there is no role {', '.join(missing)} here. Create it and restore again, "
             "or grant what it needs."
@@ -211,9 +213,12 @@ def read_listing(dump: Path, tool: int) -> str:
 
     Raises RefusedError if the dump cannot be read.
     """
-    binary = dump_programs.program("pg_restore", tool)
-    remedy = f"Take another backup: {program()} backup list shows them."
     try:
-        return dump_programs.run(binary, ["--list", str(dump)], remedy).decode("utf-8", "replace")
+        return _list(dump, dump_programs.program("pg_restore", tool))
     except SurefootError as fault:
         raise RefusedError(f"The dump {dump} cannot be read. {fault.message}", fault.remedy) from fault
+
+
+def _list(dump: Path, binary: Path, *options: str) -> str:
+    remedy = f"Take another backup: {program()} backup list shows them."
+    return dump_programs.run(binary, ["--list", *options, str(dump)], remedy).decode("utf-8", "replace")

@@ -29,6 +29,7 @@ from surefoot.operate.backup import (
     store,
 )
 from surefoot.operate.backup.manifest import File, Manifest
+from surefoot.operate.backup.row_proof import RowProof
 from surefoot.operate.backup.store import Backup
 from surefoot.program import program, variable
 from surefoot.runtime import preconditions
@@ -117,8 +118,9 @@ def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> 
                 _wait(dumping, url, settings.backup_folder, jobs, lambda: server_facts.free_connections(source))
                 say("Reading it back" + (" and building its schema" if prove else ""))
                 finished = _seal(
-                    partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs), url if prove else None
-                )
+                    partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs), url if prove else None,
+                    RowProof(source),
+                )  # fmt: skip
             except BaseException as fault:
                 shutil.rmtree(partial, ignore_errors=True)
                 if isinstance(fault, OSError):
@@ -212,7 +214,7 @@ def _describe(source: Connection, settings: Settings, url: URL, row: sa.Row[Any]
     )
 
 
-def _seal(partial: Path, draft: Manifest, url: URL | None) -> Backup:
+def _seal(partial: Path, draft: Manifest, url: URL | None, rows: RowProof) -> Backup:
     """Prove the dump on the server of `url`, unless that is None; write its manifest, and give it its final name."""
     dump = partial / store.DUMP
     for path in dump.iterdir():
@@ -224,7 +226,7 @@ def _seal(partial: Path, draft: Manifest, url: URL | None) -> Backup:
     # only after pg_dump has ended: the proof needs two connections, fewer than pg_dump had
     with dump_proof.trial(url, draft.properties) as trial:
         proof = dump_proof.prove(
-            trial, dump, listing, dump_programs.program("pg_restore", dump_programs.major(draft.tool))
+            trial, dump, listing, dump_programs.program("pg_restore", dump_programs.major(draft.tool)), rows
         )
         return _finish(partial, replace(draft, proof=proof))
 

@@ -127,6 +127,48 @@ $$
 """
 
 
+def clear_default_privileges(connection: Connection) -> None:
+    """Take back what `alter default privileges` has set for roles of this one: what is created has PostgreSQL's own.
+
+    A dump says nothing of the privileges of a table that has those, and its default privileges come after its tables.
+    Runs in the transaction of the caller. Raises DBAPIError.
+    """
+    execute_verbatim(connection, DEFAULT_PRIVILEGES)
+
+
+DEFAULT_PRIVILEGES = """
+do $$
+declare
+    one record;
+    role text;
+begin
+    for one in
+        select defaclrole::regrole as creator, defaclacl, defaclobjtype as kind, defaclnamespace <> 0 as of_schema,
+               format('alter default privileges for role %s %s', defaclrole::regrole,
+                      (select format('in schema %I', nspname) from pg_namespace where oid = defaclnamespace)) as alter,
+               case defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
+                   when 'T' then 'types' when 'n' then 'schemas' else 'large objects' end as kinds
+          from pg_default_acl
+         where pg_has_role(current_user, defaclrole, 'USAGE')
+    loop
+        for role in
+            select distinct case grantee when 0 then 'public' else grantee::regrole::text end
+              from aclexplode(one.defaclacl)
+        loop
+            execute format('%s revoke all on %s from %s', one.alter, one.kinds, role);
+        end loop;
+        if not one.of_schema then
+            execute format('%s grant all on %s to %s', one.alter, one.kinds, one.creator);
+            if one.kind in ('f', 'T') then
+                execute format('%s grant all on %s to public', one.alter, one.kinds);
+            end if;
+        end if;
+    end loop;
+end
+$$
+"""
+
+
 def _drop_statements(item: DatabaseObject) -> Iterator[str]:
     if item.kind == "large object":
         yield f"select lo_unlink({item.name})"

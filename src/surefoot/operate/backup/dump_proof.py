@@ -16,6 +16,7 @@ from surefoot import client_programs, database
 from surefoot.errors import FailedError, SurefootError
 from surefoot.operate.backup import database_settings, server_facts, table_of_contents
 from surefoot.operate.backup.database_settings import Properties
+from surefoot.operate.backup.row_proof import RowProof, Unloadable
 from surefoot.operate.backup.schema_build import BuildResult, build, error_message
 from surefoot.program import alembic_command, program
 from surefoot.scratch_database import empty_database
@@ -25,6 +26,9 @@ log = logging.getLogger("surefoot")
 OMITTED = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-subscriptions")
 """Owners, privileges and tablespaces belong to the server; a subscription would keep its database from being
 dropped."""
+ROW_SECURITY = "--enable-row-security"
+"""A materialized view is filled again as it is in use, with the rows that its owner may see: with row security off
+PostgreSQL refuses that for good, whoever restores. No row is hidden by it: a COPY that a policy binds is an error."""
 
 STATISTICS = 18
 """Since this major version a dump has entries with statistics, which belong to the rows."""
@@ -79,21 +83,21 @@ def trial(url: URL, properties: Properties) -> Iterator[Trial]:
         scratch.end()
 
 
-def prove(trial: Trial, dump: Path, listing: str, pg_restore: Path) -> Proof:
-    """Build the schema of `dump` in the scratch database of `trial`.
+def prove(trial: Trial, dump: Path, listing: str, pg_restore: Path, rows: RowProof) -> Proof:
+    """Build the schema of `dump` in the scratch database of `trial`, and load what `rows` has into it.
 
     The dump is not proven if the scratch database, or an extension that this role may not create, is not available.
-    Raises Unbuildable if an entry of the dump itself cannot be built.
+    Raises Unbuildable if an entry of the dump itself cannot be built, Unloadable if rows cannot be loaded.
     """
     started = time.perf_counter()
     try:
-        built = build_schema(trial.url(), dump, listing, pg_restore)
+        built = build_schema(trial.url(), dump, listing, pg_restore, rows)
     except sa.exc.DBAPIError as fault:
         return Proof(False, time.perf_counter() - started, _not_available(fault.orig))
     except psycopg.Error as fault:
         return Proof(False, time.perf_counter() - started, _not_available(fault))
     except SurefootError as fault:
-        if isinstance(fault, Unbuildable):
+        if isinstance(fault, Unbuildable | Unloadable):
             raise
         return Proof(False, time.perf_counter() - started, fault.message.rstrip("."))
     finally:
@@ -103,18 +107,22 @@ def prove(trial: Trial, dump: Path, listing: str, pg_restore: Path) -> Proof:
         return Proof(
             False, seconds, f"this role may not make {server_facts.listed([str(each) for each in built.roots], 3)}"
         )
-    return Proof(True, seconds)
+    return Proof(not built.doubts, seconds, built.doubts[0] if built.doubts else None)
 
 
 class Unbuildable(FailedError):
     """The error for a dump that no database can be restored from."""
 
 
-def build_schema(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> BuildResult:
-    """Build the schema; return the result for each entry. Raises Unbuildable if the dump itself is broken."""
+def build_schema(scratch: URL, dump: Path, listing: str, pg_restore: Path, rows: RowProof | None = None) -> BuildResult:
+    """Build the schema; return the result for each entry. Raises Unbuildable if the dump itself is broken.
+
+    With `rows`, some rows are loaded into complete tables, before there are keys and triggers.
+    """
     built = BuildResult()
     engine = database.engine_for(scratch, application_name=f"{program()} backup")
-    options = (*OMITTED, "--no-statistics") if client_programs.major(pg_restore) >= STATISTICS else OMITTED
+    without_rows = ("--no-statistics",) if client_programs.major(pg_restore) >= STATISTICS else ()
+    options = (*OMITTED, ROW_SECURITY, *without_rows)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         driver = database.driver_of(connection)
         driver.execute("set synchronous_commit = off")
@@ -126,6 +134,8 @@ def build_schema(scratch: URL, dump: Path, listing: str, pg_restore: Path) -> Bu
                 ),
                 built,
             )
+            if rows and section == "pre-data" and not built.skipped:
+                built.doubts += rows.doubts(driver)
     if built.broken:
         others = f" ({len(built.broken) - 1} more of the kind)" if len(built.broken) > 1 else ""
         first = built.broken[0]

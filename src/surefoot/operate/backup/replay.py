@@ -25,7 +25,7 @@ LARGE_OBJECT = re.compile(
 )
 FOREIGN_LARGE_OBJECTS = "select oid::text from pg_largeobject_metadata"
 SESSION_SETTINGS = ("search_path", "client_encoding", "client_min_messages", "check_function_bodies", "xmloption",
-           "default_tablespace", "default_table_access_method")  # fmt: skip
+           "row_security", "default_tablespace", "default_table_access_method")  # fmt: skip
 """The settings that scripts of pg_restore change; they are reset for a session that continues."""
 ROLLED_BACK = "Everything was rolled back. Mend what it names and run the same command again."
 

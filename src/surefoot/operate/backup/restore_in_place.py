@@ -83,6 +83,8 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
         before = clear_database.list_objects(connection)
         _clear(connection, before, name)
         options, notes = archive.ownership_options(connection, backup.manifest)
+        if archive.NO_PRIVILEGES not in options:
+            clear_database.clear_default_privileges(connection)
         binary = dump_programs.program("pg_restore", archive.pg_restore_major(backup.manifest))
         result = replay.replay(connection, binary, backup, options, over_existing=True)
         place.say("Counting its rows and comparing it with the manifest")

@@ -37,6 +37,8 @@ class BuildResult:
     existing: list[EntryFault] = field(default_factory=list)
     """Entries whose object existed already."""
     broken: list[EntryFault] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    """Why rows may not be loaded, in words, although every entry was built."""
 
     @property
     def skipped(self) -> frozenset[int]:

@@ -9,6 +9,8 @@ from surefoot.operate.backup import dump_programs
 from surefoot.program import program
 
 LISTED = re.compile(r"^(\d+); \d+ \d+ ", re.MULTILINE)
+NEEDS = re.compile(r"^;\tdepends on: ([\d ]+)$")
+"""What `pg_restore --list --verbose` writes below an entry."""
 SUBSCRIPTION = re.compile(
     r"^(?P<id>\d+); \d+ \d+ (?P<about>(?:COMMENT|SECURITY LABEL|ACL) - )?SUBSCRIPTION "
     r"(?:TABLE |- )?(?P<name>.*) (?P<owner>\S+)$",
@@ -44,6 +46,17 @@ class Entry:
 def entry_numbers(listing: str) -> frozenset[int]:
     """Return the numbers of the entries that `pg_restore --list` names."""
     return frozenset(int(number) for number in LISTED.findall(listing))
+
+
+def with_dependents(verbose_listing: str, missing: frozenset[int]) -> frozenset[int]:
+    """Return the numbers `missing` with those of the entries that need one of them, such as its rows and privileges."""
+    found, number = set(missing), 0
+    for line in verbose_listing.splitlines():
+        if entry := LISTED.match(line):
+            number = int(entry[1])
+        elif (needs := NEEDS.match(line)) and found.intersection(map(int, needs[1].split())):
+            found.add(number)
+    return frozenset(found)
 
 
 def subscriptions(listing: str) -> dict[int, str | None]:

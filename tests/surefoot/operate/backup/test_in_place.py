@@ -297,3 +297,38 @@ def test_a_session_of_our_own_that_is_going_stops_nobody(scratch: Database) -> N
         admin.rollback()
         with psycopg.connect(scratch.dsn, application_name="canteen"), pytest.raises(RefusedError, match="canteen"):
             database_swap.require_no_sessions(admin, name)
+
+
+def test_default_privileges_add_nothing_and_take_nothing_away(empty: Database, project: Path) -> None:
+    """A dump says nothing of a table whose privileges are PostgreSQL's own; its default privileges come last."""
+    empty.execute(
+        "create table secrets (word text)",
+        "create sequence numbers",
+        "create function open() returns integer language sql return 1",
+        "create type mood as enum ('glad')",
+        "create table seen (word text)",
+        "grant select on seen to pg_monitor",
+        "alter default privileges grant select on tables to pg_monitor",
+        "alter default privileges in schema public grant usage on sequences to pg_monitor with grant option",
+        "alter default privileges revoke execute on functions from public",
+    )
+    rights = """
+        select relname, relacl::text from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'S')
+         union all
+        select proname, proacl::text from pg_proc where pronamespace = 'public'::regnamespace
+         union all
+        select typname, typacl::text from pg_type where typnamespace = 'public'::regnamespace
+         union all
+        select concat(defaclobjtype, defaclnamespace), defaclacl::text from pg_default_acl
+         order by 1, 2
+    """
+    before = empty.rows(rights)
+    settings = Settings(PROJECT.at(project))
+    made = backup(settings, empty.url)
+    empty.execute(
+        "alter default privileges revoke all on tables from current_user",
+        "alter default privileges grant all on tables to public",
+        "alter default privileges revoke usage on types from public",
+    )
+    restore(settings, empty.url, made)
+    assert empty.rows(rights) == before

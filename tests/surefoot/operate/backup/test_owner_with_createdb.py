@@ -77,6 +77,28 @@ def test_default_privileges_of_others_are_left_out_and_told(admin: Database, sch
     ourschool(school, tmp_path, "backup", "verify", "latest")
 
 
+def test_what_hangs_on_what_it_may_not_make_is_left_out_with_it(
+    admin: Database, school: Database, tmp_path: Path
+) -> None:
+    """Privileges and comments of what a superuser made, which the trial of the dump does not try."""
+    role = f"creator_{school.url.database}"
+    admin.execute(
+        "create foreign data wrapper elsewhere",
+        "create server there foreign data wrapper elsewhere",
+        f"grant usage on foreign server there to {role}, pg_monitor",
+        f"grant usage on foreign data wrapper elsewhere to {role}",
+        "comment on server there is 'the other school'",
+        "create user mapping for public server there",
+    )
+    before = state_of(school)
+    ourschool(school, tmp_path, "backup")
+    ourschool(school, tmp_path, "backup", "verify", "latest")
+    school.execute("delete from marks")
+    done = ourschool(school, tmp_path, "restore", "latest", "--yes", "--disconnect")
+    assert "Not restored: foreign data wrapper elsewhere" in " ".join((done.stdout + done.stderr).split())
+    assert state_of(school) == before
+
+
 def test_where_it_may_not_enter_the_database_postgres(admin: Database, school: Database, tmp_path: Path) -> None:
     """As managed servers have it: only template1, or some other database of theirs, lets it in."""
     made = backup(Settings(PROJECT.at(tmp_path)), school.url)

@@ -1,6 +1,7 @@
 """A backup counts once a database can be made from it; what only this role may not make is told apart from that."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,15 @@ import pytest
 
 from ourschool.project import PROJECT
 from surefoot.errors import FailedError
-from surefoot.operate.backup import Backup, backup, manifest, table_of_contents
+from surefoot.operate.backup import (
+    Backup,
+    RestoreOptions,
+    backup,
+    manifest,
+    restore,
+    table_of_contents,
+    verify,
+)
 from surefoot.operate.backup.store import listing
 from surefoot.settings import Settings
 from tests.support.databases import Database, fresh
@@ -72,6 +81,96 @@ def test_what_cannot_be_built_is_no_backup(case: tuple[str, ...], scratch: Datab
     assert "does not count" in failed.value.message
     assert list(here.backup_folder.iterdir()) == []
     assert scratches(scratch) == 0
+
+
+NAMED = (
+    "create function known(integer) returns boolean language sql immutable as 'select $1 = 1'",
+    'create function "is it 100%"(integer) returns boolean language plpgsql immutable as '
+    "'begin return known($1); end'",
+)
+"""A function that looks for another in the search_path, which a restore empties: what has rows fails then."""
+UNLOADABLE = {
+    "a check": (
+        'alter table marks add check ("is it 100%"(a))',
+        "rows of public.marks: function known(integer) does not",
+    ),
+    "a generated column": (
+        'create table more (a integer, b boolean generated always as ("is it 100%"(a)) stored)',
+        "insert into more values (1)",
+        "rows of public.more: function known(integer) does not exist",
+    ),
+    "a domain in an array of a composite type": (
+        'create domain one as integer check ("is it 100%"(value))',
+        "create type pair as (a one, b one)",
+        'create table "more of it" (pairs pair[])',
+        """insert into "more of it" values (array[row(1, 1)::pair])""",
+        'rows of public."more of it": function known(integer) does not exist',
+    ),
+    "an operator": (
+        'create operator ?! (rightarg = integer, function = "is it 100%")',
+        "alter table marks add check (?! a)",
+        "rows of public.marks: function known(integer) does not",
+    ),
+    "the predicate of an index": (
+        'create index odd on marks (id) where "is it 100%"(a)',
+        "insert into marks (a) values (1)",
+        "index public.odd: function known(integer) does not exist",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNLOADABLE.values(), ids=UNLOADABLE.keys())
+def test_rows_that_no_restore_can_load_are_no_backup(case: tuple[str, ...], scratch: Database, here: Settings) -> None:
+    *statements, told = case
+    scratch.execute(TABLE, *NAMED, *statements, "insert into marks (a) values (1)")
+    with pytest.raises(FailedError) as failed:
+        backup(here, scratch.url)
+    assert told in failed.value.message
+    assert list(here.backup_folder.iterdir()) == []
+    command = shlex.split(failed.value.remedy.partition("again: ")[2])
+    assert command[:3] == ["ourschool", "psql", "-c"]
+    scratch.execute(command[3])
+    made = backup(here, scratch.url)
+    assert made.manifest.not_proven is None
+    verify(scratch.url, made)
+
+
+def test_rows_that_a_restore_may_load_in_vain_are_not_proven(scratch: Database, here: Settings) -> None:
+    """A check that reads another table holds only where that was loaded before."""
+    scratch.execute(
+        TABLE,
+        "create table known as select 1 as a",
+        "create function is_known(integer) returns boolean language plpgsql as "
+        "'begin return exists (select from public.known where a = $1); end'",
+        "alter table marks add check (is_known(a))",
+        "insert into marks (a) values (1)",
+    )
+    why = str(backup(here, scratch.url).manifest.not_proven)
+    assert why.startswith("rows of public.marks are refused where other tables are empty (new row for relation")
+
+
+def test_a_materialized_view_of_a_table_whose_owner_its_policies_bind(scratch: Database, here: Settings) -> None:
+    """It is filled by its owner, and with row security off that is refused: no restore would ever end."""
+    role = f"keeper_{scratch.url.database}"
+    scratch.execute(
+        f"create role {role}",
+        f"grant create on schema public to {role}",
+        f"set role {role}; {TABLE}; insert into marks (a) values (1), (2);"
+        "create policy even on marks using (a % 2 = 0);"
+        "alter table marks enable row level security, force row level security;"
+        "create materialized view totals as select count(*) as many from marks",
+    )
+    try:
+        made = backup(here, scratch.url)
+        verify(scratch.url, made)
+        into = f"{scratch.url.database}_look"
+        restore(here, scratch.url, made, RestoreOptions(into=into))
+        there = replace(scratch, url=scratch.url.set(database=into))
+        assert there.rows("select many from totals") == [(1,)]
+        assert there.value("select count(*) from marks") == 2
+    finally:
+        scratch.execute(f"drop database if exists {scratch.url.database}_look", f"drop owned by {role}")
+        scratch.execute(f"drop role {role}")
 
 
 def test_it_is_found_on_each_version_and_has_its_status(database: Database, tmp_path: Path) -> None:
