@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 
 from surefoot import database
-from surefoot.author import releases
+from surefoot.author import releases, unwritten_parts
 from surefoot.author.lint.linted_history import lint
 from surefoot.environment import alembic_api, snapshot_file
 from surefoot.errors import SurefootError
@@ -54,7 +54,10 @@ def check(settings: Settings, url: URL) -> Iterator[Outcome]:
         yield Outcome(name, tuple(_undocumented(settings, script)))
     yield Outcome("models and revisions make equal databases", tuple(_drift(settings, url)))
     known = releases.listed(settings)
-    new = [each.revision for each in script.walk_revisions("base", "heads") if each.revision not in known]
+    unreleased = [each for each in script.walk_revisions("base", "heads") if each.revision not in known]
+    new = [each.revision for each in unreleased]
+    left = [f"{each.revision}: {line}" for each in unreleased for line in unwritten_parts.find(settings, each)]
+    yield Outcome("nothing is left to the author in what is not released yet", tuple(left))
     yield Outcome("lint of what is not released yet", tuple(_problems_of(lambda: _lint(settings, url, new))))
 
 

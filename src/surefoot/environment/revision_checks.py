@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from surefoot.autogenerate import model_differences
 from surefoot.autogenerate.directives import Changes
 from surefoot.catalogue.differences import Difference
+from surefoot.environment import post_write_hook  # noqa: F401  # registers the hook that alembic.ini names
 from surefoot.errors import CheckFailed
 from surefoot.program import alembic_command, guide
 from surefoot.runtime import preconditions
