@@ -1,12 +1,15 @@
 """What an author meets: nothing to write, marked places, what cannot be written, runs cut off, printed SQL."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from surefoot.errors import SurefootError
-from tests.support.databases import Database
+from tests.support.databases import ROOT, Database
 from tests.surefoot.autogenerate.author import CASES, STORED, Author
 from tests.surefoot.autogenerate.cases import Case
 
@@ -141,3 +144,15 @@ def test_the_linter_has_nothing_to_say(case: Case, school: Database, project: Pa
     author.fill_in(path, case.fill)
 
     assert author.lint() == ()
+
+
+@pytest.mark.parametrize("name", ["everything at once", "comments", "a label less where rules name the others"])
+def test_what_is_written_passes_the_projects_ruff(name: str, school: Database, project: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", project)
+    author = Author(school, project, BY_NAME[name])
+    author.prepare()
+    path = author.write_here()
+    for command in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, str(path)]
+        done = subprocess.run(ruff, cwd=project, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + path.read_text()

@@ -53,9 +53,9 @@ class RollbackCost:
 def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
     """Count what a downgrade to `target` (-1, a revision, base) would retire or delete, without changing anything.
 
-    Where the database stands at several heads, `<head>-1` or `<branch>@-1` says which of them goes back. Raises UsageError if the target
-    is no ancestor of the database's revision, or if a number of steps does not say of which head; RefusedError if row
-    security hides rows.
+    Where the database stands at several heads, `<head>-1` or `<branch>@-1` says which of them goes back. Raises
+    UsageError if the target is no ancestor of the database's revision, or if a number of steps does not say of which
+    head; RefusedError if row security hides rows.
     """
     script = alembic_api.script(settings)
     with read_connection(url, f"{program()} rollback") as connection:
@@ -63,7 +63,7 @@ def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
         preconditions.refuse_unknown_revision(script, at)
         if not at:
             raise UsageError(
-                "The database stands at no revision: there is no way back from there.",
+                "The database stands at no revision: there is no one way back from there.",
                 f"python -m {program()} status shows how it stands.",
             )
         revision = _target_revision(script, at[0], target) if len(at) == 1 else _of_several(script, at, target)
