@@ -21,6 +21,7 @@ def unique_key(*columns: str) -> Edit:
     return add("stuff", lambda: sa.UniqueConstraint(*columns, name="uq_stuff"))
 
 
+LONG = f"code is null or code <> '{'no: 50% ' * 12}' and code <> all (array['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])"
 WIDER = column("stuff", "code", type=sa.String(100))
 RULE_CASES = (
     # unique rules that change: never a moment without one
@@ -72,6 +73,19 @@ RULE_CASES = (
         ("replace=True",),
         before=both(stuff(), unique_index("code")),
         unsaid=("drop_index_online",),
+        rows=ROWS,
+    ),
+    Case(
+        "long texts",
+        both(
+            add("stuff", lambda: sa.CheckConstraint(LONG, name="long")),
+            index("stuff", "ix_stuff_long", sa.text("a desc nulls last"), postgresql_where=sa.text(LONG)),
+            column("stuff", "code", comment=LONG),
+            column("stuff", "a", type=sa.BigInteger()),
+            add("stuff", sa.Column("kind", sa.Text, server_default="x" * 150)),
+            lambda metadata: setattr(metadata.tables["stuff"], "comment", f"It's {LONG}"),
+        ),
+        before=stuff(),
         rows=ROWS,
     ),
     # types under what ALTER TYPE builds anew

@@ -146,7 +146,9 @@ def test_the_linter_has_nothing_to_say(case: Case, school: Database, project: Pa
     assert author.lint() == ()
 
 
-@pytest.mark.parametrize("name", ["everything at once", "comments", "a label less where rules name the others"])
+@pytest.mark.parametrize(
+    "name", ["everything at once", "comments", "a label less where rules name the others", "long texts"]
+)
 def test_what_is_written_passes_the_projects_ruff(name: str, school: Database, project: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", project)
     author = Author(school, project, BY_NAME[name])
