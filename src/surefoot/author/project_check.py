@@ -57,8 +57,8 @@ def check(settings: Settings, url: URL) -> Iterator[Outcome]:
     unreleased = [each for each in script.walk_revisions("base", "heads") if each.revision not in known]
     new = [each.revision for each in unreleased]
     left = [f"{each.revision}: {line}" for each in unreleased for line in unwritten_parts.find(settings, each)]
-    yield Outcome("nothing is left to the author in what is not released yet", tuple(left))
-    yield Outcome("lint of what is not released yet", tuple(_problems_of(lambda: _lint(settings, url, new))))
+    linted = _problems_of(lambda: _lint(settings, url, new))
+    yield Outcome("lint of what is not released yet", (*left, *linted))
 
 
 def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:

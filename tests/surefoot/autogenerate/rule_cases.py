@@ -92,21 +92,21 @@ RULE_CASES = (
     Case(
         "a wider text under a unique index of an expression",
         WIDER,
-        ("op.change_types_online(\"stuff\"",),
+        ("(to swap code)",),
         before=both(stuff(), unique_index(sa.text("lower(code)"))),
         rows=ROWS,
     ),
     Case(
         "a wider text under a partial index of another column",
         WIDER,
-        ("op.change_types_online(\"stuff\"",),
+        ("(to swap code)",),
         before=both(stuff(), index("stuff", "ix_stuff_a", "a", postgresql_where=sa.text("code <> ''"))),
         rows=ROWS,
     ),
     Case(
         "a wider number under an index of an expression",
         column("stuff", "n", type=sa.Numeric(12, 2)),
-        ("op.change_types_online(\"stuff\"",),
+        ("(to swap n)",),
         before=both(stuff(sa.Column("n", sa.Numeric(10, 2))), index("stuff", "ix_stuff_n", sa.text("round(n)"))),
         rows=(*ROWS, "insert into stuff (n) values (99999999.99), (-0.01)"),
     ),
@@ -126,7 +126,7 @@ RULE_CASES = (
     Case(
         "a wider text that a trigger watches",
         WIDER,
-        ("op.change_types_online(\"stuff\"",),
+        ("(to swap code)",),
         before=both(
             stuff(),
             sql(WHEN, "create trigger stuff_noted before update of code on stuff for each row "
