@@ -81,9 +81,20 @@ def _statements(body: str) -> list[str]:
     return statements
 
 
-def test_the_printed_sql_does_the_same(school: Database, project: Path) -> None:
-    author, path = written(EVERYTHING, school, project)
-    author.fill_in(path, EVERYTHING.fill)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "everything at once",
+        "a label less in two tables, once in an array",
+        "a unique index becomes a unique key of other columns",
+        "another unique index of a column whose type changes",
+    ],
+)
+def test_the_printed_sql_does_the_same(name: str, school: Database, project: Path) -> None:
+    case = BY_NAME[name]
+    author, path = written(case, school, project)
+    author.fill_in(path, case.fill)
+    school.execute(*case.rows)
     at = str(school.value("select version_num from alembic_version"))
 
     school.psql(stdin=author.alembic("upgrade", f"{at}:head", "--sql").stdout)
