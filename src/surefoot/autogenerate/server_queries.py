@@ -33,6 +33,15 @@ class ServerQueries:
         names = [quoted.replace('""', '"') or bare for quoted, bare in _CALL.findall(expression)]
         return bool(names) and bool(self.connection.scalar(_VOLATILE, {"names": names}))
 
+    def computes(self, query: str) -> bool:
+        """Return whether the server computes the query, which reads no table."""
+        try:
+            with self.connection.begin_nested():
+                self.connection.execute(sa.text(query.replace(":", "\\:")))
+        except sa.exc.DBAPIError:
+            return False
+        return True
+
     def conversion(self, column: str, old: str, new: str, enums: frozenset[str]) -> str | None:
         """Return the expression that converts `column` (quoted) from type `old` to `new`; None where none is known.
 

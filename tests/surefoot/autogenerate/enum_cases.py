@@ -1,5 +1,7 @@
 """Model changes to the labels of enum types, wherever a column or a rule has one; each a row of the table."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
@@ -23,8 +25,8 @@ def label_of(*columns: str) -> Edit:
     return both(*(column("stuff", name, type=kind) for name, kind in kinds.items()))
 
 
-MOOD = sa.Column("mood", enum("calm", "glad", "late"), nullable=False, server_default="calm")
-MOODS = sa.Column("moods", sa.ARRAY(enum("calm", "glad", "late")))
+MOOD: sa.Column[Any] = sa.Column("mood", enum("calm", "glad", "late"), nullable=False, server_default="calm")
+MOODS: sa.Column[Any] = sa.Column("moods", sa.ARRAY(enum("calm", "glad", "late")))
 ARRAYS = (
     "insert into stuff (moods) values ('{calm,glad,glad}'), ('{}'), (null), ('{null,calm}')",
     "insert into stuff (moods) values ('{{calm,glad},{glad,calm}}')",
@@ -155,6 +157,20 @@ ENUM_CASES = (
             sql("create view seen as select id, mood from stuff"),
         ),
         rows=("insert into stuff (mood) values ('calm')",),
+    ),
+    Case(
+        "another enum with another default",
+        column("stuff", "mood", type=enum("glad", "new", name="temper"), server_default="new"),
+        before=stuff(MOOD),
+        rows=("insert into stuff (mood) values ('glad'), ('glad')",),
+    ),
+    Case(
+        "a number in the place of text with another default",
+        both(column("stuff", "code", type=sa.Integer(), server_default=sa.text("0")),
+             column("stuff", "note", type=sa.Date(), server_default=None)),
+        before=stuff(sa.Column("code", sa.String(9), nullable=False, server_default="none: it's"),
+                     sa.Column("note", sa.Text, server_default="never")),
+        rows=("insert into stuff (code, note) values ('17', null), ('-1', '2026-02-28')",),
     ),
     Case(
         "text in an array becomes an enum",

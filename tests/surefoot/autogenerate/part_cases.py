@@ -47,7 +47,7 @@ class Words(sa.types.UserDefinedType[Any]):
         return "tsvector"
 
 
-OWN = (
+OWN: tuple[sa.Column[Any], ...] = (
     sa.Column("guid", Guid, server_default=sa.text("gen_random_uuid()"), unique=True),
     sa.Column("options", Settings, nullable=False, server_default="{}"),
     sa.Column("codes", Codes),
@@ -194,6 +194,12 @@ PART_CASES = (
         before=counted(sa.Identity(), nullable=False),
         rows=NUMBERS,
         everywhere=True,
+    ),
+    Case(
+        "an identity of another type, mode and step",
+        both(column("stuff", "n", type=sa.BigInteger()), identity(always=True, increment=2)),
+        before=counted(sa.Identity(), nullable=False),
+        rows=NUMBERS,
     ),
     Case(
         "an identity that begins later",
