@@ -44,7 +44,7 @@ def _converts(direction: Direction, old: Column, new: Column) -> bool:
         return True
     enums = frozenset(direction.current.enums) | frozenset(direction.target.enums)
     using = direction.server.conversion(quoted(new.name), old.type, new.type, enums)
-    held = f"select ({old.default})::{old.type} as {quoted(new.name)}"  # noqa: S608  # PostgreSQL printed it
+    held = f"select ({old.default})::{old.type} as {quoted(new.name)}"
     query = f"select ({using})::{new.type} from ({held}) as held"  # noqa: S608  # of the catalogue alone
     return using is not None and direction.server.computes(query)
 

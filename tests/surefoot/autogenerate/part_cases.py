@@ -61,6 +61,8 @@ OWN: tuple[sa.Column[Any], ...] = (
     sa.Column("days", postgresql.INTERVAL(fields="DAY TO SECOND", precision=2)),
     sa.Column("long_ago", sa.Interval(native=False)),
 )
+
+
 def stuff(*parts: sa.schema.SchemaItem, **options: Any) -> Edit:
     return table("stuff", KEY, *parts, **options)
 
