@@ -121,3 +121,9 @@ def copy_column(column: sa.Column[Any]) -> sa.Column[Any]:
 def separate_pool(engine: sa.Engine) -> sa.NullPool:
     """Return a NullPool that connects as the engine does. The engine's own pool may be exhausted, or of size one."""
     return sa.NullPool(engine.pool._creator)
+
+
+def variant_for(kind: sa.types.TypeEngine[Any], dialect: str) -> sa.types.TypeEngine[Any]:
+    """Return the variant of a type (`with_variant`) for the dialect of that name, the type itself where it has none."""
+    found: sa.types.TypeEngine[Any] = kind._variant_mapping.get(dialect, kind)
+    return found

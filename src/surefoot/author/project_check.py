@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 
 from surefoot import database
-from surefoot.author import releases
+from surefoot.author import releases, unwritten_parts
 from surefoot.author.lint.linted_history import lint
 from surefoot.environment import alembic_api, head_line, snapshot_file
 from surefoot.errors import SurefootError
@@ -54,8 +54,11 @@ def check(settings: Settings, url: URL) -> Iterator[Outcome]:
         yield Outcome(name, tuple(_undocumented(settings, script)))
     yield Outcome("models and revisions make equal databases", tuple(_drift(settings, url)))
     known = releases.listed(settings)
-    new = [each.revision for each in script.walk_revisions("base", "heads") if each.revision not in known]
-    yield Outcome("lint of what is not released yet", tuple(_problems_of(lambda: _lint(settings, url, new))))
+    unreleased = [each for each in script.walk_revisions("base", "heads") if each.revision not in known]
+    new = [each.revision for each in unreleased]
+    left = [f"{each.revision}: {line}" for each in unreleased for line in unwritten_parts.find(settings, each)]
+    linted = _problems_of(lambda: _lint(settings, url, new))
+    yield Outcome("lint of what is not released yet", (*left, *linted))
 
 
 def _history(settings: Settings) -> tuple[ScriptDirectory | None, list[str]]:

@@ -11,6 +11,7 @@ from alembic.script import Script
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
+from surefoot.author import unwritten_parts
 from surefoot.author.lint.lint_findings import Finding
 from surefoot.author.lint.linted_history import lint
 from surefoot.author.sample_rows import round_trip
@@ -34,11 +35,18 @@ class Proof:
     file: Path
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...] = ()
+    unwritten: tuple[str, ...] = ()
+    """What is left to the author in the file, a line each."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether no step has a problem."""
+        return not any(step.problems for step in self.steps)
 
     @property
     def holds(self) -> bool:
-        """Whether no step has a problem."""
-        return not any(step.problems for step in self.steps)
+        """Whether no step has a problem, and nothing in the file is left to its author."""
+        return self.runs and not self.unwritten
 
 
 def write(settings: Settings, url: URL, message: str) -> Script | None:
@@ -75,7 +83,8 @@ def prove(settings: Settings, url: URL, revision: str) -> Proof:
         findings = lint(settings, url, [script.revision]).findings
         problems = tuple(f"line {each.line}: {each.rule}: {each.why}" for each in findings)
         steps.append(Step("lint", time.perf_counter() - started, problems))
-    return Proof(script.revision, Path(script.path), tuple(steps), findings)
+    unwritten = unwritten_parts.find(settings, script)
+    return Proof(script.revision, Path(script.path), tuple(steps), findings, unwritten)
 
 
 def _copy(parent: URL) -> AbstractContextManager[URL]:

@@ -1,10 +1,12 @@
 """Add, retire and change the columns of an existing table by online operations."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import sqlalchemy as sa
 from alembic.operations import ops
 
-from surefoot.autogenerate import rename_hints
+from surefoot.autogenerate import plain_statements, rename_hints
 from surefoot.autogenerate.compared_sides import Direction, quoted
 from surefoot.autogenerate.default_changes import changed_default, default
 from surefoot.autogenerate.directives import (
@@ -65,7 +67,12 @@ def _added(direction: Direction, table: str, column: Column) -> Iterator[Change]
             "writes every row anew while nobody else gets to the table",
             "delete this line where the table is small enough to wait for",
         ))  # fmt: skip
-    add = ops.AddColumnOp(table, written, if_not_exists=True)
+    add: ops.MigrateOperation = ops.AddColumnOp(table, written, if_not_exists=True)
+    if isinstance(written.type, sa.types.NullType):
+        nullability = "null" if late and must_fill else column.nullability
+        add = plain_statements.add_column(
+            table, replace(column, nullability=nullability, default=None if late else column.default)
+        )
     yield Change(
         Phase.ADD_COLUMN,
         RestoreOrCreate(RestoreColumnOp(table, column.name), [add]),

@@ -1,24 +1,24 @@
 """The two sides of a comparison, models and database: each has a catalogue, and SQLAlchemy's tables for rendering."""
 
 import copy
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ClauseElement
 
+from surefoot.autogenerate import parsed_definitions
 from surefoot.autogenerate.server_queries import ServerQueries
+from surefoot.autogenerate.written_types import DIALECT
+from surefoot.autogenerate.written_types import written as written_type
 from surefoot.catalogue.model import Catalogue, EnumType
 from surefoot.catalogue.reader import RETIRED_PREFIX
 from surefoot.catalogue.relations import Column, Relation
 from surefoot.private_members import remove_column
-
-# With the paramstyle named, SQLAlchemy does not double percent signs.
-DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 class Side:
@@ -43,6 +43,10 @@ class Side:
         """Enum types by name."""
         return {enum.name: enum for enum in self.catalogue.enums}
 
+    def enum(self, kind: str) -> EnumType | None:
+        """Return the enum type that `kind`, as PostgreSQL prints it, is or is an array of; None where it is none."""
+        return self.enums.get(parsed_definitions.unquoted(kind.removesuffix("[]")))
+
     def column(self, table: str, name: str) -> Column | None:
         """Return the column of the catalogue; None where there is none."""
         relation = self.relations.get(table)
@@ -63,7 +67,8 @@ class Side:
     def sqlalchemy_type(self, table: str, column: Column) -> Any:
         """Return the type to render: SQLAlchemy's, or SQL text for one that it cannot express."""
         written = self.sqlalchemy_column(table, column.name)
-        if written is None or (column.collation and not isinstance(written.type, sa.String)):
+        known = written is not None and not isinstance(written.type, sa.types.NullType)
+        if written is None or not known or (column.collation and not isinstance(written.type, sa.String)):
             return f"{column.type} collate {quoted(column.collation)}" if column.collation else column.type
         if column.collation and isinstance(written.type, sa.String) and not written.type.collation:
             kind = copy.copy(written.type)
@@ -110,7 +115,9 @@ def database(catalogue: Catalogue, connection: Connection) -> Side:
     """Return the side of the database. A table is reflected only when it has to be rendered."""
 
     def reflected(name: str) -> sa.Table:
-        return sa.Table(name, sa.MetaData(), autoload_with=connection, resolve_fks=False)
+        with warnings.catch_warnings():  # of a type that SQLAlchemy does not know, which the catalogue does
+            warnings.filterwarnings("ignore", "Did not recognize type", sa.exc.SAWarning)
+            return sa.Table(name, sa.MetaData(), autoload_with=connection, resolve_fks=False)
 
     return Side(catalogue, cache(reflected), authored=False)
 
@@ -143,7 +150,7 @@ def _writable(table: sa.Table, relation: Relation) -> sa.Table:
         if column.name.startswith(RETIRED_PREFIX):
             remove_column(written, column)
             continue
-        column.type = _plain(column.type)
+        column.type = written_type(column.type)
         if column.autoincrement is False:  # reflection sets it for every column that has no sequence
             column.autoincrement = "auto"
         if _is_serial(table.name, column):
@@ -162,17 +169,3 @@ def _is_serial(table: str, column: sa.Column[Any]) -> bool:
     default = column.server_default.arg if isinstance(column.server_default, sa.DefaultClause) else None
     usual = f"nextval('{quoted(f'{table}_{column.name}_seq')}'::regclass)"
     return column.primary_key and default is not None and str(default) == usual
-
-
-def _plain(kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
-    """Return the type as SQLAlchemy's own; an enum type is neither created nor dropped with a table."""
-    if isinstance(kind, sa.types.TypeDecorator):
-        return _plain(kind.load_dialect_impl(DIALECT))
-    if isinstance(kind, sa.ARRAY):
-        item = _plain(kind.item_type)
-        return kind if item is kind.item_type else sa.ARRAY(item, dimensions=kind.dimensions)
-    if isinstance(kind, sa.Enum) and kind.native_enum and kind.name:
-        return postgresql.ENUM(*kind.enums, name=kind.name, create_type=False)
-    if isinstance(kind, sa.Enum):
-        return sa.String(kind.length)
-    return kind

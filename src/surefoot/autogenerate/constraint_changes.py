@@ -10,7 +10,7 @@ from surefoot.autogenerate.compared_sides import Direction, quoted, text
 from surefoot.autogenerate.directives import Sql, Unfinished
 from surefoot.autogenerate.matching import matched
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
-from surefoot.autogenerate.type_changes import changing_columns
+from surefoot.autogenerate.type_changes import changing_columns, outlives_changes
 from surefoot.catalogue.relations import Constraint, Relation
 from surefoot.online.constraints.check_constraints import AddCheckOnlineOp, DropConstraintOnlineOp
 from surefoot.online.constraints.foreign_keys import AddForeignKeyOnlineOp
@@ -44,12 +44,13 @@ def constraints(direction: Direction, current: Relation, target: Relation) -> It
     for old, new in matched(current.constraints, target.constraints):
         if new is None:
             assert old is not None
-            yield _drop(table, old, first=_must_drop_first(direction, target, old))
+            if old.kind != "u" or old.name not in _free_indexes(target):  # else the index takes its place
+                yield _drop(table, old, first=_must_drop_first(direction, target, old))
             continue
         if old is not None and old.name != new.name:
             yield _rename(table, old, new)
         elif old is None:
-            yield from _add(direction, table, new)
+            yield from _add(direction, table, new, replace=new.kind == "u" and new.name in _free_indexes(current))
         elif old.definition != new.definition:
             first = old.kind != new.kind or _must_drop_first(direction, target, old)
             if first:
@@ -65,17 +66,21 @@ def constraints(direction: Direction, current: Relation, target: Relation) -> It
 def _must_drop_first(direction: Direction, target: Relation, old: Constraint) -> bool:
     """Return whether the constraint has to be dropped before new ones are added, not after.
 
-    That is so for primary keys and exclusion constraints, for a name that a new index takes, and on columns whose type
-    changes.
+    That is so for primary keys and exclusion constraints, and on columns whose type changes, where it is not unique.
     """
-    if old.kind not in {"c", "f", "u"}:
+    if old.kind == "u":
+        return not outlives_changes(direction, target.name, old.definition)
+    if old.kind not in {"c", "f"}:
         return True
     tables = {target.name}
     if old.kind == "f":
         tables.add(parsed_definitions.foreign_key(old.definition).table)
     changing = {name for table in tables for name in changing_columns(direction, table)}
-    names = {index.name for index in target.indexes if index.constraint is None} if old.kind == "u" else set()
-    return old.name in names or any(parsed_definitions.mentions(old.definition, name) for name in changing)
+    return any(parsed_definitions.mentions(old.definition, name) for name in changing)
+
+
+def _free_indexes(relation: Relation) -> set[str]:
+    return {index.name for index in relation.indexes if index.constraint is None}
 
 
 def _add(direction: Direction, table: str, new: Constraint, *, replace: bool = False) -> Iterator[Change]:

@@ -1,8 +1,9 @@
-"""Turn identity columns into serial ones and back; the next number stays the same."""
+"""Turn identity columns into serial ones, or ones with another default, and back; the next number stays the same."""
 
 from collections.abc import Iterator
 
 from surefoot.autogenerate.compared_sides import Direction, quoted, text
+from surefoot.autogenerate.default_changes import default
 from surefoot.autogenerate.directives import Sql
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
 from surefoot.catalogue.model import Sequence
@@ -27,12 +28,13 @@ begin
 end
 $$
 """
-# The next number is that of the sequence, which counts numbers that were rolled back or set by setval, and above all
-# keys that were inserted explicitly.
+# The next number is that of the sequence, which counts numbers that were rolled back or set by setval, and beyond all
+# keys that were inserted explicitly; it is never before the start.
 NEXT = """
-        select coalesce(max({column}), 0) + 1 into next from {table};
+        select {farther}(coalesce({farthest}({column}) {sign} 1, {start}), {start}) into next from {table};
         if sequence is not null then
-            execute 'select greatest($1, last_value + is_called::integer) from ' || sequence into next using next;
+            execute 'select {farther}($1, last_value + is_called::integer * {increment}) from ' || sequence
+               into next using next;
         end if;
 """
 FROM_IDENTITY = """
@@ -50,10 +52,13 @@ end
 $$
 """
 SERIAL = """
-        create sequence {sequence} as {type} owned by {table}.{column};
+        create sequence {sequence} as {type}{options} owned by {table}.{column};
         perform setval({sequence_text}, next, false);
         alter table {table} alter column {column} set default {default};
 """
+
+LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
+"""The highest number of a sequence, by its type."""
 
 
 def identity(direction: Direction, table: str, old: Column, new: Column) -> Iterator[Change]:
@@ -64,10 +69,14 @@ def identity(direction: Direction, table: str, old: Column, new: Column) -> Iter
     elif new.identity:
         if old.nullable:
             yield Change(Phase.CHANGE_TYPE, SetNotNullOnlineOp(table, new.name), locks)
-        sql = _filled(TO_IDENTITY, table, new, generated=new.identity, options=_options(direction, table, new))
+        sql = _filled(
+            TO_IDENTITY, direction, table, new, generated=new.identity, options=_options(direction, table, new)
+        )
     else:
-        sql = _filled(FROM_IDENTITY, table, new, serial=_serial(direction, table, new))
+        sql = _filled(FROM_IDENTITY, direction, table, new, serial=_serial(direction, table, new))
     yield Change(Phase.ALTER, Sql(sql.strip()), locks, f"{table}.{new.name} goes on counting where it was.")
+    if new.identity is None and new.default is not None and owned_by(direction, table, new.name) is None:
+        yield default(direction, table, new)
 
 
 def _serial(direction: Direction, table: str, column: Column) -> str:
@@ -75,19 +84,38 @@ def _serial(direction: Direction, table: str, column: Column) -> str:
     sequence = owned_by(direction, table, column.name)
     if column.default is None or sequence is None:
         return ""
-    return _filled(
-        SERIAL.removeprefix("\n"), table, column,
+    return SERIAL.removeprefix("\n").format(
         sequence=quoted(sequence.name), sequence_text=text(quoted(sequence.name)), type=sequence.type,
+        options=" ".join(["", *_unusual(sequence)]), table=quoted(table), column=quoted(column.name),
         default=column.default,
     )  # fmt: skip
 
 
 def _options(direction: Direction, table: str, column: Column) -> str:
     sequence = owned_by(direction, table, column.name)
-    usual = f"{table}_{column.name}_seq"
-    if sequence is None or sequence.name == usual:
+    if sequence is None:
         return ""
-    return f" (sequence name {quoted(sequence.name)})"
+    named = [] if sequence.name == f"{table}_{column.name}_seq" else [f"sequence name {quoted(sequence.name)}"]
+    options = " ".join([*named, *_unusual(sequence)])
+    return f" ({options})" if options else ""
+
+
+def _unusual(sequence: Sequence) -> Iterator[str]:
+    """Yield the options of the sequence that are not those of one that is made without any."""
+    most = LARGEST[sequence.type]
+    lowest, highest = (1, most) if sequence.increment > 0 else (-most - 1, -1)
+    if sequence.increment != 1:
+        yield f"increment by {sequence.increment}"
+    if sequence.minimum != lowest:
+        yield f"minvalue {sequence.minimum}"
+    if sequence.maximum != highest:
+        yield f"maxvalue {sequence.maximum}"
+    if sequence.start != (sequence.minimum if sequence.increment > 0 else sequence.maximum):
+        yield f"start with {sequence.start}"
+    if sequence.cache != 1:
+        yield f"cache {sequence.cache}"
+    if sequence.cycle:
+        yield "cycle"
 
 
 def owned_by(direction: Direction, table: str, column: str) -> Sequence | None:
@@ -98,8 +126,14 @@ def owned_by(direction: Direction, table: str, column: str) -> Sequence | None:
     return None
 
 
-def _filled(template: str, table: str, column: Column, **more: str) -> str:
-    next_ = NEXT.removeprefix("\n").format(table=quoted(table), column=quoted(column.name))
+def _filled(template: str, direction: Direction, table: str, column: Column, **more: str) -> str:
+    sequence = owned_by(direction, table, column.name)
+    increment, start = (sequence.increment, sequence.start) if sequence else (1, 1)
+    up = increment > 0
+    next_ = NEXT.removeprefix("\n").format(
+        table=quoted(table), column=quoted(column.name), increment=increment, start=start,
+        farther="greatest" if up else "least", farthest="max" if up else "min", sign="+" if up else "-",
+    )  # fmt: skip
     return template.format(
         next=next_, table=quoted(table), table_text=text(quoted(table)),
         column=quoted(column.name), column_text=text(column.name), **more,

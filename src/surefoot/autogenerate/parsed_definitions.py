@@ -112,6 +112,17 @@ def index(definition: str) -> IndexParts:
     return IndexParts(columns, expressions, bool(match["unique"]), options)
 
 
+def computes(definition: str) -> bool:
+    """Return whether an index has an expression or a predicate, where a UNIQUE constraint has columns alone."""
+    if definition.startswith("UNIQUE"):
+        return False
+    try:
+        parts = index(definition)
+    except Unreadable:
+        return True
+    return "postgresql_where" in parts.options or any("(" in each for each in parts.expressions)
+
+
 def names(listed: str) -> list[str]:
     """Return the unquoted names of a comma-separated list."""
     return [unquoted(part) for part in _split(listed)]

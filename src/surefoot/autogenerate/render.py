@@ -1,5 +1,6 @@
 """Render a revision: the `directives` as Python text, and SQL as readable string literals."""
 
+import ast
 import io
 import re
 import tokenize
@@ -32,7 +33,7 @@ _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w+(?!:))")
 
 def literal(text: str, margin: int = 0) -> str:
     """Return `text` as a Python literal in double quotes, in several lines where it is long; `margin` indents them."""
-    pieces = [piece for line in text.splitlines(keepends=True) for piece in _wrapped(line)]
+    pieces = _pieces(text)
     if len(pieces) == 1:
         return _quoted(pieces[0])
     return indent("\n".join(_quoted(piece) for piece in pieces), " " * margin)
@@ -46,12 +47,14 @@ def statement(sql: str) -> str:
     return f"op.execute(\n{text}\n)" if "\n" in text else f"op.execute({text})"
 
 
+def _pieces(text: str) -> list[str]:
+    return [piece for line in text.splitlines(keepends=True) for piece in _wrapped(line)]
+
+
 def _wrapped(line: str) -> list[str]:
     pieces = []
     while len(line) > WIDTH:
-        cut = line.rfind(" ", WIDTH // 3, WIDTH) + 1
-        if cut == 0:
-            break
+        cut = line.rfind(" ", WIDTH // 3, WIDTH) + 1 or WIDTH
         pieces.append(line[:cut])
         line = line[cut:]
     return [*pieces, line]
@@ -148,15 +151,22 @@ def body(text: str | None) -> str:
 
 
 def _requoted(code: str) -> str:
-    """Return the code with single-quoted strings in double quotes, where that needs no escape."""
+    """Return the code with single-quoted strings in double quotes where that needs no escape, long ones in pieces."""
     lines = code.splitlines()
     tokens = tokenize.generate_tokens(io.StringIO(f"if True:\n    {code}\n").readline)
-    strings = [
-        token for token in tokens if token.type == tokenize.STRING and re.fullmatch(r"'[^'\"\\]*'", token.string)
-    ]
+    strings = [token for token in tokens if token.type == tokenize.STRING and token.start[0] == token.end[0]]
     for token in reversed(strings):
         row, start, end = token.start[0] - 2, token.start[1], token.end[1]
         shift = 4 if row == 0 else 0
         line = lines[row]
-        lines[row] = f'{line[: start - shift]}"{token.string[1:-1]}"{line[end - shift :]}'
+        lines[row] = line[: start - shift] + _string(token.string) + line[end - shift :]
     return "\n".join(lines)
+
+
+def _string(token: str) -> str:
+    if token.startswith('"""'):
+        return token
+    value = ast.literal_eval(token)
+    if len(value) > WIDTH:
+        return " ".join(map(_quoted, _pieces(value)))
+    return f'"{token[1:-1]}"' if re.fullmatch(r"'[^'\"\\]*'", token) else token

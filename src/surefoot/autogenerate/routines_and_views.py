@@ -35,6 +35,9 @@ def _function(old: Function | None, new: Function) -> Iterator[Change]:
     if old is not None and _returns(old) != _returns(new):
         yield Change(Phase.CREATE_FUNCTION, Sql(f"drop {old.kind} if exists {old.name}"))
     body = new.definition.rstrip("\n")
+    if "BEGIN ATOMIC" in body:  # what it uses has to be there
+        yield Change(Phase.CREATE_DEPENDENT, Sql(body))
+        return
     if " LANGUAGE sql" in body:  # it may use tables and columns that the revision adds later
         yield Change(Phase.CREATE_FUNCTION, Sql("set local check_function_bodies = off"))
     yield Change(Phase.CREATE_FUNCTION, Sql(body))
@@ -68,7 +71,7 @@ def views(direction: Direction) -> Iterator[Change]:
 
 
 def _affected(direction: Direction, current: list[Relation], target: list[Relation]) -> set[str]:
-    """Return the views that differ, and those that read one of them or a table that loses or changes a column."""
+    """Return the views that differ, and those that read one, a column that goes or changes, or changed labels."""
     existing, expected = ({view.name: _compared_parts(view) for view in views} for views in (current, target))
     affected = {name for name in existing.keys() | expected.keys() if existing.get(name) != expected.get(name)}
     touched = {
@@ -76,6 +79,10 @@ def _affected(direction: Direction, current: list[Relation], target: list[Relati
         for name, table in direction.current.relations.items()
         if _loses(table, direction.target.relations.get(name))
         or (table.kind.endswith("table") and any(changing_columns(direction, name)))
+    } | {
+        new.name
+        for old, new in changed_pairs(direction.current.catalogue.enums, direction.target.catalogue.enums)
+        if old is not None and new is not None and old.labels != new.labels
     }
     while True:
         more = {

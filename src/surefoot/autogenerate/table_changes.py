@@ -4,8 +4,15 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 from alembic.operations import ops
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
-from surefoot.autogenerate import parsed_definitions, rename_hints, routines_and_views, rules_and_statistics
+from surefoot.autogenerate import (
+    parsed_definitions,
+    plain_statements,
+    rename_hints,
+    routines_and_views,
+    rules_and_statistics,
+)
 from surefoot.autogenerate.column_changes import columns
 from surefoot.autogenerate.comment_changes import comment
 from surefoot.autogenerate.compared_sides import Direction, final_name, quoted
@@ -13,7 +20,7 @@ from surefoot.autogenerate.constraint_changes import constraints
 from surefoot.autogenerate.directives import Remark, RestoreOrCreate, Sql, Unfinished
 from surefoot.autogenerate.index_changes import indexes, operation
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
-from surefoot.catalogue.relations import Relation
+from surefoot.catalogue.relations import Constraint, Relation
 from surefoot.online.constraints.foreign_keys import AddForeignKeyOnlineOp
 from surefoot.online.retire.retire_operations import RestoreTableOp, RetireTableOp
 
@@ -80,10 +87,21 @@ def _ordered(known: list[sa.Table], late: set[str]) -> list[sa.Table]:
 
 
 def _create(direction: Direction, relation: Relation, table: sa.Table, late: set[str]) -> Change:
+    wordless = {column.name for column in table.c if isinstance(column.type, sa.types.NullType)}
+    plain_columns = [column for column in relation.columns if column.name in wordless]
+    plain_constraints = [each for each in relation.constraints if each.kind == "x" or _mentions(each, wordless)]
+    left_out = late | {each.name for each in plain_constraints}
     create = ops.CreateTableOp.from_table(table)
-    create.columns = [each for each in create.columns if not _is_late(each, late)]
+    create.columns = [each for each in create.columns if not _is_left_out(each, wordless, left_out)]
     create.if_not_exists = True
-    anew: list[ops.MigrateOperation] = [create]
+    create.kw.pop("postgresql_with", None)  # reflection lacks these options, so that all are set as of a bare table
+    if relation.persistence == "unlogged":
+        create.prefixes = ["UNLOGGED"]
+    anew: list[ops.MigrateOperation] = [
+        create,
+        *(plain_statements.add_column(relation.name, each) for each in plain_columns),
+        *(plain_statements.add_constraint(relation.name, each) for each in plain_constraints if each.name not in late),
+    ]
     for index in relation.indexes:
         if index.constraint is None:
             plain = operation(direction.target, relation.name, index, ops.CreateIndexOp)
@@ -110,8 +128,17 @@ def _create(direction: Direction, relation: Relation, table: sa.Table, late: set
     )  # fmt: skip
 
 
-def _is_late(part: sa.schema.SchemaItem, late: set[str]) -> bool:
-    return isinstance(part, sa.ForeignKeyConstraint) and final_name(part) in late
+def _mentions(constraint: Constraint, columns: set[str]) -> bool:
+    return any(parsed_definitions.mentions(constraint.definition, name) for name in columns)
+
+
+def _is_left_out(part: sa.schema.SchemaItem, columns: set[str], constraints: set[str]) -> bool:
+    if isinstance(part, sa.Column):
+        return part.name in columns
+    return isinstance(part, ExcludeConstraint) or (
+        isinstance(part, sa.Constraint)
+        and (final_name(part) in constraints or any(each.name in columns for each in getattr(part, "columns", ())))
+    )
 
 
 def _retired(direction: Direction, removed: list[Relation], added: list[Relation]) -> Iterator[Change]:
@@ -130,10 +157,10 @@ def _retired(direction: Direction, removed: list[Relation], added: list[Relation
 
 
 def _as_created(relation: Relation) -> Relation:
-    """Return the relation as `create_table` creates it: without row security, triggers and policies."""
+    """Return the relation as `create_table` creates it: without options, row security, triggers and policies."""
     return Relation(
         relation.name, relation.kind, relation.persistence, "off", relation.partition_key, relation.partition_bound,
-        relation.inherits, relation.options, None, relation.comment, relation.columns, relation.constraints,
+        relation.inherits, (), None, relation.comment, relation.columns, relation.constraints,
         relation.indexes, (), (),
     )  # fmt: skip
 

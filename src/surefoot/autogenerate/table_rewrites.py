@@ -9,6 +9,8 @@ _GROWING = frozenset({"character varying", "bit varying"})
 _TIMED = frozenset(
     {"timestamp without time zone", "timestamp with time zone", "time without time zone", "time with time zone"}
 )
+_ALIKE = (frozenset({"text", "character varying"}), frozenset({"smallint", "integer", "bigint"}))
+_UNORDERED = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
 ZONES = frozenset({"timestamp without time zone", "timestamp with time zone"})
 
 
@@ -65,6 +67,17 @@ def narrows(old: str, new: str) -> bool:
     if one.base in strings and other.base in strings:
         return bool(other.arguments) and not (one.arguments and _not_less(one.arguments, other.arguments))
     return one.base == other.base and one != other and not _wider(one, other)
+
+
+def alike(old: str, new: str) -> bool:
+    """Return whether an expression that takes a value of the old type takes one of the new type as well."""
+    one, other = Type.read(old).base, Type.read(new).base
+    return one == other or any({one, other} <= kinds for kinds in _ALIKE)
+
+
+def is_unordered(kind: str) -> bool:
+    """Return whether no index of the usual kind can be on a column of the type."""
+    return Type.read(kind).base in _UNORDERED
 
 
 def _wider(one: Type, other: Type) -> bool:

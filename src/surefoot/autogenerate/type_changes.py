@@ -6,8 +6,8 @@ from typing import Any
 
 from alembic.operations import ops
 
-from surefoot.autogenerate import parsed_definitions, table_rewrites
-from surefoot.autogenerate.compared_sides import Direction, quoted
+from surefoot.autogenerate import hindrances, parsed_definitions, table_rewrites
+from surefoot.autogenerate.compared_sides import Direction, quoted, text
 from surefoot.autogenerate.default_changes import default
 from surefoot.autogenerate.directives import FillIn, Remark, Sql, WithVariables, placeholder, variable_for
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
@@ -29,7 +29,7 @@ def type_changes(direction: Direction, current: Relation, pairs: Iterable[tuple[
     """Yield the changes of types of one table; all that rewrite rows are one operation."""
     online: dict[str, tuple[Column, Column]] = {}
     for old, new in pairs:
-        if (old.type, old.collation) == (new.type, new.collation) or _keeps_its_enum(direction, old, new):
+        if (old.type, old.collation) == (new.type, new.collation):
             continue
         cost = _cost(current, old, new)
         if not direction.upgrading and _cost(direction.target.relations[current.name], new, old) is RewriteCost.REWRITE:
@@ -37,8 +37,10 @@ def type_changes(direction: Direction, current: Relation, pairs: Iterable[tuple[
         if cost is RewriteCost.REWRITE:
             online[new.name] = (old, new)
         else:
+            yield from hindrances.of_types(direction, current, [new.name], in_place=True)
             yield from _in_place(direction, current.name, new, cost)
     if online:
+        yield from hindrances.of_types(direction, current, list(online), in_place=False)
         yield from _online(direction, current.name, online)
 
 
@@ -55,24 +57,47 @@ def changing_columns(direction: Direction, table: str) -> Iterator[str]:
 
 
 def _other_labels(direction: Direction, column: Column) -> bool:
-    was, becomes = direction.current.enums.get(column.type), direction.target.enums.get(column.type)
+    was, becomes = direction.current.enum(column.type), direction.target.enum(column.type)
     return bool(was and becomes and was.labels != becomes.labels)
 
 
-def _keeps_its_enum(direction: Direction, old: Column, new: Column) -> bool:
-    """Return whether the type is an enum of the same name on both sides: its labels change, not the column."""
-    return old.type == new.type and old.collation == new.collation and new.type in direction.target.enums
+def outlives_changes(direction: Direction, table: str, definition: str) -> bool:
+    """Return whether an index or a unique constraint goes with the columns as they become, and is built for them.
+
+    One on bare columns does; in an expression or predicate the new type has to be of the old one's kind, and no label
+    of an enum may be named that goes.
+    """
+    current, target = direction.current.relations[table], direction.target.relations[table]
+    expected = {column.name: column for column in target.columns}
+    changing = set(changing_columns(direction, table))
+    for old in current.columns:
+        if old.name not in changing or not parsed_definitions.mentions(definition, old.name):
+            continue
+        was, becomes = direction.current.enum(old.type), direction.target.enum(expected[old.name].type)
+        if was and becomes and was.name == becomes.name:
+            if any(text(label) in definition for label in set(was.labels) - set(becomes.labels)):
+                return False
+        elif table_rewrites.is_unordered(expected[old.name].type) or (
+            parsed_definitions.computes(definition) and not table_rewrites.alike(old.type, expected[old.name].type)
+        ):
+            return False
+    return True
 
 
 def _cost(table: Relation, old: Column, new: Column) -> RewriteCost:
-    """Return what the change costs, including indexes that are rebuilt and CHECKs that are validated again."""
+    """Return what the change costs, including indexes that are rebuilt and CHECKs that are validated again.
+
+    ALTER TYPE rebuilds an index with an expression or a predicate whatever the types are, and refuses a column that a
+    trigger names.
+    """
     cost = table_rewrites.cost(old.type, new.type)
-    indexed = any(parsed_definitions.mentions(index.definition, old.name) for index in table.indexes)
-    checked = any(
-        constraint.kind == "c" and parsed_definitions.mentions(constraint.definition, old.name)
-        for constraint in table.constraints
-    )
-    if checked or (indexed and (cost is RewriteCost.NONE_UNDER_UTC or old.collation != new.collation)):
+    indexes = [each.definition for each in table.indexes if parsed_definitions.mentions(each.definition, old.name)]
+    rules = [each.definition for each in table.constraints if each.kind == "c"]
+    triggers = [each.definition for each in table.triggers]
+    needed = any(parsed_definitions.mentions(each, old.name) for each in (*rules, *triggers))
+    if needed or any(map(parsed_definitions.computes, indexes)):
+        return RewriteCost.REWRITE
+    if indexes and (cost is RewriteCost.NONE_UNDER_UTC or old.collation != new.collation):
         return RewriteCost.REWRITE
     return cost
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from surefoot.autogenerate import rename_hints
+from surefoot.autogenerate import hindrances, rename_hints
 from surefoot.autogenerate.comment_changes import comment
 from surefoot.autogenerate.compared_sides import Direction, quoted, text
+from surefoot.autogenerate.default_changes import kept_defaults
 from surefoot.autogenerate.directives import Remark, Sql, Unfinished
 from surefoot.autogenerate.matching import changed_pairs
 from surefoot.autogenerate.planned_change import Change, HeldLock, Lock, Phase
@@ -38,6 +39,12 @@ begin
 end
 $$
 """
+
+FORWARD = """
+select setval({name_text}, {new.minimum}, false)
+  from {name}
+ where last_value < {new.minimum}
+""".strip()
 
 
 def types_and_sequences(direction: Direction) -> Iterator[Change]:
@@ -82,23 +89,36 @@ def _labels(direction: Direction, old: EnumType, new: EnumType) -> Iterator[Chan
                 f"Rows that hold {', '.join(map(repr, removed))} stop this: op.backfill them before, if there are any."
             ),
         )
+    users = _users(direction, quoted(old.name))
+    arrays = _users(direction, f"{quoted(old.name)}[]")
+    yield from kept_defaults(direction, arrays)
+    if only_added:
+        yield Change(Phase.CREATE_TYPE, ChangeEnumOp(old.name, new.labels, old.labels))
+        return
+    all_users = {table: [*users.get(table, ()), *arrays.get(table, ())] for table in (*users, *arrays)}
+    yield from hindrances.of_labels(direction, old, all_users)
+    locks = tuple(
+        lock
+        for table in all_users
+        for lock in (HeldLock(table, Lock.BRIEF, "to swap columns"), HeldLock(table, Lock.ROWS))
+    )
+    yield Change(
+        Phase.CHANGE_TYPE,
+        ChangeEnumOp(old.name, new.labels, old.labels, users, arrays),
+        locks,
+        f"Columns of type {old.name} are copied to one without {', '.join(removed) or 'its order'};"
+        " the old ones stay beside them, retired.",
+    )
+
+
+def _users(direction: Direction, kind: str) -> dict[str, list[str]]:
+    """Return the names of the columns of a type that stay, by table."""
     users: dict[str, list[str]] = {}
     for table in direction.current.catalogue.tables:
         for column in table.columns:
-            if column.type == quoted(old.name) and direction.target.column(table.name, column.name) is not None:
+            if column.type == kind and direction.target.column(table.name, column.name) is not None:
                 users.setdefault(table.name, []).append(column.name)
-    locks = () if only_added else tuple(
-        lock for table in users for lock in (HeldLock(table, Lock.BRIEF, "to swap columns"), HeldLock(table, Lock.ROWS))
-    )  # fmt: skip
-    yield Change(
-        Phase.CREATE_TYPE if only_added else Phase.CHANGE_TYPE,
-        ChangeEnumOp(old.name, new.labels, old.labels, {} if only_added else users),
-        locks,
-        None
-        if only_added
-        else f"Columns of type {old.name} are copied to one without {', '.join(removed) or 'its order'};"
-        " the old ones stay beside them, retired.",
-    )
+    return users
 
 
 def _sequences(direction: Direction) -> Iterator[Change]:
@@ -158,7 +178,10 @@ def _sequence(direction: Direction, old: Sequence, new: Sequence) -> Iterator[Ch
     if any(getattr(old, each) != getattr(new, each) for each in attributes) and not _handled_with_identity(
         direction, new
     ):
-        yield Change(Phase.ALTER, Sql(f"alter sequence {quoted(new.name)}{_options(new)}"))
+        statements = [f"alter sequence {quoted(new.name)}{_options(new)}"]
+        if new.minimum > old.minimum:  # PostgreSQL refuses a position before the first number
+            statements.insert(0, FORWARD.format(name=quoted(new.name), name_text=text(quoted(new.name)), new=new))
+        yield Change(Phase.ALTER, Sql(*statements))
     if old.comment != new.comment:
         yield comment("sequence", quoted(new.name), new.comment)
 
@@ -169,7 +192,7 @@ def _handled_with_identity(direction: Direction, sequence: Sequence) -> bool:
         return False
     place = (sequence.owner.table, sequence.owner.column)
     one, other = direction.current.column(*place), direction.target.column(*place)
-    return one is None or other is None or one.identity != other.identity
+    return one is None or other is None or (one.identity is None) != (other.identity is None)
 
 
 def _owner(new: Sequence) -> Change:

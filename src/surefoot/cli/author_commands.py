@@ -29,7 +29,8 @@ def new(
     if written is None:
         typer.echo("null" if as_json else "Models and revisions agree: no file was written.")
         return
-    _show(revision_test.prove(settings, url, written.revision), as_json=as_json)
+    proof = revision_test.prove(settings, url, written.revision)
+    _show(proof, proven=proof.runs, as_json=as_json)
 
 
 def rebase(
@@ -63,7 +64,8 @@ def prove(
 
     Example: surefoot prove head
     """
-    _show(revision_test.prove(*settings_and_url(database_url), revision), as_json=as_json)
+    proof = revision_test.prove(*settings_and_url(database_url), revision)
+    _show(proof, proven=proof.holds, as_json=as_json)
 
 
 def check(
@@ -94,7 +96,8 @@ def check(
         typer.echo(f"Released: {', '.join(new_ones) or 'nothing that was not before'}.", err=as_json)
 
 
-def _show(proof: revision_test.Proof, *, as_json: bool) -> None:
+def _show(proof: revision_test.Proof, *, proven: bool, as_json: bool) -> None:
+    """Print the proof; exit 1 unless it is `proven`. What was just written may be, while parts are left to write."""
     if as_json:
         output = asdict(proof) | {"file": str(proof.file), "holds": proof.holds}
         del output["findings"]
@@ -105,7 +108,10 @@ def _show(proof: revision_test.Proof, *, as_json: bool) -> None:
             typer.echo(f"  {'wrong' if step.problems else 'ok':<6}{step.what} ({step.seconds:.2f} s)")
             for line in (*step.problems, *step.notes):
                 typer.echo(paragraph(line, " " * 8, " " * 8))
-        verdict = "Proven." if proof.holds else f"Not proven: mend the file, then {program()} prove {proof.revision}."
+        for line in proof.unwritten:
+            typer.echo(paragraph(f"left  {line}", "  ", "        "))
+        todo = "write what is left" if proof.runs else "mend the file"
+        verdict = "Proven." if proven else f"Not proven: {todo}, then {program()} prove {proof.revision}."
         typer.echo(paragraph(f"{verdict} Read it whole before you commit it."))
-    if not proof.holds:
+    if not proven:
         raise typer.Exit(1)

@@ -53,7 +53,7 @@ def upgrade(
 
 
 def rollback(
-    target: Annotated[str, typer.Argument(help="-1, a revision, or base.")],
+    target: Annotated[str, typer.Argument(help="-1, a revision, or base; <head>-1 of several heads.")],
     yes: Yes = False,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -65,7 +65,8 @@ def rollback(
 
     settings, url = settings_and_url(database_url)
     cost = change.rollback_cost(settings, url, target)
-    typer.echo(f"{cost.database} goes back from {cost.at} to {cost.target}, {len(cost.steps)} revisions:")
+    at, left = " and ".join(cost.at), " and ".join(cost.left) or cost.target
+    typer.echo(f"{cost.database} goes back from {at} to {left}, {len(cost.steps)} revisions:")
     for step in cost.steps:
         typer.echo(f"  {step}")
     if not cost.losses and not cost.deleted:

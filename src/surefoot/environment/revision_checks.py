@@ -9,10 +9,10 @@ from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-import surefoot.environment.head_line  # noqa: F401  # registers the hook that writes head.txt
 from surefoot.autogenerate import model_differences
 from surefoot.autogenerate.directives import Changes
 from surefoot.catalogue.differences import Difference
+from surefoot.environment import head_line, revision_form  # noqa: F401  # register the hooks that alembic.ini names
 from surefoot.errors import CheckFailed
 from surefoot.program import alembic_command, guide
 from surefoot.runtime import preconditions

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from ourschool.project import PROJECT
 from surefoot import settings
@@ -23,7 +24,11 @@ from surefoot.catalogue.scratch_schema import built_from_models, catalogue_built
 from tests.ourschool.existing.catalogue import BOOKKEEPING
 from tests.support.databases import ROOT, Database
 from tests.surefoot.autogenerate.cases import DDL, Case, add
+from tests.surefoot.autogenerate.enum_cases import ENUM_CASES
+from tests.surefoot.autogenerate.marked_cases import MARKED_CASES
 from tests.surefoot.autogenerate.other_cases import OTHER_CASES
+from tests.surefoot.autogenerate.part_cases import PART_CASES
+from tests.surefoot.autogenerate.rule_cases import RULE_CASES
 from tests.surefoot.autogenerate.table_cases import TABLE_CASES
 from tests.surefoot.autogenerate.twelve import metadata as school
 from tests.surefoot.autogenerate.way_cases import WAY_CASES
@@ -36,7 +41,7 @@ from tests.surefoot.autogenerate.author import models
 
 door.main(replace(PROJECT, load_metadata=lambda: models), context)"""
 """What env.py of the copy imports instead; the rest of it is the real one."""
-CASES = (*TABLE_CASES, *OTHER_CASES)
+CASES = (*TABLE_CASES, *OTHER_CASES, *ENUM_CASES, *PART_CASES, *RULE_CASES)
 STORED = Case(
     "a stored column",
     add("lessons", sa.Column("doubled", sa.Integer, sa.Computed("lesson_order * 2", persisted=True))),
@@ -61,7 +66,7 @@ def changed(case: Case | None, stage: str) -> sa.MetaData:
     """The school's models with the case's changes: `before`, or `after` as well. Made once, and only read."""
     copy = sa.MetaData(naming_convention=school.naming_convention)
     for table in school.sorted_tables:
-        table.to_metadata(copy)
+        _copied(table, copy)
     if case is not None and case.before is not None:
         case.before(copy)
     if case is not None and stage == "after":
@@ -73,17 +78,27 @@ def _settled(edited: sa.MetaData) -> sa.MetaData:
     """The models as if they had been written like this: a type that no column has any more is not created either."""
     copy = sa.MetaData(naming_convention=school.naming_convention)
     for table in edited.tables.values():
-        table.to_metadata(copy)
+        _copied(table, copy)
     for statement in edited.info.get(DDL, ()):
         sa.event.listen(copy, "after_create", sa.DDL(statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
     return copy
+
+
+def _copied(table: sa.Table, metadata: sa.MetaData) -> None:
+    """SQLAlchemy's own copy loses the prefixes, and the operator classes of exclusion constraints."""
+    copy = table.to_metadata(metadata)
+    copy._prefixes = table._prefixes
+    classes = {each.name: each.ops for each in table.constraints if isinstance(each, ExcludeConstraint)}
+    for each in copy.constraints:
+        if isinstance(each, ExcludeConstraint):
+            each.ops = classes[each.name]
 
 
 def __getattr__(name: str) -> Any:
     if name != "models":
         raise AttributeError(name)
     case, _, stage = os.environ[WHICH].rpartition(":")
-    return changed(next(each for each in (*CASES, *WAY_CASES, STORED) if each.name == case), stage)
+    return changed(next(each for each in (*CASES, *WAY_CASES, *MARKED_CASES, STORED) if each.name == case), stage)
 
 
 class Author:

@@ -1,12 +1,15 @@
 """What an author meets: nothing to write, marked places, what cannot be written, runs cut off, printed SQL."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from surefoot.errors import SurefootError
-from tests.support.databases import Database
+from tests.support.databases import ROOT, Database
 from tests.surefoot.autogenerate.author import CASES, STORED, Author
 from tests.surefoot.autogenerate.cases import Case
 
@@ -78,9 +81,20 @@ def _statements(body: str) -> list[str]:
     return statements
 
 
-def test_the_printed_sql_does_the_same(school: Database, project: Path) -> None:
-    author, path = written(EVERYTHING, school, project)
-    author.fill_in(path, EVERYTHING.fill)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "everything at once",
+        "a label less in two tables, once in an array",
+        "a unique index becomes a unique key of other columns",
+        "another unique index of a column whose type changes",
+    ],
+)
+def test_the_printed_sql_does_the_same(name: str, school: Database, project: Path) -> None:
+    case = BY_NAME[name]
+    author, path = written(case, school, project)
+    author.fill_in(path, case.fill)
+    school.execute(*case.rows)
     at = str(school.value("select version_num from alembic_version"))
 
     school.psql(stdin=author.alembic("upgrade", f"{at}:head", "--sql").stdout)
@@ -141,3 +155,17 @@ def test_the_linter_has_nothing_to_say(case: Case, school: Database, project: Pa
     author.fill_in(path, case.fill)
 
     assert author.lint() == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["everything at once", "comments", "a label less where rules name the others", "long texts"]
+)
+def test_what_is_written_passes_the_projects_ruff(name: str, school: Database, project: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", project)
+    author = Author(school, project, BY_NAME[name])
+    author.prepare()
+    path = author.write_here()
+    for command in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, str(path)]
+        done = subprocess.run(ruff, cwd=project, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + path.read_text()

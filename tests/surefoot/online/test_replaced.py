@@ -16,6 +16,8 @@ OLD = (
     "alter table marks add constraint rule foreign key (pupil_id) references pupils (id)",
     "alter table marks add constraint rule unique (subject)",
     "create unique index rule on marks (subject)",
+    "create unique index rule on marks (subject) where points >= 0",
+    "alter table marks add constraint rule unique (subject)",
 )
 NEW: tuple[tuple[Work, str], ...] = (
     (lambda op: op.add_check_online("rule", "marks", "points > 1 or points is null", replace=True),
@@ -28,13 +30,14 @@ NEW: tuple[tuple[Work, str], ...] = (
     (lambda op: op.create_index_online("rule", "marks", ["pupil_id"], unique=True, replace=True),
      "create unique index rule on marks (pupil_id)"),
 )  # fmt: skip
+NEW += (NEW[2], NEW[3])
 BROKEN = ("update marks set points = 1", "update marks set pupil_id = null, points = 2")
-KINDS = ("check", "foreign-key", "unique", "index")
+KINDS = ("check", "foreign-key", "unique", "index", "index by unique", "unique by index")
 DEFINITION = "select pg_get_constraintdef(oid), convalidated from pg_constraint where conname = 'rule'"
 IN_THE_WAY = "select 1 from pg_constraint where conname like 'ourschool%' union select 1 from pg_class where relname like 'ourschool%'"  # noqa: E501
 
 
-@pytest.mark.parametrize("nth", range(4), ids=KINDS)
+@pytest.mark.parametrize("nth", range(6), ids=KINDS)
 def test_it_takes_the_place(scratch: Database, nth: int) -> None:
     work, plain = NEW[nth]
     scratch.execute(*MARKS, "update marks set points = 3, pupil_id = null")
@@ -49,7 +52,7 @@ def test_it_takes_the_place(scratch: Database, nth: int) -> None:
     assert scratch.rows(IN_THE_WAY) == []
 
 
-@pytest.mark.parametrize("nth", range(4), ids=KINDS)
+@pytest.mark.parametrize("nth", range(6), ids=KINDS)
 def test_rows_that_break_it_leave_the_old_one(scratch: Database, nth: int) -> None:
     scratch.execute(*MARKS, OLD[nth], "update marks set points = 1")
     if nth == 1:
@@ -62,13 +65,13 @@ def test_rows_that_break_it_leave_the_old_one(scratch: Database, nth: int) -> No
     assert_equal(before, catalogue(scratch))
 
 
-@pytest.mark.parametrize("nth", range(4), ids=KINDS)
+@pytest.mark.parametrize("nth", range(6), ids=KINDS)
 def test_a_row_that_comes_meanwhile_leaves_the_old_one(scratch: Database, nth: int) -> None:
     """Between the look at the rows and the end of it: the old rule holds all the time."""
     scratch.execute(*MARKS, OLD[nth], "update marks set points = 3, pupil_id = null")
     before = catalogue(scratch)
     breaks = ("update marks set points = 0 where id = 1", "update marks set pupil_id = 8 where id = 1",
-              *["update marks set pupil_id = 1 where id < 3"] * 2)[nth]  # fmt: skip
+              *["update marks set pupil_id = 1 where id < 3"] * 4)[nth]  # fmt: skip
     words = "not valid" if nth < 2 else "CREATE UNIQUE INDEX CONCURRENTLY"
     if nth == 1:
         scratch.execute("delete from marks where id = 8")
@@ -83,7 +86,7 @@ def test_a_row_that_comes_meanwhile_leaves_the_old_one(scratch: Database, nth: i
     assert_equal(before, catalogue(scratch))
 
 
-@pytest.mark.parametrize("nth", range(4), ids=KINDS)
+@pytest.mark.parametrize("nth", range(6), ids=KINDS)
 def test_without_being_asked_it_replaces_nothing(scratch: Database, nth: int) -> None:
     scratch.execute(*MARKS, OLD[nth], "update marks set points = 3, pupil_id = null")
     plain: tuple[Work, ...] = (
@@ -92,18 +95,20 @@ def test_without_being_asked_it_replaces_nothing(scratch: Database, nth: int) ->
         lambda op: op.add_unique_online("rule", "marks", ["pupil_id"]),
         lambda op: op.create_index_online("rule", "marks", ["pupil_id"], unique=True),
     )
+    plain += (plain[2], plain[3])
     with pytest.raises(UsageError, match="The name 'rule' is taken"):
         run(scratch, plain[nth])
 
 
-def test_what_a_foreign_key_needs_is_not_replaced(scratch: Database) -> None:
+@pytest.mark.parametrize("nth", [2, 5])
+def test_what_a_foreign_key_needs_is_not_replaced(scratch: Database, nth: int) -> None:
     scratch.execute(
         *MARKS, OLD[2], "create table notes (subject character varying references marks (subject))",
         "update marks set pupil_id = id",
     )  # fmt: skip
     before = catalogue(scratch)
     with pytest.raises(UsageError, match="is needed by foreign key notes_subject_fkey of notes"):
-        run(scratch, NEW[2][0])
+        run(scratch, NEW[nth][0])
     assert_equal(before, catalogue(scratch))
 
 

@@ -14,6 +14,8 @@ from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server
 
 SMALL = Size(conflicts=False)
+FEES, PAYMENTS, RESOURCES = "c408593ea583", "d64b48bf0c51", "277e1a782152"
+"""Two lines of the history, of two revisions and of one, before they come together."""
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +138,30 @@ def test_what_rollback_refuses(head: Database, scratch: Database, tmp_path: Path
     assert "There is no revision" in ourschool(head, tmp_path, "rollback", "nonesuch", status=2)
     assert "leads past the merge" in ourschool(head, tmp_path, "rollback", "-60", status=2)
     assert "no one way back" in ourschool(scratch, tmp_path, "rollback", "-1", status=2)
+
+
+def test_rollback_from_two_heads_keeps_its_guard(head: Database, tmp_path: Path) -> None:
+    """Fees and exams were written side by side: a rollback to before they came together stands at both."""
+    said = ourschool(head, tmp_path, "rollback", PAYMENTS, "--yes")
+    assert f"goes back from {HEAD} to {RESOURCES} and {PAYMENTS}" in said
+    assert at(head) == sorted([PAYMENTS, RESOURCES])
+    head.execute(
+        "insert into fees (student_id, period, amount_due) values ((select max(id) from users), '2026-01-01', 9)",
+        "insert into payments (fee_id, amount, method) select max(id), 9, 'cash' from fees",
+    )
+
+    said = ourschool(head, tmp_path, "rollback", "-1", status=2)
+    assert "-1 does not say which of them goes back" in said
+    assert f"ourschool rollback {PAYMENTS}-1" in said
+    assert "alembic downgrade" not in said
+    assert len(backups(tmp_path)) == 1
+
+    said = ourschool(head, tmp_path, "rollback", f"{PAYMENTS}-1", says="y\ny\n")
+    assert f"to {RESOURCES} and {FEES}, 1 revisions:" in said.replace("\n", " ")
+    assert "table payments: 1 rows" in said
+    assert "table fees" not in said
+    assert at(head) == sorted([FEES, RESOURCES])
+    assert len(backups(tmp_path)) == 2
 
 
 def test_purge_deletes_what_is_old_enough_after_a_backup(head: Database, tmp_path: Path) -> None:

@@ -162,10 +162,12 @@ class OperationChecks:
         labels = enum_labels.Labels(tuple(op.labels), ())
         for name, columns in enum_labels.columns_of(schema.steps, op.name).items():
             table = schema.table(name)
-            for column in columns:
+            for column, is_array in columns.items():
                 if not schema.is_first and column not in table.columns and not table.rows_change:
                     with schema.deferring():
-                        enum_labels.refuse_removed_labels(schema.steps, op.name, labels, name, column)
+                        enum_labels.refuse_removed_labels(
+                            schema.steps, op.name, labels, name, column, is_array=is_array
+                        )
             table.set_unknown(*columns)
         schema.definitions_change = True
 

@@ -171,8 +171,8 @@ def read(steps: Steps, conversion: Conversion) -> Dependents:
 def read_in_transaction(steps: Steps, conversion: Conversion) -> Dependents:
     """Read the dependents inside a transaction that has locked the table.
 
-    The columns are renamed to the shadow columns' names and back (by a savepoint): only PostgreSQL knows where an
-    expression means a column, so that it has to print the new name itself.
+    The columns are renamed to the shadow columns' names and back (by a savepoint), and a type to that of its successor:
+    only PostgreSQL knows where an expression means one, so that it has to print the new name itself.
     """
     table = conversion.table
     path = steps.fetch("select current_setting('search_path')")[0][0]
@@ -180,10 +180,11 @@ def read_in_transaction(steps: Steps, conversion: Conversion) -> Dependents:
         steps.fetch("select format('%I.%I', current_schema(), cast(:name as text))", name=table.name)[0][0]
     )
     steps.execute("set local search_path = pg_catalog")
-    triggers = _rows(steps, conversion, TRIGGERS, Trigger)
-    statistics = _rows(steps, conversion, STATISTICS, Statistics)
     existing = {row.name for row in steps.fetch(COLUMNS, table=table.oid)}
     steps.execute("savepoint names")
+    _exchange_types(steps, conversion)
+    triggers = _rows(steps, conversion, TRIGGERS, Trigger)
+    statistics = _rows(steps, conversion, STATISTICS, Statistics)
     for nth, change in enumerate(conversion.changes):
         rename = sql.SQL("alter table {} rename {} to {}")
         if change.shadow_name in existing:
@@ -194,6 +195,17 @@ def read_in_transaction(steps: Steps, conversion: Conversion) -> Dependents:
     steps.execute("rollback to savepoint names")
     steps.execute(sql.SQL("select set_config('search_path', {}, true)").format(path))
     return Dependents(indexes, constraints, triggers, statistics)
+
+
+def _exchange_types(steps: Steps, conversion: Conversion) -> None:
+    """Give the type that goes the name of its successor."""
+    if conversion.successor is not None:
+        schema = steps.fetch("select relnamespace::regnamespace::text from pg_class where oid = :oid",
+                             oid=conversion.table.oid)[0][0]  # fmt: skip
+        old, new = (sql.SQL("{}.{}").format(sql.SQL(schema), sql.Identifier(each)) for each in conversion.successor)
+        aside = sql.Identifier("ourschool aside type")
+        steps.execute(sql.SQL("alter type {} rename to {}").format(new, aside))
+        steps.execute(sql.SQL("alter type {} rename to {}").format(old, sql.Identifier(conversion.successor[1])))
 
 
 _Row = TypeVar("_Row")

@@ -65,6 +65,8 @@ class Conversion:
 
     table: Table
     changes: tuple[Change, ...]
+    successor: tuple[str, str] | None = None
+    """The names of a type and of the one that takes its place in whatever depends on the columns."""
 
     def value(self, change: Change) -> sql.Composable:
         """Return the expression of a row's new value. A reused retired column keeps the values that are not stale."""

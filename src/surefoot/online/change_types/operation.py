@@ -50,7 +50,11 @@ Way = tuple["TypeEngine[Any] | type[TypeEngine[Any]] | str", str, str]
 
 @Operations.register_operation("change_types_online")
 class ChangeTypesOnlineOp(MigrateOperation):
-    """Other types for columns of one table. `existing_types` are the present ones, for `reverse`."""
+    """Other types for columns of one table. `existing_types` are the present ones, for `reverse`.
+
+    `successor` are the names of a type and of the one that takes its place: what depends on the columns and names the
+    one is made again with the other.
+    """
 
     def __init__(
         self,
@@ -58,8 +62,10 @@ class ChangeTypesOnlineOp(MigrateOperation):
         columns: Mapping[str, Way],
         *,
         existing_types: "Mapping[str, TypeEngine[Any] | str] | None" = None,
+        successor: tuple[str, str] | None = None,
     ) -> None:
         self.table_name = table_name
+        self.successor = successor
         self.columns = dict(columns)
         self.existing_types = dict(existing_types or {})
 
@@ -121,7 +127,7 @@ def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
             return
         table = target_table.find(steps, op.table_name, partition=False)
         table.require_columns(requested)
-        conversion = preflight.plan(steps, table, requested)
+        conversion = preflight.plan(steps, table, requested, op.successor)
         if conversion.changes:
             changed = [change.column for change in conversion.changes]
             published_tables.refuse_changed_column(steps.context, table.name, changed, RETYPED)
@@ -130,6 +136,16 @@ def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
             _run(steps, table, conversion)
         for column in requested:
             kept_definitions.delete_definition(steps, "column", table.name, column)
+
+
+def preflight_of(steps: Steps, op: ChangeTypesOnlineOp) -> None:
+    """Raise what the operation raises before it changes anything, but for what rows are the reason of."""
+    table = target_table.find(steps, op.table_name, partition=False)
+    conversion = preflight.plan(steps, table, op.requested, op.successor)
+    if conversion.changes:
+        target_table.refuse_rules(steps, table.oid)
+        column_attributes.read(steps, conversion)
+        dependents_rebuild.check_on_copies(steps, conversion, column_dependents.read(steps, conversion))
 
 
 def _run(steps: Steps, table: Table, conversion: Conversion) -> None:

@@ -92,9 +92,12 @@ class RequestedType:
     back: str
 
 
-def plan(steps: Steps, table: Table, requested: Mapping[str, RequestedType]) -> Conversion:
+def plan(
+    steps: Steps, table: Table, requested: Mapping[str, RequestedType], successor: tuple[str, str] | None = None
+) -> Conversion:
     """Return the columns that still have another type than requested, after all checks that need no rows.
 
+    `successor` is as `ChangeTypesOnlineOp` has it.
     Raises UsageError for a mistake in the revision, RefusedError for a column that cannot be changed online.
     """
     rows = {row.name: row for row in steps.fetch(COLUMNS, table=table.identifier.as_string(), names=list(requested))}
@@ -124,7 +127,7 @@ def plan(steps: Steps, table: Table, requested: Mapping[str, RequestedType]) -> 
                 row.not_null_valid, row.not_null_name, shadow_name, retired,
             )
         )  # fmt: skip
-    return Conversion(table, tuple(changes))
+    return Conversion(table, tuple(changes), successor)
 
 
 def _canonical_types(

@@ -63,9 +63,9 @@ class AddUniqueOnlineOp(MigrateOperation):
     ) -> None:
         """Add a unique constraint from an index that is built CONCURRENTLY. An equal constraint is kept.
 
-        `initially` is 'DEFERRED' or 'IMMEDIATE'. With `replace` it replaces the constraint that has its name, which is
-        dropped in the transaction that adds this one. Raises RefusedError with the number and keys of duplicate rows,
-        UsageError where another object has the name; nothing is changed then.
+        `initially` is 'DEFERRED' or 'IMMEDIATE'. With `replace` it replaces the constraint or index that has its name,
+        which is dropped in the transaction that adds this one. Raises RefusedError with the number and keys of
+        duplicate rows, UsageError where another object has the name; nothing is changed then.
         """
         op = cls(
             constraint_name, table_name, columns,
@@ -118,12 +118,13 @@ def _add(operations: Operations, op: AddUniqueOnlineOp) -> None:
         table.require_columns(op.columns)
         existing = constraint_specs.find(steps, table, name)
         definition = _definition(steps, table, op) if existing is not None else ""
-        if existing is None:
+        another = op.replace and existing is None and index_builder.is_another(steps, table, op.index(name))
+        if existing is None and not another:
             index_builder.ensure(steps, table, op.index(name))
             steps.run(attach)
-        elif existing.definition == definition:
+        elif existing is not None and existing.definition == definition:
             return
-        elif not op.replace:
+        elif existing is not None and not op.replace:
             raise target_table.name_taken(name, existing.definition, definition)
         else:
             constraint_specs.refuse_if_referenced(steps, table, name)
@@ -138,10 +139,11 @@ def _attach(op: AddUniqueOnlineOp, index: str) -> sql.Composed:
     )
 
 
-def _replace(op: AddUniqueOnlineOp, index: str) -> tuple[sql.Composed, sql.Composed]:
-    """Return the statements that drop the old constraint and add the new one from its `index`, for one transaction."""
-    drop = constraint_specs.DROP.format(table=sql.Identifier(op.table_name), name=sql.Identifier(op.constraint_name))
-    return drop, _attach(op, index)
+def _replace(op: AddUniqueOnlineOp, index: str) -> tuple[sql.Composed, ...]:
+    """Return the statements that drop the old constraint or index and add the new one from its `index`, together."""
+    name = sql.Identifier(op.constraint_name)
+    drop = constraint_specs.DROP.format(table=sql.Identifier(op.table_name), name=name)
+    return drop, index_builder.DROP_BRIEFLY.format(name), _attach(op, index)
 
 
 def _definition(steps: Steps, table: Table, op: AddUniqueOnlineOp) -> str:

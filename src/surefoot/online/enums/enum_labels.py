@@ -3,7 +3,7 @@
 PostgreSQL can neither drop a label nor move one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from psycopg import sql
 
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online import published_tables, target_table
-from surefoot.online.change_types.operation import ChangeTypesOnlineOp
+from surefoot.online.change_types.operation import ChangeTypesOnlineOp, preflight_of
 from surefoot.online.executor import Steps
 from surefoot.online.identifiers import fit_identifier
 from surefoot.online.retire import kept_definitions
@@ -26,10 +26,11 @@ select enumlabel::text as label
  order by enumsortorder
 """
 COLUMNS = """
-select c.relname as table, a.attname as column
-  from pg_attribute a
+select c.relname as table, a.attname as column, a.atttypid <> t.oid as is_array
+  from pg_type t
+  join pg_attribute a on a.atttypid in (t.oid, t.typarray)
   join pg_class c on c.oid = a.attrelid
- where a.atttypid = to_regtype(:type)
+ where t.oid = to_regtype(:type)
    and c.relkind = 'r'
    and c.relnamespace = quote_ident(current_schema())::regnamespace
    and a.attnum > 0
@@ -39,10 +40,11 @@ select c.relname as table, a.attname as column
 """
 ADD = sql.SQL("alter type {} add value if not exists {}")
 REMOVED_LABELS = sql.SQL("""
-select {column}::text as label,
-       count(*) as rows
-  from {table}
- where {column}::text <> all({labels})
+select held.label,
+       count(distinct holder.ctid) as rows
+  from {table} as holder
+ cross join unnest({values}) as held (label)
+ where held.label <> all({labels})
  group by 1
  order by 1
 """)
@@ -61,10 +63,14 @@ class Labels:
         return tuple(label for label in self.target if label in self.current) == self.current
 
 
-def change_labels(operations: Operations, name: str, labels: Labels, columns: Mapping[str, Sequence[str]]) -> None:
+Columns = Mapping[str, Mapping[str, bool]]
+"""The columns of an enum type by table; True for those that are arrays of it."""
+
+
+def change_labels(operations: Operations, name: str, labels: Labels, columns: Columns) -> None:
     """Give the type `name` the target labels.
 
-    `labels.current` and `columns` (names by table) are used offline only; online they are read from the database. A new
+    `labels.current` and `columns` are used offline only; online they are read from the database. A new
     type is created under another name, or taken back where this revision has retired one with these labels. Once all
     columns have the new type, the two types exchange their names. Raises what `change_types_online` raises; the new
     type is dropped then.
@@ -80,23 +86,32 @@ def change_labels(operations: Operations, name: str, labels: Labels, columns: Ma
         temporary = fit_identifier(f"{name}_{steps.revision}")
         if not _create_or_reclaim(steps, name, temporary, labels, columns):
             return
-    old, new = sql.Identifier(name).as_string(), sql.Identifier(temporary).as_string()
+    changes = [_change(table, each, name, temporary) for table, each in columns.items()]
     try:
-        for table, names in columns.items():
-            quoted = {column: sql.Identifier(column).as_string() for column in names}
-            changes = {column: (new, f"{text}::text::{new}", f"{text}::text::{old}") for column, text in quoted.items()}
-            operations.invoke(ChangeTypesOnlineOp(table, changes))
+        with Steps(operations) as steps:
+            for change in changes if not steps.offline else ():
+                preflight_of(steps, change)  # what one table refuses is known before another one has changed
+        for change in changes:
+            operations.invoke(change)
     except (RefusedError, UsageError):
-        with Steps(operations) as steps, suppress(sa.exc.DBAPIError):  # a column that is of the type already keeps it
-            steps.run(sql.SQL("drop type {}").format(sql.Identifier(temporary)))
+        with Steps(operations) as steps:
+            _give_back(steps, temporary)
         raise
     with Steps(operations) as steps:
         _swap(steps, name, temporary)
 
 
-def _create_or_reclaim(
-    steps: Steps, name: str, temporary: str, labels: Labels, columns: Mapping[str, Sequence[str]]
-) -> bool:
+def _change(table: str, columns: Mapping[str, bool], name: str, temporary: str) -> ChangeTypesOnlineOp:
+    """Return the operation that moves the columns of one table from type `name` to type `temporary`."""
+    ways = {}
+    for column, is_array in columns.items():
+        text, suffix = sql.Identifier(column).as_string(), "[]" if is_array else ""
+        old, new = (f"{sql.Identifier(each).as_string()}{suffix}" for each in (name, temporary))
+        ways[column] = (new, f"{text}::text::{new}", f"{text}::text::{old}")
+    return ChangeTypesOnlineOp(table, ways, successor=(name, temporary))
+
+
+def _create_or_reclaim(steps: Steps, name: str, temporary: str, labels: Labels, columns: Columns) -> bool:
     """Create the new type, called `temporary`, or take it back; return False where labels were only added in place."""
     retired = labels_of(steps, sql.Identifier(SCHEMA, temporary)) == labels.target
     created = labels_of(steps, sql.Identifier(temporary)) == labels.target
@@ -106,8 +121,8 @@ def _create_or_reclaim(
     if not steps.offline:
         for table, names in columns.items():
             target_table.find(steps, table, partition=False, writes=True)
-            for column in names:
-                refuse_removed_labels(steps, name, labels, table, column)
+            for column, is_array in names.items():
+                refuse_removed_labels(steps, name, labels, table, column, is_array=is_array)
     if retired:
         schema = steps.fetch("select current_schema() as name")[0].name
         move = sql.SQL("alter type {} set schema {}")
@@ -118,16 +133,27 @@ def _create_or_reclaim(
     return True
 
 
+def _give_back(steps: Steps, temporary: str) -> None:
+    """Drop the new type of a change that was refused, or retire it again; a table that has changed already keeps it."""
+    if columns_of(steps, temporary):
+        return
+    try:
+        steps.run(sql.SQL("drop type {}").format(sql.Identifier(temporary)))
+    except sa.exc.DBAPIError:  # the retired columns that it was taken back for have it
+        with suppress(sa.exc.DBAPIError):
+            steps.run(sql.SQL("alter type {} set schema {}").format(sql.Identifier(temporary), sql.Identifier(SCHEMA)))
+
+
 def labels_of(steps: Steps, name: sql.Identifier) -> tuple[str, ...]:
     """Return the labels of a type in their order; none where there is no such type, and offline."""
     return tuple(row.label for row in steps.fetch(LABELS, type=name.as_string()))
 
 
-def columns_of(steps: Steps, name: str) -> dict[str, list[str]]:
-    """Return the names of the columns that have the type, by table, without retired ones."""
-    used: dict[str, list[str]] = {}
+def columns_of(steps: Steps, name: str) -> dict[str, dict[str, bool]]:
+    """Return the columns that have the type or are arrays of it, without retired ones."""
+    used: dict[str, dict[str, bool]] = {}
     for row in steps.fetch(COLUMNS, type=sql.Identifier(name).as_string()):
-        used.setdefault(row.table, []).append(row.column)
+        used.setdefault(row.table, {})[row.column] = row.is_array
     return used
 
 
@@ -147,10 +173,13 @@ def _add(steps: Steps, name: str, labels: Labels) -> None:
             steps.run(ADD.format(sql.Identifier(name), target[nth]) + place)
 
 
-def refuse_removed_labels(steps: Steps, name: str, labels: Labels, table: str, column: str) -> None:
+def refuse_removed_labels(  # noqa: PLR0913  # a column is a table, a name and whether it is an array
+    steps: Steps, name: str, labels: Labels, table: str, column: str, *, is_array: bool
+) -> None:
     """Raise RefusedError where rows of `table` have a label in `column` that is not among the target labels."""
-    names = {"column": sql.Identifier(column), "table": sql.Identifier(table)}
-    rows = steps.fetch(REMOVED_LABELS.format(**names, labels=list(labels.target)))
+    values = sql.SQL("holder.{}::text[]" if is_array else "array[holder.{}::text]").format(sql.Identifier(column))
+    query = REMOVED_LABELS.format(table=sql.Identifier(table), values=values, labels=list(labels.target))
+    rows = steps.fetch(query)
     if rows:
         listed = ", ".join(f"{row.label!r} ({row.rows})" for row in rows)
         raise RefusedError(

@@ -84,18 +84,27 @@ class RetireEnumOp(MigrateOperation):
 
 @Operations.register_operation("change_enum")
 class ChangeEnumOp(MigrateOperation):
-    """Other labels for an enum type. `columns` are those that have it, by table; only printed SQL needs them."""
+    """Other labels for an enum type.
+
+    `columns` are those that have it, by table, `arrays` those that are arrays of it; only printed SQL needs them.
+    """
 
     def __init__(
-        self, name: str, labels: Sequence[str], was: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None
+        self,
+        name: str,
+        labels: Sequence[str],
+        was: Sequence[str],
+        columns: Mapping[str, Sequence[str]] | None = None,
+        arrays: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.name = name
         self.labels = list(labels)
         self.was = list(was)
         self.columns = {table: list(names) for table, names in (columns or {}).items()}
+        self.arrays = {table: list(names) for table, names in (arrays or {}).items()}
 
     @classmethod
-    def change_enum(
+    def change_enum(  # noqa: PLR0913  # all of a type and of what has it
         cls,
         operations: Operations,
         name: str,
@@ -103,17 +112,19 @@ class ChangeEnumOp(MigrateOperation):
         *,
         was: Sequence[str],
         columns: Mapping[str, Sequence[str]] | None = None,
+        arrays: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Give the type these labels: new ones are added in place; where one is removed, columns move to a new type.
 
-        `was` are the labels that the downgrade restores. Raises RefusedError where rows have a label that is removed;
-        nothing is changed then.
+        `was` are the labels that the downgrade restores; `columns` are those that have the type and `arrays`
+        those that are arrays of it, by table, for printed SQL. Raises RefusedError where rows have a label that is
+        removed; nothing is changed then.
         """
-        operations.invoke(cls(name, labels, was, columns))
+        operations.invoke(cls(name, labels, was, columns, arrays))
 
     def reverse(self) -> "ChangeEnumOp":
         """Return the operation that restores the labels of before."""
-        return ChangeEnumOp(self.name, self.was, self.labels, self.columns)
+        return ChangeEnumOp(self.name, self.was, self.labels, self.columns, self.arrays)
 
 
 @Operations.implementation_for(CreateEnumOp)
@@ -130,7 +141,11 @@ def _retire(operations: Operations, op: RetireEnumOp) -> None:
 
 @Operations.implementation_for(ChangeEnumOp)
 def _change(operations: Operations, op: ChangeEnumOp) -> None:
-    change_labels(operations, op.name, Labels(tuple(op.labels), tuple(op.was)), op.columns)
+    columns = {
+        table: dict.fromkeys(op.columns.get(table, ()), False) | dict.fromkeys(op.arrays.get(table, ()), True)
+        for table in (*op.columns, *op.arrays)
+    }
+    change_labels(operations, op.name, Labels(tuple(op.labels), tuple(op.was)), columns)
 
 
 def _execute(operations: Operations, template: str, name: str, **more: sql.Composable) -> None:
@@ -159,4 +174,5 @@ def _render_retire(context: AutogenContext, op: RetireEnumOp) -> str:
 
 @renderers.dispatch_for(ChangeEnumOp)
 def _render_change(context: AutogenContext, op: ChangeEnumOp) -> str:
-    return call(context, "change_enum", op.name, op.labels, was=op.was, columns=op.columns or None)
+    columns, arrays = op.columns or None, op.arrays or None
+    return call(context, "change_enum", op.name, op.labels, was=op.was, columns=columns, arrays=arrays)

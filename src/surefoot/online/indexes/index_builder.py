@@ -10,6 +10,7 @@ from psycopg import sql
 from surefoot.catalogue import normalise
 from surefoot.errors import UsageError
 from surefoot.online import canonical_ddl, published_tables, target_table, violations
+from surefoot.online.constraints import constraint_specs
 from surefoot.online.executor import LONG_LOCK_TIMEOUT, Steps
 from surefoot.online.identifiers import fit_identifier
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
@@ -33,6 +34,7 @@ select c.relkind,
    and c.relname = :name
 """
 DROP = sql.SQL("drop index concurrently if exists {}")
+DROP_BRIEFLY = sql.SQL("drop index if exists {}")
 DROP_INVALID = sql.SQL("""
 do $ourschool$
 begin
@@ -97,27 +99,40 @@ def ensure(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
         return
     shape = canonical_index(steps, table, op).shape
     if (existing.table, existing.shape, existing.constraint) != (table.oid, shape, None):
-        if not op.replace or (existing.table, existing.constraint) != (table.oid, None):
+        if not op.replace or existing.table != table.oid:
             raise target_table.name_taken(name, existing.what, shape.replace(" USING ", f" ON {table.name} USING ", 1))
         published_tables.refuse_lost_rule(steps.context, table.name, name)
-        _replace(steps, table, op, shape)
-    if op.replace:
+        _replace(steps, table, op, shape, existing.constraint)
+    if op.replace and existing.constraint is None:
         steps.run(DROP.format(sql.Identifier(_replaced_name(steps, name))))
 
 
-def _replace(steps: Steps, table: Table, op: CreateIndexOnlineOp, shape: str) -> None:
-    """Build the index under another name, then exchange the names in one transaction."""
+def is_another(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> bool:
+    """Return whether another index of the table than `op` builds has its name."""
+    existing = find(steps, str(op.index_name))
+    if existing is None or existing.table != table.oid:
+        return False
+    return existing.shape != canonical_index(steps, table, op).shape
+
+
+def _replace(steps: Steps, table: Table, op: CreateIndexOnlineOp, shape: str, constraint: str | None) -> None:
+    """Build the index under another name, then exchange the names in one transaction.
+
+    A `constraint` that the other index serves is dropped in that transaction.
+    """
     name = str(op.index_name)
+    if constraint is not None:
+        constraint_specs.refuse_if_referenced(steps, table, constraint)
     temporary = fit_identifier(f"ourschool_{steps.revision}_{name}")
     leftover = find(steps, temporary)
     if leftover is not None and leftover.shape != shape:
         steps.run(DROP.format(sql.Identifier(temporary)))
     ensure(steps, table, op.renamed(temporary))
     rename = sql.SQL("alter index {} rename to {}")
-    steps.run_in_transaction(
-        rename.format(sql.Identifier(name), sql.Identifier(_replaced_name(steps, name))),
-        rename.format(sql.Identifier(temporary), sql.Identifier(name)),
-    )
+    away = rename.format(sql.Identifier(name), sql.Identifier(_replaced_name(steps, name)))
+    if constraint is not None:
+        away = constraint_specs.DROP.format(table=table.identifier, name=sql.Identifier(constraint))
+    steps.run_in_transaction(away, rename.format(sql.Identifier(temporary), sql.Identifier(name)))
 
 
 def _replaced_name(steps: Steps, name: str) -> str:
@@ -184,10 +199,25 @@ def print_build(steps: Steps, op: CreateIndexOnlineOp) -> None:
     """Print what `build` does, as SQL that psql can run again; it keeps any valid index of that name."""
     name = sql.Identifier(str(op.index_name))
     if op.replace:
-        steps.run(DROP.format(name))
+        _print_replacement(steps, op)
+        return
     index = op.index(steps.context, postgresql_concurrently=True)
     steps.run(DROP_INVALID.format(text=name.as_string(), name=name))
     steps.run(sa.schema.CreateIndex(index, if_not_exists=True), lock_timeout=LONG_LOCK_TIMEOUT)
+
+
+def _print_replacement(steps: Steps, op: CreateIndexOnlineOp) -> None:
+    """Print what `_replace` does: the other index, of a constraint or not, goes when this one is built."""
+    name, temporary = str(op.index_name), fit_identifier(f"ourschool_{steps.revision}_{op.index_name}")
+    gone = sql.Identifier(_replaced_name(steps, name))
+    rename = sql.SQL("alter index if exists {} rename to {}")
+    print_build(steps, op.renamed(temporary))
+    steps.run_in_transaction(
+        constraint_specs.DROP.format(table=sql.Identifier(op.table_name), name=sql.Identifier(name)),
+        rename.format(sql.Identifier(name), gone),
+        rename.format(sql.Identifier(temporary), sql.Identifier(name)),
+    )
+    steps.run(DROP.format(gone))
 
 
 def refuse_duplicates(steps: Steps, table: Table, name: str, index: canonical_ddl.Index | None) -> None:

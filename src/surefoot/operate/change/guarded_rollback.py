@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from alembic import command
+from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
+from alembic.util import to_tuple
 from alembic.util.exc import CommandError
 from psycopg import errors, sql
 from sqlalchemy.engine import URL, Connection
 
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.catalogue.relations import Relation
 from surefoot.environment import alembic_api
 from surefoot.errors import UsageError
@@ -19,10 +22,11 @@ from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import change_detection, row_counts
 from surefoot.operate.change.guarded_upgrade import ChangeResult, hinting_at_restore, restore_hint
 from surefoot.operate.revision_lookup import find_revision
-from surefoot.program import alembic_command, program
+from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
 from surefoot.runtime import preconditions
+from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
 BASE = "base"
@@ -33,8 +37,11 @@ class RollbackCost:
     """The rows of tables and the values of columns that the target does not have."""
 
     database: str
-    at: str
+    at: tuple[str, ...]
     target: str
+    """What Alembic is told: a revision, base, or steps from one of several heads."""
+    left: tuple[str, ...]
+    """The heads at which the database stands afterwards; none for base."""
     steps: tuple[str, ...]
     """The revisions that are downgraded, newest first."""
     losses: tuple[str, ...]
@@ -46,25 +53,30 @@ class RollbackCost:
 def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
     """Count what a downgrade to `target` (-1, a revision, base) would retire or delete, without changing anything.
 
-    Raises UsageError if the target is no ancestor of the database's revision, or if the database has several heads;
-    RefusedError if row security hides rows.
+    Where the database stands at several heads, `<head>-1` or `<branch>@-1` says which of them goes back. Raises
+    UsageError if the target is no ancestor of the database's revision, or if a number of steps does not say of which
+    head; RefusedError if row security hides rows.
     """
     script = alembic_api.script(settings)
     with read_connection(url, f"{program()} rollback") as connection:
         at = heads(connection)
         preconditions.refuse_unknown_revision(script, at)
-        if len(at) != 1:
+        if not at:
             raise UsageError(
-                f"The database stands at {' and '.join(at) or 'no revision'}: there is no one way back from there.",
-                f"python -m {program()} status shows how it stands; {alembic_command()} downgrade <revision> goes step "
-                "by step.",
+                "The database stands at no revision: there is no one way back from there.",
+                f"python -m {program()} status shows how it stands.",
             )
-        revision = _target_revision(script, at[0], target)
-        steps = _revisions_to_downgrade(script, at[0], revision)
-        preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
-        target_tables = build.catalogue(settings, url, revision).tables if revision != BASE else ()
-        base_tables = build.catalogue(settings, url, steps[-1]).tables if revision == BASE else ()
+        revision = _target_revision(script, at[0], target) if len(at) == 1 else _of_several(script, at, target)
+        if len(at) == 1:
+            _refuse_other_lines(script, at[0], revision)
         planned = preconditions.steps_to(script, at, revision, upward=False)
+        steps = tuple(step.revision.revision for step in planned if isinstance(step, RevisionStep))
+        if not steps:
+            raise UsageError(f"The database is at {revision} already.", f"{_history()} lists the line.")
+        left = _heads_without(script, at, steps)
+        preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
+        target_tables = _tables_at(settings, url, left)
+        base_tables = build.catalogue(settings, url, steps[-1]).tables if revision == BASE else ()
         preconditions.refuse_run(
             preconditions.RequestedRun(
                 connection, script, at, planned, upward=False, subscribers_changed=settings.subscribers_changed
@@ -73,12 +85,12 @@ def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
         # refuse before anybody confirms a rollback that no backup could precede
         backup_access.require_backup_rights(url)
         dropped = {relation.name for relation in base_tables}
-        present = build.catalogue(settings, url, at[0]).tables
+        present = _tables_at(settings, url, at)
         losses = tuple(
             _counted_losses(connection, [each for each in present if each.name not in dropped], target_tables)
         )
         deleted = tuple(_counted_losses(connection, [each for each in present if each.name in dropped], ()))
-    return RollbackCost(str(url.database), at[0], revision, steps, losses, deleted)
+    return RollbackCost(str(url.database), at, revision, left, steps, losses, deleted)
 
 
 def roll_back(settings: Settings, url: URL, chosen: RollbackCost, *, say: Say = lambda _: None) -> ChangeResult:
@@ -90,7 +102,7 @@ def roll_back(settings: Settings, url: URL, chosen: RollbackCost, *, say: Say = 
         before, state = row_counts.count(connection), change_detection.read_state(connection)
     saved = backup(settings, url, say=say)
     started = time.perf_counter()
-    say(f"Going back to {chosen.target}")
+    say(f"Going back to {' and '.join(chosen.left) or BASE}")
     with (
         hinting_at_restore(url, state, restore_hint(saved)),
         alembic_api.configured(settings, url, application_name=f"{program()} rollback") as config,
@@ -99,7 +111,7 @@ def roll_back(settings: Settings, url: URL, chosen: RollbackCost, *, say: Say = 
     seconds = time.perf_counter() - started
     with read_connection(url, f"{program()} rollback") as connection:
         after = row_counts.count(connection)
-    return ChangeResult(chosen.target, seconds, saved, before, after)
+    return ChangeResult(" and ".join(chosen.left) or BASE, seconds, saved, before, after)
 
 
 def _target_revision(script: ScriptDirectory, at: str, target: str) -> str:
@@ -121,16 +133,54 @@ def _target_revision(script: ScriptDirectory, at: str, target: str) -> str:
     return revision
 
 
-def _revisions_to_downgrade(script: ScriptDirectory, at: str, target: str) -> tuple[str, ...]:
+def _of_several(script: ScriptDirectory, at: tuple[str, ...], target: str) -> str:
+    """Return what Alembic is told where the database stands at several heads."""
+    if target.startswith("-"):
+        ways = " or ".join(f"{program()} rollback {head}{target}" for head in at)
+        raise UsageError(
+            f"The database stands at {' and '.join(at)}: {target} does not say which of them goes back.",
+            f"Say which, {ways}; or name a revision, and all that came after it goes back.",
+        )
+    if "@" in target:
+        return target
+    named, _, count = target.rpartition("-")
+    if named and count.isdigit():
+        return f"{find_revision(script, named).revision}-{count}"
+    return BASE if target == BASE else find_revision(script, target).revision
+
+
+def _refuse_other_lines(script: ScriptDirectory, at: str, target: str) -> None:
     try:
-        steps = tuple(each.revision for each in script.iterate_revisions(at, target))
+        list(script.iterate_revisions(at, target))
     except CommandError as fault:
         raise UsageError(
-            f"{target} is not behind {at}, where the database stands.", f"python -m {program()} history lists the line."
+            f"{target} is not behind {at}, where the database stands.", f"{_history()} lists the line."
         ) from fault
-    if not steps:
-        raise UsageError(f"The database is at {target} already.", f"python -m {program()} history lists the line.")
-    return steps
+
+
+def _heads_without(script: ScriptDirectory, at: tuple[str, ...], steps: Sequence[str]) -> tuple[str, ...]:
+    """Return the heads of a database at the heads `at` once the revisions `steps` are taken back."""
+    kept = [each for each in script.iterate_revisions(at, BASE) if each.revision not in steps]
+    parents = {parent for each in kept for parent in to_tuple(each.down_revision, default=())}
+    return tuple(sorted(each.revision for each in kept if each.revision not in parents))
+
+
+def _tables_at(settings: Settings, url: URL, at: tuple[str, ...]) -> tuple[Relation, ...]:
+    """Return the tables of a database at these heads.
+
+    Catalogues are kept for the revisions in one order; where there are several heads, their database is built.
+    """
+    if len(at) < 2:
+        return build.catalogue(settings, url, at[0]).tables if at else ()
+    with scratch_database(url, purpose="rollback") as scratch, alembic_api.configured(settings, scratch) as config:
+        for head in at:
+            command.upgrade(config, head)
+        connection = config.attributes["connection"]
+        return read_catalogue(connection).tables
+
+
+def _history() -> str:
+    return f"python -m {program()} history"
 
 
 def _counted_losses(

@@ -72,7 +72,7 @@ def test_a_table_of_revisions_that_somebody_holds_is_not_waited_for_without_end(
         ends = threading.Timer(8, other.rollback)
         ends.start()
         try:
-            with pytest.raises(FailedError, match="Somebody holds what a statement in .* needs") as refused:
+            with pytest.raises(FailedError, match=r"Somebody holds what a statement in .* needs") as refused:
                 if kind == "async":
                     asyncio.run(_ensure_inside(at_head))
                 else:
