@@ -196,6 +196,8 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
         return _connect_failed(text, url)
     if state == "08P01" and pooler.NO_TRANSACTIONS in text:
         return pooler.shared(_server(url), "statement")
+    if state == "08P01" and re.search(pooler.NO_SERVER, text):
+        return _connect_failed(text, url)
     if state == "25006":
         return read_only(url)
     if state == "42501":
@@ -254,6 +256,9 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
         (r"no answer from the server within", f"There was no answer from {server}",
          "Look at the network and at what stands before the server, such as a pooler, then run the same command again: "
          "it goes on from the last good revision."),
+        (pooler.NO_SERVER, f"The pooler at {server} has no session of its server for us",
+         "Its server may be down, or others have all sessions: SHOW POOLS in the pooler's console tells. Then run the "
+         "same command again: it goes on from the last good revision."),
         (STARTING, f"{server} is starting or stopping",
          "Run the same command again in a moment."),
         (ABSENT,
@@ -268,7 +273,7 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
         known = next((each for each in patterns if each[0] == said), None)
     if known is not None:
         pattern, message, remedy = known
-        kind = ServerUnavailable if pattern in {STARTING, ABSENT} else ConnectFailed
+        kind = ServerUnavailable if pattern in {STARTING, ABSENT, pooler.NO_SERVER} else ConnectFailed
         return kind(f"{message}.", remedy)
     return ConnectFailed(f"Cannot connect to {server}: {text[:300]}.", "Correct DATABASE_URL, or what the server says.")
 

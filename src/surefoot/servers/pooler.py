@@ -24,6 +24,8 @@ from surefoot.servers.answering import AnsweringConnection
 REFUSED_PARAMETER = "unsupported startup parameter"
 """What pgbouncer says of `options`; since 1.20 only where one of them is not its own to track."""
 NO_TRANSACTIONS = "transaction blocks not allowed in statement pooling mode"
+NO_SERVER = r"server login has been failing|server_login_retry|query_wait_timeout|cannot connect to server|conn crashed"
+"""What pgbouncer says, instead of an answer, where it has no session for its client: a moment later it may have one."""
 OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=((?:\\.|\S)*)")
 """One setting in libpq's `options`, where a backslash stands before a space that is part of the value."""
 SECOND_SESSION = 10.0

@@ -19,6 +19,7 @@ from tests.ourschool.existing.size import Size
 from tests.ourschool.history.schools import make_existing
 from tests.support.databases import ROOT, Database
 from tests.support.servers.pgbouncer import Pgbouncer, needs_pgbouncer, pooled
+from tests.support.servers.proxy import proxied
 from tests.surefoot.faults.runs import Client, Run, holding
 from tests.surefoot.roles.people import own_everything, role
 
@@ -240,3 +241,25 @@ def test_a_restore_ends_the_sessions_that_a_pool_keeps_and_leaves_nothing_in_tho
         finally:
             for (old,) in scratch.rows(kept):
                 scratch.execute(f'drop database "{old}" with (force)')
+
+
+def test_a_pooler_that_has_lost_its_server_is_said_and_waited_for(scratch: Database) -> None:
+    """What pgbouncer sends is no refused statement; --wait waits for it as for a server that is starting."""
+    scratch.alembic("upgrade", "head")
+    with (
+        proxied(scratch.server.port) as proxy,
+        pooled(
+            replace(scratch.server, port=proxy.port), "session", server_login_retry="1", query_wait_timeout="2"
+        ) as pool,
+    ):
+        proxy.swallow()
+        here = replace(scratch, url=pool.url("postgres", str(scratch.url.database)))
+        said = here.alembic("current", status=4).stderr
+        assert f"The pooler at 127.0.0.1:{pool.port} has no session of its server for us." in said
+        assert said.count("ourschool: ") == 1
+        waiting = here.start("ensure", "--wait", "60", program="ourschool")
+        time.sleep(3)
+        assert waiting.poll() is None
+        proxy.recover()
+        told, _ = waiting.communicate(timeout=60)
+        assert waiting.returncode == 0, told

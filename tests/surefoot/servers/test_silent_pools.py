@@ -25,6 +25,8 @@ ENDS = 2 * ANSWER + 2 * 10 + 5
 """Seconds from the silence to the end: an answer waited for here and beside, two tries to connect anew, some work."""
 FREED = IDLE + 5
 """Seconds from then until the server, and the pooler, have noticed that the sessions are nobody's."""
+LOGIN_RETRY = 16.0
+"""Seconds after which pgbouncer tries its server anew, by its default."""
 BEHIND = "pgbouncer, session, silent behind it"
 """The network between the pooler and the server is silent, not the one before the pooler."""
 PLACES = {**{name: KINDS[name].needs or () for name in POOLERS}, BEHIND: KINDS[POOLERS[0]].needs or ()}
@@ -71,7 +73,11 @@ def goes_on(clone: Clone, runner: Runner, proxy: Proxy, passed: int) -> bool:
         for revision in re.findall(r"database is at revision (\w+)", ended.output):
             assert at(clone.direct) == [revision], where
     proxy.recover()
-    runner.alembic("upgrade", "head", status=0, on=clone.here)
+    again = runner.alembic("upgrade", "head", on=clone.here)
+    if again.status and "has no session of its server for us" in again.output:  # of a login that failed meanwhile
+        time.sleep(LOGIN_RETRY)
+        again = runner.alembic("upgrade", "head", on=clone.here)
+    assert again.status == 0, f"{where}\n{again.output}"
     return silent is not None
 
 
