@@ -14,7 +14,6 @@ from psycopg.waiting import Ready
 
 from surefoot.servers import timed_query
 
-
 GIVING_BACK = 2.0
 """Seconds that a session has to become as it was before its client goes."""
 
