@@ -192,12 +192,11 @@ def explain(fault: sa.exc.DBAPIError, url: URL) -> SurefootError:
     state = getattr(fault.orig, "sqlstate", None)
     where = f"{url.database or '?'} at {_server(url)}"
     # without a statement it may be a parameter that libpq does not know, or a value that it does not take
-    if state is None and (isinstance(fault.orig, psycopg.OperationalError) or fault.statement is None):
+    unsent = state is None and (isinstance(fault.orig, psycopg.OperationalError) or fault.statement is None)
+    if unsent or (state == "08P01" and re.search(pooler.NO_SERVER, text)):
         return _connect_failed(text, url)
     if state == "08P01" and pooler.NO_TRANSACTIONS in text:
         return pooler.shared(_server(url), "statement")
-    if state == "08P01" and re.search(pooler.NO_SERVER, text):
-        return _connect_failed(text, url)
     if state == "25006":
         return read_only(url)
     if state == "42501":

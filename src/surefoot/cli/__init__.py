@@ -42,6 +42,10 @@ COMMANDS: Commands = {
 """The engine's own commands, to which a project may add. A place that holds a Typer is a group of commands."""
 
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as a shell has it."""
+
+
 def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> None:
     """Run the command line of `project`; an expected error ends it with one sentence, a remedy and an exit status.
 
@@ -58,6 +62,9 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
         application(project, commands, about)()
     except SurefootError as fault:
         _exit(project, fault)
+    except KeyboardInterrupt:  # of `ensure`, and of what is loaded before Typer, which has its own way
+        sys.stderr.write(f"{project.name}: Interrupted while no revision was running.\n")
+        sys.exit(INTERRUPTED)
     except Exception as fault:
         # any command that loads the revisions may meet one that Python cannot import
         from surefoot.runtime import error_translation  # noqa: PLC0415  # `ensure` must not load it for nothing

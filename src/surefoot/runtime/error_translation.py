@@ -84,6 +84,8 @@ class StateAfterFailure:
 
 def translate(fault: BaseException, url: URL | None) -> SurefootError:
     """Translate `fault` where no revision was running. An unknown exception keeps Python's name and message."""
+    if isinstance(fault, KeyboardInterrupt):
+        return FailedError("Interrupted while no revision was running.", "The same command goes on from there.")
     translated = translate_known(fault, url)
     if translated is not None:
         return translated

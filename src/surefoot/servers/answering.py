@@ -5,7 +5,7 @@ Behind a pooler the network's own limits see the pooler alone, which may have lo
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -13,6 +13,9 @@ from psycopg.abc import RV, PQGen
 from psycopg.waiting import Ready
 
 from surefoot.servers import timed_query
+
+GIVING_BACK = 2.0
+"""Seconds that a session has to become as it was before its client goes."""
 
 
 class AnsweringConnection(psycopg.Connection[Any]):
@@ -22,6 +25,8 @@ class AnsweringConnection(psycopg.Connection[Any]):
     """
 
     answer_limit: float | None = None
+    is_lent = False
+    """Whether a pooler gives the session to somebody else afterwards, who must find nothing of ours in it."""
     _is_given_up = False
 
     def wait(self, gen: PQGen[RV], *arguments: Any, **keywords: Any) -> RV:
@@ -35,6 +40,16 @@ class AnsweringConnection(psycopg.Connection[Any]):
             if not self.closed or isinstance(fault, timed_query.NoAnswer) or not self._is_given_up:
                 raise
             raise timed_query.NoAnswer(f"no answer from the server within {limit:.0f} s") from fault
+
+    def close(self) -> None:
+        """Close the connection; a session that is lent is first made as new, for not every pooler does that."""
+        if self.is_lent and not self.closed and not self.lock.locked():
+            with suppress(psycopg.Error):
+                self.answer_limit = GIVING_BACK
+                self.rollback()
+                self.autocommit = True
+                self.execute("discard all", prepare=False)
+        super().close()
 
     def give_up(self) -> None:
         """End the connection's own end of it, so that whoever waits gets an error."""

@@ -86,11 +86,12 @@ class Connector:
             raise
         return driver
 
-    def _through_a_pooler(self, driver: psycopg.Connection, arguments: list[Any], parameters: dict[str, Any]) -> None:
+    def _through_a_pooler(self, driver: AnsweringConnection, arguments: list[Any], parameters: dict[str, Any]) -> None:
         where = _where(driver)
         if not self._exclusive:
             refuse_shared(driver, lambda: _connect(arguments, parameters), where)
             self._exclusive = True
+        driver.is_lent = True
         wanted = _set(driver, {**_options(str(parameters.get("options") or "")), **self._settings})
         current = _current(driver, wanted)
         for name, value in wanted.items():

@@ -46,8 +46,8 @@ LIMITS = {
     ),
     "55P03": Limit(
         "Somebody holds what a statement in {where} needs",
-        "Find out who (select pid, relation::regclass, mode from pg_locks where granted and mode ~ 'Exclusive'; without "
-        "a pid it is one of pg_prepared_xacts, which rollback prepared 'gid' ends) and let them end, ",
+        "Find out who (select pid, relation::regclass, mode from pg_locks where granted and mode ~ 'Exclusive'; "
+        "without a pid it is one of pg_prepared_xacts, which rollback prepared 'gid' ends) and let them end, ",
     ),
     "57014": Limit(
         "A statement in {where} was cancelled",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from surefoot.operate.backup.backup_contents import who_holds_tables
 from tests.ourschool.history.schools import HEAD, at
 from tests.support.databases import Database, fresh
 from tests.support.servers import running
@@ -34,6 +35,18 @@ def test_a_prepared_transaction_is_named_with_its_end(prepared: Database, projec
     prepared.execute("rollback prepared 'it''s left'")
     prepared.alembic("upgrade", "head", cwd=project)
     assert at(prepared) == ["waits"]
+
+
+def test_a_prepared_transaction_that_keeps_a_backup_waiting_is_named(prepared: Database) -> None:
+    with prepared.connect(autocommit=True) as other:
+        for statement in ("begin", "lock table terms", "prepare transaction 'it''s kept'"):
+            other.execute(statement.encode())
+    with prepared.engine().connect() as connection:
+        holders = who_holds_tables(connection)
+    prepared.execute("rollback prepared 'it''s kept'")
+    assert holders == [
+        "prepared transaction \"it's kept\" (role postgres) holds table terms; rollback prepared 'it''s kept'; ends it"
+    ]
 
 
 def test_a_session_that_this_role_may_not_see_is_named_by_its_role(at_head: Database, project: Path) -> None:

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -263,3 +263,14 @@ def test_a_pooler_that_has_lost_its_server_is_said_and_waited_for(scratch: Datab
         proxy.recover()
         told, _ = waiting.communicate(timeout=60)
         assert waiting.returncode == 0, told
+
+
+def test_a_pooler_that_resets_nothing_gets_its_sessions_back_as_they_were(scratch: Database) -> None:
+    with behind(scratch, "session", server_reset_query="") as (here, _):
+        assert here.rows(OURS) == []
+        for words in (("alembic", "upgrade", "head"), ("ourschool", "status"), ("alembic", "downgrade", "-1")):
+            run(here, *words)
+        with ExitStack() as all_at_once:
+            clients = [all_at_once.enter_context(here.connect(autocommit=True)) for _ in range(5)]
+            assert [client.execute(OURS.encode()).fetchall() for client in clients] == [[]] * 5
+        assert scratch.rows(LOCKS) == []

@@ -1,11 +1,13 @@
 """Reads the contents of a database that a restored one is compared with: rows per table, fingerprints, and roles."""
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
@@ -74,6 +76,26 @@ UNLIMITED = sa.text("""
      where name in ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout',
                     'idle_session_timeout')
 """)
+# the locks of a prepared transaction have no pid; the one on its own number leads to the others
+HOLDERS = sa.text("""
+    select format('%I', relation.relname) as name, held.pid, activity.application_name as application,
+           activity.usename as role, prepared.gid, prepared.owner
+      from pg_locks as held
+      join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p')
+      left join pg_stat_activity as activity on activity.pid = held.pid
+      left join (
+           pg_prepared_xacts as prepared
+           join pg_locks as own on own.pid is null and own.transactionid = prepared.transaction
+      ) on held.pid is null and own.virtualtransaction = held.virtualtransaction
+     where held.locktype = 'relation'
+       and held.mode = 'AccessExclusiveLock'
+       and held.granted
+       and held.database = (select oid from pg_database where datname = current_database())
+       and held.pid is distinct from pg_backend_pid()
+     order by 1
+""")
+MOMENT = 1.0
+"""Seconds for which somebody may hold a table before it is told: most do for a moment."""
 
 
 LARGE = 1 << 20
@@ -96,6 +118,23 @@ class Contents:
 def disable_timeouts(connection: Connection) -> None:
     """Disable all timeouts of the session; to be called before its transaction begins, or as its first statement."""
     connection.execute(UNLIMITED)
+
+
+def who_holds_tables(connection: Connection) -> list[str]:
+    """Return who keeps everybody from reading a table, with the statement that ends it; not who does for a MOMENT."""
+    first = connection.execute(HOLDERS).all()
+    if not first:
+        return []
+    time.sleep(MOMENT)
+    return [_holder(row) for row in connection.execute(HOLDERS).all() if row in first]
+
+
+def _holder(row: sa.Row[Any]) -> str:
+    if row.pid is None:
+        ends = sql.SQL("rollback prepared {};").format(row.gid or "").as_string()
+        return f"prepared transaction {row.gid!r} (role {row.owner}) holds table {row.name}; {ends} ends it"
+    who = f"pid {row.pid} (application {row.application or 'without a name'}, role {row.role})"
+    return f"{who} holds table {row.name}; select pg_terminate_backend({row.pid}); ends it"
 
 
 def contents(connection: Connection) -> Contents:

@@ -52,6 +52,7 @@ TOO_MANY_CONNECTIONS = re.compile(r"too many clients|too many connections|remain
 Say = Callable[[str], None]
 """Takes one line about the progress."""
 
+LOCK_TIMEOUT = sa.text("select set_config('lock_timeout', :limit, false)")
 SNAPSHOT = sa.text("""
     select pg_export_snapshot() as snapshot,
            current_database() as name,
@@ -97,6 +98,7 @@ def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> 
         engine = database.engine_for(url, application_name=f"{program()} backup")
         with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as source:
             backup_contents.disable_timeouts(source)
+            source.execute(LOCK_TIMEOUT, {"limit": _lock_limit(settings)})
             preconditions.refuse_hidden_rows(source, preconditions.EVERYWHERE)
             row = source.execute(SNAPSHOT).one()
             started = dt.datetime.now(dt.UTC)
@@ -108,6 +110,8 @@ def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> 
             except OSError as fault:
                 raise _unwritable(settings.backup_folder, fault) from fault
             try:
+                for holder in backup_contents.who_holds_tables(source):
+                    say(f"Waiting, {settings.lock_deadline:.0f} s at the longest: {holder}")
                 say(f"Dumping {row.name} with {jobs} job{'s' if jobs > 1 else ''} into {partial}")
                 arguments = _arguments(settings, partial, row.snapshot, row.encoding, jobs)
                 if row.version >= WITH_STATISTICS:
@@ -153,8 +157,12 @@ def _arguments(settings: Settings, partial: Path, snapshot: str, encoding: str, 
         # the client_encoding that the role or the database set may lack a character of the rows
         f"--encoding={encoding}",
         # ACCESS SHARE conflicts only with ACCESS EXCLUSIVE, but must not wait for that for ever
-        f"--lock-wait-timeout={int(settings.lock_deadline * 1000)}", "--no-password",
+        f"--lock-wait-timeout={_lock_limit(settings)}", "--no-password",
     ]  # fmt: skip
+
+
+def _lock_limit(settings: Settings) -> str:
+    return str(max(1, int(settings.lock_deadline * 1000)))  # 0 would be no limit
 
 
 def _describe_while_dumping(dumping: subprocess.Popen[bytes], describe: Callable[[], Manifest]) -> Manifest:

@@ -3,7 +3,9 @@
 import resource
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from surefoot.errors import FailedError, RefusedError, SurefootError
 from surefoot.operate.backup import backup, backup_access, backups, dump_programs
 from surefoot.settings import Settings
 from tests.support.databases import Database
+from tests.surefoot.faults.runs import holding
 
 
 def test_the_disk_is_full(settings: Settings, school: Database) -> None:
@@ -30,6 +33,25 @@ def test_the_disk_is_full(settings: Settings, school: Database) -> None:
     assert "disk is full or a limit" in failed.value.remedy
     assert list(settings.backup_folder.iterdir()) == []
     assert backups(settings.backup_folder) == []
+
+
+def test_a_table_that_somebody_holds(settings: Settings, school: Database) -> None:
+    """Who it is stands there before the wait, and the wait has an end; also where the role has a limit of its own."""
+    said: list[str] = []
+    school.execute(f"alter database {school.url.database} set lock_timeout = 10")
+    with holding(school, "lock table notes") as other:
+        pid = other.info.backend_pid
+        ends = threading.Timer(15, other.rollback)
+        ends.start()
+        with pytest.raises(FailedError):
+            backup(replace(settings, lock_deadline=2), school.url, say=said.append)
+        ends.cancel()
+        ends.join()
+    assert said[0] == (
+        f"Waiting, 2 s at the longest: pid {pid} (application payroll, role postgres) holds table notes; "
+        f"select pg_terminate_backend({pid}); ends it"
+    )
+    assert list(settings.backup_folder.iterdir()) == []
 
 
 def test_a_role_that_may_not_read_everything(settings: Settings, school: Database) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from ourschool.project import PROJECT
 from surefoot.errors import FailedError
 from surefoot.operate.ensure import ensure_current, ensure_current_async
+from surefoot.runtime.migrator_lock import MIGRATOR, SPACE
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server, running
 from tests.surefoot.faults.runs import Run
@@ -73,10 +75,7 @@ def test_a_table_of_revisions_that_somebody_holds_is_not_waited_for_without_end(
         ends.start()
         try:
             with pytest.raises(FailedError, match=r"Somebody holds what a statement in .* needs") as refused:
-                if kind == "async":
-                    asyncio.run(_ensure_inside(at_head))
-                else:
-                    ensure_current(engine, PROJECT)
+                asyncio.run(_ensure_inside(at_head)) if kind == "async" else ensure_current(engine, PROJECT)
         finally:
             ends.cancel()
             ends.join()
@@ -87,3 +86,26 @@ def test_a_table_of_revisions_that_somebody_holds_is_not_waited_for_without_end(
 async def _ensure_inside(database: Database) -> None:
     async with create_async_engine(database.url, poolclass=sa.NullPool).connect() as connection:
         await ensure_current_async(connection, PROJECT)
+
+
+def test_ctrl_c_while_a_server_is_waited_for_is_a_sentence(scratch: Database) -> None:
+    absent = Database(scratch.server, scratch.url.set(port=1, host="127.0.0.1", query={}))
+    run = Run(absent, "ensure", "--wait", "60", program="ourschool")
+    run.says("Waiting: No PostgreSQL answers at")
+    run.process.send_signal(signal.SIGINT)
+    said = run.ends(130)
+    assert "ourschool: Interrupted while no revision was running." in said
+    assert "Traceback" not in said
+
+
+def test_ctrl_c_while_another_migrator_is_waited_for_is_a_sentence(at_head: Database) -> None:
+    at_head.alembic("downgrade", "-1")
+    with at_head.connect() as other:
+        other.execute("select pg_advisory_lock(%s, %s)", (SPACE, MIGRATOR))
+        for program, words, status in (("alembic", ("upgrade", "head"), 4), ("ourschool", ("ensure",), 130)):
+            run = Run(at_head, *words, program=program)
+            run.says("Waiting: another migration of this database runs")
+            run.process.send_signal(signal.SIGINT)
+            said = run.ends(status)
+            assert "ourschool: Interrupted while no revision was running." in said
+            assert "KeyboardInterrupt" not in said
