@@ -94,8 +94,11 @@ def test_an_author_writes_proves_and_releases(at_work: Baker) -> None:
     assert "nothing found" in at_work.bakery("lint"), "not even of a first revision that works in parts"
     at_work.change("bakery/models.py", NOTE, WITH_NOTE)
     assert "Proven." in at_work.bakery("new", "orders have a note")
-    told = json.loads(at_work.bakery("prove", "--json"))
-    assert told["holds"]
+    told = json.loads(at_work.bakery("prove", "--json", status=1))
+    assert (told["holds"], len(told["unwritten"])) == (False, 1)
+    assert "Why of the docstring is still the template's" in at_work.bakery("check", status=1)
+    at_work.say_why("orders_have_a_note")
+    assert json.loads(at_work.bakery("prove", "--json"))["holds"]
     assert "Released:" in at_work.bakery("check", "--release")
     beside = {each.name for each in (at_work.folder / "migrations").iterdir()}
     assert {"released.txt", "catalogues.xz", "names.jsonl"} <= beside

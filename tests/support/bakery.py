@@ -94,6 +94,10 @@ class Baker:
         (found,) = (self.folder / "migrations" / "versions").glob(f"*{message}*.py")
         return found
 
+    def say_why(self, message: str) -> None:
+        """Write what a new revision leaves to its author."""
+        self.change(str(self.revision(message)), "what needs this, and what goes wrong without it.", "the oven asks.")
+
 
 def baker(database: Database, folder: Path) -> Baker:
     """Copy the bakery to `folder`, and return a Baker in it."""

@@ -61,9 +61,10 @@ def _added(direction: Direction, table: str, column: Column) -> Iterator[Change]
         written.nullable = True
     if late and column.default:
         written.server_default = None
-    if column.identity or (column.generated and column.generated.endswith(" stored")):
+    kind = _written_into_rows(direction, column)
+    if kind:
         yield Change(Phase.ASK, Unfinished(
-            f"{table}.{column.name} is {'an identity' if column.identity else 'a stored generated'} column: adding it "
+            f"{table}.{column.name} is {kind} column: adding it "
             "writes every row anew while nobody else gets to the table",
             "delete this line where the table is small enough to wait for",
         ))  # fmt: skip
@@ -81,6 +82,17 @@ def _added(direction: Direction, table: str, column: Column) -> Iterator[Change]
     )
     if late:
         yield from _filled_later(direction, table, column, fill if must_fill or column.default else None, must_fill)
+
+
+def _written_into_rows(direction: Direction, column: Column) -> str | None:
+    """Return what kind of column PostgreSQL writes every row anew for; None where it does not."""
+    if column.identity:
+        return "an identity"
+    if column.generated and column.generated.endswith(" stored"):
+        return "a stored generated"
+    domains = direction.target.catalogue.domains
+    checked = {quoted(each.name) for each in domains if each.checks or each.nullability != "null"}
+    return "a checked domain's" if column.type in checked else None
 
 
 def _filled_later(

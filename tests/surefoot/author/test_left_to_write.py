@@ -1,5 +1,6 @@
 """A revision is not proven while its author has parts to write; a new one gets the form of the project's ruff."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from alembic.script import ScriptDirectory
 from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.author import unwritten_parts
+from surefoot.author.revision_test import Proof
+from surefoot.author.sample_rows.test_steps import Step
 from surefoot.environment.revision_form import bring_into_form
 
 DONE = '''"""give rooms a name
@@ -56,6 +59,12 @@ def test_what_is_left_to_the_author_is_found(project: Path, done: str, instead: 
     assert done in DONE
     (line,) = left(project, DONE.replace(done, instead))
     assert found in line
+
+
+def test_what_is_left_is_no_proof() -> None:
+    proof = Proof("aaaa", Path("one.py"), (Step("up", 0.1, ()),), unwritten=("Why of the docstring is still ...",))
+    assert (proof.runs, proof.holds) == (True, False)
+    assert replace(proof, unwritten=()).holds
 
 
 def test_a_project_without_ruff_keeps_what_was_written(tmp_path: Path) -> None:

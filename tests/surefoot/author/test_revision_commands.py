@@ -59,6 +59,7 @@ def test_each_change_becomes_a_proven_revision(scratch: Database, project: Path)
         ):
             assert f"  ok    {step}" in done.stdout
         assert "Proven." in done.stdout
+        assert "left  Why of the docstring is still the template's: Why: what needs this" in done.stdout
         changed = changed.replace("String(50)", "String(100)") if "50" in changed else f"{changed}\n{AVATAR}"
         models(project, changed)
     assert scratch.value("select to_regclass('alembic_version') is null") is True

@@ -88,6 +88,12 @@ MARKED_CASES = (
               PART),
     ),
     Case(
+        "a column of a domain with a rule",
+        add("stuff", sa.Column("grade", postgresql.DOMAIN("grade", sa.Integer, create_type=False))),
+        ("stuff.grade is a checked domain's column",),
+        before=stuff(sa.Column("kept", postgresql.DOMAIN("grade", sa.Integer, check="value > 0"))),
+    ),
+    Case(
         "an exclusion constraint on a table that is there",
         add("stuff", lambda: postgresql.ExcludeConstraint(("during", "&&"), name="once", using="gist")),
         ("constraint once on stuff has to be added",),

@@ -69,6 +69,7 @@ def test_a_type_and_an_operator_class_in_a_schema_of_their_own(at_work: Baker) -
     at_work.alembic("upgrade", "head")
     at_work.alembic("check")
     assert "Drift     none" in at_work.bakery("status")
+    at_work.say_why("guests_have_a_nick")
     assert "ok    no drift from the models" in at_work.bakery("prove", "head")
 
 

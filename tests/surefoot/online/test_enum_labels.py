@@ -16,6 +16,13 @@ TABLES = (
     "insert into others values (1, '{{good,bad},{bad,bad}}'), (2, '{}'), (3, null)",
 )
 LEFT = "select typname, typnamespace::regnamespace::text from pg_type where typname like 'mood\\_%'"
+TYPES = """
+select atttypid::regtype::text
+  from pg_attribute
+ where attname in ('feels', 'felt')
+   and attrelid in ('letters'::regclass, 'others'::regclass)
+ order by attrelid::regclass::text, attname desc
+"""
 RETIRED = [("mood_unnamed", "retired")]
 
 
@@ -33,6 +40,7 @@ def test_arrays_lose_the_label_too_and_get_it_back(scratch: Database) -> None:
     run(scratch, fewer)
     assert scratch.value("select felt::text from letters where id = 20") == "{good,bad,NULL}"
     assert scratch.rows("select id, felt::text from others order by id") == rows
+    assert scratch.rows(TYPES) == [("mood[]",), ("mood",), ("mood[]",)]
     scratch.execute("insert into others (id) values (4)")
     assert scratch.value("select felt::text from others where id = 4") == "{bad}"
     assert scratch.value("select enum_range(null::mood)::text") == "{good,bad}"

@@ -134,6 +134,8 @@ def _change(operations: Operations, op: ChangeTypesOnlineOp) -> None:
             published_tables.refuse_subscribed(steps.context, table.name)
             target_table.refuse_rules(steps, table.oid)  # after the plan, which names a rule that uses the column
             _run(steps, table, conversion)
+        else:
+            kept_definitions.note_retirement(steps, "column")  # a run that was cut off may have retired some
         for column in requested:
             kept_definitions.delete_definition(steps, "column", table.name, column)
 

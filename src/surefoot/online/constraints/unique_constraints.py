@@ -14,7 +14,7 @@ from surefoot.online import canonical_ddl, published_tables, target_table
 from surefoot.online.constraints import constraint_specs
 from surefoot.online.constraints.check_constraints import DropConstraintOnlineOp
 from surefoot.online.executor import Steps
-from surefoot.online.indexes import index_builder
+from surefoot.online.indexes import index_builder, printed_index
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp
 from surefoot.online.rendering import call
 from surefoot.online.target_table import Table
@@ -108,7 +108,7 @@ def _add(operations: Operations, op: AddUniqueOnlineOp) -> None:
     with Steps(operations) as steps:
         temporary = constraint_specs.replacement_name(steps, name)
         if steps.offline:
-            index_builder.print_build(steps, op.index(temporary if op.replace else name))
+            printed_index.print_build(steps, op.index(temporary if op.replace else name))
             if op.replace:
                 steps.run_in_transaction(*_replace(op, temporary))
             else:
@@ -143,7 +143,7 @@ def _replace(op: AddUniqueOnlineOp, index: str) -> tuple[sql.Composed, ...]:
     """Return the statements that drop the old constraint or index and add the new one from its `index`, together."""
     name = sql.Identifier(op.constraint_name)
     drop = constraint_specs.DROP.format(table=sql.Identifier(op.table_name), name=name)
-    return drop, index_builder.DROP_BRIEFLY.format(name), _attach(op, index)
+    return drop, printed_index.DROP_BRIEFLY.format(name), _attach(op, index)
 
 
 def _definition(steps: Steps, table: Table, op: AddUniqueOnlineOp) -> str:

@@ -80,6 +80,8 @@ def change_labels(operations: Operations, name: str, labels: Labels, columns: Co
             labels = Labels(labels.target, labels_of(steps, sql.Identifier(name)))
             columns = columns_of(steps, name)
         if labels.current == labels.target:
+            for kind in ("column", "type"):  # a run that was cut off may have retired some
+                kept_definitions.note_retirement(steps, kind)
             return
         for table, names in columns.items():
             published_tables.refuse_labels(steps.context, table, names)

@@ -12,8 +12,8 @@ from surefoot.errors import UsageError
 from surefoot.online import canonical_ddl, published_tables, target_table, violations
 from surefoot.online.constraints import constraint_specs
 from surefoot.online.executor import LONG_LOCK_TIMEOUT, Steps
-from surefoot.online.identifiers import fit_identifier
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
+from surefoot.online.indexes.printed_index import DROP, print_build, replaced_name, temporary_name
 from surefoot.online.target_table import Table
 
 FIND = """
@@ -33,18 +33,6 @@ select c.relkind,
  where c.relnamespace = quote_ident(current_schema())::regnamespace
    and c.relname = :name
 """
-DROP = sql.SQL("drop index concurrently if exists {}")
-DROP_BRIEFLY = sql.SQL("drop index if exists {}")
-DROP_INVALID = sql.SQL("""
-do $ourschool$
-begin
-    -- what a build that was cut off left behind; IF NOT EXISTS would take it for the index
-    if exists (select from pg_index where indexrelid = to_regclass({text}) and not indisvalid) then
-        drop index {name};
-    end if;
-end
-$ourschool$
-""")
 
 
 @dataclass(frozen=True)
@@ -104,7 +92,7 @@ def ensure(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
         published_tables.refuse_lost_rule(steps.context, table.name, name)
         _replace(steps, table, op, shape, existing.constraint)
     if op.replace and existing.constraint is None:
-        steps.run(DROP.format(sql.Identifier(_replaced_name(steps, name))))
+        steps.run(DROP.format(sql.Identifier(replaced_name(steps, name))))
 
 
 def is_another(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> bool:
@@ -123,21 +111,16 @@ def _replace(steps: Steps, table: Table, op: CreateIndexOnlineOp, shape: str, co
     name = str(op.index_name)
     if constraint is not None:
         constraint_specs.refuse_if_referenced(steps, table, constraint)
-    temporary = fit_identifier(f"ourschool_{steps.revision}_{name}")
+    temporary = temporary_name(steps, name)
     leftover = find(steps, temporary)
     if leftover is not None and leftover.shape != shape:
         steps.run(DROP.format(sql.Identifier(temporary)))
     ensure(steps, table, op.renamed(temporary))
     rename = sql.SQL("alter index {} rename to {}")
-    away = rename.format(sql.Identifier(name), sql.Identifier(_replaced_name(steps, name)))
+    away = rename.format(sql.Identifier(name), sql.Identifier(replaced_name(steps, name)))
     if constraint is not None:
         away = constraint_specs.DROP.format(table=table.identifier, name=sql.Identifier(constraint))
     steps.run_in_transaction(away, rename.format(sql.Identifier(temporary), sql.Identifier(name)))
-
-
-def _replaced_name(steps: Steps, name: str) -> str:
-    """Return the name of the replaced index until it is dropped, which waits for transactions that use it."""
-    return fit_identifier(f"ourschool_{steps.revision}_gone_{name}")
 
 
 def find(steps: Steps, name: str) -> ExistingRelation | None:
@@ -193,31 +176,6 @@ def drop_invalid(steps: Steps, table: Table, name: str) -> None:
     existing = find(steps, name)
     if existing is not None and existing.table == table.oid and not existing.valid:
         steps.execute(DROP.format(sql.Identifier(name)))
-
-
-def print_build(steps: Steps, op: CreateIndexOnlineOp) -> None:
-    """Print what `build` does, as SQL that psql can run again; it keeps any valid index of that name."""
-    name = sql.Identifier(str(op.index_name))
-    if op.replace:
-        _print_replacement(steps, op)
-        return
-    index = op.index(steps.context, postgresql_concurrently=True)
-    steps.run(DROP_INVALID.format(text=name.as_string(), name=name))
-    steps.run(sa.schema.CreateIndex(index, if_not_exists=True), lock_timeout=LONG_LOCK_TIMEOUT)
-
-
-def _print_replacement(steps: Steps, op: CreateIndexOnlineOp) -> None:
-    """Print what `_replace` does: the other index, of a constraint or not, goes when this one is built."""
-    name, temporary = str(op.index_name), fit_identifier(f"ourschool_{steps.revision}_{op.index_name}")
-    gone = sql.Identifier(_replaced_name(steps, name))
-    rename = sql.SQL("alter index if exists {} rename to {}")
-    print_build(steps, op.renamed(temporary))
-    steps.run_in_transaction(
-        constraint_specs.DROP.format(table=sql.Identifier(op.table_name), name=sql.Identifier(name)),
-        rename.format(sql.Identifier(name), gone),
-        rename.format(sql.Identifier(temporary), sql.Identifier(name)),
-    )
-    steps.run(DROP.format(gone))
 
 
 def refuse_duplicates(steps: Steps, table: Table, name: str, index: canonical_ddl.Index | None) -> None:
