@@ -1,14 +1,16 @@
 """Rows moved aside and put back: none lost, none changed, and none that another row points to."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online import retired_registry
+from surefoot.online.retire import kept_definitions
 from tests.support.databases import Database
-from tests.surefoot.online.harness import assert_equal, catalogue, operations, run, when
+from tests.surefoot.online.harness import assert_equal, catalogue, empty, operations, run, when, write
 from tests.surefoot.online.retiring import gone, refused
 
 SCHOOL = """
@@ -253,3 +255,80 @@ def test_awkward_and_long_names(scratch: Database, names: tuple[str, str]) -> No
     assert restored(scratch, names[0]) == 4
     assert scratch.value(f"select count(*) from {table} where {column} = 'a:b%c'") == 30
     assert gone(scratch)
+
+
+ROWS_AND_TYPES = {
+    "one": (None, 'op.execute("create table t (id int primary key, x text, n numeric)")', "pass"),
+    "two": ("one", 'op.retire_rows("t", "id > 2")', 'op.restore_rows("t")'),
+    "three": (
+        "two",
+        """op.change_types_online("t", {"n": ("text", "n::text", "n::numeric")})""",
+        """op.change_types_online("t", {"n": ("numeric", "n::numeric", "n::text")})""",
+    ),
+}
+THREE = ["insert into t values (1, 'a', 1), (2, 'b', 'NaN'), (3, 'c', 1.50), (4, 'd', null)"]
+
+
+def test_rows_are_retired_again_where_some_were_left_and_the_table_has_other_columns(
+    scratch: Database, project: Path
+) -> None:
+    """A change of types has left a column of its own by then, which what was left has not."""
+    empty(project)
+    for revision, (below, up, down) in ROWS_AND_TYPES.items():
+        write(project, revision, below, up, down)
+    scratch.alembic("upgrade", "one", cwd=project)
+    scratch.execute(*THREE)
+    rows = scratch.rows("select id, x, n from t order by id")
+    scratch.alembic("upgrade", "three", cwd=project)
+    scratch.execute("insert into t (id, x) values (3, 'who took the key')")
+    scratch.alembic("downgrade", "one", cwd=project)
+    for _ in range(2):
+        scratch.alembic("upgrade", "three", cwd=project)
+        assert scratch.rows("select id from t order by id") == [(1,), (2,)]
+        scratch.alembic("downgrade", "one", cwd=project)
+        assert scratch.value("select x from t where id = 4") == "d"
+    scratch.alembic("upgrade", "three", cwd=project)
+    scratch.execute("delete from retired.t_rows_two_2 where id = 3")  # who took the key is wanted no more
+    scratch.alembic("downgrade", "one", cwd=project)
+    assert str(scratch.rows("select id, x, n from t order by id")) == str(rows)
+
+
+def test_rows_come_back_where_a_column_was_purged_that_was_retired_before_them(
+    scratch: Database, project: Path
+) -> None:
+    empty(project)
+    write(project, "one", None, 'op.execute("create table t (id int primary key, x text, n numeric)")')
+    write(project, "two", "one", 'op.retire_column("t", "x")', 'op.restore_column("t", "x")')
+    write(project, "three", "two", 'op.retire_rows("t", "id > 2")', 'op.restore_rows("t")')
+    scratch.alembic("upgrade", "one", cwd=project)
+    scratch.execute(*THREE)
+    scratch.alembic("upgrade", "three", cwd=project)
+    number = scratch.value("select id from retired.things where what = 'column'")
+    scratch.execute(kept_definitions.purge_block("column", int(str(number))))
+    said = scratch.alembic("downgrade", "one", cwd=project).stderr
+    assert "Rows of t come back without __retired_two_x, which was purged from all others" in said
+    assert scratch.rows("select id, x from t order by id") == [(1, None), (2, None), (3, None), (4, None)]
+
+
+def test_rows_of_one_revision_before_and_after_a_column_was_added(scratch: Database, project: Path) -> None:
+    empty(project)
+    write(project, "one", None, 'op.execute("create table t (id int primary key, x text, n numeric)")')
+    write(
+        project, "two", "one",
+        """
+        op.retire_rows("t", "id = 3")
+        op.add_column("t", sa.Column("more", sa.Integer, server_default="7"))
+        op.retire_rows("t", "id = 4")
+        """,
+        """
+        op.restore_rows("t")
+        op.retire_column("t", "more")
+        """,
+    )  # fmt: skip
+    scratch.alembic("upgrade", "one", cwd=project)
+    scratch.execute(*THREE)
+    scratch.alembic("upgrade", "two", cwd=project)
+    assert scratch.rows("select id from t order by id") == [(1,), (2,)]
+    scratch.alembic("downgrade", "one", cwd=project)
+    assert scratch.rows("select id, x from t order by id") == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+    assert scratch.value("select to_regclass('retired.t_rows_two') is null")

@@ -14,6 +14,7 @@ from surefoot.online.retire.row_retirement_sql import (
     CONDITION,
     CREATE_TABLE,
     KEYS,
+    LACKING,
     MOVE,
     PRINTED_BLOCK,
     PRINTED_CREATE_TABLE,
@@ -44,7 +45,7 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
         )
     mark = hashlib.sha256(f"{where}\n{reason}".encode()).hexdigest()[:8]
     existing = find_retired(steps, name, by_opposite=False)
-    if existing is not None and steps.direction != "unknown" and mark in existing.definitions["done"]:
+    if steps.direction != "unknown" and any(mark in each.definitions["done"] for each in existing):
         return 0
     move = RowRetirement(steps, table, where, reason, find_references(steps, table))
     item = move.prepare(existing, mark)
@@ -56,12 +57,16 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
     return moved
 
 
-def find_retired(steps: Steps, table: str, *, by_opposite: bool) -> RetiredItem | None:
-    """Return the rows of that table that this revision has retired; see `column_retirement.find_retired`."""
-    for item in retired_registry.items_of_revision(steps, "rows", table, by_opposite=by_opposite):
-        if steps.fetch("select 1 where to_regclass(:name) is not null", name=retired_table(item).as_string()):
-            return item
-    return None
+def find_retired(steps: Steps, table: str, *, by_opposite: bool) -> list[RetiredItem]:
+    """Return the rows of that table that this revision has retired, newest first; see `column_retirement.find_retired`.
+
+    There is more than one item where the table had other columns when rows were retired again.
+    """
+    return [
+        item
+        for item in retired_registry.items_of_revision(steps, "rows", table, by_opposite=by_opposite)
+        if steps.fetch("select 1 where to_regclass(:name) is not null", name=retired_table(item).as_string())
+    ]
 
 
 def retired_table(item: RetiredItem) -> sql.Identifier:
@@ -85,18 +90,21 @@ class RowRetirement:
         self.references = references
         self.key = sql.SQL(", ").join(sql.Identifier(column) for column in table.key)
 
-    def prepare(self, existing: RetiredItem | None, mark: str) -> RetiredItem | None:
+    def prepare(self, existing: list[RetiredItem], mark: str) -> RetiredItem | None:
         """List the keys and create the table for the rows, in one transaction; return None where no row matches.
 
-        Raises RefusedError, with nothing changed, where other rows reference these.
+        Rows that an earlier run has left retired are joined where the table has no other columns by now. Raises
+        RefusedError, with nothing changed, where other rows reference these.
         """
-        if existing is not None and self._exists(key_table(existing, mark)):
-            return existing
+        for begun in existing:
+            if self._exists(key_table(begun, mark)):
+                return begun
         if not self._matches_any(
             sql.SQL("select 1 from {} where ({}\n) limit 1").format(self.table.identifier, self.where)
         ):
             return None
-        return self.steps.retry_on_lock(lambda: self._list_keys(existing, mark))
+        fitting = existing[0] if existing and self._fits(existing[0]) else None
+        return self.steps.retry_on_lock(lambda: self._list_keys(fitting, mark))
 
     def move_all(self, item: RetiredItem, keys: sql.Identifier) -> int:
         """Move the listed rows in batches; return how many were moved."""
@@ -154,9 +162,7 @@ class RowRetirement:
             )
         )
         retired_registry.record(steps, "rows", name, free, {"extra": extra, "done": []})
-        created = find_retired(steps, name, by_opposite=False)
-        assert created is not None  # it has just been recorded
-        return created
+        return find_retired(steps, name, by_opposite=False)[0]  # it has just been recorded
 
     def _batch(self, item: RetiredItem, keys: sql.Identifier, first: int, last: int) -> int:
         between = sql.SQL("__nth between {} and {}").format(first, last)
@@ -193,6 +199,11 @@ class RowRetirement:
             self.where,
         )
         return f"op.retire_rows({reference.table!r}, {where.as_string()!r})"
+
+    def _fits(self, item: RetiredItem) -> bool:
+        """Return whether the retired table has all columns that the table has now, with their types."""
+        place = retired_table(item).as_string()
+        return not self.steps.fetch(LACKING, table=self.table.oid, place=place)
 
     def _exists(self, keys: sql.Identifier) -> bool:
         return bool(self.steps.fetch("select 1 where to_regclass(:name) is not null", name=keys.as_string()))

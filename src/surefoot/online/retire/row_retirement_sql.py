@@ -26,6 +26,15 @@ PRINTED_CREATE_TABLE = """\
     execute format('create table if not exists %s as '
                    'select t.*, null::text as %I, null::timestamptz as %I from %s t with no data',
                    {place}, extra ->> 'reason', extra ->> 'retired_at', target);"""
+LACKING = """
+    select attname, atttypid, atttypmod
+      from pg_attribute
+     where attrelid = :table and attnum > 0 and not attisdropped
+    except
+    select attname, atttypid, atttypmod
+      from pg_attribute
+     where attrelid = to_regclass(:place) and attnum > 0 and not attisdropped
+"""
 MOVE = sql.SQL("""
     with gone as (
         delete from {table}
