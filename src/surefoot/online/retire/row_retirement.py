@@ -43,9 +43,9 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
             f"Table {name} has no primary key, so its rows cannot be told apart while they are moved.",
             "Give it a primary key in a revision before this one; nothing was changed.",
         )
-    mark = hashlib.sha256(f"{where}\n{reason}".encode()).hexdigest()[:8]
+    mark = _mark(where, reason)
     existing = find_retired(steps, name, by_opposite=False)
-    if steps.direction != "unknown" and any(mark in each.definitions["done"] for each in existing):
+    if steps.direction != "unknown" and _is_done(existing, mark):
         return 0
     move = RowRetirement(steps, table, where, reason, find_references(steps, table))
     item = move.prepare(existing, mark)
@@ -55,6 +55,21 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
     move.finish(item, key_table(item, mark), mark)
     log.info("%s rows of %s were set aside in retired.%s.", moved, name, item.stands_as)
     return moved
+
+
+def check(steps: Steps, table: Table, where: str, reason: str | None, references: list[Reference]) -> None:
+    """Raise RefusedError where other rows reference by `references` those that `retire` would move."""
+    if not _is_done(find_retired(steps, table.name, by_opposite=False), _mark(where, reason)):
+        retirement = RowRetirement(steps, table, where, reason, references)
+        retirement.refuse_referenced(sql.SQL("({}\n)").format(sql.SQL(where)))
+
+
+def _mark(where: str, reason: str | None) -> str:
+    return hashlib.sha256(f"{where}\n{reason}".encode()).hexdigest()[:8]
+
+
+def _is_done(items: list[RetiredItem], mark: str) -> bool:
+    return any(mark in each.definitions["done"] for each in items)
 
 
 def find_retired(steps: Steps, table: str, *, by_opposite: bool) -> list[RetiredItem]:
@@ -137,13 +152,17 @@ class RowRetirement:
             steps.execute(sql.SQL("alter table {} add primary key (__nth)").format(keys))
             steps.execute(sql.SQL("analyze {}").format(keys))
             listed = CONDITION.format(key=self.key, keys=keys, range=sql.SQL("true"), where=sql.SQL("true"))
-            counts = [text for each in self.references if (text := each.count(steps, self.table, listed))]
-            if counts:
-                raise RefusedError(
-                    f"Rows of {self.table.name} cannot be retired, others point to them: {'; '.join(counts)}.",
-                    f"Retire those first: {self._remedy_call()}. Nothing was changed.",
-                )
+            self.refuse_referenced(listed)
         return item
+
+    def refuse_referenced(self, listed: sql.Composable) -> None:
+        """Raise RefusedError where other rows reference those that the SQL `listed` is true for."""
+        counts = [text for each in self.references if (text := each.count(self.steps, self.table, listed))]
+        if counts:
+            raise RefusedError(
+                f"Rows of {self.table.name} cannot be retired, others point to them: {'; '.join(counts)}.",
+                f"Retire those first: {self._remedy_call()}. Nothing was changed.",
+            )
 
     def _create_retired_table(self) -> RetiredItem:
         steps, name = self.steps, self.table.name

@@ -33,7 +33,7 @@ SUPERUSER_KINDS = frozenset({"EVENT TRIGGER", "FOREIGN DATA WRAPPER", "TEXT SEAR
                         "OPERATOR CLASS", "OPERATOR FAMILY"})  # fmt: skip
 """Kinds of entries that only a superuser may create."""
 NOT_IN_PLACE = (
-    "Let a superuser drop them first, or run: alter role … createdb; then it is restored beside the old database."
+    "Let a superuser drop them first, or give the role CREATEDB; then it is restored beside the old database."
 )
 UNTRUSTED_EXTENSIONS = sa.text("""
     select name
