@@ -332,3 +332,50 @@ def test_rows_of_one_revision_before_and_after_a_column_was_added(scratch: Datab
     scratch.alembic("downgrade", "one", cwd=project)
     assert scratch.rows("select id, x from t order by id") == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
     assert scratch.value("select to_regclass('retired.t_rows_two') is null")
+
+
+@pytest.mark.parametrize("rule", ["unique (x)", "exclude using btree (x with =)"])
+def test_rows_of_a_table_with_a_deferrable_constraint_come_back(
+    scratch: Database, caplog: pytest.LogCaptureFixture, rule: str
+) -> None:
+    """PostgreSQL takes no ON CONFLICT for such a table."""
+    scratch.execute(
+        f"create table t (id int primary key, x int, {rule} deferrable initially deferred)",
+        "insert into t select n, n from generate_series(1, 20) as n",
+    )
+    run(scratch, retire("t", "id > 2"))
+    scratch.execute("insert into t values (7, 100), (101, 9)")
+    with caplog.at_level(logging.WARNING, "surefoot"):
+        assert restored(scratch, "t") == 16
+    assert "1 whose key is taken (id 7)" in caplog.text
+    scratch.execute("delete from t where id in (7, 101)")
+    scratch.execute("insert into t (id, x) select id, x from retired.t_rows_unnamed")
+    assert scratch.rows("select id, x from t order by id") == [(n, n) for n in range(1, 21)]
+
+
+def test_a_table_with_columns_of_every_name_that_ours_may_have(scratch: Database) -> None:
+    scratch.execute(
+        "create table t (id int primary key, reason text, retired_reason text, __reason text, retired_at int)",
+        "insert into t values (1, 'a', 'b', 'c', 4)",
+    )
+    before = scratch.rows("select * from t")
+    run(scratch, retire("t", "true"))
+    assert restored(scratch, "t") == 1
+    assert scratch.rows("select * from t") == before
+    assert gone(scratch)
+
+
+@pytest.mark.parametrize("event", ["insert", "update", "delete"])
+def test_a_rule_that_does_more_is_refused_before_anything_is_moved(scratch: Database, event: str) -> None:
+    """PostgreSQL takes no statement that moves its rows, and the way back would be shut as well."""
+    scratch.execute(
+        "create table t (id int primary key)",
+        "insert into t values (1)",
+        f'create rule "a %" as on {event} to t do also notify written',
+    )
+    assert 'while its rule "a %" does something else' in refused(scratch, retire("t", "true"))
+    assert gone(scratch)
+    scratch.execute('alter table t disable rule "a %"')
+    run(scratch, retire("t", "true"))
+    scratch.execute('alter table t enable rule "a %"')
+    assert 'while its rule "a %" does something else' in refused(scratch, lambda op: op.restore_rows("t"))

@@ -11,6 +11,7 @@ from surefoot.catalogue.reader import KEPT_DEFINITIONS
 from surefoot.errors import RefusedError
 from surefoot.online import retired_registry, target_table
 from surefoot.online.executor import Steps
+from surefoot.online.retire import row_retirement_sql
 from surefoot.online.retire.block_batches import run_by_blocks
 from surefoot.online.retire.row_retirement import find_retired, retired_table
 from surefoot.online.retired_registry import RetiredItem
@@ -66,7 +67,7 @@ MOVE_BACK = sql.SQL("""
         insert into {table} ({columns}) overriding system value
         select {columns}
           from chosen
-            on conflict do nothing
+            {conflicts}
      returning {key}
     )
     delete from {place} as held
@@ -77,6 +78,8 @@ MOVE_BACK = sql.SQL("""
 COUNT = sql.SQL(
     "select count(*) as many, (array_agg(concat_ws(', ', {key})))[1:5] as sample from {place} as held where {where}"
 )
+DEFERRABLE = "select from pg_index where indrelid = :table and not indimmediate"
+"""A unique or exclusion constraint that is DEFERRABLE: PostgreSQL takes no ON CONFLICT for such a table."""
 MISSING_PARENT = sql.SQL("{known} and not exists (select from {table} as parent where {pairs}) and not ({own})")
 RECORD_LEFT = sql.SQL("""
     update retired.things
@@ -95,6 +98,7 @@ def restore(steps: Steps, name: str) -> int:
     total = 0
     for nth, item in enumerate(find_retired(steps, name, by_opposite=True)):
         table = target_table.find(steps, name, partition=False, writes=True)
+        row_retirement_sql.refuse_rules(steps, table)
         try:
             columns = _columns(steps, item, table)
         except RefusedError as fault:
@@ -102,7 +106,8 @@ def restore(steps: Steps, name: str) -> int:
                 raise
             log.warning("%s They stay in retired.%s.", fault.message, item.stands_as)
             continue
-        restoration = RowRestoration(steps, item, table, columns, _parents(steps, table))
+        deferrable = bool(steps.fetch(DEFERRABLE, table=table.oid))
+        restoration = RowRestoration(steps, item, table, columns, _parents(steps, table), deferrable)
         back = 0
         # a row may reference another retired one, which has to be moved first: repeated until no row can be moved
         while moved := run_by_blocks(steps, retired_table(item), restoration.work):
@@ -131,6 +136,8 @@ class RowRestoration:
     table: Table
     columns: tuple[str, ...]
     parents: tuple[Parent, ...]
+    deferrable: bool
+    """Whether the table has a DEFERRABLE constraint: rows whose key is taken are found by bisection then."""
 
     def work(self, blocks: sql.Composed) -> int:
         """Move back the rows of a range of blocks that violate nothing, inside a transaction; return how many."""
@@ -191,6 +198,7 @@ class RowRestoration:
             at=sql.Identifier(self.item.definitions["extra"]["retired_at"]),
             table=self.table.identifier,
             columns=_list(self.columns),
+            conflicts=sql.SQL("" if self.deferrable else "on conflict do nothing"),
         )
 
     def _parents_exist(self) -> sql.Composable:

@@ -21,6 +21,7 @@ from surefoot.online.retire.row_retirement_sql import (
     PRINTED_MOVE,
     PRINTED_RECORD,
     RECORD,
+    refuse_rules,
 )
 from surefoot.online.retired_registry import SCHEMA, RetiredItem
 from surefoot.online.target_table import Table
@@ -43,6 +44,7 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
             f"Table {name} has no primary key, so its rows cannot be told apart while they are moved.",
             "Give it a primary key in a revision before this one; nothing was changed.",
         )
+    refuse_rules(steps, table)
     mark = _mark(where, reason)
     existing = find_retired(steps, name, by_opposite=False)
     if steps.direction != "unknown" and _is_done(existing, mark):
@@ -170,8 +172,8 @@ class RowRetirement:
         taken = {row.relname for row in steps.fetch(
             "select relname from pg_class where relnamespace = to_regnamespace(:schema)", schema=SCHEMA)}  # fmt: skip
         free = next(each for each in identifiers.candidate_names(f"{name}_rows_{steps.revision}") if each not in taken)
-        extra = {each: next(n for n in (each, f"retired_{each}", f"__{each}") if n not in self.table.columns)
-                 for each in ("reason", "retired_at")}  # fmt: skip
+        extra = {each: next(n for n in (each, f"retired_{each}", *identifiers.candidate_names(f"__{each}"))
+                            if n not in self.table.columns) for each in ("reason", "retired_at")}  # fmt: skip
         steps.execute(
             CREATE_TABLE.format(
                 place=sql.Identifier(SCHEMA, free),
