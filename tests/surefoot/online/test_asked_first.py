@@ -42,8 +42,21 @@ REFUSED = {
     "a table that a view needs": 'op.retire_table("marks")',
     "a table that a view needs, after another": 'op.retire_table("notes")\nop.retire_table("marks")',
     "a table that another one's policy needs": 'op.retire_table("pupils")',
+    "rows that others point to": 'op.retire_rows("pupils", "id = 1")',
+    "rows that others point to, beside columns that change": (
+        'op.add_column("pupils", sa.Column("more", sa.Integer), if_not_exists=True)\n'
+        'op.backfill("pupils", {"name": "lower(name)"}, "name <> lower(name)")\nop.retire_rows("pupils", "id = 1")'
+    ),
 }
 PUT_RIGHT = {
+    "rows that others pointed to": 'op.retire_rows("notes", "id = 1")\nop.retire_rows("pupils", "id = 1")',
+    "rows to which a table pointed that goes": 'op.retire_table("notes")\nop.retire_rows("pupils", "id = 1")',
+    "rows to which a key pointed that goes": 'op.drop_constraint_online("of_a_pupil", "notes")\n'
+    'op.retire_rows("pupils", "id = 1")',
+    "rows that are none of those meant by then": (
+        'op.backfill("pupils", {"name": "\'Ada\'"}, "name = \'Pupil 1\'")\n'
+        'op.retire_rows("pupils", "name = \'Pupil 1\'")'
+    ),
     "a backfill before NOT NULL": 'op.backfill("marks", {"note": "\'\'"}, "note is null")\n'
     'op.set_not_null_online("marks", "note")',
     "a backfill before a check": 'op.backfill("marks", {"points": "1"}, "points > 1")\n'
@@ -88,6 +101,7 @@ PREPARED = (
     "create table kid (extra text) inherits (kin)",
     "create table notes (id integer primary key)",
     "insert into notes values (1)",
+    "alter table notes add constraint of_a_pupil foreign key (id) references pupils",
     "create policy of_pupils on notes using (exists (select from pupils where pupils.id = notes.id))",
     "create function fits(numeric) returns boolean immutable language sql as 'select $1 < 50'",
 )

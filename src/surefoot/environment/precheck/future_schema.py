@@ -73,9 +73,14 @@ class FutureSchema:
         return any(each.constraints_dropped for each in self._tables.values())
 
     @property
+    def changed_tables(self) -> set[str]:
+        """Return the tables whose constraints, rows or values change."""
+        return {name for name, each in self._tables.items() if each.changes}
+
+    @property
     def may_enable_restore(self) -> bool:
         """Return whether a retired object that cannot be restored now might be when its operation runs."""
-        return self.definitions_change or any(each.changes for each in self._tables.values())
+        return self.definitions_change or bool(self.changed_tables)
 
     @contextmanager
     def deferring(self) -> Iterator[None]:

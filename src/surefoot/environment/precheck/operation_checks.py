@@ -7,11 +7,13 @@ import sqlalchemy as sa
 from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 
+from surefoot.autogenerate.parsed_definitions import mentions
 from surefoot.environment.precheck import publication_checks
 from surefoot.environment.precheck.future_rows import FutureTable, RowsUnknown
 from surefoot.environment.precheck.future_schema import FutureSchema, StopChecking
 from surefoot.environment.precheck.row_preserving_sql import changes_dependents, preserves_rows
 from surefoot.errors import RefusedError
+from surefoot.online import target_table
 from surefoot.online.backfill.operation import BackfillOp
 from surefoot.online.change_types import column_dependents, dependents_rebuild, unconvertible_rows
 from surefoot.online.change_types.conversion import Conversion
@@ -25,7 +27,8 @@ from surefoot.online.enums import enum_labels
 from surefoot.online.enums.enum_operations import ChangeEnumOp, CreateEnumOp, RetireEnumOp
 from surefoot.online.indexes import index_builder
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
-from surefoot.online.retire import column_restoration, column_retirement, table_retirement
+from surefoot.online.retire import column_restoration, column_retirement, row_retirement, table_retirement
+from surefoot.online.retire.references import find_references
 from surefoot.online.retire.retire_operations import (
     RestoreColumnOp,
     RestoreRowsOp,
@@ -249,8 +252,30 @@ class OperationChecks:
             self._schema.table(name).rows_change = True
 
     @_check.register
-    def _(self, _: RetireRowsOp | RestoreRowsOp) -> None:
-        raise StopChecking  # a revision may depend on the number of rows, which they return
+    def _(self, op: RetireRowsOp) -> None:
+        schema = self._schema
+        if not schema.is_first and not schema.dependents_change and not schema.constraints_dropped:
+            with schema.deferring():
+                self._refuse_referenced_rows(op)
+        raise StopChecking  # a revision may depend on the number of rows, which it returns
+
+    def _refuse_referenced_rows(self, op: RetireRowsOp) -> None:
+        """Refuse rows that others point to, by the foreign keys between columns that do not change before."""
+        steps, future = self._schema.steps, self._schema.table(op.table_name)
+        changing = {*future.columns, *(name for each in future.types for name in each)}
+        if future.rows_change or any(mentions(op.where, name) for name in changing):
+            raise RowsUnknown
+        table = target_table.find(steps, op.table_name, partition=False, writes=True)
+        others = self._schema.changed_tables - {op.table_name}
+        references = [
+            each for each in find_references(steps, table)
+            if each.plain_name not in others and not changing.intersection(each.referred)
+        ]  # fmt: skip
+        row_retirement.check(steps, table, op.where, op.reason, references)
+
+    @_check.register
+    def _(self, _: RestoreRowsOp) -> None:
+        raise StopChecking  # the same
 
     @_check.register
     def _(self, op: ops.ExecuteSQLOp) -> None:

@@ -63,6 +63,11 @@ class Reference:
     referred: tuple[str, ...]
     on_delete: str
 
+    @property
+    def plain_name(self) -> str:
+        """Return the table's name without quotes."""
+        return self.table.removeprefix('"').removesuffix('"').replace('""', '"')
+
     def count(self, steps: Steps, table: Table, listed: sql.Composable) -> str:
         """Return how many rows reference the rows of `table` for which `listed` is true, as words; empty for none."""
         rows = steps.fetch(

@@ -25,7 +25,7 @@ CONSTRAINT = """
         'referred', (select jsonb_agg(attname order by array_position(bound.confkey, attnum)) from pg_attribute
                       where attrelid = bound.confrelid and attnum = any (bound.confkey)),
         'comment', obj_description(bound.oid, 'pg_constraint'),
-        'period', to_jsonb(bound) -> 'conperiod'
+        'period', coalesce((to_jsonb(bound) ->> 'conperiod')::boolean, false)
     )
 """
 

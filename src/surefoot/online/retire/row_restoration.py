@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from psycopg import sql
 
+from surefoot.catalogue.reader import KEPT_DEFINITIONS
 from surefoot.errors import RefusedError
 from surefoot.online import retired_registry, target_table
 from surefoot.online.executor import Steps
+from surefoot.online.retire import row_retirement_sql
 from surefoot.online.retire.block_batches import run_by_blocks
 from surefoot.online.retire.row_retirement import find_retired, retired_table
 from surefoot.online.retired_registry import RetiredItem
@@ -46,6 +48,13 @@ PARENTS = """
        and conparentid = 0
      order by conname
 """
+PURGED = f"""
+    select thing ->> 'stands_as' as stands_as
+      from {KEPT_DEFINITIONS}
+     where what = 'column'
+       and schema_name = :schema
+       and table_name = :table
+"""  # noqa: S608  # a constant of ours
 MOVE_BACK = sql.SQL("""
     with chosen as (
         select distinct on ({key}) ctid as __place, held.*
@@ -58,7 +67,7 @@ MOVE_BACK = sql.SQL("""
         insert into {table} ({columns}) overriding system value
         select {columns}
           from chosen
-            on conflict do nothing
+            {conflicts}
      returning {key}
     )
     delete from {place} as held
@@ -69,6 +78,8 @@ MOVE_BACK = sql.SQL("""
 COUNT = sql.SQL(
     "select count(*) as many, (array_agg(concat_ws(', ', {key})))[1:5] as sample from {place} as held where {where}"
 )
+DEFERRABLE = "select from pg_index where indrelid = :table and not indimmediate"
+"""A unique or exclusion constraint that is DEFERRABLE: PostgreSQL takes no ON CONFLICT for such a table."""
 MISSING_PARENT = sql.SQL("{known} and not exists (select from {table} as parent where {pairs}) and not ({own})")
 RECORD_LEFT = sql.SQL("""
     update retired.things
@@ -84,15 +95,25 @@ def restore(steps: Steps, name: str) -> int:
 
     Raises RefusedError, with nothing changed, where the table lacks a column that the rows have.
     """
-    item = find_retired(steps, name, by_opposite=True)
     total = 0
-    if item is not None:
+    for nth, item in enumerate(find_retired(steps, name, by_opposite=True)):
         table = target_table.find(steps, name, partition=False, writes=True)
-        restoration = RowRestoration(steps, item, table, _columns(steps, item, table), _parents(steps, table))
+        row_retirement_sql.refuse_rules(steps, table)
+        try:
+            columns = _columns(steps, item, table)
+        except RefusedError as fault:
+            if nth == 0:
+                raise
+            log.warning("%s They stay in retired.%s.", fault.message, item.stands_as)
+            continue
+        deferrable = bool(steps.fetch(DEFERRABLE, table=table.oid))
+        restoration = RowRestoration(steps, item, table, columns, _parents(steps, table), deferrable)
+        back = 0
         # a row may reference another retired one, which has to be moved first: repeated until no row can be moved
         while moved := run_by_blocks(steps, retired_table(item), restoration.work):
-            total += moved
-        restoration.finish(total)
+            back += moved
+        restoration.finish(back)
+        total += back
     retired_registry.drop_if_empty(steps)
     return total
 
@@ -115,6 +136,8 @@ class RowRestoration:
     table: Table
     columns: tuple[str, ...]
     parents: tuple[Parent, ...]
+    deferrable: bool
+    """Whether the table has a DEFERRABLE constraint: rows whose key is taken are found by bisection then."""
 
     def work(self, blocks: sql.Composed) -> int:
         """Move back the rows of a range of blocks that violate nothing, inside a transaction; return how many."""
@@ -175,6 +198,7 @@ class RowRestoration:
             at=sql.Identifier(self.item.definitions["extra"]["retired_at"]),
             table=self.table.identifier,
             columns=_list(self.columns),
+            conflicts=sql.SQL("" if self.deferrable else "on conflict do nothing"),
         )
 
     def _parents_exist(self) -> sql.Composable:
@@ -210,13 +234,23 @@ def _columns(steps: Steps, item: RetiredItem, table: Table) -> tuple[str, ...]:
     ours = set(item.definitions["extra"].values())
     rows = [row for row in steps.fetch(COLUMNS, table=table.oid, place=retired_table(item).as_string())
             if row.name not in ours]  # fmt: skip
-    missing = [row.name for row in rows if not row.there]
+    purged = _purged(steps, item) if not all(row.there for row in rows) else set()
+    missing = [row.name for row in rows if not row.there and row.name not in purged]
     if missing:
         raise RefusedError(
             f"Rows of {table.name} cannot be restored: the table has no column {missing[0]} any more, and they have.",
             "Restore the column first: what was retired last comes back first. Nothing was changed.",
         )
-    return tuple(row.name for row in rows if not row.generated)
+    if gone := [row.name for row in rows if not row.there]:
+        log.warning("Rows of %s come back without %s, which was purged from all others.", table.name, ", ".join(gone))
+    return tuple(row.name for row in rows if row.there and not row.generated)
+
+
+def _purged(steps: Steps, item: RetiredItem) -> set[str]:
+    """Return the columns of the rows that were retired in the table, and purged there: their definition is kept."""
+    if not retired_registry.is_present(steps, definitions=True):
+        return set()
+    return {row.stands_as for row in steps.fetch(PURGED, schema=item.schema, table=item.table)}
 
 
 def _parents(steps: Steps, table: Table) -> tuple[Parent, ...]:

@@ -14,12 +14,14 @@ from surefoot.online.retire.row_retirement_sql import (
     CONDITION,
     CREATE_TABLE,
     KEYS,
+    LACKING,
     MOVE,
     PRINTED_BLOCK,
     PRINTED_CREATE_TABLE,
     PRINTED_MOVE,
     PRINTED_RECORD,
     RECORD,
+    refuse_rules,
 )
 from surefoot.online.retired_registry import SCHEMA, RetiredItem
 from surefoot.online.target_table import Table
@@ -42,9 +44,10 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
             f"Table {name} has no primary key, so its rows cannot be told apart while they are moved.",
             "Give it a primary key in a revision before this one; nothing was changed.",
         )
-    mark = hashlib.sha256(f"{where}\n{reason}".encode()).hexdigest()[:8]
+    refuse_rules(steps, table)
+    mark = _mark(where, reason)
     existing = find_retired(steps, name, by_opposite=False)
-    if existing is not None and steps.direction != "unknown" and mark in existing.definitions["done"]:
+    if steps.direction != "unknown" and _is_done(existing, mark):
         return 0
     move = RowRetirement(steps, table, where, reason, find_references(steps, table))
     item = move.prepare(existing, mark)
@@ -56,12 +59,31 @@ def retire(steps: Steps, name: str, where: str, reason: str | None) -> int:
     return moved
 
 
-def find_retired(steps: Steps, table: str, *, by_opposite: bool) -> RetiredItem | None:
-    """Return the rows of that table that this revision has retired; see `column_retirement.find_retired`."""
-    for item in retired_registry.items_of_revision(steps, "rows", table, by_opposite=by_opposite):
-        if steps.fetch("select 1 where to_regclass(:name) is not null", name=retired_table(item).as_string()):
-            return item
-    return None
+def check(steps: Steps, table: Table, where: str, reason: str | None, references: list[Reference]) -> None:
+    """Raise RefusedError where other rows reference by `references` those that `retire` would move."""
+    if not _is_done(find_retired(steps, table.name, by_opposite=False), _mark(where, reason)):
+        retirement = RowRetirement(steps, table, where, reason, references)
+        retirement.refuse_referenced(sql.SQL("({}\n)").format(sql.SQL(where)))
+
+
+def _mark(where: str, reason: str | None) -> str:
+    return hashlib.sha256(f"{where}\n{reason}".encode()).hexdigest()[:8]
+
+
+def _is_done(items: list[RetiredItem], mark: str) -> bool:
+    return any(mark in each.definitions["done"] for each in items)
+
+
+def find_retired(steps: Steps, table: str, *, by_opposite: bool) -> list[RetiredItem]:
+    """Return the rows of that table that this revision has retired, newest first; see `column_retirement.find_retired`.
+
+    There is more than one item where the table had other columns when rows were retired again.
+    """
+    return [
+        item
+        for item in retired_registry.items_of_revision(steps, "rows", table, by_opposite=by_opposite)
+        if steps.fetch("select 1 where to_regclass(:name) is not null", name=retired_table(item).as_string())
+    ]
 
 
 def retired_table(item: RetiredItem) -> sql.Identifier:
@@ -85,18 +107,21 @@ class RowRetirement:
         self.references = references
         self.key = sql.SQL(", ").join(sql.Identifier(column) for column in table.key)
 
-    def prepare(self, existing: RetiredItem | None, mark: str) -> RetiredItem | None:
+    def prepare(self, existing: list[RetiredItem], mark: str) -> RetiredItem | None:
         """List the keys and create the table for the rows, in one transaction; return None where no row matches.
 
-        Raises RefusedError, with nothing changed, where other rows reference these.
+        Rows that an earlier run has left retired are joined where the table has no other columns by now. Raises
+        RefusedError, with nothing changed, where other rows reference these.
         """
-        if existing is not None and self._exists(key_table(existing, mark)):
-            return existing
+        for begun in existing:
+            if self._exists(key_table(begun, mark)):
+                return begun
         if not self._matches_any(
             sql.SQL("select 1 from {} where ({}\n) limit 1").format(self.table.identifier, self.where)
         ):
             return None
-        return self.steps.retry_on_lock(lambda: self._list_keys(existing, mark))
+        fitting = existing[0] if existing and self._fits(existing[0]) else None
+        return self.steps.retry_on_lock(lambda: self._list_keys(fitting, mark))
 
     def move_all(self, item: RetiredItem, keys: sql.Identifier) -> int:
         """Move the listed rows in batches; return how many were moved."""
@@ -129,13 +154,17 @@ class RowRetirement:
             steps.execute(sql.SQL("alter table {} add primary key (__nth)").format(keys))
             steps.execute(sql.SQL("analyze {}").format(keys))
             listed = CONDITION.format(key=self.key, keys=keys, range=sql.SQL("true"), where=sql.SQL("true"))
-            counts = [text for each in self.references if (text := each.count(steps, self.table, listed))]
-            if counts:
-                raise RefusedError(
-                    f"Rows of {self.table.name} cannot be retired, others point to them: {'; '.join(counts)}.",
-                    f"Retire those first: {self._remedy_call()}. Nothing was changed.",
-                )
+            self.refuse_referenced(listed)
         return item
+
+    def refuse_referenced(self, listed: sql.Composable) -> None:
+        """Raise RefusedError where other rows reference those that the SQL `listed` is true for."""
+        counts = [text for each in self.references if (text := each.count(self.steps, self.table, listed))]
+        if counts:
+            raise RefusedError(
+                f"Rows of {self.table.name} cannot be retired, others point to them: {'; '.join(counts)}.",
+                f"Retire those first: {self._remedy_call()}. Nothing was changed.",
+            )
 
     def _create_retired_table(self) -> RetiredItem:
         steps, name = self.steps, self.table.name
@@ -143,8 +172,8 @@ class RowRetirement:
         taken = {row.relname for row in steps.fetch(
             "select relname from pg_class where relnamespace = to_regnamespace(:schema)", schema=SCHEMA)}  # fmt: skip
         free = next(each for each in identifiers.candidate_names(f"{name}_rows_{steps.revision}") if each not in taken)
-        extra = {each: next(n for n in (each, f"retired_{each}", f"__{each}") if n not in self.table.columns)
-                 for each in ("reason", "retired_at")}  # fmt: skip
+        extra = {each: next(n for n in (each, f"retired_{each}", *identifiers.candidate_names(f"__{each}"))
+                            if n not in self.table.columns) for each in ("reason", "retired_at")}  # fmt: skip
         steps.execute(
             CREATE_TABLE.format(
                 place=sql.Identifier(SCHEMA, free),
@@ -154,9 +183,7 @@ class RowRetirement:
             )
         )
         retired_registry.record(steps, "rows", name, free, {"extra": extra, "done": []})
-        created = find_retired(steps, name, by_opposite=False)
-        assert created is not None  # it has just been recorded
-        return created
+        return find_retired(steps, name, by_opposite=False)[0]  # it has just been recorded
 
     def _batch(self, item: RetiredItem, keys: sql.Identifier, first: int, last: int) -> int:
         between = sql.SQL("__nth between {} and {}").format(first, last)
@@ -193,6 +220,11 @@ class RowRetirement:
             self.where,
         )
         return f"op.retire_rows({reference.table!r}, {where.as_string()!r})"
+
+    def _fits(self, item: RetiredItem) -> bool:
+        """Return whether the retired table has all columns that the table has now, with their types."""
+        place = retired_table(item).as_string()
+        return not self.steps.fetch(LACKING, table=self.table.oid, place=place)
 
     def _exists(self, keys: sql.Identifier) -> bool:
         return bool(self.steps.fetch("select 1 where to_regclass(:name) is not null", name=keys.as_string()))

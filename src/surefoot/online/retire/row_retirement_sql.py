@@ -5,6 +5,19 @@ The printed block moves all rows in one transaction.
 
 from psycopg import sql
 
+from surefoot.errors import RefusedError
+from surefoot.online.executor import Steps
+from surefoot.online.target_table import Table
+
+RULES = """
+    select format('%I', rulename) as name
+      from pg_rewrite
+     where ev_class = :table
+       and ev_type in ('2', '3', '4')
+       and ev_enabled in ('O', 'A')
+     order by 1
+     limit 1
+"""
 KEYS = sql.SQL("create table {keys} as select row_number() over () as __nth, {key} from {table} where ({where}\n)")
 CONDITION = sql.SQL("({key}) in (select {key} from {keys} where {range}) and ({where}\n)")
 CREATE_TABLE = sql.SQL("""
@@ -18,7 +31,8 @@ PRINTED_CREATE_TABLE = """\
       from unnest(array['reason', 'retired_at']) as wanted
      cross join lateral (
          select name
-           from unnest(array[wanted, 'retired_' || wanted, '__' || wanted]) with ordinality as choice (name, nth)
+           from unnest(array[wanted, 'retired_' || wanted, '__' || wanted, '__' || wanted || '_2'])
+                   with ordinality as choice (name, nth)
           where not exists (select from pg_attribute where attrelid = target and attname = name and not attisdropped)
           order by nth
           limit 1
@@ -26,6 +40,15 @@ PRINTED_CREATE_TABLE = """\
     execute format('create table if not exists %s as '
                    'select t.*, null::text as %I, null::timestamptz as %I from %s t with no data',
                    {place}, extra ->> 'reason', extra ->> 'retired_at', target);"""
+LACKING = """
+    select attname, atttypid, atttypmod
+      from pg_attribute
+     where attrelid = :table and attnum > 0 and not attisdropped
+    except
+    select attname, atttypid, atttypmod
+      from pg_attribute
+     where attrelid = to_regclass(:place) and attnum > 0 and not attisdropped
+"""
 MOVE = sql.SQL("""
     with gone as (
         delete from {table}
@@ -81,3 +104,15 @@ begin
 {record}
 end
 """
+
+
+def refuse_rules(steps: Steps, table: Table) -> None:
+    """Raise RefusedError for a table with a rule on what is written: PostgreSQL moves no rows of such a table."""
+    for rule in steps.fetch(RULES, table=table.oid):
+        name = table.identifier.as_string()
+        raise RefusedError(
+            f"Rows of {table.name} can be neither retired nor restored while its rule {rule.name} does something else "
+            "with what is written. Nothing was changed.",
+            f"Switch it off in this revision: op.execute('alter table {name} disable rule {rule.name}'); and on "
+            "again after.",
+        )

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from surefoot.operate.backup import (
 from surefoot.operate.backup.database_settings import Properties
 from surefoot.operate.backup.manifest import Manifest
 from surefoot.operate.backup.store import Backup
+from surefoot.operate.backup.table_of_contents import Entry
 from surefoot.program import program
 
 TRANSACTION_TIMEOUT = 17
@@ -76,6 +77,7 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
     part and is useless.
     """
     engine = database.engine_for(url, application_name=f"{program()} backup")
+    granted: list[Entry] = []
     with ExitStack() as stack:
         with engine.connect() as connection:
             rights = server_facts.rights(connection)
@@ -90,16 +92,21 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
             subscriptions = table_of_contents.subscriptions(listing)
         if try_first:
             # pg_restore stops at the first entry that this role may not create or this server does not support
+            if not rights.superuser and NO_PRIVILEGES not in options:
+                granted = _granted_by_others(binary, backup, listing)
             more_options, more_notes = stack.enter_context(
-                options_within_rights(url, backup, properties, listing, foreign_defaults)
+                options_within_rights(
+                    url, backup, properties, listing, foreign_defaults | {each.id: "" for each in granted}
+                )
             )
-            options, notes = [*options, *more_options], [*notes, *more_notes]
+            options, notes = [*options, *more_options], [*notes, *more_notes, *granted_notes(granted)]
         elif subscriptions:
             options.append(stack.enter_context(use_list(listing, subscriptions.keys())))
         notes += subscription_notes(subscriptions)
         if not can_connect or dump_programs.major(dump_programs.version(binary)) >= TRANSACTION_TIMEOUT > rights.major:
             with engine.begin() as connection:
                 replay.replay(connection, binary, backup, options)
+                _grant(connection, granted)
             return notes
         arguments = [
             *options, f"--jobs={jobs}", "--exit-on-error", "--no-password",
@@ -107,7 +114,31 @@ def restore_into(url: URL, backup: Backup, jobs: int) -> list[str]:
         ]  # fmt: skip
         remedy = "Mend what it names and run the same command again; the old database was not touched."
         dump_programs.run(binary, arguments, remedy, url)
+        if granted:
+            with engine.begin() as connection:
+                _grant(connection, granted)
         return notes
+
+
+def _granted_by_others(binary: Path, backup: Backup, listing: str) -> list[Entry]:
+    numbers = table_of_contents.entry_numbers(listing)
+    return [
+        entry
+        for section in ("pre-data", "post-data")
+        for entry in table_of_contents.read_section(binary, backup.dump, section, numbers, ())
+        if entry.granted_by_others
+    ]
+
+
+def _grant(connection: Connection, granted: list[Entry]) -> None:
+    for entry in granted:
+        database.execute_verbatim(connection, entry.granted_by_one().sql)
+
+
+def granted_notes(granted: Iterable[Entry]) -> list[str]:
+    """Return the note on privileges that this role grants now, which are not its own grants in the dump."""
+    names = [entry.name for entry in granted]
+    return [f"Granted by this role now, not by whom they were granted: privileges on {', '.join(names)}."] * bool(names)
 
 
 def _program(connection: Connection, url: URL, at_least: int) -> tuple[Path, bool]:
@@ -120,23 +151,24 @@ def _program(connection: Connection, url: URL, at_least: int) -> tuple[Path, boo
 
 @contextmanager
 def options_within_rights(
-    url: URL, backup: Backup, properties: Properties, listing: str, foreign_defaults: dict[int, str]
+    url: URL, backup: Backup, properties: Properties, listing: str, known: dict[int, str]
 ) -> Iterator[tuple[list[str], list[str]]]:
     """Yield the options by which pg_restore omits what this role may not create on the server of `url`, and notes.
 
-    What that is, is found by building the schema in a scratch database with these `properties`. `foreign_defaults` are
-    entries known to be refused, by number. Raises FailedError if the dump itself is broken.
+    What that is, is found by building the schema in a scratch database with these `properties`. `known` are entries
+    to omit in any case, by number, with what a note calls them, if there is to be one. Raises FailedError if the dump
+    itself is broken.
     """
     binary = dump_programs.program("pg_restore", pg_restore_major(backup.manifest))
     with dump_proof.trial(url, properties) as trial:
         built = dump_proof.build_schema(trial.url(), backup.dump, listing, binary)
     subscriptions = table_of_contents.subscriptions(listing)
-    if not built.refused and not foreign_defaults and not subscriptions:
+    if not built.refused and not known and not subscriptions:
         yield [], []
         return
-    notes = [f"Not restored: {fault}." for fault in (*built.roots, *sorted(set(foreign_defaults.values())))]
+    notes = [f"Not restored: {fault}." for fault in (*built.roots, *sorted(set(filter(None, known.values()))))]
     without = table_of_contents.with_dependents(_list(backup.dump, binary, "--verbose"), built.skipped)
-    with use_list(listing, without | foreign_defaults.keys() | subscriptions.keys()) as option:
+    with use_list(listing, without.union(known, subscriptions)) as option:
         yield [option], notes
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from surefoot.database import driver_of
 from surefoot.errors import FailedError
-from surefoot.operate.backup import dump_programs, table_of_contents
+from surefoot.operate.backup import dump_programs, server_facts, table_of_contents
 from surefoot.operate.backup.schema_build import BuildResult, build, error_message
 from surefoot.operate.backup.store import Backup
 
@@ -59,12 +59,16 @@ def replay(
     """
     driver = driver_of(connection)
     built = BuildResult()
+    superuser = server_facts.rights(connection).superuser
     remedy = "Everything was rolled back; nothing was changed."
     listing = dump_programs.run(binary, ["--list", str(backup.dump)], remedy).decode("utf-8", "replace")
     numbers = table_of_contents.entry_numbers(listing)
 
     def build_section(section: str) -> None:
         entries = table_of_contents.read_section(binary, backup.dump, section, numbers, tuple(options))
+        if not superuser:
+            built.granted_by_one += [each for each in entries if each.granted_by_others]
+            entries = [each.granted_by_one() for each in entries]
         build(driver, entries, built, over_existing=over_existing)
         faults = built.broken if over_existing else [*built.broken, *built.refused]
         if faults:

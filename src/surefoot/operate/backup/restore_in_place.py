@@ -32,6 +32,9 @@ ATTRIBUTES = frozenset({"COMMENT", "ACL", "SECURITY LABEL"})
 SUPERUSER_KINDS = frozenset({"EVENT TRIGGER", "FOREIGN DATA WRAPPER", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE",
                         "OPERATOR CLASS", "OPERATOR FAMILY"})  # fmt: skip
 """Kinds of entries that only a superuser may create."""
+NOT_IN_PLACE = (
+    "Let a superuser drop them first, or give the role CREATEDB; then it is restored beside the old database."
+)
 UNTRUSTED_EXTENSIONS = sa.text("""
     select name
       from pg_available_extension_versions
@@ -88,17 +91,19 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
         binary = dump_programs.program("pg_restore", archive.pg_restore_major(backup.manifest))
         result = replay.replay(connection, binary, backup, options, over_existing=True)
         place.say("Counting its rows and comparing it with the manifest")
-        notes += _report_others(connection, before, result)
+        notes += [*_report_others(connection, before, result), *archive.granted_notes(result.granted_by_one)]
         listing = archive.read_listing(backup.dump, archive.pg_restore_major(backup.manifest))
         subscriptions = table_of_contents.subscriptions(listing)
         notes += archive.subscription_notes(subscriptions, connection.execute(SUBSCRIPTIONS).scalars().all())
         faults = list(_differences(connection, backup))
         if faults:
             because = f" Of note: {'; '.join(notes)}" if notes else ""
+            others = any(not each.mine for each in before)
             raise FailedError(
                 f"What was restored from {backup.name} is not what its manifest says: {'; '.join(faults)}. "
                 f"Everything was rolled back.{because}",
-                f"Take another backup: {program()} backup list shows what there is.",
+                f"Take another backup: {program()} backup list shows what there is."
+                + (f" Where another role's objects need what is replaced: {NOT_IN_PLACE}" if others else ""),
             )
         connection.commit()
     return saved, notes
@@ -163,8 +168,7 @@ def _report_others(connection: Connection, before: list[DatabaseObject], result:
         raise FailedError(
             f"It cannot be restored in place: {_listed(lost)} would be lost with what they need. Everything was rolled "
             "back.",
-            "Let a superuser drop them first, or run: alter role … createdb; then it is restored beside the old "
-            "database.",
+            NOT_IN_PLACE,
         )
     left = [each for each in others if not after[each.key].mine]
     taken = [each for each in others if after[each.key].mine]

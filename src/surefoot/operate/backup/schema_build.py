@@ -37,6 +37,8 @@ class BuildResult:
     existing: list[EntryFault] = field(default_factory=list)
     """Entries whose object existed already."""
     broken: list[EntryFault] = field(default_factory=list)
+    granted_by_one: list[Entry] = field(default_factory=list)
+    """Privileges that others had granted, and that a role which is no superuser granted in their place."""
     doubts: list[str] = field(default_factory=list)
     """Why rows may not be loaded, in words, although every entry was built."""
 

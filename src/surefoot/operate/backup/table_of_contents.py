@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surefoot.operate.backup import dump_programs
@@ -27,6 +27,10 @@ PSQL_ONLY = re.compile(r"^(?:\\(?:un)?restrict .*|SET transaction_timeout = 0;)\
 """Commands of psql that protect a script against its contents, and a setting that older servers do not know."""
 
 
+GRANTOR = re.compile(r"^(?:RESET SESSION AUTHORIZATION|SET SESSION AUTHORIZATION .+);\n", re.MULTILINE)
+"""Around what somebody granted to whom it had been granted: only a superuser may run that."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """An entry: a table, an index, a comment …; `id` is its number in the dump, 0 for the settings of the session."""
@@ -37,6 +41,15 @@ class Entry:
     name: str
     dependencies: frozenset[int]
     sql: str
+
+    @property
+    def granted_by_others(self) -> bool:
+        """Whether these are privileges that others than the owner granted as well."""
+        return self.kind == "ACL" and GRANTOR.search(self.sql) is not None
+
+    def granted_by_one(self) -> "Entry":
+        """Return the same privileges, all granted by who restores them."""
+        return replace(self, sql=GRANTOR.sub("", self.sql)) if self.granted_by_others else self
 
     def __str__(self) -> str:
         where = "" if self.schema in {"-", ""} else f"{self.schema}."

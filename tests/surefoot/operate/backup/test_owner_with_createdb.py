@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ourschool.project import PROJECT
-from surefoot.operate.backup import backup, drop_old, list_replaced, restore, swap_in
+from surefoot.operate.backup import RestoreOptions, backup, drop_old, list_replaced, restore, swap_in, verify
 from surefoot.settings import Settings
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server, programs, running
@@ -97,6 +97,37 @@ def test_what_hangs_on_what_it_may_not_make_is_left_out_with_it(
     done = ourschool(school, tmp_path, "restore", "latest", "--yes", "--disconnect")
     assert "Not restored: foreign data wrapper elsewhere" in " ".join((done.stdout + done.stderr).split())
     assert state_of(school) == before
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["beside", "in place"])
+def test_privileges_that_somebody_granted_on(admin: Database, school: Database, tmp_path: Path, inside: bool) -> None:
+    """A dump grants them as that role, which only a superuser may do: this role grants them in its place."""
+    other = f"other_{admin.url.database}"
+    admin.execute(f"create role {other}")
+    school.execute(
+        f"grant select on marks to {other} with grant option",
+        f"grant usage on sequence marks_id_seq to {other}",
+        "grant insert on marks to pg_monitor",
+    )
+    admin.execute(f"set role {other}; grant select on marks to public")
+    rights = """
+        select relname, grantee, privilege_type, is_grantable
+          from pg_class cross join aclexplode(relacl) where relname ~ '^marks' order by 1, 2, 3
+    """
+    settings = Settings(PROJECT.at(tmp_path))
+    try:
+        before = school.rows(rights)
+        made = backup(settings, school.url)
+        verify(school.url, made)
+        school.execute("delete from marks")
+        done = restore(settings, school.url, made, RestoreOptions(inside=inside))
+        assert school.rows(rights) == before
+        assert school.value("select count(*) from marks") == 1000
+        told = "Granted by this role now, not by whom they were granted: privileges on TABLE marks."
+        assert [note for note in done.notes if note.startswith("Granted")] == [told]
+    finally:
+        forget_aside(admin)
+        admin.execute(f"drop owned by {other} cascade", f"drop role {other}")
 
 
 def test_where_it_may_not_enter_the_database_postgres(admin: Database, school: Database, tmp_path: Path) -> None:
