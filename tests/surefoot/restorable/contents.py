@@ -59,10 +59,11 @@ SINCE = sql.SQL("case when {0} >= {1} then 'since' else {0}::text end")
 Contents = dict[str, list[tuple[object, ...]]]
 
 
-def contents(database: Database, since: dt.datetime, *, drawn: bool = False) -> Contents:
+def contents(database: Database, since: dt.datetime, *, drawn: bool = False, estimated: bool = False) -> Contents:
     """The rows of each table and of each view of what is set aside; moments after `since` are all alike.
 
-    Where all is `drawn` before what is compared begins, it is compared as well.
+    Where all is `drawn` before what is compared begins, it is compared as well. Numbers of rows are not where they are
+    `estimated`: what is printed records the planner's.
     """
     found: Contents = {"sequences": sorted(database.rows(SEQUENCES), key=repr)}
     if database.value("select to_regclass('migration_journal') is not null"):
@@ -70,6 +71,7 @@ def contents(database: Database, since: dt.datetime, *, drawn: bool = False) -> 
     with database.connect(autocommit=True) as connection:
         for schema, name, columns in connection.execute(RELATIONS).fetchall():
             instead = dict(BY_THE_RUN.get(f"{schema}.{name}", {}))
+            instead |= {"rows": "null"} if estimated and (schema, name) == ("retired", "things") else {}
             instead |= {} if drawn else ONCE_DRAWN.get(f"{schema}.{name}", {})
             each = [
                 (SINCE if moment == "true" else PLAIN).format(

@@ -156,17 +156,21 @@ class End:
     contents: Contents
     since: dt.datetime
     drawn: bool
+    estimated: bool
 
     @classmethod
-    def of(cls, database: Database, since: dt.datetime, *, drawn: bool = False) -> "End":
-        """Of a run in `database` that began at `since`; what its revisions draw was `drawn` before, or by it."""
+    def of(cls, database: Database, since: dt.datetime, *, drawn: bool = False, estimated: bool = False) -> "End":
+        """Of a run in `database` that began at `since`; what its revisions draw was `drawn` before, or by it.
+
+        With `estimated` the rows of what is retired are the planner's, which a restore has after other statements.
+        """
         schemas = catalogue(database), catalogue(database, "retired")
-        return cls(schemas, contents(database, since, drawn=drawn), since, drawn)
+        return cls(schemas, contents(database, since, drawn=drawn, estimated=estimated), since, drawn, estimated)
 
     def assert_reached(self, database: Database) -> int:
         """Fails where `database` is not alike; returns how many rows were compared."""
         for schema, expected in zip(("public", "retired"), self.catalogues, strict=True):
             assert_equal(expected, catalogue(database, schema))
-        found = contents(database, self.since, drawn=self.drawn)
+        found = contents(database, self.since, drawn=self.drawn, estimated=self.estimated)
         assert_alike(self.contents, found)
         return sum(map(len, found.values()))
