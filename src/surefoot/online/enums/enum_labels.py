@@ -70,8 +70,8 @@ Columns = Mapping[str, Mapping[str, bool]]
 def change_labels(operations: Operations, name: str, labels: Labels, columns: Columns) -> None:
     """Give the type `name` the target labels.
 
-    `labels.current` and `columns` are used offline only; online they are read from the database. A new
-    type is created under another name, or taken back where this revision has retired one with these labels. Once all
+    `labels.current` and `columns` are used offline only; online they are read from the database. A new type is created
+    under another name, or taken back where this revision has retired one with these labels. Once all
     columns have the new type, the two types exchange their names. Raises what `change_types_online` raises; the new
     type is dropped then.
     """
