@@ -16,6 +16,12 @@ from tests.surefoot.autogenerate.cases import Case
 BY_NAME = {case.name: case for case in CASES}
 EVERYTHING = BY_NAME["everything at once"]
 
+OF_MODELS = frozenset({
+    "drops-index-of-foreign-key", "drops-needed-default", "exclusion-constraint-scans", "foreign-key-of-another-type",
+    "foreign-key-without-index", "json-column",
+})  # fmt: skip
+"""Rules that find what a model says: to be acknowledged, for the revision has to do it."""
+
 
 def written(case: Case, school: Database, project: Path) -> tuple[Author, Path]:
     author = Author(school, project, case)
@@ -154,7 +160,7 @@ def test_the_linter_has_nothing_to_say(case: Case, school: Database, project: Pa
     author, path = written(case, school, project)
     author.fill_in(path, case.fill)
 
-    assert author.lint() == ()
+    assert [each for each in author.lint() if each.partition(":")[0] not in OF_MODELS] == []
 
 
 @pytest.mark.parametrize(

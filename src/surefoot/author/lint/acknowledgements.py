@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.author.lint.lint_findings import Finding
-from surefoot.author.lint.statement_recorder import Span
+from surefoot.author.lint.recording import Span
 
 NO_REASON = "acknowledgement-without-reason"
 WITHOUT_FINDING = "acknowledgement-of-nothing"
@@ -37,8 +37,11 @@ class Acknowledgement:
         )
 
 
-def unacknowledged(file: Path, revision: str, findings: list[Finding]) -> list[Finding]:
-    """Return the findings that no comment acknowledges, with those on comments that lack a reason or match nothing."""
+def unacknowledged(file: Path, revision: str, findings: list[Finding], *, released: bool = False) -> list[Finding]:
+    """Return the findings that no comment acknowledges, with those on comments that lack a reason or match nothing.
+
+    In a `released` file a comment may match nothing: the file does not change any more when a rule judges better.
+    """
     source = file.read_text("utf-8")
     acknowledgements = list(_read(source))
     statements = _statements(source)
@@ -62,6 +65,7 @@ def unacknowledged(file: Path, revision: str, findings: list[Finding]) -> list[F
                 "Delete it, or move it to the line above the call that it is about.",
             )
             for rule in sorted(set(each.rules) - matched)
+            if not released
         ]  # fmt: skip
     return remaining
 

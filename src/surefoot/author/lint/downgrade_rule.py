@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from surefoot.author.lint.lint_findings import Finding, at_function, at_statement
-from surefoot.author.lint.statement_recorder import Recording, Statement
+from surefoot.author.lint.recording import Recording, Statement
 
 DOWNGRADE_FAILS = "way-back-fails"
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from surefoot.author.lint.history_run import TIME_ZONE_ELSEWHERE, Elsewhere, Outcome
 from surefoot.author.lint.lint_findings import Finding, at_function, at_statement
+from surefoot.author.lint.recording import Recording, Span, Statement
 from surefoot.author.lint.source_file import SourceFile
 from surefoot.author.lint.source_flow import Dependence, Effect, Flow
-from surefoot.author.lint.sql_tokens import DDL, block_body, block_statements, is_block, words
-from surefoot.author.lint.statement_recorder import Recording, Span, Statement
+from surefoot.author.lint.sql_tokens import DDL, block_body, words
 from surefoot.catalogue.compare import compare
 
 BRANCHES = "schema-branches-on-environment"
@@ -98,8 +98,8 @@ def _schema_changes(recording: Recording) -> list[Statement]:
 
 def _called(statement: Statement) -> set[str]:
     """Return the words of a SELECT, or of a block that changes the schema; a change of rows may know its author."""
-    if statement.words[:1] == ("select",):
+    if statement.parsed.kind == "SelectStmt":
         return set(statement.words)
-    if is_block(statement.sql) and any(words(inner.sql)[0] in DDL for inner in block_statements(statement.sql)):
+    if statement.parsed.kind == "DoStmt" and any(part.words[:1] and part.words[0] in DDL for part in statement.parts()):
         return set(words(block_body(statement.sql)))
     return set()

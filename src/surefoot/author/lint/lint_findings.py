@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from surefoot.author.lint.statement_recorder import Recording, Span, Statement
+from surefoot.author.lint.recording import Recording, Span, Statement
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,13 @@ def at_statement(recording: Recording, statement: Statement, rule: str, why: str
     return Finding(
         rule, recording.revision, recording.file, recording.direction, statement.spans, statement.sql, why, safe
     )
+
+
+def at(recording: Recording, statement: Statement | None, rule: str, why: str, safe: str) -> Finding:
+    """Return a finding at the statement, at the function where there is none to blame."""
+    if statement is None:
+        return at_function(recording, rule, why, safe)
+    return at_statement(recording, statement, rule, why, safe)
 
 
 def at_function(recording: Recording, rule: str, why: str, safe: str) -> Finding:

@@ -1,7 +1,7 @@
 """Runs each revision on a scratch database, up and down, and checks what it did against the rules."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,20 +10,51 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
+from surefoot.author import releases
 from surefoot.author.lint import (
     acknowledgements,
     data_rules,
     downgrade_rule,
     environment_dependence,
+    foreign_key_rules,
+    protection_rules,
+    released_findings,
     rerun_rule,
+    schema_rules,
+    source_rules,
     squawk,
     transaction_rules,
 )
 from surefoot.author.lint.lint_findings import Finding
+from surefoot.author.lint.recording import Recording
 from surefoot.author.lint.two_database_run import DirectionRun, TwoDatabaseRun
 from surefoot.errors import UsageError
 from surefoot.program import alembic_command
 from surefoot.settings import Settings
+
+RULES: tuple[Callable[[Recording], Iterator[Finding]], ...] = (
+    transaction_rules.validated_at_once,
+    transaction_rules.lock_held,
+    transaction_rules.locked_by_hand,
+    transaction_rules.waits_under_lock,
+    data_rules.unbatched_changes,
+    data_rules.loops,
+    data_rules.lost_data,
+    data_rules.rewritten_tables,
+    schema_rules.exclusion_constraints,
+    schema_rules.attached_partitions,
+    schema_rules.refreshed_views,
+    schema_rules.cascades,
+    schema_rules.dropped_defaults,
+    schema_rules.json_columns,
+    foreign_key_rules.foreign_keys,
+    protection_rules.settings,
+    protection_rules.triggers,
+    protection_rules.rights,
+    protection_rules.row_security,
+    source_rules.imports,
+)
+"""What finds something in the recording of one revision in one direction."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +91,15 @@ def lint(settings: Settings, url: URL, requested: Sequence[str] = ()) -> Report:
     recordings = [each.recording for directions in runs.values() for each in directions]
     of_squawk, unread = squawk.findings(recordings, version)
     own = [found for directions in runs.values() for each in directions for found in _own_findings(each)]
+    released = releases.listed(settings)
+    known = released_findings.acknowledged(settings)
+    own = [each for each in own if (each.revision, each.rule) not in known]
     findings = [
         found
         for revision, directions in runs.items()
-        for found in _unacknowledged(revision, directions[0].recording.file, [*of_squawk, *own])
+        for found in _unacknowledged(
+            revision, directions[0].recording.file, [*of_squawk, *own], released=revision in released
+        )
     ]
     return Report(
         tuple(runs), sum(len(each.statements) for each in recordings), version,
@@ -73,11 +109,8 @@ def lint(settings: Settings, url: URL, requested: Sequence[str] = ()) -> Report:
 
 def _own_findings(run: DirectionRun) -> Iterator[Finding]:
     recording = run.recording
-    yield from transaction_rules.validated_at_once(recording)
-    yield from transaction_rules.lock_held(recording)
-    yield from data_rules.unbatched_changes(recording)
-    yield from data_rules.lost_data(recording)
-    yield from data_rules.rewritten_tables(recording)
+    for rule in RULES:
+        yield from rule(recording)
     yield from downgrade_rule.failing_downgrade(recording, run.downgrade_fault, run.failed_statement)
     branches = list(environment_dependence.dependences(recording, run.outcome, run.other))
     yield from branches
@@ -85,9 +118,10 @@ def _own_findings(run: DirectionRun) -> Iterator[Finding]:
     yield from rerun_rule.not_rerunnable(recording, None if branches else run.outcome, run.rerun)
 
 
-def _unacknowledged(revision: str, file: Path, findings: list[Finding]) -> list[Finding]:
+def _unacknowledged(revision: str, file: Path, findings: list[Finding], *, released: bool) -> list[Finding]:
     """Return what no comment acknowledges, each rule once a line and direction."""
-    left = acknowledgements.unacknowledged(file, revision, [each for each in findings if each.revision == revision])
+    own = [each for each in findings if each.revision == revision]
+    left = acknowledgements.unacknowledged(file, revision, own, released=released)
     left.sort(key=lambda each: (each.line, each.rule, each.direction))
     groups = [
         list(group) for _, group in itertools.groupby(left, key=lambda each: (each.line, each.rule, each.direction))

@@ -1,53 +1,60 @@
 """Safe code to paste in place of a statement that lint finds, with the statement's names where it shows them."""
 
-from surefoot.author.lint.sql_tokens import Words
-from surefoot.author.lint.statement_info import alters, data_target, name_at, target
+from collections.abc import Sequence
+
+from surefoot.author.lint.sql_tokens import words
+from surefoot.author.lint.statement_info import actions, changes, constraint_of, target
+from surefoot.author.lint.syntax import Parsed, nodes, range_name, strings, whole
 
 
-def create_index(words: Words) -> str:
+def create_index(parsed: Parsed) -> str:
     """Return the remedy for CREATE INDEX on a table with rows."""
-    opening = words.index("(") if "(" in words else len(words)
-    before_on = words[: words.index("on")] if "on" in words else words
-    name = before_on[-1] if before_on[-1] not in {"index", "concurrently", "exists"} else "ix_..."
-    columns = [word for word in words[opening + 1 : _closing(words, opening)] if word != ","]
-    unique = ", unique=True" if words[1:2] == ("unique",) else ""
-    listed = ", ".join(f'"{column}"' for column in columns)
-    where = ', postgresql_where=sa.text("...")' if "where" in words else ""
-    return f'op.create_index_online("{name}", "{target(words) or "..."}", [{listed}]{unique}{where})'
+    node = parsed.node if parsed.kind == "IndexStmt" else {}
+    columns = [
+        each["IndexElem"].get("name", 'sa.text("...")') for each in node.get("indexParams", []) if "IndexElem" in each
+    ]
+    unique = ", unique=True" if node.get("unique") else ""
+    where = ', postgresql_where=sa.text("...")' if "whereClause" in node else ""
+    name = node.get("idxname") or "ix_..."
+    return f'op.create_index_online("{name}", "{_table(parsed)}", [{_listed(columns)}]{unique}{where})'
 
 
-def drop_index(words: Words) -> str:
+def drop_index(parsed: Parsed) -> str:
     """Return the remedy for DROP INDEX."""
-    noise = {"drop", "index", "if", "exists"}
-    name = next((word for word in words if word not in noise), "...")
-    return f'op.drop_index_online("{name}")'
+    return f'op.drop_index_online("{_table(parsed)}")'
 
 
-def add_constraint(words: Words) -> str:
+def add_constraint(parsed: Parsed) -> str:
     """Return the remedy for a CHECK, FOREIGN KEY or UNIQUE constraint that is added at once, or NOT VALID by hand."""
-    table = target(words) or "..."
-    for action in alters(words):
-        if action[:2] != ("add", "constraint"):
-            continue
-        name, place = name_at(action, 2)
-        kind = action[place : place + 1]
-        if kind == ("foreign",):
-            columns = _column_list(action, place)
-            other, after = name_at(action, action.index("references") + 1)
-            referred = _column_list(action, after) or ["id"]
-            call = f'op.add_foreign_key_online("{name}", "{table}", "{other}", {columns}, {referred})'
-            return call.replace("'", '"')
-        if kind == ("unique",):
-            return f'op.add_unique_online("{name}", "{table}", {_column_list(action, place)})'.replace("'", '"')
-        return f'op.add_check_online("{name}", "{table}", "{_in_parentheses(action, place)}")'
+    table = _table(parsed)
+    for constraint in filter(None, map(constraint_of, actions(parsed))):
+        name = constraint.get("conname", "...")
+        if constraint["contype"] == "CONSTR_FOREIGN":
+            other = range_name(constraint["pktable"])
+            columns, referred = strings(constraint["fk_attrs"]), strings(constraint.get("pk_attrs", [])) or ("id",)
+            return (
+                f'op.add_foreign_key_online("{name}", "{table}", "{other}", [{_listed(columns)}], '
+                f"[{_listed(referred)}])"
+            )
+        if constraint["contype"] == "CONSTR_UNIQUE":
+            return f'op.add_unique_online("{name}", "{table}", [{_listed(strings(constraint.get("keys", [])))}])'
+        return f'op.add_check_online("{name}", "{table}", "{_condition(parsed, name)}")'
     return f'op.add_check_online("...", "{table}", "...")'
 
 
-def set_not_null(words: Words) -> str:
+def inline_reference(table: str, column: str) -> str:
+    """Return the remedy for a foreign key that is added to a column which is new, and NULL in every row."""
+    return (
+        "# the column is new and NULL in every row: inline, PostgreSQL skips the scan\n"
+        f'column = sa.Column("{column}", sa.<type>(), sa.ForeignKey("..."))\n'
+        f'op.add_column("{table}", column, inline_references=True, if_not_exists=True)'
+    )
+
+
+def set_not_null(parsed: Parsed) -> str:
     """Return the remedy for SET NOT NULL, and for a column that is added NOT NULL."""
-    table = target(words) or "..."
-    column = next((_column(action) for action in alters(words)), "...")
-    if any(action[:1] == ("add",) for action in alters(words)):
+    table, column = _table(parsed), _column(parsed)
+    if any(action["subtype"] == "AT_AddColumn" for action in actions(parsed)):
         return (
             f'op.add_column("{table}", sa.Column("{column}", ...), if_not_exists=True)\n'
             f'op.backfill("{table}", {{"{column}": "..."}}, "{column} is null")\n'
@@ -56,19 +63,20 @@ def set_not_null(words: Words) -> str:
     return f'op.set_not_null_online("{table}", "{column}")'
 
 
-def change_types(words: Words) -> str:
+def change_types(parsed: Parsed) -> str:
     """Return the remedy for a statement that rewrites a table."""
-    column = next((_column(action) for action in alters(words)), "...")
-    return f'op.change_types_online("{target(words) or "..."}", {{"{column}": (sa.<type>(), "<using>", "<back>")}})'
+    return f'op.change_types_online("{_table(parsed)}", {{"{_column(parsed)}": (sa.<type>(), "<using>", "<back>")}})'
 
 
-def in_batches(words: Words) -> str:
-    """Return the remedy for an UPDATE or DELETE of a whole table."""
-    verb, table = data_target(words) or ("update", "...")
-    if verb == "delete":
-        return retire_rows(words, table)
-    column = name_at(words, words.index("set") + 1)[0] if "set" in words else "..."
-    return f'op.backfill("{table}", {{"{column}": "<expression>"}}, "{column} is distinct from <expression>")'
+def in_batches(parsed: Parsed) -> str:
+    """Return the remedy for a change of a whole table."""
+    change = next(changes(parsed), None)
+    if change is None:
+        return 'op.backfill("...", {"<column>": "<expression>"}, "<column> is distinct from <expression>")'
+    if change.verb == "delete":
+        return retire_rows(parsed, change.table)
+    column = next((str(each.get("name")) for _, each in nodes(change.node.get("targetList", []), "ResTarget")), "...")
+    return f'op.backfill("{change.table}", {{"{column}": "<expression>"}}, "{column} is distinct from <expression>")'
 
 
 def retire_table(name: str) -> str:
@@ -84,94 +92,93 @@ def retire_column(table: str, column: str) -> str:
     )
 
 
-def retire_rows(words: Words, table: str) -> str:
+def retire_rows(parsed: Parsed, table: str) -> str:
     """Return the remedy for DELETE and TRUNCATE."""
-    where = "true" if words[:1] == ("truncate",) else "<condition>"
+    where = "true" if parsed.kind == "TruncateStmt" else "<condition>"
     return f'op.retire_rows("{table}", "{where}")  # the other direction: op.restore_rows("{table}")'
 
 
-def two_transactions(words: Words) -> str:
+def two_transactions(parsed: Parsed) -> str:
     """Return the remedy for NOT VALID and VALIDATE in one transaction."""
-    name = next((action[2] for action in alters(words) if action[:2] == ("validate", "constraint")), "...")
-    table = target(words) or "..."
+    validated = (action["name"] for action in actions(parsed) if action["subtype"] == "AT_ValidateConstraint")
     return (
-        f'op.add_check_online("{name}", "{table}", "<condition>")  # or op.add_foreign_key_online(...):\n'
-        "# each validates in a transaction of its own"
+        f'op.add_check_online("{next(validated, "...")}", "{_table(parsed)}", "<condition>")  '
+        "# or op.add_foreign_key_online(...):\n# each validates in a transaction of its own"
     )
 
 
-def own_transaction(words: Words) -> str:
+def own_transaction(parsed: Parsed) -> str:
     """Return the remedy for long work while a lock is held: it goes into a transaction of its own."""
-    if words[:1] == ("create",):
-        return create_index(words)
-    if alters(words) and words[:1] == ("alter",):
-        return add_constraint(words)
-    if words[:1] == ("insert",):
+    if parsed.kind == "IndexStmt":
+        return create_index(parsed)
+    if parsed.kind == "AlterTableStmt":
+        return add_constraint(parsed)
+    if parsed.kind == "InsertStmt":
         return "# a revision of its own for this statement, before the one that locks"
-    return in_batches(words)
+    return in_batches(parsed)
 
 
-def rerunnable(words: Words) -> str:
+def rerunnable(parsed: Parsed) -> str:
     """Return the remedy for a statement that fails when it is run a second time."""
-    if words[:1] == ("create",) and "index" in words[:3]:
-        return create_index(words)
-    if any(action[:2] == ("add", "constraint") for action in alters(words)):
-        return add_constraint(words)
-    if words[:2] == ("create", "table"):
-        return f'op.create_table("{target(words)}", ..., if_not_exists=True)'
-    if words[:2] == ("alter", "table"):
-        return f'op.add_column("{target(words)}", sa.Column(...), if_not_exists=True)  # if_exists=True where it drops'
-    if words[:1] == ("drop",):
+    table = _table(parsed)
+    if parsed.kind == "IndexStmt":
+        return create_index(parsed)
+    if any(map(constraint_of, actions(parsed))):
+        return add_constraint(parsed)
+    if parsed.kind == "CreateStmt":
+        return f'op.create_table("{table}", ..., if_not_exists=True)'
+    if parsed.kind == "AlterTableStmt":
+        return f'op.add_column("{table}", sa.Column(...), if_not_exists=True)  # if_exists=True where it drops'
+    if parsed.kind == "DropStmt":
         return "op.drop_...(..., if_exists=True)"
     return "... if not exists / if exists / on conflict do nothing; or a revision of its own for it"
 
 
-def primary_key(words: Words) -> str:
+def primary_key(parsed: Parsed) -> str:
     """Return the remedy for ADD PRIMARY KEY."""
-    table = target(words) or "..."
-    columns = next((_column_list(action, 0) for action in alters(words) if "primary" in action), [])
-    listed = ", ".join(f'"{column}"' for column in columns)
+    table = _table(parsed)
+    keys = (each.get("keys", []) for _, each in nodes(whole(parsed), "Constraint"))
+    columns = next((strings(each) for each in keys if each), ())
     return (
-        f'op.create_index_online("{table}_pkey", "{table}", [{listed}], unique=True)\n'
+        f'op.create_index_online("{table}_pkey", "{table}", [{_listed(columns)}], unique=True)\n'
         f"op.execute('alter table {table} add primary key using index {table}_pkey')"
     )
 
 
-def rename(words: Words) -> str:
+def rename(parsed: Parsed) -> str:
     """Return the remedy for RENAME, which breaks running clients: expand, let the clients follow, contract."""
-    table = target(words) or "..."
+    table = _table(parsed)
     return (
-        f'op.add_column("{table}", sa.Column("<new>", ...), if_not_exists=True)  # verb by a trigger or the '
+        f'op.add_column("{table}", sa.Column("<new>", ...), if_not_exists=True)  # kept in step by a trigger or the '
         f'application\nop.backfill("{table}", {{"<new>": "<old>"}}, "<new> is null")\n'
         f'# in a later revision: op.retire_column("{table}", "<old>")'
     )
 
 
-def _column(action: Words) -> str:
-    place = 1
-    while place < len(action) and action[place] in {"column", "if", "not", "exists"}:
-        place += 1
-    return action[place] if place < len(action) else "..."
+def _table(parsed: Parsed) -> str:
+    return target(parsed) or "..."
 
 
-def _closing(words: Words, opening: int) -> int:
-    depth = 0
-    for place in range(opening, len(words)):
-        depth += (words[place] == "(") - (words[place] == ")")
-        if depth == 0:
-            return place
-    return len(words)
+def _column(parsed: Parsed) -> str:
+    """Return the column of the first action of an ALTER TABLE."""
+    action = next(actions(parsed), {})
+    return str(action.get("name") or action.get("def", {}).get("ColumnDef", {}).get("colname") or "...")
 
 
-def _column_list(words: Words, start: int) -> list[str]:
-    if "(" not in words[start:]:
-        return []
-    opening = words.index("(", start)
-    return [word for word in words[opening + 1 : _closing(words, opening)] if word != ","]
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(column if column.startswith("sa.") else f'"{column}"' for column in columns)
 
 
-def _in_parentheses(words: Words, start: int) -> str:
-    if "(" not in words[start:]:
+def _condition(parsed: Parsed, name: str) -> str:
+    """Return the condition of the CHECK of that name, in the words of the statement."""
+    found = words(parsed.sql)
+    place = found.index(name) if name in found else 0
+    if "(" not in found[place:]:
         return "..."
-    opening = words.index("(", start)
-    return " ".join(words[opening + 1 : _closing(words, opening)])
+    opening = found.index("(", place)
+    depth = 0
+    for here in range(opening, len(found)):
+        depth += (found[here] == "(") - (found[here] == ")")
+        if depth == 0:
+            return " ".join(found[opening + 1 : here])
+    return "..."

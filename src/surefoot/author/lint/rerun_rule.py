@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from surefoot.author.lint import remedies
 from surefoot.author.lint.history_run import Outcome, Rerun
 from surefoot.author.lint.lint_findings import Finding, at_function, at_statement
-from surefoot.author.lint.statement_info import alters, name_at, target
-from surefoot.author.lint.statement_recorder import Recording, Statement
+from surefoot.author.lint.recording import Recording
+from surefoot.author.lint.statement_info import actions, constraint_of, target
+from surefoot.author.lint.syntax import Parsed, nodes, strings, whole
 from surefoot.catalogue.compare import compare
 
 NOT_RERUNNABLE = "not-rerunnable"
@@ -24,11 +25,6 @@ WHY_INVALID = (
     "index, and queries never use it."
 )
 WHY_OTHER = "Cut off before it was recorded and run again, the revision leaves another database: {difference}."
-
-NAMED = frozenset({
-    "aggregate", "domain", "extension", "function", "index", "policy", "procedure", "role", "rule", "schema",
-    "sequence", "statistics", "table", "trigger", "type", "view",
-})  # fmt: skip
 
 
 def not_rerunnable(recording: Recording, uninterrupted: Outcome | None, rerun: Rerun | None) -> Iterator[Finding]:
@@ -45,7 +41,7 @@ def not_rerunnable(recording: Recording, uninterrupted: Outcome | None, rerun: R
         difference = _difference(uninterrupted, rerun.outcome)
         if difference:
             why = WHY_OTHER.format(difference=difference)
-            yield at_function(recording, NOT_RERUNNABLE, why, remedies.rerunnable(()))
+            yield at_function(recording, NOT_RERUNNABLE, why, remedies.rerunnable(Parsed("")))
 
 
 def commits_early(recording: Recording) -> bool:
@@ -57,31 +53,27 @@ def _failed(recording: Recording, rerun: Rerun) -> Iterator[Finding]:
     why = WHY_FAILS.format(fault=rerun.fault)
     failed = rerun.statement
     if failed is None:
-        yield at_function(recording, NOT_RERUNNABLE, why, remedies.rerunnable(()))
+        yield at_function(recording, NOT_RERUNNABLE, why, remedies.rerunnable(Parsed("")))
         return
-    yield at_statement(recording, failed, NOT_RERUNNABLE, why, remedies.rerunnable(failed.words))
+    yield at_statement(recording, failed, NOT_RERUNNABLE, why, remedies.rerunnable(failed.parsed))
     matching = [number for number, each in enumerate(recording.statements) if each.sql == failed.sql]
     for statement in recording.statements[matching[0] + 1 if matching else len(recording.statements) :]:
-        if recording.committed(statement) and not statement.online and _fails_twice(statement):
-            yield at_statement(recording, statement, NOT_RERUNNABLE, WHY_ALSO, remedies.rerunnable(statement.words))
+        if recording.committed(statement) and not statement.online and _fails_twice(statement.parsed):
+            yield at_statement(recording, statement, NOT_RERUNNABLE, WHY_ALSO, remedies.rerunnable(statement.parsed))
 
 
-def _fails_twice(statement: Statement) -> bool:
+def _fails_twice(parsed: Parsed) -> bool:
     """Return whether a second run of the statement would fail, by its text: the second run did not reach it."""
-    words = statement.words
-    if words[:1] == ("create",):
-        kind = next((word for word in words[1:4] if word in NAMED), None)
-        return (
-            kind is not None
-            and words[3:5] != ("not", "exists")
-            and "exists" not in words[:7]
-            and "replace" not in words[:3]
-        )
-    if words[:1] == ("drop",):
-        return "if" not in words[:4]
-    return any(
-        (action[:1] in {("add",), ("drop",)} and "if" not in action[:3]) or action[:1] == ("rename",)
-        for action in alters(words)
+    node = parsed.node
+    if parsed.kind.startswith("Create") or parsed.kind in {"IndexStmt", "ViewStmt", "DefineStmt"}:
+        return not any(node.get(guard) for guard in ("if_not_exists", "replace"))
+    if parsed.kind == "DropStmt":
+        return not node.get("missing_ok")
+    return parsed.kind == "RenameStmt" or any(
+        action["subtype"].startswith(("AT_Add", "AT_Drop"))
+        and not action.get("missing_ok")
+        and (action["subtype"] in {"AT_AddColumn", "AT_DropColumn", "AT_DropConstraint"} or constraint_of(action))
+        for action in actions(parsed)
     )
 
 
@@ -89,16 +81,15 @@ def _invalid_leftovers(recording: Recording) -> Iterator[Finding]:
     """Find each CREATE INDEX CONCURRENTLY IF NOT EXISTS with no DROP of the INVALID index that may be left."""
     dropped: set[str] = set()
     for statement in recording.single_statements():
-        words = statement.words
-        for place in range(len(words) - 1):
-            if words[place : place + 2] == ("drop", "index"):
-                after = words[place + 2 :]
-                dropped.update(name_at(after, number)[0] or "" for number in range(min(4, len(after))))
-        build = words[:1] == ("create",) and "concurrently" in words[:4] and "exists" in words[:7]
-        if build and not statement.online and not recording.is_new(target(words), statement.after):
-            name = name_at(words, words.index("exists") + 1)[0]
-            if name not in dropped:
-                yield at_statement(recording, statement, NOT_RERUNNABLE, WHY_INVALID, remedies.create_index(words))
+        node = statement.parsed.node
+        for _, drop in nodes(whole(statement.parsed), "DropStmt"):
+            if drop["removeType"] == "OBJECT_INDEX":
+                dropped.update(strings(each["List"]["items"])[-1] for each in drop["objects"])
+        build = statement.parsed.kind == "IndexStmt" and node.get("concurrent") and node.get("if_not_exists")
+        new = recording.is_new(target(statement.parsed), statement.after)
+        if build and not statement.online and not new and node.get("idxname") not in dropped:
+            safe = remedies.create_index(statement.parsed)
+            yield at_statement(recording, statement, NOT_RERUNNABLE, WHY_INVALID, safe)
 
 
 def _difference(uninterrupted: Outcome, rerun: Outcome) -> str:

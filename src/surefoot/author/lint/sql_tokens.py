@@ -1,6 +1,6 @@
-"""Splits SQL into tokens without comments, into statements, and a DO block into the statements inside it.
+"""Splits SQL into tokens without comments, and into statements; pieces of SQL too, as a revision's source has them.
 
-This is no parser: squawk has one, and what a statement did to the database is read there (table_state).
+What a statement means is not judged by its tokens: `syntax` has PostgreSQL's grammar, `table_state` what was done.
 """
 
 import re
@@ -12,7 +12,7 @@ Words = tuple[str, ...]
 
 TOKEN = re.compile(
     r"""
-      (?P<comment>  --[^\n]* | /\*.*?\*/ )
+      (?P<comment>  --[^\n]* | /\* )
     | (?P<dollar>   \$(?P<tag>(?:[^\W\d]\w*)?)\$ .*? \$(?P=tag)\$ )
     | (?P<string>   [eE]'(?:[^'\\]|\\.|'')*' | (?:[bBxXnN]|[uU]&)?'(?:[^']|'')*' )
     | (?P<quoted>   "(?:[^"]|"")*" )
@@ -23,8 +23,6 @@ TOKEN = re.compile(
     flags=re.DOTALL | re.VERBOSE,
 )
 
-CONTROL = frozenset({"begin", "loop", "then", "else"})
-"""Words of PL/pgSQL after which a statement begins."""
 DDL = frozenset({
     "alter", "cluster", "comment", "create", "drop", "grant", "reassign", "reindex", "revoke", "security", "truncate",
 })  # fmt: skip
@@ -32,43 +30,64 @@ VERBS = DDL | {
     "call", "commit", "copy", "delete", "execute", "insert", "lock", "merge", "perform", "refresh", "rollback",
     "select", "set", "update", "vacuum", "with",
 }  # fmt: skip
-UNKNOWN = "?"
-"""A placeholder for a name that is only known when the block runs, as in execute format('alter table %I …')."""
+COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
 @dataclass(frozen=True)
-class Inner:
-    """A statement inside a DO block; `part` counts the block's commits before it."""
+class Token:
+    """A token: its text, its kind (a group of TOKEN), and where it begins and ends."""
 
-    sql: str
-    part: int
+    text: str
+    kind: str
+    start: int
+    end: int
+
+
+def tokens(sql: str) -> Iterator[Token]:
+    """Yield the tokens of `sql`; a comment with others nested in it is one."""
+    place = 0
+    while match := TOKEN.search(sql, place):
+        place = match.end()
+        if match.group() == "/*":
+            place = _end_of_comment(sql, place)
+        yield Token(sql[match.start() : place], match.lastgroup or "", match.start(), place)
+
+
+def _end_of_comment(sql: str, place: int) -> int:
+    depth = 1
+    for edge in COMMENT_EDGE.finditer(sql, place):
+        depth += 1 if edge.group() == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    return len(sql)
 
 
 def words(sql: str) -> Words:
     """Return the tokens of `sql`."""
     found = []
-    for match in TOKEN.finditer(sql):
-        text, kind = match.group(), match.lastgroup
-        if kind == "comment":
-            continue
-        if kind == "quoted":
-            found.append(text[1:-1].replace('""', '"'))
-        else:
-            found.append(text.lower() if kind == "name" else text)
+    for token in tokens(sql):
+        if token.kind == "quoted":
+            found.append(token.text[1:-1].replace('""', '"'))
+        elif token.kind != "comment":
+            found.append(token.text.lower() if token.kind == "name" else token.text)
     return tuple(found)
 
 
 def without_comments(sql: str) -> str:
     """Return the statement without comments, so that one for squawk acknowledges nothing, and without its semicolon."""
-    return TOKEN.sub(lambda match: " " if match.group("comment") else match.group(), sql).strip().rstrip(";").rstrip()
+    text, place = "", 0
+    for token in tokens(sql):
+        if token.kind == "comment":
+            text, place = f"{text}{sql[place : token.start]} ", token.end
+    return (text + sql[place:]).strip().rstrip(";").rstrip()
 
 
 def split(sql: str) -> list[str]:
     """Return the statements of a text, without their semicolons."""
     cuts = [0]
-    for match in TOKEN.finditer(sql):
-        if match.group("symbol") == ";":
-            cuts += [match.start(), match.end()]
+    for token in tokens(sql):
+        if token.text == ";":
+            cuts += [token.start, token.end]
     cuts.append(len(sql))
     pieces = (sql[start:end].strip() for start, end in zip(cuts[::2], cuts[1::2], strict=True))
     return [piece for piece in pieces if piece]
@@ -81,46 +100,8 @@ def is_block(sql: str) -> bool:
 
 def block_body(block: str) -> str:
     """Return the text between the quotes of a DO block, without comments."""
-    quoted = [match.group() for match in TOKEN.finditer(block) if match.group("dollar") or match.group("string")]
+    quoted = [token.text for token in tokens(block) if token.kind in {"dollar", "string"}]
     return without_comments(_unquoted(max(quoted, key=len, default="")))
-
-
-def block_statements(block: str) -> Iterator[Inner]:
-    """Yield the statements of a DO block as they are written there, those of an EXECUTE with a constant too."""
-    part = 0
-    for piece in split(block_body(block)):
-        statement = _statement(piece)
-        if statement is None:
-            continue
-        if words(statement)[0] in {"commit", "rollback"}:
-            part += 1
-        else:
-            yield Inner(statement, part)
-
-
-def _statement(piece: str) -> str | None:
-    """Return the SQL in a piece of PL/pgSQL: what follows `begin`, `loop`, `then`, `else`, or the whole."""
-    before: str | None = None
-    for match in TOKEN.finditer(piece):
-        word = match.group().lower()
-        if word in VERBS and (before is None or before in CONTROL):
-            sql = piece[match.start() :]
-            return _executed(sql) if word == "execute" else sql
-        before = word
-    return None
-
-
-def _executed(call: str) -> str | None:
-    """Return the text that EXECUTE runs, None where it is not a constant."""
-    for match in TOKEN.finditer(call):
-        if match.group("string") or match.group("dollar"):
-            text = re.sub(r"%(?:\d+\$)?([IsL])", _placeholder, _unquoted(match.group()))
-            return text if words(text) else None
-    return None
-
-
-def _placeholder(match: re.Match[str]) -> str:
-    return {"I": f'"{UNKNOWN}"', "L": f"'{UNKNOWN}'", "s": f'"{UNKNOWN}"'}[match.group(1)]
 
 
 def _unquoted(literal: str) -> str:

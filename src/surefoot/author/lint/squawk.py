@@ -13,9 +13,9 @@ from pathlib import Path
 
 from surefoot.author.lint import remedies
 from surefoot.author.lint.lint_findings import Finding, at_statement
-from surefoot.author.lint.sql_tokens import Words
-from surefoot.author.lint.statement_info import target
-from surefoot.author.lint.statement_recorder import Recording, Statement
+from surefoot.author.lint.recording import Recording, Statement
+from surefoot.author.lint.statement_info import actions, constraint_of, target, targets
+from surefoot.author.lint.syntax import Parsed, nodes
 from surefoot.errors import FailedError, UsageError
 from surefoot.program import extra
 
@@ -35,10 +35,13 @@ LEFT_OUT = {
 }
 """Rules of squawk that are not reported, by the beginning of the rule's name, and why."""
 
-REPORTED_TWICE = {"constraint-missing-not-valid": ("foreign", "unique", "primary", "exclude")}
-"""Rules that squawk reports for these kinds of constraint although another of its rules does so too."""
+CHECKED_AT_ONCE = "constraint-missing-not-valid"
+REPORTED_TWICE = frozenset({"CONSTR_FOREIGN", "CONSTR_UNIQUE", "CONSTR_PRIMARY", "CONSTR_EXCLUSION"})
+"""Kinds of constraint that squawk reports by that rule although another, of exclusions one of ours, does so too."""
+INLINE = frozenset({"CONSTR_FOREIGN", "CONSTR_NULL"})
+FOREIGN_KEY = frozenset({"adding-foreign-key-constraint", CHECKED_AT_ONCE})
 
-SAFE: dict[str, Callable[[Words], str]] = {
+SAFE: dict[str, Callable[[Parsed], str]] = {
     "adding-foreign-key-constraint": remedies.add_constraint,
     "adding-not-nullable-field": remedies.set_not_null,
     "adding-required-field": remedies.set_not_null,
@@ -51,7 +54,7 @@ SAFE: dict[str, Callable[[Words], str]] = {
     "renaming-column": remedies.rename,
     "renaming-table": remedies.rename,
 }
-NOT_SENT = {("begin",), ("commit",), ("rollback",), ("do",)}
+NOT_SENT = frozenset({"TransactionStmt", "DoStmt"})
 """Statements that squawk is not given: transactions are marked anew, and it does not read blocks."""
 
 
@@ -110,23 +113,68 @@ def _finding(section: _Section, report: dict[str, str]) -> Finding | None:
     statement = section.at(int(report["line"]))
     if rule.startswith(tuple(LEFT_OUT)) or statement is None or statement.online:
         return None
-    if set(REPORTED_TWICE.get(rule, ())) & set(statement.words):
+    parsed = statement.parsed
+    if rule == CHECKED_AT_ONCE and _constraints(parsed) & REPORTED_TWICE:
         return None
-    name = target(statement.words)
-    if section.recording.is_new(name, statement.after) or section.recording.is_new(name, statement.before):
+    if _is_of_new_tables(section.recording, statement) or (rule in FOREIGN_KEY and _skips_the_scan(statement)):
         return None
-    safe = (
-        SAFE[rule](statement.words)
-        if rule in SAFE
-        else (report["help"] or f"read squawk's page on {rule}, and split or guard the statement")
-    )
+    new = _new_column_that_refers(section.recording, statement) if rule in FOREIGN_KEY else None
+    if new is not None:
+        safe = remedies.inline_reference(target(parsed) or "...", new)
+    elif rule in SAFE:
+        safe = SAFE[rule](parsed)
+    else:
+        safe = report["help"] or f"read squawk's page on {rule}, and split or guard the statement"
     return at_statement(section.recording, statement, rule, report["message"], safe)
+
+
+def _constraints(parsed: Parsed) -> set[str]:
+    return {constraint["contype"] for _, constraint in nodes({parsed.kind: parsed.node}, "Constraint")}
+
+
+def _is_of_new_tables(recording: Recording, statement: Statement) -> bool:
+    """Return whether the revision made the tables of a statement itself; of one not understood, any that it names."""
+    if not statement.parsed.kind:
+        return not any(recording.existing(word, statement.before) for word in statement.words)
+    return any(
+        recording.is_new(name, state)
+        for name in targets(statement.parsed)
+        for state in (statement.before, statement.after)
+    )
+
+
+def _skips_the_scan(statement: Statement) -> bool:
+    """Return whether PostgreSQL believes a foreign key without a look: inline, of a new column that is NULL everywhere.
+
+    So it does where ADD COLUMN has no default, and no other action of the statement adds a foreign key.
+    """
+    added = [action for action in actions(statement.parsed) if action["subtype"] == "AT_AddColumn"]
+    others = [constraint_of(action).get("contype") for action in actions(statement.parsed)]
+    relation = statement.after.find(target(statement.parsed) or "")
+    names = {action["def"]["ColumnDef"]["colname"] for action in added}
+    filled = any(column.filled for column in relation.columns.values() if column.name in names) if relation else True
+    only_keys = "CONSTR_FOREIGN" in (kinds := _constraints(statement.parsed)) and kinds <= INLINE
+    return bool(added) and only_keys and "CONSTR_FOREIGN" not in others and not filled
+
+
+def _new_column_that_refers(recording: Recording, statement: Statement) -> str | None:
+    """Return the column of a foreign key that the revision itself has added, without a default."""
+    table = recording.existing(target(statement.parsed), statement.after)
+    if table is None:
+        return None
+    former = recording.start.relations[table.oid].columns
+    for oid, key in statement.after.constraints.items():
+        if key.kind == "f" and key.table == table.oid and oid not in statement.before.constraints:
+            column = table.columns.get(str(key.columns[0]))
+            if column and len(key.columns) == 1 and str(key.columns[0]) not in former and not column.filled:
+                return column.name
+    return None
 
 
 def _section(recording: Recording, statements: list[Statement]) -> _Section:
     lines: list[str] = []
     lines_of: list[tuple[int, Statement]] = []
-    sent = [each for each in statements if each.words[:1] not in NOT_SENT]
+    sent = [each for each in statements if each.parsed.kind not in NOT_SENT]
     for _, group in itertools.groupby(sent, key=lambda each: each.transaction):
         together = list(group)
         alone = len(together) == 1 and recording.committed(together[0])

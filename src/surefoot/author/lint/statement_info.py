@@ -1,156 +1,199 @@
-"""What the tokens of a statement say of it: its table, its actions, the lock it takes, the rows it selects."""
+"""What the tree of a statement says of it: the tables it changes, its actions, its lock, how it bounds its rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
 
-from surefoot.author.lint.sql_tokens import UNKNOWN, Words
+from surefoot.author.lint.syntax import Node, Parsed, nodes, range_name, strings, whole
 
-BRIEF = frozenset({("validate", "constraint"), ("attach", "partition")})
-"""Actions of ALTER TABLE with a weaker lock than ACCESS EXCLUSIVE, beside those of _is_minor."""
-COMPARISONS = frozenset({"=", "<", "<=", ">", ">=", "between", "in"})
-
-
-def name_at(words: Words, place: int) -> tuple[str | None, int]:
-    """Return the name, qualified or not, that begins at token `place`, and the place after it."""
-    if place >= len(words) or not (words[place][0].isidentifier() or words[place][0] == UNKNOWN or "." in words[place]):
-        return None, place
-    name, place = words[place], place + 1
-    while words[place : place + 1] == (".",) and place + 1 < len(words):
-        name, place = f"{name}.{words[place + 1]}", place + 2
-    return name, place
-
-
-def target(words: Words) -> str | None:
-    """Return the table that a statement changes or locks, or the index that it drops or rebuilds."""
-    if words[:1] == ("create",) and "index" in words[:3] and "on" in words:
-        return name_at(words, _skip(words, words.index("on") + 1, "only"))[0]
-    if words[:2] in {("alter", "table"), ("drop", "table"), ("create", "table")}:
-        return name_at(words, _skip(words, 2, "if", "not", "exists", "only"))[0]
-    if words[:1] in {("truncate",), ("lock",), ("cluster",)}:
-        return name_at(words, _skip(words, 1, "table", "only"))[0]
-    if words[:2] == ("drop", "index"):
-        return name_at(words, _skip(words, 2, "concurrently", "if", "exists"))[0]
-    if words[:1] == ("reindex",):
-        return name_at(words, _skip(words, 1, "table", "index", "concurrently"))[0]
-    changed = data_target(words)
-    return changed[1] if changed else None
+ACCESS_EXCLUSIVE = 8
+"""LockStmt's mode; ShareLock, which stops those who write, is 5."""
+SHARE = 5
+BRIEF = frozenset({
+    "AT_AttachPartition", "AT_ClusterOn", "AT_DisableTrig", "AT_DisableTrigAll", "AT_DisableTrigUser", "AT_DropCluster",
+    "AT_EnableTrig", "AT_EnableTrigAll", "AT_EnableTrigUser", "AT_ResetOptions", "AT_ResetRelOptions", "AT_SetOptions",
+    "AT_SetRelOptions", "AT_SetStatistics", "AT_ValidateConstraint",
+})  # fmt: skip
+"""Actions of ALTER TABLE with a weaker lock than ACCESS EXCLUSIVE, beside a foreign key."""
+CHANGES = ("UpdateStmt", "DeleteStmt", "MergeStmt", "InsertStmt")
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 
 
-def data_target(words: Words) -> tuple[str, str] | None:
-    """Return verb and table of the first change of rows, in a WITH too, such as ("update", "users").
+@dataclass(frozen=True)
+class Change:
+    """A change of rows: `update`, `delete`, `merge` or `insert`, its table as written, its node."""
 
-    INSERT … VALUES does not count: it writes as many rows as it shows.
+    verb: str
+    table: str
+    node: Node
+
+
+def changes(parsed: Parsed) -> Iterator[Change]:
+    """Yield each change of rows in a statement, inside a WITH too.
+
+    INSERT … VALUES does not count, as it writes as many rows as it shows; with ON CONFLICT … UPDATE it does not either.
     """
-    for place, word in enumerate(words):
-        before = words[place - 1] if place else None
-        if before not in {None, "(", ")"}:
+    for kind, node in nodes(whole(parsed), *CHANGES):
+        name = range_name(node.get("relation"))
+        if name is None or (kind == "InsertStmt" and "valuesLists" in node.get("selectStmt", {}).get("SelectStmt", {})):
             continue
-        if word == "update" and "set" in words[place:]:
-            name = name_at(words, _skip(words, place + 1, "only"))[0]
-        elif words[place : place + 2] in {("delete", "from"), ("merge", "into")}:
-            name = name_at(words, _skip(words, place + 2, "only"))[0]
-        elif words[place : place + 2] == ("insert", "into") and ("select" in words or "table" in words):
-            name = name_at(words, place + 2)[0]
-        else:
-            continue
-        if name is not None:
-            return word, name
-    return None
+        if kind != "InsertStmt" or "selectStmt" in node:
+            yield Change(kind.removesuffix("Stmt").lower(), name, node)
 
 
-def deletes(words: Words) -> Iterator[str]:
-    """Yield every table that the statement deletes rows from, inside a WITH too."""
-    for place in range(len(words) - 2):
-        if words[place : place + 2] == ("delete", "from"):
-            name = name_at(words, _skip(words, place + 2, "only"))[0]
-            if name is not None:
-                yield name
+def deletes(parsed: Parsed) -> Iterator[str]:
+    """Yield every table that the statement deletes rows from, by DELETE, MERGE or TRUNCATE."""
+    for change in changes(parsed):
+        merged = change.node.get("mergeWhenClauses", [])
+        if change.verb == "delete" or any(each["MergeWhenClause"]["commandType"] == "CMD_DELETE" for each in merged):
+            yield change.table
+    if parsed.kind == "TruncateStmt":
+        yield from targets(parsed)
 
 
-def reads(words: Words) -> Iterator[str]:
-    """Yield the names after FROM, JOIN and USING."""
-    for place, word in enumerate(words):
-        if word in {"from", "join", "using"}:
-            name = name_at(words, _skip(words, place + 1, "only", "lateral"))[0]
-            if name is not None:
-                yield name
+def targets(parsed: Parsed) -> Iterator[str]:
+    """Yield the tables that a statement changes or locks, or the indexes that it drops or rebuilds."""
+    node = parsed.node
+    if parsed.kind == "DropStmt":
+        if node["removeType"] in {"OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_MATVIEW"}:
+            for each in node["objects"]:
+                yield ".".join(strings(each["List"]["items"]))
+    elif parsed.kind in {"TruncateStmt", "LockStmt"}:
+        yield from (name for each in node["relations"] if (name := range_name(each.get("RangeVar"))))
+    elif parsed.kind == "CreateTableAsStmt":
+        yield from filter(None, [range_name(node["into"]["rel"])])
+    elif name := range_name(node.get("relation")):
+        yield name
+    else:
+        yield from (change.table for change in changes(parsed))
 
 
-def alters(words: Words) -> Iterator[Words]:
+def target(parsed: Parsed) -> str | None:
+    """Return the first of `targets`."""
+    return next(targets(parsed), None)
+
+
+def reads(parsed: Parsed) -> Iterator[str]:
+    """Yield the tables that a statement selects from, joins or uses."""
+    for key in ("fromClause", "usingClause", "sourceRelation"):
+        for _, clause in nodes(whole(parsed), key):
+            yield from (name for _, each in nodes(clause, "RangeVar") if (name := range_name(each)))
+
+
+def actions(parsed: Parsed) -> Iterator[Node]:
     """Yield the actions of an ALTER TABLE: `alter table t add …, drop …` has two."""
-    if words[:2] != ("alter", "table"):
-        return
-    _, place = name_at(words, _skip(words, 2, "if", "exists", "only"))
-    depth, start = 0, place
-    for here in range(place, len(words)):
-        depth += (words[here] in {"(", "["}) - (words[here] in {")", "]"})
-        if words[here] == "," and depth == 0:
-            yield words[start:here]
-            start = here + 1
-    if start < len(words):
-        yield words[start:]
+    if parsed.kind == "AlterTableStmt" and parsed.node["objtype"] == "OBJECT_TABLE":
+        for each in parsed.node["cmds"]:
+            yield each["AlterTableCmd"]
 
 
-def locks(words: Words) -> str | None:
-    """Return the table that the statement, by its text, locks ACCESS EXCLUSIVE; None where it takes a weaker lock."""
-    if words[:1] == ("lock",):
-        mode = words[words.index("in") + 1 :] if "in" in words else ("access", "exclusive")
-        return target(words) if mode[:2] == ("access", "exclusive") else None
-    if words[:1] == ("truncate",) or words[:2] == ("drop", "table"):
-        return target(words)
-    if any(action[:2] not in BRIEF and not _is_minor(action) for action in alters(words)):
-        return target(words)
-    return None
+def constraint_of(action: Node) -> Node:
+    """Return the constraint that an action adds to the table; an empty node where it adds none."""
+    return action["def"]["Constraint"] if action["subtype"] == "AT_AddConstraint" else {}
 
 
-def condition(words: Words) -> Words:
-    """Return the WHERE condition of the first UPDATE or DELETE, up to its end or RETURNING."""
-    depth = 0
-    start: int | None = None
-    for place, word in enumerate(words):
-        if start is None:
-            if word == "where" and {"update", "delete"} & set(words[:place]):
-                start, depth = place + 1, 0
-            continue
-        depth += (word == "(") - (word == ")")
-        if depth < 0 or (depth == 0 and word == "returning"):
-            return words[start:place]
-    return words[start:] if start is not None else ()
+def locks(parsed: Parsed) -> Iterator[str]:
+    """Yield the tables that the statement, by its text, locks ACCESS EXCLUSIVE."""
+    of_table = parsed.kind == "DropStmt" and parsed.node["removeType"] == "OBJECT_TABLE"
+    renames = parsed.kind == "RenameStmt" and parsed.node["renameType"] in {"OBJECT_TABLE", "OBJECT_COLUMN"}
+    alters = any(
+        each["subtype"] not in BRIEF and constraint_of(each).get("contype") != "CONSTR_FOREIGN"
+        for each in actions(parsed)
+    )
+    by_name = parsed.kind == "LockStmt" and parsed.node["mode"] == ACCESS_EXCLUSIVE
+    if of_table or renames or alters or by_name or parsed.kind == "TruncateStmt":
+        yield from targets(parsed)
 
 
-def key_condition(where: Words, keys: frozenset[str]) -> str | None:
-    """Return `row` where a condition names single keys, `range` where it bounds them, None where any row may match."""
-    if "or" in _outermost(where):
+def scans(action: Node) -> bool:
+    """Return whether an action of ALTER TABLE reads every row: VALIDATE, or a constraint that is checked at once."""
+    constraint = constraint_of(action)
+    at_once = constraint and not constraint.get("skip_validation") and "indexname" not in constraint
+    return action["subtype"] == "AT_ValidateConstraint" or bool(at_once)
+
+
+def bound(change: Change, keys: Set[str], columns: Set[str], *, inner: bool) -> str | None:
+    """Return how the condition of a change bounds its rows by a key, that is by a column in `keys`.
+
+    `row` where it names single keys, `limit` where a LIMIT bounds it, `range` between two values, `open` where one end
+    is open, None where any row may match. `columns` are those of the table: in a DO block (`inner`) another name alone
+    is one of its variables.
+    """
+    others = {
+        _alias(each)
+        for key in ("fromClause", "usingClause", "sourceRelation")
+        for _, each in nodes(change.node.get(key), "RangeVar")
+    }
+    return _Bounds(keys, columns, _alias(change.node["relation"]), others, inner).of(change.node.get("whereClause"))
+
+
+def _alias(table: Node) -> str:
+    """Return the name by which a statement refers to a table; `table` is a RangeVar."""
+    return str(table.get("alias", {}).get("aliasname") or table["relname"])
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    keys: Set[str]
+    columns: Set[str]
+    own: str
+    others: Set[str]
+    """Names of the other tables of the statement: their columns bound nothing."""
+    inner: bool
+
+    def of(self, where: Node | None) -> str | None:
+        match where:
+            case {"BoolExpr": {"boolop": "AND_EXPR", "args": args}}:
+                found = [self.of(each) for each in args]
+                if {"lower", "upper"} <= set(found):
+                    found.append("range")
+                return min(filter(None, found), key=ORDER.index, default=None)
+            case {"BoolExpr": {"boolop": "OR_EXPR", "args": args}}:
+                found = [self.of(each) for each in args]
+                return None if None in found else max(found, key=lambda each: ORDER.index(str(each)))
+            case {"CurrentOfExpr": _}:
+                return "row"
+            case {"SubLink": {"subLinkType": "ANY_SUBLINK"} as link}:
+                equal = strings(link.get("operName", [])) in {(), ("=",)} and self._is_key(link["testexpr"])
+                return "limit" if equal and "limitCount" in link["subselect"]["SelectStmt"] else None
+            case {"A_Expr": {"kind": kind, "name": [{"String": {"sval": operator}}], "lexpr": left, "rexpr": right}}:
+                return self._comparison(kind, operator, left, right)
         return None
-    strictest: str | None = None
-    for place, word in enumerate(where):
-        if word not in keys | {"ctid"} or where[place + 1 : place + 2] == ("not",):
-            continue
-        operator = where[place + 1] if place + 1 < len(where) else ""
-        right = where[place + 2 : place + 5]
-        if operator not in COMPARISONS or right[1:2] == (".",):  # another table's column bounds nothing
-            continue
-        if operator == "in" and "select" in right and "limit" not in where:
-            continue
-        if operator in {"=", "in"} and "select" not in right and "any" not in right:
-            return "row"
-        strictest = "range"
-    return strictest
+
+    def _comparison(self, kind: str, operator: str, left: Node, right: Node) -> str | None:
+        if kind == "AEXPR_OP" and not self._is_key(left):
+            left, right, operator = right, left, MIRRORED.get(operator, "")
+        if not self._is_key(left) or not self._is_fixed(right):
+            return None
+        match kind, operator:
+            case ("AEXPR_OP", "=") | ("AEXPR_IN", "="):
+                return "row"
+            case ("AEXPR_OP_ANY", "=") | ("AEXPR_BETWEEN", _):
+                return "range"
+            case "AEXPR_OP", "<" | "<=":
+                return "upper"
+            case "AEXPR_OP", ">" | ">=":
+                return "lower"
+        return None
+
+    def _is_key(self, node: Node) -> bool:
+        match node:
+            case {"ColumnRef": {"fields": fields}}:
+                names = strings(fields)
+                return bool(names) and names[-1] in self.keys | {"ctid"} and not set(names[:-1]) & self.others
+        return False
+
+    def _is_fixed(self, node: Node) -> bool:
+        """Return whether an expression has one value for the whole statement: no column of a table is in it."""
+        subquery = any(True for _ in nodes(node, "SubLink"))
+        for _, column in nodes(node, "ColumnRef"):
+            *qualifier, name = strings(column["fields"]) or ("", "")
+            if set(qualifier) & (self.others | {self.own}):
+                return False
+            variable = bool(qualifier) or name not in self.columns
+            if not subquery and not (self.inner and variable):
+                return False
+        return True
 
 
-def _outermost(words: Words) -> Iterator[str]:
-    depth = 0
-    for word in words:
-        depth += (word == "(") - (word == ")")
-        if depth == 0:
-            yield word
-
-
-def _is_minor(action: Words) -> bool:
-    """Return whether the action takes SHARE UPDATE EXCLUSIVE: SET STATISTICS, storage parameters, CLUSTER ON."""
-    return "statistics" in action or action[:2] in {("set", "("), ("reset", "("), ("cluster", "on"), ("set", "without")}
-
-
-def _skip(words: Words, place: int, *noise: str) -> int:
-    while place < len(words) and words[place] in noise:
-        place += 1
-    return place
+ORDER = ("row", "limit", "range", "upper", "lower")
+"""What bounds a change, the strictest first."""

@@ -1,9 +1,11 @@
-"""Records every statement of a revision while it runs: its text, its transaction, its line, what it changed."""
+"""Records every statement of a revision while it runs: its text, transaction, line and time, and what it changed."""
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
@@ -14,93 +16,31 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from surefoot import online
-from surefoot.author.lint import sql_tokens, table_state
-from surefoot.author.lint.sql_tokens import Words
+from surefoot.author.lint import sql_tokens, syntax, table_state
+from surefoot.author.lint.recording import Recording, Span, Statement
 from surefoot.database import driver_of
 
 ONLINE = Path(online.__file__).resolve().parent
 IDLE = psycopg.pq.TransactionStatus.IDLE
+ROWS_ONLY = frozenset({"UpdateStmt", "DeleteStmt", "InsertStmt", "SelectStmt"})
+"""Kinds of statements that leave the catalogue as it is, unless a function or a trigger does more."""
+LOOKED_AT = 3
+"""Statements on rows from one line after which the state is read; from then on only their rows are counted."""
 
 
 class CutOff(Exception):
     """Raised in place of writing alembic_version: what the revision committed stays, and is not recorded."""
 
 
-@dataclass(frozen=True)
-class Span:
-    """The first and the last line of a call in the revision file."""
+class Recorder:
+    """Records the statements of an engine; with `cut_off` the revision fails just before alembic_version is written.
 
-    first: int
-    last: int
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One statement as it was sent, with the state of the database before and after it.
-
-    `transaction` is the transaction's number and, inside a DO block, the number of the block's commits before it.
-    `spans` are the calls in the revision that led to it, innermost first. `online` is set where an online operation
-    sent it, `inner` where it is a statement of a DO block.
+    Without `states` the states of the database are left out, for they take longer to read than most statements.
     """
 
-    sql: str
-    words: Words
-    transaction: tuple[int, int]
-    spans: tuple[Span, ...]
-    online: bool
-    before: table_state.State
-    after: table_state.State
-    inner: bool = False
-
-    @property
-    def line(self) -> int:
-        """The first line of the call that sent it."""
-        return self.spans[0].first
-
-
-@dataclass(frozen=True)
-class Recording:
-    """The statements of one revision in one direction, and the transaction that wrote alembic_version."""
-
-    revision: str
-    file: Path
-    direction: str
-    start: table_state.State
-    statements: tuple[Statement, ...]
-    version_transaction: int | None
-
-    def single_statements(self) -> Iterator[Statement]:
-        """Yield the statements, in place of a DO block those inside it, with the states around the whole block."""
-        for statement in self.statements:
-            statements = [
-                replace(
-                    statement, sql=inner.sql, words=sql_tokens.words(inner.sql), inner=True,
-                    transaction=(statement.transaction[0], inner.part),
-                )
-                for inner in (sql_tokens.block_statements(statement.sql) if sql_tokens.is_block(statement.sql) else ())
-            ]  # fmt: skip
-            yield from statements or [statement]
-
-    def committed(self, statement: Statement) -> bool:
-        """Return whether the statement is committed before the revision is recorded: a second run meets its work."""
-        return self.version_transaction is not None and statement.transaction[0] != self.version_transaction
-
-    def existing(self, name: str | None, at: table_state.State) -> table_state.Relation | None:
-        """Return the relation of that name, None where the revision made it: nobody uses it yet."""
-        relation = at.find(name) if name else None
-        return relation if relation is not None and relation.oid in self.start.relations else None
-
-    def is_new(self, name: str | None, at: table_state.State) -> bool:
-        """Return whether the revision made the relation of that name itself."""
-        relation = at.find(name) if name else None
-        return relation is not None and relation.oid not in self.start.relations
-
-
-class Recorder:
-    """Records the statements of an engine; with `cut_off` the revision fails just before alembic_version is written."""
-
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, states: bool = True) -> None:
         self.cut_off = False
+        self._states = states
         self._file: Path | None = None
         self._clear()
         sa.event.listen(engine, "before_cursor_execute", self._before)
@@ -111,7 +51,12 @@ class Recorder:
         self._version: int | None = None
         self._start: table_state.State | None = None
         self._now: table_state.State | None = None
+        self._stale = False
+        self._rows: dict[int, int] = {}
         self._done: list[Statement] = []
+        self._from_line: Counter[Span] = Counter()
+        self._began = self._ended = 0.0
+        self._idle_at_end = 0.0
         self.pending: Statement | None = None
 
     def begin(self, file: Path) -> None:
@@ -127,7 +72,10 @@ class Recorder:
         """Return what was recorded since `begin`."""
         assert self._file is not None
         start = self._start or table_state.State({})
-        return Recording(revision, self._file, direction, start, tuple(self._done), self._version)
+        return Recording(
+            revision, self._file, direction, start, tuple(self._done), self._version,
+            self._now or start, self._rows, self._idle_at_end,
+        )  # fmt: skip
 
     def _before(
         self, connection: Connection, _cursor: object, text: str, parameters: Any, _context: object, many: bool
@@ -135,32 +83,61 @@ class Recorder:
         if self._file is None:
             return
         driver = driver_of(connection)
+        idle = time.perf_counter() - self._ended
         if driver.info.transaction_status == IDLE:
             self._number += 1
         calls = _calls(self._file)
         if calls is None:
-            self._bookkeeping(text)
+            self._bookkeeping(driver, text, idle)
             return
         if self._now is None:
-            self._now = self._start = table_state.read_state(driver)
+            self._now = self._start = self._read(driver)
+            self._rows = table_state.count_rows(driver, self._now)
         spans, is_online = calls
+        same = bool(self._done) and self._done[-1].transaction[0] == self._number
         full = _with_values(driver, text, parameters[0] if many and parameters else parameters)
+        self._from_line[spans[0]] += 1
+        if self._stale and not (self._done[-1].spans == spans and self._is_unread(spans[0], full, is_online)):
+            self._now, self._stale = self._read(driver), False
         self.pending = Statement(
-            full, sql_tokens.words(full), (self._number, 0), spans, is_online, before=self._now, after=self._now
-        )
+            full, syntax.parse(full)[0], (self._number, 0), spans, is_online, before=self._now, after=self._now,
+            idle=idle if same else 0.0, runs=len(parameters) if many else 1,
+        )  # fmt: skip
+        self._began = time.perf_counter()
 
-    def _after(self, connection: Connection, *_: object) -> None:
-        if self.pending is None:
+    def _after(self, connection: Connection, cursor: Any, *_: object) -> None:
+        statement = self.pending
+        if statement is None:
             return
-        driver = driver_of(connection)
-        self._now = table_state.read_state(driver)
-        self._done.append(replace(self.pending, after=self._now))
+        seconds = time.perf_counter() - self._began
+        if self._is_unread(statement.spans[0], statement.sql, statement.online):
+            self._stale = True
+        else:
+            self._now = self._read(driver_of(connection))
+        assert self._now is not None
+        self._done.append(replace(statement, after=self._now, seconds=seconds, rows=max(cursor.rowcount, 0)))
         self.pending = None
+        self._ended = time.perf_counter()
 
-    def _bookkeeping(self, text: str) -> None:
+    def _read(self, driver: psycopg.Connection[Any]) -> table_state.State:
+        return table_state.read_state(driver) if self._states else table_state.State({})
+
+    def _is_unread(self, span: Span, sql: str, online: bool) -> bool:
+        """Return whether the state is not read after a statement: an online operation's, or one more on rows of a loop.
+
+        It is read when the next call begins.
+        """
+        repeated = self._from_line[span] > LOOKED_AT and all(each.kind in ROWS_ONLY for each in syntax.parse(sql))
+        return online or repeated
+
+    def _bookkeeping(self, driver: psycopg.Connection[Any], text: str, idle: float) -> None:
         statements = sql_tokens.words(text)
         if statements[:1] and statements[0] in {"insert", "update", "delete"} and "alembic_version" in statements:
             self._version = self._number
+            if self._done and self._done[-1].transaction[0] == self._number:
+                self._idle_at_end = idle
+            if self._stale:
+                self._now, self._stale = self._read(driver), False
             if self.cut_off:
                 raise CutOff
 

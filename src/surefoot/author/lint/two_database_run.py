@@ -1,13 +1,13 @@
-"""Runs a history in two scratch databases: straight in the first, cut off and in another time zone in the second."""
+"""Runs a history over rows in two scratch databases: straight in the first, cut off and elsewhere in the second."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import URL
 
 from surefoot.author.lint.history_run import Elsewhere, Outcome, Rerun, Scratch, fault_sentence
+from surefoot.author.lint.recording import Recording, Statement
 from surefoot.author.lint.rerun_rule import commits_early
-from surefoot.author.lint.statement_recorder import Recording, Statement
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
@@ -25,68 +25,94 @@ class DirectionRun:
 
 
 class TwoDatabaseRun:
-    """Two databases that the same revisions are run in; closing `stack` drops them."""
+    """Two databases that the same revisions are run in; closing `stack` drops them.
+
+    Their tables have sample rows, as far as such can be made. A revision that refuses them is run without.
+    """
 
     def __init__(self, settings: Settings, url: URL, stack: ExitStack) -> None:
         self._settings = settings
         self._url = url
-        self._stack = stack
+        self._first_stack = stack.enter_context(ExitStack())
+        self._second_stack = stack.enter_context(ExitStack())
         self._done: list[str] = []
+        self._filled: set[str] = set()
+        """The tables that have sample rows."""
+        self._second: Scratch | None = None
         self._differs = False
-        self.here = Scratch(settings, self._new())
-        self._second = Scratch(settings, self._new(), elsewhere=True)
+        self.here = self._new()
 
     def upgrade_through(self, revisions: list[str]) -> None:
-        """Upgrade through revisions that are not linted: the first database runs them, the second is copied from it."""
-        self.here.upgrade_through(revisions)
+        """Upgrade the first database through revisions that are not linted, and are not to meet the sample rows."""
         self._done += revisions
-        self._copy_first()
+        if self._filled:
+            self._start_anew()
+        else:
+            self.here.upgrade_through(revisions)
+        self._second = None
 
     def run_revision(self, revision: str) -> list[DirectionRun]:
         """Run one revision up, down and up again in both databases; return its upgrade and its downgrade.
 
-        Raises the migration's own error where the first upgrade fails.
+        Raises the migration's own error where the first upgrade fails without rows, too.
         """
-        self._differs = False
-        up = self.here.step(revision, "upgrade")
-        outcome = self.here.outcome()
-        other, rerun = self._run_elsewhere(up, outcome)
-        runs = [DirectionRun(up, outcome, rerun, other)]
-        self._done.append(revision)
-        runs.append(self._down(revision))
-        if self._differs:
+        filled = self.here.fill()
+        self._filled.update(filled)
+        if filled or self._differs or self._second is None:
             self._copy_first()
         else:
-            self._second.upgrade_through([revision])
-        return runs
+            self._second.upgrade_through(self._done[-1:])
+        self._differs = False
+        up = self._up(revision)
+        outcome = self.here.outcome()
+        other, rerun = self._run_elsewhere(up, outcome)
+        self._done.append(revision)
+        return [DirectionRun(up, outcome, rerun, other), self._down(revision, up)]
 
-    def _down(self, revision: str) -> DirectionRun:
+    def _up(self, revision: str) -> Recording:
+        """Run the upgrade; without rows where it refuses those, at last in a database that never had any."""
+        for start in (self._without_rows, self._anew):
+            try:
+                return self.here.step(revision, "upgrade")
+            except Exception:
+                if not self._filled:
+                    raise
+                start()
+        return self.here.step(revision, "upgrade")
+
+    def _down(self, revision: str, up: Recording) -> DirectionRun:
+        """Run the downgrade; again without rows where it fails, for it may refuse those that came since."""
+        run = self._down_and_up(revision)
+        if run.downgrade_fault and self._filled and run.other is None:  # the second database is still upgraded
+            self._without_rows()
+            run = self._down_and_up(revision)
+        if run.downgrade_fault and self._filled:
+            self._anew()
+            run = self._down_and_up(revision)
+        if run.downgrade_fault:
+            self._anew()  # the first database is half downgraded
+        return replace(run, recording=replace(run.recording, undone=up))
+
+    def _down_and_up(self, revision: str) -> DirectionRun:
+        """Run the downgrade and, unless it fails, the upgrade after it."""
         try:
             down = self.here.step(revision, "downgrade")
-            outcome = self.here.outcome()
         except Exception as fault:
-            return self._failed_downgrade(self.here.recorded(revision, "downgrade"), fault, self.here.failed)
+            recording, failed = self.here.recorded(revision, "downgrade"), self.here.failed
+            return DirectionRun(
+                recording, self.here.outcome(), None, downgrade_fault=fault_sentence(fault), failed_statement=failed
+            )
+        outcome = self.here.outcome()
         other, rerun = self._run_elsewhere(down, outcome)
         try:
             self.here.upgrade_through([revision])
         except Exception as fault:
-            return self._failed_downgrade(down, fault, None)
+            return DirectionRun(down, outcome, rerun, other, downgrade_fault=fault_sentence(fault))
         return DirectionRun(down, outcome, rerun, other)
-
-    def _failed_downgrade(
-        self, recording: Recording, fault: Exception, failed_statement: Statement | None
-    ) -> DirectionRun:
-        """Replace the first database by a new one, upgraded to the same revision: the old one is half downgraded."""
-        self._differs = True
-        outcome = self.here.outcome()
-        self.here = Scratch(self._settings, self._new())
-        self.here.upgrade_through(self._done)
-        return DirectionRun(
-            recording, outcome, None, downgrade_fault=fault_sentence(fault), failed_statement=failed_statement
-        )
 
     def _run_elsewhere(self, recording: Recording, outcome: Outcome) -> tuple[Elsewhere, Rerun | None]:
         """Run the step in the second database; where it commits early, cut it off and run it again."""
+        assert self._second is not None
         revision, direction = recording.revision, recording.direction
         rerun: Rerun | None = None
         try:
@@ -100,16 +126,36 @@ class TwoDatabaseRun:
         except Exception as fault:
             self._copy_first()
             return Elsewhere(None, None, fault_sentence(fault)), None
-        if (
-            left is None or left.catalogue != outcome.catalogue
-        ):  # so that the next revision does not differ for this reason
-            self._copy_first()
+        if left is None or left.catalogue != outcome.catalogue:
+            self._copy_first()  # so that the next step does not differ for this reason
         return Elsewhere(recorded, None if rerun or left is None else left.catalogue), rerun
 
     def _copy_first(self) -> None:
-        """Replace the second database by a copy of the first: its step failed, or made something else."""
+        """Replace the second database by a copy of the first: it is not there, or its step made something else."""
+        self._second_stack.close()
         self._differs = True
-        self._second = self._stack.enter_context(self.here.copy_elsewhere())
+        self._second = self._second_stack.enter_context(self.here.copy(elsewhere=True))
 
-    def _new(self) -> URL:
-        return self._stack.enter_context(scratch_database(self._url, purpose="lint"))
+    def _without_rows(self) -> None:
+        """Replace the first database by a copy of the second, which is where it was, and delete the sample rows."""
+        assert self._second is not None
+        self._first_stack.close()
+        self.here = self._first_stack.enter_context(self._second.copy(elsewhere=False))
+        self.here.empty(self._filled)
+        self._copy_first()
+
+    def _anew(self) -> None:
+        """Replace both databases by new ones, upgraded to the same revision, whose tables have no sample rows."""
+        self._start_anew()
+        self._copy_first()
+
+    def _start_anew(self) -> None:
+        self._second_stack.close()
+        self._first_stack.close()
+        self._filled.clear()
+        self.here = self._new()
+        self.here.upgrade_through(self._done)
+
+    def _new(self) -> Scratch:
+        scratch = self._first_stack.enter_context(scratch_database(self._url, purpose="lint"))
+        return Scratch(self._settings, scratch)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from surefoot.author.lint.acknowledgements import unacknowledged
 from surefoot.author.lint.linted_history import Report
 from tests.support.databases import fresh
 from tests.support.servers import Server
@@ -39,7 +40,7 @@ SILENT = (
     Step(
         "two rules",
         """
-        op.execute("lock table {t}")
+        op.execute("lock table {t}")  # lint: lock-table nobody is there at night
         # lint: backfill-in-one-statement, lock-held-beside-long-work a dozen rows
         op.execute("update {t} set b = 'x'")
         # lint: backfill-in-one-statement a dozen rows
@@ -127,3 +128,9 @@ def test_what_acknowledges_nothing_is_found_itself(chain: Chain, report: Report,
 def test_a_loop_is_found_once_and_counted(chain: Chain, report: Report) -> None:
     (found,) = [each for each in chain.found(report, "over the loop") if each.rule == "backfill-in-one-statement"]
     assert found.more == 2
+
+
+def test_a_released_file_may_acknowledge_what_a_better_rule_does_not_find(chain: Chain) -> None:
+    file = chain.files["of nothing"]
+    assert [each.rule for each in unacknowledged(file, "1", [])] == ["acknowledgement-of-nothing"]
+    assert unacknowledged(file, "1", [], released=True) == []

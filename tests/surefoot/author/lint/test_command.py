@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.databases import Database
 from tests.surefoot.author.lint.chain import Chain, Step, write
 
@@ -83,11 +85,17 @@ def test_a_revision_that_does_not_run_is_told_as_alembic_tells_it(scratch: Datab
     assert "Traceback" not in done.stderr
 
 
-def test_without_squawk_it_says_what_to_install(scratch: Database, project: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [("shutil.which = lambda *a, **k: None", "squawk-cli"), ("sys.modules['pgparse'] = None", "pgparse")],
+)
+def test_without_what_reads_the_sql_it_says_what_to_install(
+    scratch: Database, project: Path, damage: str, named: str
+) -> None:
     chain_in(project)
-    done = ourschool(scratch, project, code=MISSING.format(damage="shutil.which = lambda *a, **k: None"))
+    done = ourschool(scratch, project, code=MISSING.format(damage=damage))
     assert done.returncode == 2
-    assert "squawk-cli" in done.stderr
+    assert named in done.stderr
     assert "pip install 'ourschool[author]'" in done.stderr
 
 

@@ -8,6 +8,8 @@ import pytest
 from ourschool.project import PROJECT
 from surefoot import settings
 from surefoot.author.lint.linted_history import lint
+from surefoot.author.sample_rows import many_rows
+from surefoot.catalogue.reader import read_catalogue
 from surefoot.errors import FailedError, UsageError
 from tests.ourschool.history.schools import CHAIN, HEAD
 from tests.support.databases import ROOT, Database
@@ -96,6 +98,46 @@ def test_a_way_back_that_fails_is_found_and_the_rest_looked_at(scratch: Database
         assert chain.code(found).startswith(code)
         assert why in found.why
     assert [each.rule for each in chain.found(report, "after them")] == ["backfill-in-one-statement"]
+
+
+def test_a_released_finding_is_acknowledged_in_a_list(scratch: Database, project: Path) -> None:
+    chain = write(project, [Step("released", UPDATE), Step("not yet", UPDATE)])
+    names = [chain.revision(name) for name in ("released", "not yet")]
+    (project / "alembic" / "released.txt").write_text(f"{names[0]} {'0' * 64}\n")
+    (project / "alembic" / "acknowledged.txt").write_text(
+        "# why\n" + "".join(f"{name} backfill-in-one-statement a dozen rows\n" for name in names)
+    )
+    assert [each.revision for each in chain.lint(scratch, "released", "not yet").findings] == names[1:]
+
+
+def test_what_refuses_made_up_rows_is_run_without(scratch: Database, project: Path) -> None:
+    refuses = "op.execute('do $$ begin if exists (select from {t}) then raise exception $x$no$x$; end if; end $$')"
+    steps = [Step("up", f"{refuses}\n{UPDATE}"), Step("down", UPDATE, refuses), Step("between", refuses),
+             Step("after them", UPDATE)]  # fmt: skip
+    chain = write(project, steps)
+    report = chain.lint(scratch, "up", "down", "after them")
+    assert [each.rule for each in report.findings] == ["backfill-in-one-statement"] * 3
+
+
+def test_made_up_rows_have_keys_far_apart_and_leave_the_schema_as_it_was(scratch: Database) -> None:
+    scratch.execute(
+        "create table t (id bigint generated always as identity primary key, code text unique, a integer)",
+        "create table u (id serial primary key, t_id bigint not null references t, made integer default 1)",
+        "create table full_already (id bigint primary key)",
+        "insert into full_already values (1)",
+    )
+    with scratch.engine().connect() as connection:
+        before = read_catalogue(connection)
+        connection.rollback()
+        assert many_rows.fill_empty(connection) == ["t", "u"]
+        assert read_catalogue(connection) == before
+        connection.rollback()
+        assert many_rows.fill_empty(connection) == []
+        many_rows.empty(connection, ["u", "gone"])
+    assert scratch.rows("select count(*) > 100, count(distinct code) > 100 from t") == [(True, True)]
+    assert scratch.rows("select count(*) from t where id between 1 and 100000") == [(0,)]
+    assert scratch.rows("select count(*) < 20 from t where id between 110000 and 115000") == [(True,)]
+    assert scratch.rows("select count(*) from u") == [(0,)]
 
 
 def test_a_role_that_may_not_create_databases_gets_an_embedded_one(scratch: Database, project: Path) -> None:
