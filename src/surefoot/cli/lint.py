@@ -1,5 +1,6 @@
 """`surefoot lint`: finds dangerous statements in revisions, and prints safe ones to paste."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -8,10 +9,25 @@ from surefoot.cli.context import settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 
 
+class Format(StrEnum):
+    """What the findings are printed as."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
 def lint_revisions(
     revisions: Annotated[
         list[str] | None, typer.Argument(metavar="[REVISION]...", help="Ids, head, or ranges a:b; all without.")
     ] = None,
+    diff: Annotated[
+        str | None, typer.Option("--diff", metavar="REF", help="Only what this branch adds to REF, as origin/main.")
+    ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="What to print: for people, programs, GitHub, or as SARIF 2.1.0.")
+    ] = Format.TEXT,
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -20,9 +36,18 @@ def lint_revisions(
     Example: surefoot lint head
     """
     # imported here, because the help does not need it
-    from surefoot.author.lint import lint_report  # noqa: PLC0415
+    from surefoot.author import changed_revisions  # noqa: PLC0415
+    from surefoot.author.lint import lint_report, sarif  # noqa: PLC0415
     from surefoot.author.lint.linted_history import lint  # noqa: PLC0415
 
-    report = lint(*settings_and_url(database_url), revisions or ())
-    typer.echo(lint_report.as_json(report) if as_json else lint_report.as_text(report))
+    settings, url = settings_and_url(database_url)
+    chosen = [*(revisions or ()), *(changed_revisions.since(settings, diff) if diff else ())]
+    report = lint(settings, url, chosen) if chosen or not diff else lint_report.EMPTY
+    formats = {
+        Format.TEXT: lint_report.as_text, Format.JSON: lint_report.as_json, Format.GITHUB: lint_report.as_commands,
+        Format.SARIF: sarif.as_sarif,
+    }  # fmt: skip
+    text = formats[Format.JSON if as_json else form](report)
+    if text:
+        typer.echo(text)
     raise typer.Exit(1 if report.findings else 0)

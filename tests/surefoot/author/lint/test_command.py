@@ -61,6 +61,57 @@ def test_as_json(scratch: Database, project: Path) -> None:
     assert told["revisions"] == [chain.revision("tables"), chain.revision("bad")]
 
 
+def test_for_github_and_as_sarif(scratch: Database, project: Path) -> None:
+    chain = chain_in(project)
+    file = chain.files["bad"]
+    line = file.read_text().splitlines().index('    op.drop_column("t1", "b")') + 1
+    done = ourschool(scratch, project, chain.revision("bad"), "--format", "github")
+    assert done.returncode == 1, done.stderr
+    start = f"::error file={file.relative_to(project).as_posix()},line={line},title=loses-data::The column t1.b is gone"
+    assert done.stdout.startswith(start)
+    assert done.stdout.count("\n") == 1
+    assert "%0A" in done.stdout or "Safe: op.retire_column" in done.stdout
+
+    told = json.loads(ourschool(scratch, project, chain.revision("bad"), "--format", "sarif").stdout)
+    (run,) = told["runs"]
+    (result,) = run["results"]
+    assert (told["version"], run["tool"]["driver"]["rules"]) == ("2.1.0", [{"id": "loses-data"}])
+    assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("loses-data", 0, "error")
+    (place,) = result["locations"]
+    assert place["physicalLocation"]["artifactLocation"] == {"uri": file.relative_to(project).as_posix()}
+    assert place["physicalLocation"]["region"]["startLine"] == line
+
+
+def test_only_what_a_branch_adds(scratch: Database, project: Path) -> None:
+    def git(*arguments: str) -> None:
+        who = ["-c", "user.name=author", "-c", "user.email=author@school.invalid"]
+        subprocess.run(["git", *who, *arguments], cwd=project, capture_output=True, check=True)
+
+    chain = write(project, [Step("good", 'op.execute("select 1")'), Step("bad", 'op.drop_column("{t}", "b")')])
+    bad = chain.files["bad"]
+    text = bad.read_text()
+    bad.unlink()
+    for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "before"]):
+        git(*arguments)
+    done = ourschool(scratch, project, "--diff", "main")
+    assert (done.returncode, done.stdout) == (0, "No revision to look at.\n"), done.stderr
+    assert json.loads(ourschool(scratch, project, "--diff", "main", "--json").stdout)["revisions"] == []
+
+    git("checkout", "-qb", "fees")
+    bad.write_text(text)
+    for committed in (False, True):
+        if committed:
+            git("add", ".")
+            git("commit", "-qm", "after")
+        done = ourschool(scratch, project, "--diff", "main", "--json")
+        assert json.loads(done.stdout)["revisions"] == [chain.revision("bad")], done.stderr
+    for ref in ("nowhere", "--output=x"):
+        refused = ourschool(scratch, project, f"--diff={ref}")
+        assert refused.returncode == 2
+        assert f"git does not know where this branch left '{ref}': " in refused.stderr
+    assert not (project / "x").exists()
+
+
 def test_silence_is_exit_status_0(scratch: Database, project: Path) -> None:
     chain = write(project, [Step("good", "op.execute(\"update {t} set b = 'x' where id = 1\")")])
     done = ourschool(scratch, project, chain.revision("good"))
