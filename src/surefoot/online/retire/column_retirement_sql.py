@@ -193,6 +193,9 @@ declare {refusals}
                                   and refobjsubid = place.attnum)), '[]'),
             'sequences', sequences
         );
+        if hung -> 'statistics' = '[]' then  -- as in what earlier releases wrote, and in the snapshot
+            hung := hung - 'statistics';
+        end if;
 {drop_statistics}
 {drop_constraints}
         for one in select * from jsonb_to_recordset(hung -> 'indexes') as x (name text) loop

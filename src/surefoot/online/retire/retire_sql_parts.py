@@ -24,25 +24,18 @@ CONSTRAINT = """
         'referent', case bound.contype when 'f' then bound.confrelid::regclass end,
         'referred', (select jsonb_agg(attname order by array_position(bound.confkey, attnum)) from pg_attribute
                       where attrelid = bound.confrelid and attnum = any (bound.confkey)),
-        'comment', obj_description(bound.oid, 'pg_constraint'),
-        'period', coalesce((to_jsonb(bound) ->> 'conperiod')::boolean, false)
-    )
+        'comment', obj_description(bound.oid, 'pg_constraint')
+    ) || case when (to_jsonb(bound) ->> 'conperiod')::boolean then jsonb_build_object('period', true)
+              else jsonb_build_object() end
 """
 
-# An index, the row `held` of pg_index, as JSON; `needs` are the columns that must exist when it is built again.
+# An index, the row `held` of pg_index, as JSON; `needs` are the columns that must exist when it is built again. What is
+# usual is left out, as in what earlier releases wrote, and in the snapshot.
 INDEX = """
     jsonb_build_object(
         'name', (select relname from pg_class where oid = held.indexrelid),
         'definition', pg_get_indexdef(held.indexrelid),
         'comment', obj_description(held.indexrelid, 'pg_class'),
-        'traits', (select jsonb_agg(trait order by trait) from (
-                       select format('alter index %s alter column %s set statistics %s', held.indexrelid::regclass,
-                                     attnum, attstattarget)
-                         from pg_attribute where attrelid = held.indexrelid and attstattarget >= 0
-                       union all
-                       select format('alter table %s cluster on %I', held.indrelid::regclass, relname)
-                         from pg_class where oid = held.indexrelid and held.indisclustered
-                   ) as x (trait)),
         'keys', case when held.indisunique then
                     (select jsonb_agg(pg_get_indexdef(held.indexrelid, nth, false) order by nth)
                        from generate_series(1, held.indnkeyatts) as key (nth)) end,
@@ -54,7 +47,16 @@ INDEX = """
                           or attnum in (select refobjsubid from pg_depend
                                          where classid = 'pg_class'::regclass and objid = held.indexrelid
                                            and refclassid = 'pg_class'::regclass and refobjid = held.indrelid)))
-    )
+    ) || (select case when count(*) = 0 then jsonb_build_object()
+                      else jsonb_build_object('traits', jsonb_agg(trait order by trait)) end
+            from (
+                select format('alter index %s alter column %s set statistics %s', held.indexrelid::regclass,
+                              attnum, attstattarget)
+                  from pg_attribute where attrelid = held.indexrelid and attstattarget >= 0
+                union all
+                select format('alter table %s cluster on %I', held.indrelid::regclass, relname)
+                  from pg_class where oid = held.indexrelid and held.indisclustered
+            ) as x (trait))
 """
 
 # A trigger, the row `held` of pg_trigger, as JSON.
