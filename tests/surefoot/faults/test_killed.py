@@ -130,7 +130,10 @@ def test_a_server_process_that_works_on_is_waited_for(scratch: Database) -> None
     with holding(scratch, f"select pg_advisory_lock({SPACE}, {WORKER})", name="ourschool migrate") as left:
         run = Run(scratch, "upgrade", "head")
         run.says("Waiting: the server still works for a migration whose client has gone: pid ")
-        assert f"pid {left.info.backend_pid} (application ourschool migrate, role postgres)" in run.said
+        assert (
+            f"pid {left.info.backend_pid} (application ourschool migrate, role postgres, idle in transaction"
+            in run.said
+        )
         assert at(scratch) == [BASELINE]
         left.execute(f"select pg_advisory_unlock({SPACE}, {WORKER})".encode())
         run.ends(0)
