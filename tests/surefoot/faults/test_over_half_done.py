@@ -1,8 +1,8 @@
 """What is half done is not stepped over: by no downgrade, by no stamp, by no application that starts."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -175,16 +175,12 @@ def test_who_has_no_journal_to_read_starts_as_before(
         at_head.execute(f"do $$ begin if to_regrole('{ROLE}') is not null then drop owned by {ROLE}; end if; end $$")
 
 
-def test_it_is_one_round_trip(at_head: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the driver is given to send; nothing is around it, for the connection is in autocommit then."""
-    sent: list[object] = []
-    execute = psycopg.Connection.execute
-
-    def counted(driver: psycopg.Connection, query: bytes, *arguments: Any, **named: Any) -> psycopg.Cursor:
-        sent.append(query)
-        return execute(driver, query, *arguments, **named)
-
-    with at_head.engine().connect() as connection:
-        monkeypatch.setattr(psycopg.Connection, "execute", counted)
+def test_it_is_one_round_trip(at_head: Database, tmp_path: Path) -> None:
+    """What libpq sends; nothing is around it, for the connection is in autocommit then."""
+    with at_head.engine().connect() as connection, (tmp_path / "sent").open("w+") as trace:
+        pgconn = connection.connection.driver_connection.pgconn  # type: ignore[union-attr]  # psycopg's
+        pgconn.trace(trace.fileno())
         assert ensure_current(connection).revision == HEAD
-    assert len(sent) == 1
+        pgconn.untrace()
+    sent = re.findall(r"\tF\t\d+\t(\w+)", (tmp_path / "sent").read_text())
+    assert sent == ["Query"]
