@@ -77,25 +77,27 @@ def restore_survives(school: Database, project: Path, made: Backup, kills: int) 
     whole = lasting(school, project, "restore", made.name, "--yes")
     assert state_of(school) == restored
     chance = random.Random(11)
-    swapped = 0
-    for nth in range(kills):
+    moments = [whole * (0.2 + 0.8 * (nth + chance.random()) / kills) for nth in range(kills)]
+    in_time = 0
+    while moments:
+        moment = moments.pop(0)
         (old, *_) = [each.name for each in list_replaced(school.url) if each.kind == "before"]
         swap_in(school.url, old, disconnect=True)
         assert state_of(school) == harmed
         kept = [each for each in databases_like(school) if "_before_" in each]
         for name in kept:
             drop_old(school.url, name)
-        kill(school, project, whole * (0.2 + 0.8 * (nth + chance.random()) / kills), "restore", made.name, "--yes")
+        kill(school, project, moment, "restore", made.name, "--yes")
         there = state_of(school)
         assert there in (harmed, restored)
-        if there == restored:
-            swapped += 1
-        else:
+        if there == harmed:
+            in_time += 1
             # a server process that works on for the dead client is no reason to wait
             ourschool(school, project, "restore", made.name, "--yes", "--disconnect")
             assert state_of(school) == restored
         assert not [each for each in databases_like(school) if "_restor" in each]
-    assert swapped < kills
+        if not moments and not in_time:  # on a machine that others use the first one may have taken longer than these
+            moments.append(moment / 2)
 
 
 @pytest.mark.promise("A6")
