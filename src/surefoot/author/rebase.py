@@ -137,9 +137,13 @@ def _refuse(branch: list[Script], known: set[str], moved: str, base: str) -> Non
 
 
 def _refuse_where_it_ran(script: ScriptDirectory, url: URL, branch: list[Script]) -> None:
-    """Refuse where the database has run one of them: it would be taken for one that had run `onto` as well."""
+    """Refuse where the database has run one of them: it would be taken for one that had run `onto` as well.
+
+    One at a revision without a file here has run none of them.
+    """
     with read_connection(url, f"{program()} rebase") as connection:
-        at = [each for each in heads(connection) if script.get_revision(each) is not None]
+        recorded = heads(connection)
+    at = {each.revision for each in script.walk_revisions("base", "heads")}.intersection(recorded)
     ran = {each.revision for revision in at for each in script.iterate_revisions(revision, "base")}
     both = [each.revision for each in branch if each.revision in ran]
     if both:

@@ -148,6 +148,13 @@ def test_a_database_that_ran_it_goes_below_it_first(scratch: Database, forked: P
     assert heads(scratch, forked) == ["b2"]
 
 
+def test_a_database_at_a_revision_of_nobody_here_does_not_stand_in_the_way(scratch: Database, forked: Path) -> None:
+    alembic(scratch, forked, "upgrade", HEAD)
+    scratch.execute("update alembic_version set version_num = 'deadbeef'")
+    ourschool(scratch, "rebase", "b2", cwd=forked)
+    assert heads(scratch, forked) == ["b2"]
+
+
 def test_merges_are_understood(scratch: Database, forked: Path) -> None:
     alembic(scratch, forked, "merge", "heads", "-m", "merge fees and exams", "--rev-id", "m1")
     assert said(forked) == "m1\n"
