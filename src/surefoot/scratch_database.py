@@ -150,18 +150,32 @@ def temporary_database(server: URL, name: str, template: str, options: sql.Compo
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as keeper:
         fsync = keeper.exec_driver_sql(NEVER_IDLE).scalars().one()
         _drop_abandoned(keeper)
-        create = sql.SQL("create database {} template {} strategy = {} {}")
-        database.execute_verbatim(
-            keeper,
-            create.format(sql.Identifier(name), sql.Identifier(template), sql.Literal(strategy_for(fsync)), options),
-        )
-        try:
-            database.execute_verbatim(
-                keeper, sql.SQL("comment on database {} is {}").format(sql.Identifier(name), MARK)
-            )
+        with marked_database(keeper, name, template, fsync, partial(_run, server), options):
             yield server.set(database=name)
-        finally:
-            drop_database(partial(_run, server), server, name)
+
+
+@contextmanager
+def marked_database(  # noqa: PLR0913, PLR0917  # what `create database` takes, and who drops it
+    keeper: Connection,
+    name: str,
+    template: str,
+    fsync: str,
+    run: Callable[[sql.Composable], object],
+    options: sql.Composable = NO_OPTIONS,
+) -> Iterator[None]:
+    """Create the database `name` by `keeper`, which bears its name, mark it, and drop it at the end by `run`.
+
+    `fsync` is the server's setting. Raises sqlalchemy.exc.DBAPIError.
+    """
+    create = sql.SQL("create database {} template {} strategy = {} {}").format(
+        sql.Identifier(name), sql.Identifier(template), sql.Literal(strategy_for(fsync)), options
+    )
+    database.execute_verbatim(keeper, create)
+    try:
+        database.execute_verbatim(keeper, sql.SQL("comment on database {} is {}").format(sql.Identifier(name), MARK))
+        yield
+    finally:
+        drop_database(run, keeper.engine.url, name)
 
 
 def drop_database(run: Callable[[sql.Composable], object], server: URL, name: str) -> None:

@@ -9,7 +9,7 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
 from surefoot import database
-from surefoot.scratch_database import APPLICATION, MARK, drop_database, strategy_for
+from surefoot.scratch_database import APPLICATION, marked_database
 
 BEAR_NAME = sa.text("""
     select current_setting('fsync')
@@ -36,17 +36,10 @@ class TemplateClones:
         Raises sqlalchemy.exc.DBAPIError.
         """
         keeper, fsync = self._keeper(name)
-        create = sql.SQL("create database {} template {} strategy = {}").format(
-            sql.Identifier(name), sql.Identifier(self._template.database or ""), sql.Literal(strategy_for(fsync))
-        )
-        database.execute_verbatim(keeper, create)
         try:
-            database.execute_verbatim(
-                keeper, sql.SQL("comment on database {} is {}").format(sql.Identifier(name), MARK)
-            )
-            yield self._template.set(database=name)
+            with marked_database(keeper, name, self._template.database or "", fsync, partial(self._run, keeper)):
+                yield self._template.set(database=name)
         finally:
-            drop_database(partial(self._run, keeper), self._server, name)
             if not keeper.invalidated:
                 self._idle.append(keeper)
 
