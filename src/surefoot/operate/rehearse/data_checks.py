@@ -1,6 +1,7 @@
 """Checks what became of rows and values: what is lost for good, and what only the downgrade does not restore."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from surefoot.catalogue.model import Catalogue
 from surefoot.operate.change.row_counts import RowCounts
@@ -29,35 +30,28 @@ def irrecoverable_values(up: Sequence[TableDifference], down: Sequence[TableDiff
             yield f"{table.name}.{name} is not there after the way down"
 
 
-def lost_by_downgrade(up: Sequence[TableDifference], down: Sequence[TableDifference]) -> Iterator[str]:
-    """Yield a sentence for rows and values that exist after the upgrade, or are retired, and that a downgrade loses."""
+@dataclass(frozen=True)
+class Loss:
+    """Rows or values that a downgrade loses: how many, and a sentence."""
+
+    count: int
+    sentence: str
+
+
+def lost_by_downgrade(up: Sequence[TableDifference], down: Sequence[TableDifference]) -> Iterator[Loss]:
+    """Yield the rows and values that exist after the upgrade, or are retired, and that a downgrade loses."""
     upgraded = {table.name: table for table in up}
     for table in down:
         if not table.there:
-            yield f"table {table.name}: {table.rows} rows"
+            yield Loss(table.rows, f"table {table.name}: {table.rows} rows")
             continue
         if table.gone:
-            yield f"{table.name}: {table.gone} rows are not there"
+            yield Loss(table.gone, f"{table.name}: {table.gone} rows are not there")
         if table.new:
-            yield f"{table.name}: {table.new} rows are there that were not"
+            yield Loss(table.new, f"{table.name}: {table.new} rows are there that were not")
         for column in table.columns:
             if column.lost and not _changed_by_upgrade(upgraded.get(table.name), column.name):
-                yield f"{table.name}.{column.name}: {_loss(column)}"
-
-
-def count_lost(up: Sequence[TableDifference], down: Sequence[TableDifference]) -> int:
-    """Return the number of rows and values that `lost_by_downgrade` tells of."""
-    upgraded = {table.name: table for table in up}
-    count = 0
-    for table in down:
-        if not table.there:
-            count += table.rows
-            continue
-        count += table.gone + table.new
-        for column in table.columns:
-            if column.lost and not _changed_by_upgrade(upgraded.get(table.name), column.name):
-                count += column.changed + column.emptied
-    return count
+                yield Loss(column.changed + column.emptied, f"{table.name}.{column.name}: {_loss(column)}")
 
 
 def rights_lost(before: Catalogue, after: Catalogue) -> Iterator[str]:

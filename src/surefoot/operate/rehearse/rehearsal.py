@@ -197,9 +197,10 @@ class _Run:
         down = value_hashes.compare(observer, self._copy.hashes)
         self.problems += data_checks.irrecoverable_values(self.up, down)
         self.problems += [f"The way down leaves another catalogue: {each}" for each in deviations]
-        lost = tuple(data_checks.lost_by_downgrade(self.up, down))
-        count = data_checks.count_lost(self.up, down)
+        losses = list(data_checks.lost_by_downgrade(self.up, down))
+        count = sum(each.count for each in losses)
         self.problems += budget_checks.lost(self._budget, self.ran, self._raises, count)
+        lost = tuple(each.sentence for each in losses)
         downgrade = DowngradeResult(seconds, None, deviations, lost, data_checks.filled_values(down))
         again, failure = runner.run_all(self._pending, upgrade=True)
         if failure is not None:
