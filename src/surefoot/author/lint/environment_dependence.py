@@ -91,9 +91,7 @@ def _difference(recording: Recording, outcome: Outcome, other: Elsewhere) -> Fin
 
 
 def _schema_changes(recording: Recording) -> list[Statement]:
-    return [
-        statement for statement in recording.single_statements() if statement.words[:1] and statement.words[0] in DDL
-    ]
+    return [statement for statement in recording.single_statements if statement.words[:1] and statement.words[0] in DDL]
 
 
 def _called(statement: Statement) -> set[str]:

@@ -87,10 +87,10 @@ class Recording:
     idle_at_end: float = 0.0
     undone: "Recording | None" = None
 
-    def single_statements(self) -> Iterator[Statement]:
-        """Yield the statements, in place of a DO block those inside it, with the states around the whole block."""
-        for statement in self.statements:
-            yield from statement.parts()
+    @cached_property
+    def single_statements(self) -> tuple[Statement, ...]:
+        """The statements, in place of a DO block those inside it, with the states around the whole block."""
+        return tuple(part for statement in self.statements for part in statement.parts())
 
     def committed(self, statement: Statement) -> bool:
         """Return whether the statement is committed before the revision is recorded: a second run meets its work."""

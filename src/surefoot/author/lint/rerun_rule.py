@@ -80,7 +80,7 @@ def _fails_twice(parsed: Parsed) -> bool:
 def _invalid_leftovers(recording: Recording) -> Iterator[Finding]:
     """Find each CREATE INDEX CONCURRENTLY IF NOT EXISTS with no DROP of the INVALID index that may be left."""
     dropped: set[str] = set()
-    for statement in recording.single_statements():
+    for statement in recording.single_statements:
         node = statement.parsed.node
         for _, drop in nodes(whole(statement.parsed), "DropStmt"):
             if drop["removeType"] == "OBJECT_INDEX":

@@ -104,7 +104,7 @@ def cascades(recording: Recording) -> Iterator[Finding]:
 
     A DO block may make names as it runs, and means what it drops as long as there is no CASCADE in it.
     """
-    named = {word for statement in recording.single_statements() for word in statement.words}
+    named = {word for statement in recording.single_statements for word in statement.words}
     at_the_end = {each.what for each in _vanishing(recording.end).values()}
     at_first = _vanishing(recording.start)
     for statement in recording.statements:

@@ -82,7 +82,7 @@ def findings(recordings: list[Recording], version: str) -> tuple[list[Finding], 
     The second value is the number of statements that squawk cannot parse; statements of DO blocks, which are PL/pgSQL
     in part, do not count. Raises UsageError where squawk is not installed, FailedError where it fails.
     """
-    sections = [_section(each, list(each.single_statements())) for each in recordings]
+    sections = [_section(each, list(each.single_statements)) for each in recordings]
     whole = _readable(sections)
     program = _program()
     while True:

@@ -54,7 +54,7 @@ SAFE_WAITS = (
 def validated_at_once(recording: Recording) -> Iterator[Finding]:
     """Find constraints of existing tables that are added NOT VALID and validated in one transaction."""
     added: set[tuple[tuple[int, int], str]] = set()
-    for statement in recording.single_statements():
+    for statement in recording.single_statements:
         if statement.online or recording.is_new(target(statement.parsed), statement.after):
             continue
         for action in actions(statement.parsed):
@@ -74,7 +74,7 @@ def lock_held(recording: Recording) -> Iterator[Finding]:
     """
     holders: dict[tuple[int, int], tuple[str, Statement]] = {}
     long: dict[tuple[int, int], list[Statement]] = {}
-    for statement in recording.single_statements():
+    for statement in recording.single_statements:
         if statement.online:
             continue
         if statement.transaction in holders and _is_long(recording, statement):
@@ -92,7 +92,7 @@ def lock_held(recording: Recording) -> Iterator[Finding]:
 
 def locked_by_hand(recording: Recording) -> Iterator[Finding]:
     """Find each LOCK TABLE on an existing table, in a mode that stops whoever writes."""
-    for statement in recording.single_statements():
+    for statement in recording.single_statements:
         if statement.online or statement.parsed.kind != "LockStmt" or statement.parsed.node["mode"] < SHARE:
             continue
         tables = [name for name in targets(statement.parsed) if recording.existing(name, statement.before)]
