@@ -1,4 +1,4 @@
-"""What tests of retired columns and tables share: setting one aside, taking it back, and being refused."""
+"""What tests of retired columns, tables and rows share: setting one aside, taking it back, and being refused."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from alembic.operations import Operations
 
 from surefoot.errors import RefusedError, SurefootError
 from tests.support.databases import Database
-from tests.surefoot.online.harness import assert_equal, catalogue, run
+from tests.surefoot.online.harness import assert_equal, catalogue, operations, run
 
 SET_ASIDE = """
 select attrelid::regclass, attname, atthasdef, attnotnull from pg_attribute where starts_with(attname, '__retired_')
@@ -88,3 +88,12 @@ def restore_table(table: str) -> Any:
         assert op.restore_table(table)  # type: ignore[attr-defined]
 
     return work
+
+
+def retire_rows(table: str, where: str, reason: str | None = None) -> Any:
+    return lambda op: op.retire_rows(table, where, reason=reason)
+
+
+def restored_rows(database: Database, table: str) -> int:
+    with operations(database) as op:
+        return int(op.restore_rows(table))

@@ -1,17 +1,14 @@
 """Rows moved aside and put back: none lost, none changed, and none that another row points to."""
 
 import logging
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online import retired_registry
-from surefoot.online.retire import kept_definitions
 from tests.support.databases import Database
-from tests.surefoot.online.harness import assert_equal, catalogue, empty, operations, run, when, write
-from tests.surefoot.online.retiring import gone, refused
+from tests.surefoot.online.harness import assert_equal, catalogue, operations, run, when
+from tests.surefoot.online.retiring import gone, refused, restored_rows, retire_rows
 
 SCHOOL = """
 create table pupils (id integer primary key, name text not null unique, friend_id integer references pupils (id));
@@ -26,15 +23,6 @@ create index ix_marks_pupil_id on marks (pupil_id);
 insert into pupils select n, 'Pupil ' || n from generate_series(1, 50) as n;
 insert into marks (pupil_id, points) select 1 + n % 40, n / 4.0 from generate_series(1, 2000) as n;
 """
-
-
-def retire(table: str, where: str, reason: str | None = None) -> Any:
-    return lambda op: op.retire_rows(table, where, reason=reason)
-
-
-def restored(database: Database, table: str) -> int:
-    with operations(database) as op:
-        return int(op.restore_rows(table))
 
 
 def test_retired_rows_leave_and_come_back_as_they_were(database: Database) -> None:
@@ -55,7 +43,7 @@ def test_retired_rows_leave_and_come_back_as_they_were(database: Database) -> No
     assert_equal(before, catalogue(database))
     database.execute("insert into marks (pupil_id, points) values (1, 3)")
 
-    assert restored(database, "marks") == 399
+    assert restored_rows(database, "marks") == 399
     assert database.rows("select * from marks where id <= 2000 order by id") == rows
     assert database.value("select count(*) from marks") == 2001
     assert_equal(before, catalogue(database))
@@ -73,10 +61,10 @@ def test_no_row_meant_leaves_nothing(scratch: Database) -> None:
 def test_two_calls_of_one_revision_share_a_place(scratch: Database) -> None:
     scratch.execute(SCHOOL)
     rows = scratch.rows("select * from marks order by id")
-    run(scratch, retire("marks", "id <= 10", "one"), retire("marks", "id between 5 and 20", "two"))
+    run(scratch, retire_rows("marks", "id <= 10", "one"), retire_rows("marks", "id between 5 and 20", "two"))
     assert scratch.rows("select retired_reason, count(*) from retired.marks_rows_unnamed group by 1 order by 1") == [
         ("one", 10), ("two", 10)]  # fmt: skip
-    assert restored(scratch, "marks") == 20
+    assert restored_rows(scratch, "marks") == 20
     assert scratch.rows("select * from marks order by id") == rows
 
 
@@ -89,7 +77,7 @@ def test_rows_that_others_point_to_are_refused_whatever_on_delete_says(scratch: 
     )
     rows = scratch.rows("select * from marks order by id")
 
-    text = refused(scratch, retire("pupils", "id in (3, 4, 45)"))
+    text = refused(scratch, retire_rows("pupils", "id in (3, 4, 45)"))
 
     assert "100 rows of marks (pupil_id)" in text
     assert ("which ON DELETE" in text) == (on_delete not in {"no action", "restrict"})
@@ -97,16 +85,18 @@ def test_rows_that_others_point_to_are_refused_whatever_on_delete_says(scratch: 
     assert scratch.rows("select * from marks order by id") == rows
     assert scratch.value("select count(*) from pupils") == 50
     call = text.split("Retire those first: ")[1].split(". Nothing")[0]
-    run(scratch, lambda op: eval(call, {"op": op}), retire("pupils", "id in (3, 4, 45)"))  # what the error says to do
+    run(
+        scratch, lambda op: eval(call, {"op": op}), retire_rows("pupils", "id in (3, 4, 45)")
+    )  # what the error says to do
     assert scratch.value("select count(*) from pupils") == 47
-    assert restored(scratch, "pupils") == 3
-    assert restored(scratch, "marks") == 100
+    assert restored_rows(scratch, "pupils") == 3
+    assert restored_rows(scratch, "marks") == 100
     assert scratch.rows("select * from marks order by id") == rows
 
 
 def test_rows_of_the_table_itself_that_point_to_them_are_refused_too(scratch: Database) -> None:
     scratch.execute(SCHOOL, "update pupils set friend_id = 49 where id in (48, 50)")
-    assert "2 rows of pupils (friend_id)" in refused(scratch, retire("pupils", "id >= 48"))
+    assert "2 rows of pupils (friend_id)" in refused(scratch, retire_rows("pupils", "id >= 48"))
 
 
 def test_a_row_that_comes_to_point_to_them_meanwhile_stops_it(scratch: Database) -> None:
@@ -118,7 +108,7 @@ def test_a_row_that_comes_to_point_to_them_meanwhile_stops_it(scratch: Database)
     assert scratch.value("select count(*) from pupils") == 50
     assert scratch.value("select count(*) from marks") == 2001
     scratch.execute("delete from marks where pupil_id = 45")
-    run(scratch, retire("pupils", "id > 40"))
+    run(scratch, retire_rows("pupils", "id > 40"))
     assert scratch.value("select count(*) from pupils") == 40
 
 
@@ -134,14 +124,14 @@ def test_what_does_not_fit_any_more_stays_retired_and_is_told(
     scratch: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     scratch.execute(SCHOOL)
-    run(scratch, retire("marks", "pupil_id in (5, 6)"))
+    run(scratch, retire_rows("marks", "pupil_id in (5, 6)"))
     scratch.execute(
         "insert into marks (id, pupil_id, points) overriding system value values (4, 1, 0), (5, 1, 0)",
         "delete from pupils where id = 6",
         "alter table marks add check (points < 400) not valid",
     )
     with caplog.at_level(logging.WARNING, "surefoot"):
-        back = restored(scratch, "marks")
+        back = restored_rows(scratch, "marks")
     left = scratch.value("select count(*) from retired.marks_rows_unnamed")
     assert isinstance(left, int)
     assert back + left == 100
@@ -156,7 +146,7 @@ def test_what_does_not_fit_any_more_stays_retired_and_is_told(
         "delete from marks where id in (4, 5)", "insert into pupils values (6, 'Pupil 6')",
         "alter table marks drop constraint marks_points_check",
     )  # fmt: skip
-    assert restored(scratch, "marks") == left
+    assert restored_rows(scratch, "marks") == left
     assert scratch.value("select count(*) from marks") == 2000
     assert gone(scratch)
 
@@ -165,17 +155,17 @@ def test_rows_that_point_to_each_other_come_back(scratch: Database) -> None:
     scratch.execute(SCHOOL, "update pupils set friend_id = id + 1 where id between 41 and 45",
                     "update pupils set friend_id = id where id = 50")  # fmt: skip
     rows = scratch.rows("select * from pupils order by id")
-    run(scratch, *(retire("pupils", f"id = {pupil}") for pupil in (41, 42, 43, 44, 45, 46)))
-    assert restored(scratch, "pupils") == 6
+    run(scratch, *(retire_rows("pupils", f"id = {pupil}") for pupil in (41, 42, 43, 44, 45, 46)))
+    assert restored_rows(scratch, "pupils") == 6
     assert scratch.rows("select * from pupils order by id") == rows
 
 
 def test_one_key_retired_twice_gives_the_newer_row_and_keeps_the_older(scratch: Database) -> None:
     scratch.execute("create table t (id int primary key, x text)", "insert into t values (1, 'older')")
-    run(scratch, retire("t", "id = 1"))
+    run(scratch, retire_rows("t", "id = 1"))
     scratch.execute("insert into t values (1, 'newer')")
-    run(scratch, retire("t", "x = 'newer'"))
-    assert restored(scratch, "t") == 1
+    run(scratch, retire_rows("t", "x = 'newer'"))
+    assert restored_rows(scratch, "t") == 1
     assert scratch.rows("select x from t") == [("newer",)]
     assert scratch.rows("select x from retired.t_rows_unnamed") == [("older",)]
 
@@ -195,7 +185,7 @@ def test_a_trigger_that_forbids_deletion_may_let_the_documented_road_pass(scratc
         """,
         "create trigger forbid before delete or update on marks for each row execute function forbid()",
     )
-    run(scratch, retire("marks", "id < 10"))
+    run(scratch, retire_rows("marks", "id < 10"))
     assert scratch.value("select count(*) from retired.marks_rows_unnamed") == 9
 
 
@@ -206,11 +196,11 @@ def test_a_trigger_that_keeps_rows_silently_is_noticed(scratch: Database) -> Non
         "create trigger keep before delete on marks for each row when (old.id = 3) execute function keep()",
     )
     with pytest.raises(RefusedError, match="1 row of marks was deleted and is still there"):
-        run(scratch, retire("marks", "id < 10"))
+        run(scratch, retire_rows("marks", "id < 10"))
     assert scratch.value("select count(*) from marks") == 1992
     assert scratch.value("select count(*) from retired.marks_rows_unnamed") == 8
     scratch.execute("drop trigger keep on marks")
-    run(scratch, retire("marks", "id < 10"))
+    run(scratch, retire_rows("marks", "id < 10"))
     assert scratch.value("select count(*) from retired.marks_rows_unnamed") == 9
 
 
@@ -227,17 +217,17 @@ WRONG = {
 def test_wrong_arguments_change_nothing(scratch: Database, case: tuple[str, str, str]) -> None:
     table, where, words = case
     scratch.execute(SCHOOL, "create table loose (x int)", "insert into loose values (1)")
-    assert words in refused(scratch, retire(table, where), UsageError)
+    assert words in refused(scratch, retire_rows(table, where), UsageError)
     assert gone(scratch)
 
 
 def test_a_table_that_lacks_a_column_of_the_rows_is_refused(scratch: Database) -> None:
     scratch.execute(SCHOOL)
-    run(scratch, retire("marks", "id < 10"))
+    run(scratch, retire_rows("marks", "id < 10"))
     scratch.execute("alter table marks rename points to score")
     assert "has no column points any more" in refused(scratch, lambda op: op.restore_rows("marks"))
     scratch.execute("alter table marks rename score to points")
-    assert restored(scratch, "marks") == 9
+    assert restored_rows(scratch, "marks") == 9
 
 
 NAMES = [('my "table"', "it's 100% :x $retire$ ü"), ("T" * 63, "c" * 63), ("日本" * 10, "order")]
@@ -250,132 +240,8 @@ def test_awkward_and_long_names(scratch: Database, names: tuple[str, str]) -> No
         f"create table {table} (id int, {column} text, primary key (id, {column}))",
         f"insert into {table} select n, 'a:b%c' from generate_series(1, 30) as n",
     )
-    run(scratch, retire(names[0], f"{column} = 'a:b%c' and id < 5 -- a note", "it's 100% :so"))
+    run(scratch, retire_rows(names[0], f"{column} = 'a:b%c' and id < 5 -- a note", "it's 100% :so"))
     assert scratch.value(f"select count(*) from {table}") == 26
-    assert restored(scratch, names[0]) == 4
+    assert restored_rows(scratch, names[0]) == 4
     assert scratch.value(f"select count(*) from {table} where {column} = 'a:b%c'") == 30
     assert gone(scratch)
-
-
-ROWS_AND_TYPES = {
-    "one": (None, 'op.execute("create table t (id int primary key, x text, n numeric)")', "pass"),
-    "two": ("one", 'op.retire_rows("t", "id > 2")', 'op.restore_rows("t")'),
-    "three": (
-        "two",
-        """op.change_types_online("t", {"n": ("text", "n::text", "n::numeric")})""",
-        """op.change_types_online("t", {"n": ("numeric", "n::numeric", "n::text")})""",
-    ),
-}
-THREE = ["insert into t values (1, 'a', 1), (2, 'b', 'NaN'), (3, 'c', 1.50), (4, 'd', null)"]
-
-
-def test_rows_are_retired_again_where_some_were_left_and_the_table_has_other_columns(
-    scratch: Database, project: Path
-) -> None:
-    """A change of types has left a column of its own by then, which what was left has not."""
-    empty(project)
-    for revision, (below, up, down) in ROWS_AND_TYPES.items():
-        write(project, revision, below, up, down)
-    scratch.alembic("upgrade", "one", cwd=project)
-    scratch.execute(*THREE)
-    rows = scratch.rows("select id, x, n from t order by id")
-    scratch.alembic("upgrade", "three", cwd=project)
-    scratch.execute("insert into t (id, x) values (3, 'who took the key')")
-    scratch.alembic("downgrade", "one", cwd=project)
-    for _ in range(2):
-        scratch.alembic("upgrade", "three", cwd=project)
-        assert scratch.rows("select id from t order by id") == [(1,), (2,)]
-        scratch.alembic("downgrade", "one", cwd=project)
-        assert scratch.value("select x from t where id = 4") == "d"
-    scratch.alembic("upgrade", "three", cwd=project)
-    scratch.execute("delete from retired.t_rows_two_2 where id = 3")  # who took the key is wanted no more
-    scratch.alembic("downgrade", "one", cwd=project)
-    assert str(scratch.rows("select id, x, n from t order by id")) == str(rows)
-
-
-def test_rows_come_back_where_a_column_was_purged_that_was_retired_before_them(
-    scratch: Database, project: Path
-) -> None:
-    empty(project)
-    write(project, "one", None, 'op.execute("create table t (id int primary key, x text, n numeric)")')
-    write(project, "two", "one", 'op.retire_column("t", "x")', 'op.restore_column("t", "x")')
-    write(project, "three", "two", 'op.retire_rows("t", "id > 2")', 'op.restore_rows("t")')
-    scratch.alembic("upgrade", "one", cwd=project)
-    scratch.execute(*THREE)
-    scratch.alembic("upgrade", "three", cwd=project)
-    number = scratch.value("select id from retired.things where what = 'column'")
-    scratch.execute(kept_definitions.purge_block("column", int(str(number))))
-    said = scratch.alembic("downgrade", "one", cwd=project).stderr
-    assert "Rows of t come back without __retired_two_x, which was purged from all others" in said
-    assert scratch.rows("select id, x from t order by id") == [(1, None), (2, None), (3, None), (4, None)]
-
-
-def test_rows_of_one_revision_before_and_after_a_column_was_added(scratch: Database, project: Path) -> None:
-    empty(project)
-    write(project, "one", None, 'op.execute("create table t (id int primary key, x text, n numeric)")')
-    write(
-        project, "two", "one",
-        """
-        op.retire_rows("t", "id = 3")
-        op.add_column("t", sa.Column("more", sa.Integer, server_default="7"))
-        op.retire_rows("t", "id = 4")
-        """,
-        """
-        op.restore_rows("t")
-        op.retire_column("t", "more")
-        """,
-    )  # fmt: skip
-    scratch.alembic("upgrade", "one", cwd=project)
-    scratch.execute(*THREE)
-    scratch.alembic("upgrade", "two", cwd=project)
-    assert scratch.rows("select id from t order by id") == [(1,), (2,)]
-    scratch.alembic("downgrade", "one", cwd=project)
-    assert scratch.rows("select id, x from t order by id") == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
-    assert scratch.value("select to_regclass('retired.t_rows_two') is null")
-
-
-@pytest.mark.parametrize("rule", ["unique (x)", "exclude using btree (x with =)"])
-def test_rows_of_a_table_with_a_deferrable_constraint_come_back(
-    scratch: Database, caplog: pytest.LogCaptureFixture, rule: str
-) -> None:
-    """PostgreSQL takes no ON CONFLICT for such a table."""
-    scratch.execute(
-        f"create table t (id int primary key, x int, {rule} deferrable initially deferred)",
-        "insert into t select n, n from generate_series(1, 20) as n",
-    )
-    run(scratch, retire("t", "id > 2"))
-    scratch.execute("insert into t values (7, 100), (101, 9)")
-    with caplog.at_level(logging.WARNING, "surefoot"):
-        assert restored(scratch, "t") == 16
-    assert "1 whose key is taken (id 7)" in caplog.text
-    scratch.execute("delete from t where id in (7, 101)")
-    scratch.execute("insert into t (id, x) select id, x from retired.t_rows_unnamed")
-    assert scratch.rows("select id, x from t order by id") == [(n, n) for n in range(1, 21)]
-
-
-def test_a_table_with_columns_of_every_name_that_ours_may_have(scratch: Database) -> None:
-    scratch.execute(
-        "create table t (id int primary key, reason text, retired_reason text, __reason text, retired_at int)",
-        "insert into t values (1, 'a', 'b', 'c', 4)",
-    )
-    before = scratch.rows("select * from t")
-    run(scratch, retire("t", "true"))
-    assert restored(scratch, "t") == 1
-    assert scratch.rows("select * from t") == before
-    assert gone(scratch)
-
-
-@pytest.mark.parametrize("event", ["insert", "update", "delete"])
-def test_a_rule_that_does_more_is_refused_before_anything_is_moved(scratch: Database, event: str) -> None:
-    """PostgreSQL takes no statement that moves its rows, and the way back would be shut as well."""
-    scratch.execute(
-        "create table t (id int primary key)",
-        "insert into t values (1)",
-        f'create rule "a %" as on {event} to t do also notify written',
-    )
-    assert 'while its rule "a %" does something else' in refused(scratch, retire("t", "true"))
-    assert gone(scratch)
-    scratch.execute('alter table t disable rule "a %"')
-    run(scratch, retire("t", "true"))
-    scratch.execute('alter table t enable rule "a %"')
-    assert 'while its rule "a %" does something else' in refused(scratch, lambda op: op.restore_rows("t"))

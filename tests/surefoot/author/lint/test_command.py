@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from surefoot.author.lint.lint_findings import Finding
+from surefoot.author.lint.lint_report import as_commands
+from surefoot.author.lint.linted_history import Report
+from surefoot.author.lint.recording import Span
 from tests.support.databases import Database
 from tests.surefoot.author.lint.chain import Chain, Step, write
 
@@ -67,10 +71,13 @@ def test_for_github_and_as_sarif(scratch: Database, project: Path) -> None:
     line = file.read_text().splitlines().index('    op.drop_column("t1", "b")') + 1
     done = ourschool(scratch, project, chain.revision("bad"), "--format", "github")
     assert done.returncode == 1, done.stderr
-    start = f"::error file={file.relative_to(project).as_posix()},line={line},title=loses-data::The column t1.b is gone"
-    assert done.stdout.startswith(start)
-    assert done.stdout.count("\n") == 1
-    assert "%0A" in done.stdout or "Safe: op.retire_column" in done.stdout
+    (said,) = done.stdout.splitlines()
+    command, _, message = said.removeprefix("::").partition("::")
+    assert command == f"error file={file.relative_to(project).as_posix()},line={line},title=loses-data"
+    assert message.startswith(
+        "The column t1.b is gone with everything in it, and no way back brings it again. Safe: op."
+    )
+    assert 'op.retire_column("t1", "b")' in message
 
     told = json.loads(ourschool(scratch, project, chain.revision("bad"), "--format", "sarif").stdout)
     (run,) = told["runs"]
@@ -80,6 +87,12 @@ def test_for_github_and_as_sarif(scratch: Database, project: Path) -> None:
     (place,) = result["locations"]
     assert place["physicalLocation"]["artifactLocation"] == {"uri": file.relative_to(project).as_posix()}
     assert place["physicalLocation"]["region"]["startLine"] == line
+
+
+def test_what_github_would_read_as_its_own_is_escaped() -> None:
+    finding = Finding("loses-data", "a1", Path("/a,b: 100%.py"), "upgrade", (Span(3, 4),), "", "50 % gone", "one\ntwo")
+    said = as_commands(Report(("a1",), 1, "18.1", (finding,)))
+    assert said == "::error file=/a%2Cb%3A 100%25.py,line=3,title=loses-data::50 %25 gone Safe: one%0Atwo"
 
 
 def test_only_what_a_branch_adds(scratch: Database, project: Path) -> None:
