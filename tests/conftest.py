@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import memory, parts
+from tests.support import forked, memory, parts
 from tests.support.databases import ROOT, Database, fresh
 from tests.support.servers import Server, programs, running
 
@@ -39,6 +39,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
         yield
+
+
+@pytest.fixture(autouse=True)
+def commands_end() -> Iterator[None]:
+    """No command that a test started outlives it."""
+    before = set(forked.STARTED)
+    yield
+    forked.end_those_left(before)
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ PROGRAMS = {"__main__", "testing"}
 """Modules that are run, or that only a pytest imports."""
 MESSAGE = 1 << 20
 """Bytes that are enough for a command with its environment."""
+STARTED: weakref.WeakSet[subprocess.Popen[str]] = weakref.WeakSet()
+"""The commands that were started and that somebody still knows of."""
 
 
 def _limits() -> list[tuple[int, int]]:
@@ -107,10 +110,25 @@ def start(module: str, *arguments: str, cwd: Path, env: Mapping[str, str], **str
     `streams` are stdin, stdout, stderr and start_new_session as subprocess.Popen takes them.
     """
     command = [sys.executable, "-m", module, *arguments]
+    made: subprocess.Popen[str]
     forks = sys.platform == "linux" and "TESTS_WHOLE_STARTS" not in os.environ and _limits() == USUAL_LIMITS
     if forks and _read_at_the_start(env) == _forker().environment:
-        return _Forked(command, cwd=cwd, env=dict(env), text=True, **streams)
-    return subprocess.Popen(command, cwd=cwd, env=dict(env), text=True, **streams)
+        made = _Forked(command, cwd=cwd, env=dict(env), text=True, **streams)
+    else:
+        made = subprocess.Popen(command, cwd=cwd, env=dict(env), text=True, **streams)
+    STARTED.add(made)
+    return made
+
+
+def end_those_left(before: set[subprocess.Popen[str]]) -> None:
+    """End what runs still and is not of `before`: a test that failed leaves it, and the next ones would meet it."""
+    for process in set(STARTED) - before:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
 
 def run(

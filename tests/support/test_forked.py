@@ -67,3 +67,15 @@ def test_a_session_of_its_own(folder: Path) -> None:
     with forked.start("shows", cwd=folder, env=env, stdin=nothing, stdout=pipe, start_new_session=True) as process:
         out, _ = process.communicate()
     assert json.loads(out)["session"]
+
+
+left: list[subprocess.Popen[str]] = []
+
+
+def test_one_that_leaves_a_command_running(folder: Path) -> None:
+    left.append(forked.start("waits", cwd=folder, env=environment(), stdout=subprocess.PIPE))
+    assert left[0].poll() is None
+
+
+def test_the_next_one_does_not_meet_it() -> None:
+    assert [process.returncode for process in left] == [-signal.SIGKILL] * len(left)

@@ -42,7 +42,7 @@ class Proxy:
 
     def recover(self) -> None:
         """Let later connections through again, and end the silent ones, as hosts do that hear of each other again."""
-        for end in self._swallowed:
+        for end in list(self._swallowed):  # the thread adds to it meanwhile
             with_no_fault(lambda end=end: end.shutdown(socket.SHUT_RDWR))
         self._silent_after, self._swallows_new, self.silent_since = None, False, None
 
