@@ -76,7 +76,11 @@ class Chain:
 
 def project_in(factory: pytest.TempPathFactory) -> Path:
     """A copy of what Alembic reads, for all tests of a module."""
-    folder = factory.mktemp("project")
+    return project_at(factory.mktemp("project"))
+
+
+def project_at(folder: Path) -> Path:
+    """Such a copy in `folder`."""
     shutil.copytree(ROOT / "alembic", folder / "alembic", ignore=shutil.ignore_patterns("__pycache__", "versions"))
     shutil.copy(ROOT / "alembic.ini", folder)
     return folder

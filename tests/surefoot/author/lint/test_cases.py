@@ -4,6 +4,7 @@ import re
 import textwrap
 import zlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -44,13 +45,17 @@ def steps(chosen: Sequence[tuple[str, Case]]) -> Iterator[Step]:
         yield Step(group, up, down, "\n".join(case.top for case in cases if case.top))
 
 
-def found(chain: Chain, report: Report, group: str, case: Case) -> list[Finding]:
-    """What was found between the comment that names the case and the next one."""
-    lines = chain.files[group].read_text("utf-8").splitlines()
+def tables_of_lines(file: Path) -> list[str]:
+    """Of each line of a revision's file the table of its case: that of the comment which names one before it."""
     of_line: list[str] = []
-    for line in lines:
+    for line in file.read_text("utf-8").splitlines():
         mark = re.fullmatch(r"\s*# case: (\w+)", line)
         of_line.append(mark[1] if mark else of_line[-1] if of_line else "")
+    return of_line
+
+
+def found(chain: Chain, report: Report, group: str, case: Case) -> list[Finding]:
+    of_line = tables_of_lines(chain.files[group])
     return [each for each in chain.found(report, group) if of_line[each.line - 1] == table_of(case)]
 
 
