@@ -159,6 +159,9 @@ UP = """
     op.retire_enum("mood")
     op.execute("select __retired_two_mood from marks")  # a revision may read what it has set aside
     op.retire_table("notes")
+    op.retire_table("moods")
+    op.retire_enum("Mood")
+    op.retire_enum(LONG)
     if not op.restore_table("extra"):
         op.create_table("extra", sa.Column("id", sa.Integer(), sa.Identity(), primary_key=True))
 """
@@ -167,11 +170,24 @@ DOWN = """
     op.restore_table("notes")
     op.create_enum("mood", ["glad", "sad"])
     op.restore_column("marks", "mood")
+    op.create_enum("Mood", ["it's"])
+    op.create_enum(LONG, ["a"])
+    op.restore_table("moods")
 """
+LONG = "of_a_type_with_a_name_of_over_fifty_letters_as_they_are_here"
+"""What is set aside of it has a name that is cut."""
+UP, DOWN = (text.replace("LONG", repr(LONG)) for text in (UP, DOWN))
 MADE = (
     "create type mood as enum ('glad', 'sad')",
     "create table marks (id serial primary key, mood mood not null default 'glad')",
     "create table notes (id serial primary key, mark_id int references marks, note text unique)",
+    "create type \"Mood\" as enum ('it''s')",
+    f"create type {LONG} as enum ('a')",
+    f"""create table moods (
+            mood "Mood" default 'it''s' check (mood > 'it''s'), moods "Mood"[] default '{{it''s}}',
+            same boolean generated always as (mood = 'it''s') stored, a {LONG} default 'a' check (a >= 'a')
+        )""",
+    "create index on moods (mood) where mood > 'it''s'",
 )
 
 

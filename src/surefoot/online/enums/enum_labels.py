@@ -80,8 +80,9 @@ def change_labels(operations: Operations, name: str, labels: Labels, columns: Co
             labels = Labels(labels.target, labels_of(steps, sql.Identifier(name)))
             columns = columns_of(steps, name)
         if labels.current == labels.target:
-            for kind in ("column", "type"):  # a run that was cut off may have retired some
-                kept_definitions.note_retirement(steps, kind)
+            # a run that was cut off may have retired some
+            kept_definitions.note_retirement(steps, "column")
+            kept_definitions.note_retirement(steps, "type", fit_identifier(f"{name}_{steps.revision}"))
             return
         for table, names in columns.items():
             published_tables.refuse_labels(steps.context, table, names)
@@ -192,7 +193,7 @@ def refuse_removed_labels(  # noqa: PLR0913  # a column is a table, a name and w
 
 def _swap(steps: Steps, name: str, temporary: str) -> None:
     """Exchange the names of the old and the new type and move the old one to schema `retired`, in one transaction."""
-    kept_definitions.note_retirement(steps, "type")
+    kept_definitions.note_retirement(steps, "type", temporary)
     old, new = sql.Identifier(name), sql.Identifier(temporary)
     replaced = sql.Identifier(fit_identifier(f"{temporary}_gone"))
     steps.run_in_transaction(

@@ -10,6 +10,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
 from psycopg import sql
 
+from surefoot.catalogue.reader import KEPT_DEFINITIONS
 from surefoot.online.enums.enum_labels import Labels, change_labels
 from surefoot.online.executor import Steps
 from surefoot.online.identifiers import fit_identifier
@@ -18,6 +19,11 @@ from surefoot.online.retire import kept_definitions
 from surefoot.online.retired_registry import SCHEMA, do_block
 
 CREATE = """
+declare
+    kept constant text := format('%I.{registry}', current_schema());
+    -- as they stand in JSON: a definition may have been printed with the name that the type had while it was aside
+    aside constant text := to_jsonb(format('%I.%I', {schema_text}, {aside_only_text}))::text;
+    own constant text := to_jsonb(format('%I.%I', current_schema(), {name_only_text}))::text;
 begin
     if to_regtype({name_text}) is null then
         if {labels_text} = (select array_agg(enumlabel::text order by enumsortorder) from pg_enum
@@ -27,6 +33,11 @@ begin
         else
             create type {name} as enum ({labels});
         end if;
+    end if;
+    if to_regclass(kept) is not null and to_regtype({aside_text}) is null then
+        execute format('update %s set statements = replace(statements::text, $1, $2)::jsonb where revision = $3 '
+                       'and strpos(statements::text, $1) > 0', kept)
+          using substr(aside, 2, length(aside) - 2), substr(own, 2, length(own) - 2), {revision};
     end if;
 end
 """
@@ -136,7 +147,7 @@ def _create(operations: Operations, op: CreateEnumOp) -> None:
 @Operations.implementation_for(RetireEnumOp)
 def _retire(operations: Operations, op: RetireEnumOp) -> None:
     _execute(operations, RETIRE, op.name)
-    kept_definitions.note_retirement(Steps(operations), "type")
+    kept_definitions.note_retirement(Steps(operations), "type", _stands_as(operations, op.name))
 
 
 @Operations.implementation_for(ChangeEnumOp)
@@ -148,15 +159,25 @@ def _change(operations: Operations, op: ChangeEnumOp) -> None:
     change_labels(operations, op.name, Labels(tuple(op.labels), tuple(op.was)), columns)
 
 
+def _stands_as(operations: Operations, name: str) -> str:
+    """Return the name that the type has in schema `retired`."""
+    return fit_identifier(f"{name}_{Steps(operations).revision}")
+
+
 def _execute(operations: Operations, template: str, name: str, **more: sql.Composable) -> None:
     """Run the template as one DO block, in the revision's own transaction."""
-    retired_name = fit_identifier(f"{name}_{Steps(operations).revision}")
+    retired_name = _stands_as(operations, name)
     body = sql.SQL(template).format(
         name=sql.Identifier(name),
         name_text=sql.Identifier(name).as_string(),
         aside=sql.Identifier(retired_name),
         aside_text=sql.Identifier(SCHEMA, retired_name).as_string(),
         schema=sql.Identifier(SCHEMA),
+        schema_text=SCHEMA,
+        aside_only_text=retired_name,
+        name_only_text=name,
+        registry=sql.SQL(KEPT_DEFINITIONS),
+        revision=Steps(operations).revision,
         **more,
     )
     operations.execute(do_block(body).replace(":", r"\:"))

@@ -1,14 +1,14 @@
 """The part of the block that writes the definition of a column; a table's definition uses its parts for each column."""
 
 # The type of the attribute {row} as SQL. A type that was retired after the column is written with its former name,
-# which it has again before the column is restored.
+# which it has again before the column is restored. Where else a definition names such a type, create_enum writes that.
 TYPE = """
         type := format_type({row}.atttypid, {row}.atttypmod);
         select * into many from pg_type where {row}.atttypid in (oid, typarray)
            and typnamespace = 'retired'::regnamespace;
-        if found then
-            type := replace(type, format('retired.%I', many.typname),
-                            format('%I.%I', held.schema_name, regexp_replace(many.typname, '_[0-9a-z]+$', '')));
+        if found and right(many.typname, length(held.revision) + 1) = '_' || held.revision then
+            type := replace(type, format('retired.%I', many.typname), format('%I.%I', held.schema_name,
+                                                             left(many.typname, -1 - length(held.revision))));
         end if;
         if {row}.attcollation <> 0 then
             select format(' collate %I.%I', nspname, collname) into many

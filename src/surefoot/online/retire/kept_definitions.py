@@ -32,13 +32,15 @@ NEWEST = f"""
 """  # noqa: S608  # a constant of ours
 
 
-def note_retirement(steps: Steps, what: str) -> None:
+def note_retirement(steps: Steps, what: str, stands_as: str | None = None) -> None:
     """Note that the revision retires a column, table or type (`what`), for `blocks_at_end_of_revision`.
+
+    `stands_as` is the name of a type in schema `retired`.
 
     It is not dropped before: the revision may still read what it has retired, even without rows.
     """
     if steps.direction != "unknown":
-        steps.context.opts.setdefault(RETIRED_KINDS, set()).add(what)
+        steps.context.opts.setdefault(RETIRED_KINDS, set()).add((what, stands_as))
 
 
 def keep_definition_if_empty(steps: Steps, what: str, table: str, column: str | None = None) -> None:
@@ -61,12 +63,16 @@ def blocks_at_end_of_revision(context: MigrationContext, revision: str, directio
     """
     which = sql.SQL("revision = {} and direction = {}").format(revision, direction)
     noted = context.opts.pop(RETIRED_KINDS, ())
-    blocks = [_keep_block(what, which, empty=True) for what in ("column", "table") if what in noted]
-    return (
-        [*blocks, retired_registry.do_block(sql.SQL(kept_definitions_sql.TYPES).format(revision=revision))]
-        if noted
-        else []
-    )
+    if not noted:
+        return []
+    kinds = {what for what, _ in noted}
+    types = kept_definitions_sql.TYPES
+    names = sorted(name for what, name in noted if what == "type" and not name.endswith(f"_{revision}"))
+    also = sql.SQL("or typname in ({})").format(sql.SQL(", ").join(map(sql.Literal, names))) if names else sql.SQL("")
+    return [
+        *(_keep_block(what, which, empty=True) for what in ("column", "table") if what in kinds),
+        retired_registry.do_block(sql.SQL(types).format(revision=revision, names_cut=also)),
+    ]
 
 
 def purge_block(what: str, item_id: int) -> str:

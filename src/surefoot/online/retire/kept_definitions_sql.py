@@ -160,7 +160,8 @@ begin
 end
 """
 
-# Drops the enum types that the revision has retired and that no retired column has.
+# Drops the enum types that the revision has retired and that no retired column has. Of a long name the revision is cut
+# off: {names_cut} adds those.
 TYPES = """
 declare
     one record; of_others name[] := '{{}}';
@@ -172,7 +173,7 @@ begin
         select typname from pg_type
          where typnamespace = to_regnamespace('retired')
            and typtype = 'e'
-           and right(typname, length({revision}) + 1) = '_' || {revision}
+           and (right(typname, length({revision}) + 1) = '_' || {revision} {names_cut})
            and typname <> all (of_others)
            and not exists (select from pg_depend where refclassid = 'pg_type'::regclass and deptype = 'n'
                               and refobjid in (pg_type.oid, typarray))
