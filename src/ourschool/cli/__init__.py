@@ -3,12 +3,13 @@
 from ourschool.project import PROJECT
 from surefoot import cli
 
+OF_SCHOOLS = {"rich_help_panel": "Schools"}
 SCHOOL: cli.Commands = {
-    "admin": ("ourschool.cli.admin_command:app", {}),
-    "reset": ("ourschool.cli.reset_command:reset", {}),
-    "seed": ("ourschool.cli.seed_command:seed_school", {}),
+    "admin": ("ourschool.cli.admin_command:app", OF_SCHOOLS),
+    "seed": ("ourschool.cli.seed_command:seed_school", OF_SCHOOLS),
+    "reset": ("ourschool.cli.reset_command:reset", OF_SCHOOLS),
 }
-LAST = ("lint", "psql", "pg_dump", "alembic")
+LAST = ("psql", "pg_dump", "alembic")
 """The engine's commands that `--help` lists below the school's own."""
 
 

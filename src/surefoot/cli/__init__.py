@@ -9,34 +9,41 @@ from surefoot.errors import SurefootError
 from surefoot.process_end import end_quickly
 from surefoot.project import Project
 
-PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
+PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]}
 Commands = Mapping[str, tuple[str, Mapping[str, Any]]]
-"""By name the place of each command as `module:function`, and Typer's options for it, in the order of `--help`."""
+"""By name the place of each command as `module:function`, and Typer's options for it, in the order of `--help`.
+
+The option `rich_help_panel` names the part of `--help` that lists it.
+"""
+LOOK, AT_WORK, BACKUPS, WRITE, PROGRAMS = (
+    "See where the database stands", "Change the database", "Backups", "Write revisions", "Other programs",
+)  # fmt: skip
+"""The parts of `--help`, by what somebody wants to do."""
 COMMANDS: Commands = {
-    "adopt": ("surefoot.cli.adopt:adopt_database", {}),
-    "identify": ("surefoot.cli.identify:identify_database", {}),
-    "status": ("surefoot.cli.status:show_status", {}),
-    "history": ("surefoot.cli.history:show_history", {}),
-    "rehearse": ("surefoot.cli.rehearse:rehearse_upgrade", {}),
-    "upgrade": ("surefoot.cli.upgrade_rollback_purge:upgrade", {}),
+    "status": ("surefoot.cli.status:show_status", {"rich_help_panel": LOOK}),
+    "history": ("surefoot.cli.history:show_history", {"rich_help_panel": LOOK}),
+    "identify": ("surefoot.cli.identify:identify_database", {"rich_help_panel": LOOK}),
+    "rehearse": ("surefoot.cli.rehearse:rehearse_upgrade", {"rich_help_panel": AT_WORK}),
+    "upgrade": ("surefoot.cli.upgrade_rollback_purge:upgrade", {"rich_help_panel": AT_WORK}),
     "rollback": (
         "surefoot.cli.upgrade_rollback_purge:rollback",
-        {"context_settings": {"ignore_unknown_options": True}},
+        {"rich_help_panel": AT_WORK, "context_settings": {"ignore_unknown_options": True}},
     ),
-    "purge": ("surefoot.cli.upgrade_rollback_purge:purge", {}),
-    "backup": ("surefoot.cli.backup:app", {}),
-    "restore": ("surefoot.cli.restore:restore_backup", {}),
-    "ensure": ("surefoot.cli.ensure:ensure", {}),
-    "new": ("surefoot.cli.author_commands:new", {}),
-    "rebase": ("surefoot.cli.author_commands:rebase", {}),
-    "prove": ("surefoot.cli.author_commands:prove", {}),
-    "check": ("surefoot.cli.author_commands:check", {}),
-    "lint": ("surefoot.cli.lint:lint_revisions", {}),
-    "psql": ("surefoot.cli.programs:psql", {"context_settings": PASS_THROUGH}),
-    "pg_dump": ("surefoot.cli.programs:pg_dump", {"context_settings": PASS_THROUGH}),
+    "ensure": ("surefoot.cli.ensure:ensure", {"rich_help_panel": AT_WORK}),
+    "adopt": ("surefoot.cli.adopt:adopt_database", {"rich_help_panel": AT_WORK}),
+    "purge": ("surefoot.cli.upgrade_rollback_purge:purge", {"rich_help_panel": AT_WORK}),
+    "backup": ("surefoot.cli.backup:app", {"rich_help_panel": BACKUPS}),
+    "restore": ("surefoot.cli.restore:restore_backup", {"rich_help_panel": BACKUPS}),
+    "new": ("surefoot.cli.author_commands:new", {"rich_help_panel": WRITE}),
+    "prove": ("surefoot.cli.author_commands:prove", {"rich_help_panel": WRITE}),
+    "lint": ("surefoot.cli.lint:lint_revisions", {"rich_help_panel": WRITE}),
+    "check": ("surefoot.cli.author_commands:check", {"rich_help_panel": WRITE}),
+    "rebase": ("surefoot.cli.author_commands:rebase", {"rich_help_panel": WRITE}),
+    "psql": ("surefoot.cli.programs:psql", {"rich_help_panel": PROGRAMS, "context_settings": PASS_THROUGH}),
+    "pg_dump": ("surefoot.cli.programs:pg_dump", {"rich_help_panel": PROGRAMS, "context_settings": PASS_THROUGH}),
     "alembic": (
         "surefoot.cli.programs:alembic",
-        {"context_settings": PASS_THROUGH | {"allow_interspersed_args": False}},
+        {"rich_help_panel": PROGRAMS, "context_settings": PASS_THROUGH | {"allow_interspersed_args": False}},
     ),
 }
 """The engine's own commands, to which a project may add. A place that holds a Typer is a group of commands."""

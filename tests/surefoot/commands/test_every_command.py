@@ -105,6 +105,37 @@ def test_the_help_of_all_has_an_example(person: Typist) -> None:
     assert max(map(len, said.out.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_short_h_helps_as_well(person: Typist, words: tuple[str, ...]) -> None:
+    if words[0] in PASSED_THROUGH:  # theirs is another one: -h is psql's host
+        assert person.types(*words, "-h").out != person.types(*words, "--help").out
+    else:
+        assert person.types(*words, "-h").out == person.types(*words, "--help").out
+
+
+def test_the_help_of_all_is_in_parts_by_what_one_wants_to_do(person: Typist) -> None:
+    said = person.types("-h").out
+    parts = re.findall("^╭─ (.+?) ─+╮$", said, re.MULTILINE)
+    assert parts == [
+        "Options", "See where the database stands", "Change the database", "Backups", "Write revisions", "Schools",
+        "Other programs",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("upgrad", "upgrade"), ("stauts", "status"), ("backup lst", "list"), ("pgdump", "pg_dump")]
+)
+def test_a_word_that_is_nearly_a_command_is_told_which(person: Typist, typed: str, meant: str) -> None:
+    said = person.types(*typed.split())
+    assert said.status == 2
+    assert f"No such command '{typed.rsplit(maxsplit=1)[-1]}'. Did you mean '{meant}'?" in said.err
+
+
+def test_the_versions_are_told_in_a_line(person: Typist) -> None:
+    said = person.types("--version")
+    assert re.fullmatch(r"ourschool \d+\.\d+\.\d+ \(alembic .+, sqlalchemy .+, psycopg .+, Python .+\)\n", said.out)
+
+
 RUNS = (
     ("status --tables --history", 0),
     ("history", 0),
