@@ -39,7 +39,7 @@ def reset(  # noqa: PLR0913, PLR0917  # as many as there are options
         _ask(former, yes=yes)
         if not no_backup:
             with command_steps() as say:
-                made = backups.backup(settings, url, say=say)
+                made = backups.backup(settings, url, say=say, reason=backups.Reason("reset"))
             typer.echo(paragraph(f"The backup from before: {made.path}", "", "  "))
     rows = resets.reset(settings, url, plan)
     typer.echo(f"Reset: {sum(rows.values()):,} rows in {len(rows)} tables.")

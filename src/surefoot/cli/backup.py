@@ -106,24 +106,28 @@ def verify_backup(
 
 
 @app.command("prune")
-def prune_backups(
+def prune_backups(  # noqa: PLR0913, PLR0917  # an argument for each option
     keep: Annotated[int, typer.Option("--keep", min=0, help="So many of the newest.")] = 0,
     daily: Annotated[int, typer.Option("--daily", min=0, help="The last one of each of so many days.")] = 0,
     weekly: Annotated[int, typer.Option("--weekly", min=0, help="The last one of each of so many weeks.")] = 0,
     monthly: Annotated[int, typer.Option("--monthly", min=0, help="The last one of each of so many months.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also the last one before an upgrade.")] = False,
 ) -> None:
     """Delete old backups.
 
     Example: surefoot backup prune --keep 3 --daily 7 --weekly 5 --monthly 12
 
-    What any of the options names is kept, for each database by itself.
+    What any of the options names is kept, for each database by itself, and so is the last backup that was made before
+    an upgrade.
     """
     folder = load_settings().backup_folder  # needs no database
-    done = prune(folder, Rule(keep, daily, weekly, monthly), rehearse=dry_run)
+    done = prune(folder, Rule(keep, daily, weekly, monthly), rehearse=dry_run, force=force)
     word = "would delete" if dry_run else "deleted"
     for name in [*(each.name for each in done.deleted), *(path.name for path in done.partial)]:
         typer.echo(f"{word} {name}")
+    for each in done.guarded:
+        typer.echo(f"kept {each.name}: the last one {each.manifest.reason}; --force deletes it, too")
     typer.echo(f"{len(done.kept)} kept, {len(done.deleted)} {'to delete' if dry_run else 'deleted'}.")
 
 
@@ -136,6 +140,7 @@ def as_object(each: Backup) -> dict[str, Any]:
         "database": made.database,
         "server": made.server,
         "server_version": made.server_version,
+        "reason": str(made.reason) if made.reason else None,
         "revision": made.revision,
         "fingerprint": made.fingerprint,
         "rows": made.total_rows,
@@ -160,16 +165,17 @@ def _table(backups: tuple[Backup, ...], folder: Path) -> list[str]:
             f"{each.manifest.total_rows:,}",
             size(each.manifest.size),
             _age(each),
+            each.cause.replace("hand", ""),
         )
         for each in backups
     ]
-    head = ("backup", "revision", "rows", "size", "age")
+    head = ("backup", "revision", "rows", "size", "age", "before")
     widths = [max(len(row[column]) for row in [head, *cells]) for column in range(len(head))]
     return [
         "  ".join(
-            text.ljust(width) if column < 2 else text.rjust(width)
+            text.rjust(width) if 2 <= column <= 4 else text.ljust(width)
             for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
+        ).rstrip()
         for row in [head, *cells]
     ]
 

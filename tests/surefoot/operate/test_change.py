@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from surefoot.operate.backup import find
 from tests.ourschool.existing.rows import Size
 from tests.ourschool.history.schools import BASELINE, HEAD, at, counted, make_existing, upgrade
 from tests.support import typed
@@ -66,6 +67,7 @@ def test_upgrade_shows_asks_backs_up_applies_and_verifies(
     assert re.search(r"upgrade of 3f1c9a7d52e4 took [\d.]+ s", said)
     assert at(scratch) == [HEAD]
     (name,) = backups(tmp_path / "b")
+    assert str(find(tmp_path / "b", name).manifest.reason) == f"before an upgrade to {HEAD}"
 
     assert "Nothing to do" in ourschool(scratch, tmp_path / "b", "upgrade", "--yes")
     assert backups(tmp_path / "b") == [name], "no backup where nothing is to do"

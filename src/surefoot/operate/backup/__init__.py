@@ -6,6 +6,7 @@ replaces the database by one, `swap_in` and `drop_old` deal with the databases t
 
 from surefoot.operate.backup.backup_dump import backup
 from surefoot.operate.backup.database_swap import drop_old, swap_in
+from surefoot.operate.backup.manifest import Reason
 from surefoot.operate.backup.prune_backups import Rule, prune
 from surefoot.operate.backup.replaced_databases import ReplacedDatabase, list_replaced
 from surefoot.operate.backup.restore_run import Restored, RestoreOptions, restore
@@ -14,6 +15,7 @@ from surefoot.operate.backup.verify_backup import Verified, verify, verify_files
 
 __all__ = [
     "Backup",
+    "Reason",
     "ReplacedDatabase",
     "RestoreOptions",
     "Restored",

@@ -1,6 +1,7 @@
 """Makes a backup: pg_dump of a snapshot, and its rows counted in it. It counts once it is proven to be restorable."""
 
 import datetime as dt
+import functools
 import logging
 import os
 import re
@@ -28,7 +29,7 @@ from surefoot.operate.backup import (
     server_facts,
     store,
 )
-from surefoot.operate.backup.manifest import File, Manifest
+from surefoot.operate.backup.manifest import BY_HAND, File, Manifest, Reason
 from surefoot.operate.backup.row_proof import RowProof
 from surefoot.operate.backup.store import Backup
 from surefoot.program import program, variable
@@ -66,19 +67,28 @@ def default_jobs() -> int:
     return max(1, min(4, os.cpu_count() or 1))
 
 
-def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = log.info, prove: bool = True) -> Backup:
+def backup(  # noqa: PLR0913  # what is asked for, and who is told
+    settings: Settings,
+    url: URL,
+    *,
+    jobs: int | None = None,
+    say: Say = log.info,
+    prove: bool = True,
+    reason: Reason = BY_HAND,
+) -> Backup:
     """Back up the database of `url` into the backup folder of `settings`, without blocking anybody who works in it.
 
     The dump contains owners and privileges, and the manifest names their roles; whether they can be restored is decided
     by the server of the restore. The schema is built in a scratch database before the backup counts, unless `prove` is
-    False, for a caller that restores it at once.
+    False, for a caller that restores it at once. `reason` is kept with it: the list tells it.
 
     Raises UsageError without a pg_dump that is new enough and can connect, RefusedError if row security hides rows, and
     FailedError if pg_dump fails, the disk is full or the dump cannot be restored; the files are removed then.
     """
     wanted = job_count(jobs)
+    attempt = functools.partial(_dump, settings, url, say=say, prove=prove, reason=reason)
     try:
-        finished = _dump(settings, url, wanted, say, prove=prove)
+        finished = attempt(wanted)
     except FailedError as fault:
         if CHANGED_MEANWHILE.search(fault.message):
             say("Somebody changed a table in the meantime: once more")
@@ -87,12 +97,14 @@ def backup(settings: Settings, url: URL, *, jobs: int | None = None, say: Say = 
             wanted = 1
         else:
             raise
-        finished = _dump(settings, url, wanted, say, prove=prove)
+        finished = attempt(wanted)
     report(finished, say)
     return finished
 
 
-def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> Backup:
+def _dump(  # noqa: PLR0913  # as `backup`
+    settings: Settings, url: URL, jobs: int, *, say: Say, prove: bool, reason: Reason
+) -> Backup:
     """Make one attempt."""
     with server_facts.explaining_errors(url):
         engine = database.engine_for(url, application_name=f"{program()} backup")
@@ -122,8 +134,8 @@ def _dump(settings: Settings, url: URL, jobs: int, say: Say, *, prove: bool) -> 
                 _wait(dumping, url, settings.backup_folder, jobs, lambda: server_facts.free_connections(source))
                 say("Reading it back" + (" and building its schema" if prove else ""))
                 finished = _seal(
-                    partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs), url if prove else None,
-                    RowProof(source),
+                    partial, replace(draft, tool=dump_programs.version(binary), jobs=jobs, reason=reason),
+                    url if prove else None, RowProof(source),
                 )  # fmt: skip
             except BaseException as fault:
                 shutil.rmtree(partial, ignore_errors=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from surefoot.errors import RefusedError
 from surefoot.operate.backup.database_settings import Properties
@@ -16,8 +16,8 @@ from surefoot.program import program
 NAME = "manifest.json"
 FORMAT = 1
 DIGEST = "manifest_sha256"
-PROOF = "proof"
-"""This field is missing in manifests of earlier versions."""
+LATER = frozenset({"proof", "reason"})
+"""Fields that are missing in manifests of earlier versions."""
 
 
 def without_proof() -> str:
@@ -31,6 +31,32 @@ class File:
 
     size: int
     sha256: str
+
+
+Cause = Literal["hand", "upgrade", "rollback", "purge", "reset", "restore"]
+SENTENCES: Mapping[Cause, str] = {
+    "hand": "by hand",
+    "upgrade": "before an upgrade to {}",
+    "rollback": "before a rollback to {}",
+    "purge": "before a purge",
+    "reset": "before a reset",
+    "restore": "before {} was restored",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a backup was made: by hand, or by the command that then changed the database; `to` is what it changed to."""
+
+    cause: Cause = "hand"
+    to: str = ""
+
+    def __str__(self) -> str:
+        """Return the reason as it completes "made …"."""
+        return SENTENCES[self.cause].format(self.to)
+
+
+BY_HAND = Reason()
 
 
 @dataclass(frozen=True)
@@ -65,6 +91,8 @@ class Manifest:
     """By their path inside the folder of the backup."""
     proof: Proof | None = None
     """Whether its schema was built; None in manifests of versions that did not build it."""
+    reason: Reason | None = None
+    """Why it was made; None in manifests of versions that did not say so."""
     format: int = FORMAT
 
     @property
@@ -137,9 +165,11 @@ def _as_object(manifest: Manifest) -> dict[str, Any]:
 def _manifest(content: Mapping[str, Any]) -> Manifest:
     """Make a manifest from JSON whose hash was checked; fields of later versions are ignored."""
     values = {
-        field.name: content[field.name] for field in fields(Manifest) if field.name in content or field.name != PROOF
+        field.name: content[field.name]
+        for field in fields(Manifest)
+        if field.name in content or field.name not in LATER
     }
-    proof = content.get(PROOF)
+    proof, reason = content.get("proof"), content.get("reason")
     return Manifest(
         **values
         | {
@@ -149,6 +179,7 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
             "started_at": dt.datetime.fromisoformat(content["started_at"]),
             "finished_at": dt.datetime.fromisoformat(content["finished_at"]),
             "proof": Proof(proof["proven"], proof["seconds"], proof["reason"]) if proof else None,
+            "reason": Reason(reason["cause"], reason["to"]) if reason and reason["cause"] in SENTENCES else None,
             "files": {path: File(**file) for path, file in content["files"].items()},
         }
     )

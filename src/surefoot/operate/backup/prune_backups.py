@@ -38,16 +38,21 @@ class Rule:
 
 @dataclass(frozen=True)
 class Pruned:
-    """The backups that were kept and deleted (or would be); `partial` are the remains of unfinished backups."""
+    """The backups that were kept and deleted (or would be); `partial` are the remains of unfinished backups.
+
+    `guarded` are those of the kept ones that the rule does not keep: the last one before an upgrade.
+    """
 
     kept: tuple[Backup, ...]
     deleted: tuple[Backup, ...]
     partial: tuple[Path, ...]
+    guarded: tuple[Backup, ...] = ()
 
 
-def prune(folder: Path, rule: Rule, *, rehearse: bool = False) -> Pruned:
+def prune(folder: Path, rule: Rule, *, rehearse: bool = False, force: bool = False) -> Pruned:
     """Delete what `rule` does not keep, for each database of each server; `rehearse` only returns what that would be.
 
+    The last backup before an upgrade is the way back from it: it is kept unless `force` is given.
     Folders that cannot be read as a backup are left alone: one may be the only backup. Raises OSError if a folder
     cannot be deleted.
     """
@@ -55,7 +60,9 @@ def prune(folder: Path, rule: Rule, *, rehearse: bool = False) -> Pruned:
     groups: dict[tuple[str, str], list[Backup]] = defaultdict(list)
     for each in found.backups:
         groups[each.manifest.server, each.manifest.database].append(each)
-    kept = {each.path for group in groups.values() for each in _kept(group, rule)}
+    by_rule = {each.path for group in groups.values() for each in _kept(group, rule)}
+    guarded = [] if force else [last for group in groups.values() for last in _before_upgrade(group)[-1:]]
+    kept = by_rule | {each.path for each in guarded}
     deleted = tuple(each for each in found.backups if each.path not in kept)
     partial = tuple(path for path in found.partial if _abandoned(path))
     if not rehearse:
@@ -66,7 +73,14 @@ def prune(folder: Path, rule: Rule, *, rehearse: bool = False) -> Pruned:
             shutil.rmtree(deleting)
         for path in partial:
             shutil.rmtree(path)
-    return Pruned(tuple(each for each in found.backups if each.path in kept), deleted, partial)
+    return Pruned(
+        tuple(each for each in found.backups if each.path in kept), deleted, partial,
+        tuple(each for each in guarded if each.path not in by_rule),
+    )  # fmt: skip
+
+
+def _before_upgrade(group: Sequence[Backup]) -> list[Backup]:
+    return [each for each in group if each.cause == "upgrade"]
 
 
 def _kept(group: Sequence[Backup], rule: Rule) -> Iterator[Backup]:

@@ -21,6 +21,7 @@ from surefoot.operate.backup import (
     table_of_contents,
 )
 from surefoot.operate.backup.clear_database import DatabaseObject
+from surefoot.operate.backup.manifest import Reason
 from surefoot.operate.backup.manifest_comparison import differences
 from surefoot.operate.backup.schema_build import BuildResult
 from surefoot.operate.backup.store import Backup
@@ -75,7 +76,7 @@ def restore(place: Place, backup: Backup) -> tuple[Backup | None, list[str]]:
             database_swap.require_no_sessions(connection, name)
         connection.rollback()
         present = backup_contents.contents(connection)
-    saved = backup_dump.backup(place.settings, place.url, jobs=place.jobs, say=place.say) if present.rows else None
+    saved = _back_up_first(place, backup) if present.rows else None
     with engine.connect() as connection, database_swap.exclusive(connection, name):
         if place.disconnect:
             server_facts.disconnect(connection, name)
@@ -141,6 +142,11 @@ def preview(url: URL, backup: Backup) -> list[str]:
             f"{server_facts.listed(superuser_entries)}."
         )
     return notes
+
+
+def _back_up_first(place: Place, wanted: Backup) -> Backup:
+    reason = Reason("restore", wanted.name)
+    return backup_dump.backup(place.settings, place.url, jobs=place.jobs, say=place.say, reason=reason)
 
 
 def _clear(connection: Connection, before: list[DatabaseObject], name: str) -> None:

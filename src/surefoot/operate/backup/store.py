@@ -38,6 +38,11 @@ class Backup:
         return self.path / DUMP
 
     @property
+    def cause(self) -> str:
+        """Return what it was made for, as `manifest.Reason` names it; empty where it does not say."""
+        return self.manifest.reason.cause if self.manifest.reason else ""
+
+    @property
     def age(self) -> dt.timedelta:
         """Return how long ago its snapshot was taken; later changes are not in it."""
         return dt.datetime.now(dt.UTC) - self.manifest.started_at
@@ -77,8 +82,11 @@ def backups(folder: Path, database: str | None = None) -> list[Backup]:
 
 
 def latest(folder: Path, database: str | None = None) -> Backup | None:
-    """Return the newest backup; None if there is none."""
-    finished = backups(folder, database)
+    """Return the newest backup; None if there is none.
+
+    What a restore has replaced is not meant: somebody wanted to leave that state. It is found by its name.
+    """
+    finished = [each for each in backups(folder, database) if each.cause != "restore"]
     return finished[-1] if finished else None
 
 

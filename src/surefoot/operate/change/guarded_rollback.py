@@ -17,7 +17,7 @@ from surefoot.catalogue.reader import read_catalogue
 from surefoot.catalogue.relations import Relation
 from surefoot.environment import alembic_api
 from surefoot.errors import UsageError
-from surefoot.operate.backup import backup, backup_access
+from surefoot.operate.backup import Reason, backup, backup_access
 from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import change_detection, row_counts
 from surefoot.operate.change.guarded_upgrade import ChangeResult, hinting_at_restore, restore_hint
@@ -100,7 +100,7 @@ def roll_back(settings: Settings, url: URL, chosen: RollbackCost, *, say: Say = 
     """
     with read_connection(url, f"{program()} rollback") as connection:
         before, state = row_counts.count(connection), change_detection.read_state(connection)
-    saved = backup(settings, url, say=say)
+    saved = backup(settings, url, say=say, reason=Reason("rollback", " and ".join(chosen.left) or BASE))
     started = time.perf_counter()
     say(f"Going back to {' and '.join(chosen.left) or BASE}")
     with (

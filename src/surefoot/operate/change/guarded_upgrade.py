@@ -14,7 +14,7 @@ from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
 from surefoot.errors import AttentionError, SurefootError
 from surefoot.online.change_types import legacy_trigger
-from surefoot.operate.backup import Backup, backup
+from surefoot.operate.backup import Backup, Reason, backup
 from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import change_detection, row_counts
 from surefoot.operate.change.change_detection import DatabaseState
@@ -154,7 +154,7 @@ def upgrade(
         if with_backup:
             legacy_trigger.restate(connection)  # no backup can be restored with the trigger as it was
         state = change_detection.read_state(connection)
-    saved = backup(settings, url, say=say) if with_backup else None
+    saved = backup(settings, url, say=say, reason=Reason("upgrade", chosen.target)) if with_backup else None
     hint = restore_hint(saved)
     started = time.perf_counter()
     say(f"Upgrading to {chosen.target}")

@@ -11,7 +11,7 @@ from surefoot.database import execute_verbatim
 from surefoot.online import retired_registry
 from surefoot.online.retire import kept_definitions
 from surefoot.operate import retired_items, set_aside_schema
-from surefoot.operate.backup import Backup, backup, backup_access
+from surefoot.operate.backup import Backup, Reason, backup, backup_access
 from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.migrator_connection import connect_as_migrator
 from surefoot.operate.retired_items import KeptItem
@@ -92,7 +92,7 @@ def purge(
     columns and tables the definition is kept, so that a downgrade past their revisions creates them again, empty: their
     rows are then only in the backup. Returns the backup, and the items that were not deleted.
     """
-    saved, started_at = backup(settings, url, say=say), dt.datetime.now(dt.UTC)
+    saved, started_at = backup(settings, url, say=say, reason=Reason("purge")), dt.datetime.now(dt.UTC)
     ordered = sorted(chosen, key=lambda item: ORDER.index(item.kind) if item.kind in ORDER else len(ORDER))
     not_deleted: NotDeleted = [(item, "") for item in ordered]
     with connect_as_migrator(settings, url, f"{program()} purge") as connection:

@@ -39,13 +39,14 @@ def test_the_list(school: Database, project: Path, made: Backup) -> None:
     (made.path.parent / "x.partial").mkdir()
     said = ourschool(school, project, "backup", "list", status=1).stdout
     head, row, partial, damaged = said.splitlines()
-    assert head.split() == ["backup", "revision", "rows", "size", "age"]
+    assert head.split() == ["backup", "revision", "rows", "size", "age", "before"]
     assert row.split()[:3] == [made.name, HEAD, f"{made.manifest.total_rows:,}"]
     assert max(map(len, (head, row))) <= 80
     assert partial.startswith("not finished: x.partial")
     assert damaged.startswith("damaged: ")
     told = json.loads(ourschool(school, project, "backup", "list", "--json", status=1).stdout)
     assert told["backups"][0]["name"] == made.name
+    assert told["backups"][0]["reason"] == "by hand"
     assert told["backups"][0]["fingerprint"] == made.manifest.fingerprint
     assert [each["name"] for each in told["damaged"]] == ["damaged"]
 

@@ -19,6 +19,7 @@ from surefoot.operate.backup import (
     backups,
     clear_database,
     database_swap,
+    find,
     restore,
     verify,
 )
@@ -79,6 +80,8 @@ def test_what_it_had_comes_back(tenant: Database, project: Path) -> None:
     assert state_of(tenant) == before
     saved = backups(settings.backup_folder)[-1]
     assert saved.name in done.stdout
+    assert str(saved.manifest.reason) == f"before {made.name} was restored"
+    assert find(settings.backup_folder, "latest").name == made.name
     restore(settings, tenant.url, saved)
     assert state_of(tenant) == harmed
     restore(settings, tenant.url, made)

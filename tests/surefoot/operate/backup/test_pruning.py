@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from surefoot.errors import UsageError
-from surefoot.operate.backup import Backup, Rule, backups, manifest, prune
+from surefoot.operate.backup import Backup, Rule, backups, find, manifest, prune
 from surefoot.settings import Settings
 
 NOON = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
@@ -33,6 +33,38 @@ def at(folder: Path, like: Backup, moment: dt.datetime, database: str = "school"
 def days(folder: Path, made: Backup, count: int) -> list[Backup]:
     """One each noon, oldest first."""
     return [at(folder, made, NOON - dt.timedelta(days=number)) for number in range(count)][::-1]
+
+
+def made_for(backup: Backup, cause: manifest.Cause) -> Backup:
+    """The backup as if it had been made for that."""
+    made = replace(backup.manifest, reason=manifest.Reason(cause, "abc"))
+    (backup.path / manifest.NAME).write_text(manifest.text_of(made))
+    return replace(backup, manifest=made)
+
+
+def test_the_last_one_before_an_upgrade_stays(shelf: Path, made: Backup) -> None:
+    """It is the way back: a rule of two would have deleted it without a question."""
+    all_of_them = days(shelf, made, 9)
+    for number in (0, 3):
+        made_for(all_of_them[number], "upgrade")
+    made_for(all_of_them[4], "rollback")
+    rehearsed = prune(shelf, Rule(newest=2), rehearse=True)
+    assert [each.name for each in rehearsed.guarded] == [all_of_them[3].name]
+    assert prune(shelf, Rule(newest=2)) == rehearsed
+    assert [each.name for each in backups(shelf)] == [all_of_them[number].name for number in (3, 7, 8)]
+    assert prune(shelf, Rule(newest=2), force=True).guarded == ()
+    assert [each.name for each in backups(shelf)] == [all_of_them[number].name for number in (7, 8)]
+
+
+def test_the_latest_is_never_what_a_restore_replaced(shelf: Path, made: Backup) -> None:
+    all_of_them = days(shelf, made, 3)
+    made_for(all_of_them[2], "restore")
+    assert find(shelf, "latest").name == all_of_them[1].name
+    assert find(shelf, all_of_them[2].name).name == all_of_them[2].name
+    for each in all_of_them[:2]:
+        made_for(each, "restore")
+    with pytest.raises(UsageError, match="There is no backup"):
+        find(shelf, "latest")
 
 
 @pytest.mark.promise("E11")
