@@ -237,11 +237,11 @@ def _connect_failed(text: str, url: URL) -> SurefootError:
     """Translate an error from before the session existed: libpq has no SQLSTATE for it, only text."""
     server, user = _server(url), libpq.effective_setting(url, "user")
     patterns = (
-        (r"no password supplied", f"{server} asks for a password of {user!r}, and none was given",
+        (r"no password supplied", f"{server} wants a password of the user {user!r}, and none was given",
          "Add it to DATABASE_URL (special characters percent-encoded, @ as %40), set PGPASSWORD, or use a password "
          "file (PGPASSFILE)."),
         (WRONG_PASSWORD,
-         f"{server} does not know the role {user!r} with this password",
+         f"{server} rejected the user {user!r} or its password",
          "Correct user or password in DATABASE_URL (special characters percent-encoded, @ as %40)."),
         (NO_DATABASE, f"There is no database {url.database!r} at {server}",
          f"Create it: createdb {_quoted(url.database)}, or correct the name in DATABASE_URL."),

@@ -68,7 +68,7 @@ def test_an_existing_bakery_is_adopted_upgraded_and_restored(at_work: Baker) -> 
     at_work.database.psql(stdin=BY_HAND)
     assert "python -m bakery adopt" in at_work.bakery("status", status=1)
     assert "python -m bakery adopt" in at_work.alembic("upgrade", "head", status=3)
-    assert f"Equals   {BASELINE}" in at_work.bakery("identify", status=1)
+    assert f"The tables match revision {BASELINE}" in at_work.bakery("identify", status=1)
     assert f"equals revision {BASELINE}, and was stamped" in at_work.bakery("adopt")
     assert "brings every value" in at_work.bakery("rehearse").replace("\n", " ")
     at_work.bakery("upgrade", "--yes")
@@ -83,7 +83,7 @@ def test_an_existing_bakery_is_adopted_upgraded_and_restored(at_work: Baker) -> 
     at_work.bakery("restore", "latest", "--yes", "--in-place", env={"BAKERY_BACKUPS": "cellar"})
     assert at_work.database.rows("select customer, pieces from orders order by id") == [("Ada", 2), ("", 12)]
     assert at_work.database.value(f"select count(*) from retired.recipes_secret_{HEAD}") == 2
-    assert f"Equals   {HEAD}" in at_work.bakery("identify")
+    assert f"The tables match revision {HEAD}" in at_work.bakery("identify")
     at_work.bakery("rollback", BASELINE, "--yes")
     assert at_work.database.value("select secret from recipes where id = 1") == "salt"
     assert "recipes have no secret" in at_work.bakery("history")

@@ -49,7 +49,7 @@ def reset_password(login: Login, database_url: DatabaseUrl = None) -> None:
     The password is that of the variable ADMIN_PASSWORD, or else a random one that is shown once.
     """
     account = admin.reset_password(_url(database_url), login, _password())
-    typer.echo(f"{account.username} has another password; their sessions have ended.")
+    typer.echo(f"The password of {account.username} was changed; all their sessions were signed out.")
     _show(account)
 
 

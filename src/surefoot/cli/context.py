@@ -56,7 +56,7 @@ def confirm(question: str, *, yes: bool) -> None:
     except typer.Abort:
         agreed = False
     if not agreed:
-        raise RefusedError("You did not say yes, and nothing was changed.", "Say yes, or give --yes in a script.")
+        raise RefusedError("Cancelled. Nothing was changed.", "Answer y to go on, or give --yes in a script.")
 
 
 def print_json(value: Any) -> None:

@@ -41,18 +41,20 @@ def _text(result: "Identity") -> Iterator[str]:
     if result.cut_off is not None:
         yield paragraph(result.cut_off.sentence)
     for revision in result.equals:
-        yield paragraph(f"{revision}  {result.messages[revision]}", "Equals   ", "         ")
+        yield paragraph(f'The tables match revision {revision} ("{result.messages[revision]}").')
     if result.empty:
-        yield "Equals   nothing: the database has no tables"
+        yield "The database has no tables."
     if result.nearest:
-        count = counted(len(result.difference.deviations), "deviation")
-        yield paragraph(f"{result.nearest}  {result.messages[result.nearest]}: {count}", "Nearest  ", "         ")
+        count = counted(len(result.difference.deviations), "difference")
+        nearest = f'{result.nearest} ("{result.messages[result.nearest]}") is the nearest, with {count}'
+        yield paragraph(f"The tables match no revision; {nearest}:")
         for line in result.difference.lines()[:MOST_LISTED]:
             yield paragraph(line, "  ", "    ")
         if len(result.difference.deviations) > MOST_LISTED:
             yield f"  and {len(result.difference.deviations) - MOST_LISTED} more: --json has all"
     says = " and ".join(f"{one} (unknown to these files)" if one in result.unknown else one for one in result.recorded)
-    yield f"Says     {says or 'nothing: no revision is recorded'}"
+    agree = " They agree: nothing to do." if result.consistent and says else ""
+    yield paragraph(f"alembic_version records {says}.{agree}" if says else "No revision is recorded.")
 
 
 def _failure(result: "Identity") -> CheckFailed:

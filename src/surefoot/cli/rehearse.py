@@ -108,7 +108,7 @@ def _show(result: Rehearsal) -> None:
     _list("Who follows this server:", list(result.replication))
     if result.lacking:
         typer.echo(paragraph(f"{result.lacking}."))
-    _list("To look at before the upgrade:", list(result.problems))
+    _list("To be corrected before the upgrade:", list(result.problems))
     typer.echo("")
     typer.echo(paragraph(verdict(result)))
 
@@ -178,7 +178,7 @@ def _failure(result: Rehearsal) -> CheckFailed:
         why = result.failure.why.rstrip(".")
         return CheckFailed(
             f"Revision {result.failure.revision} failed on the copy, and the real database was not touched: {why}.",
-            "Mend the revision, or the data it names, and rehearse again.",
+            "Correct the rows that it names, or the revision, and rehearse again.",
         )
     return CheckFailed(
         f"The upgrade ran on the copy, but not all is as it should be: {result.problems[0].rstrip('.')}"

@@ -96,9 +96,9 @@ def _plan(settings: Settings, backup: Backup, *, in_place: bool) -> str:
     url = database.url_of(settings)
     manifest = backup.manifest
     how = (
-        "Inside the database, in one transaction, after a backup of what is there."
+        "The backup is restored inside the existing database, in one transaction; the present state is backed up first."
         if in_place or restore_run.is_inside(url)
-        else "Beside the database, which is kept under another name."
+        else "The backup is restored beside the database, which is then kept under another name."
     )
     return (
         f"Restore {backup.name} ({manifest.total_rows:,} rows, revision {manifest.revision or 'none'}) in the place of "

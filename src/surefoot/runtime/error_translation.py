@@ -175,8 +175,8 @@ def _several_heads(heads: list[str]) -> UsageError:
         )
     names = " and ".join(heads)
     return UsageError(
-        f"There are {len(heads)} heads, {names}: they were written beside each other, and 'head' means none alone.",
-        f'Join them: {alembic_command()} merge heads -m "merge {names}", then the same command again; or name the '
+        f"There are {len(heads)} heads ({', '.join(heads)}), so 'head' is ambiguous.",
+        f'Merge them: {alembic_command()} merge heads -m "merge {names}", then the same command again; or name the '
         "revision you mean.",
     )
 

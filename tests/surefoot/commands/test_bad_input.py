@@ -67,7 +67,7 @@ def as_stranger(
 def test_a_wrong_password(scratch: Database, stranger: str, command: tuple[str, ...]) -> None:
     env = as_stranger(scratch, stranger, password="wr0ng-one")
     assert complaint(scratch.alembic(*command, env=env, status=4), SECRET, "wr0ng-one") == (
-        f"127.0.0.1:{scratch.server.port} does not know the role '{stranger}' with this password.\n"
+        f"127.0.0.1:{scratch.server.port} rejected the user '{stranger}' or its password.\n"
         "→ Correct user or password in DATABASE_URL (special characters percent-encoded, @ as %40)."
     )
 

@@ -119,8 +119,8 @@ def test_two_heads(at_head: Database, project: Path, command: tuple[str, ...]) -
     write(project, "hisone")
     before = versions(project)
     assert complaint(at_head.alembic(*command, cwd=project, status=2)) == (
-        "There are 2 heads, hersone and hisone: they were written beside each other, and 'head' means none alone.\n"
-        '→ Join them: python -m alembic merge heads -m "merge hersone and hisone", then the same command again; or '
+        "There are 2 heads (hersone, hisone), so 'head' is ambiguous.\n"
+        '→ Merge them: python -m alembic merge heads -m "merge hersone and hisone", then the same command again; or '
         "name the revision you mean."
     )
     assert versions(project) == before

@@ -56,7 +56,7 @@ def test_upgrade_shows_asks_backs_up_applies_and_verifies(
     before = counted(scratch)
     said = ourschool(scratch, tmp_path / "b", "upgrade", says="n\n", status=3)
     assert f"stands at {BASELINE}; pending up to {HEAD}:" in said
-    assert "You did not say yes, and nothing was changed." in said
+    assert "Cancelled. Nothing was changed." in said
     assert (at(scratch), backups(tmp_path / "b")) == ([BASELINE], [])
 
     said = ourschool(scratch, tmp_path / "b", "upgrade", says="y\n")

@@ -13,7 +13,7 @@ from tests.support.databases import Database
 from tests.surefoot.roles.people import Role, role
 
 SAYS = {
-    "28P01": ("Passwort-Authentifizierung für Benutzer »o« fehlgeschlagen", "does not know the role 'o' with this"),
+    "28P01": ("Passwort-Authentifizierung für Benutzer »o« fehlgeschlagen", "rejected the user 'o' or its"),
     "3D000": ("Datenbank »d« existiert nicht", "There is no database 'd' at"),
     "53300": ("zu viele Verbindungen von Rolle »o«", "has no connection free"),
     "57P03": ("das Datenbanksystem startet", "is starting or stopping"),

@@ -228,14 +228,14 @@ def ownership_options(connection: Connection, manifest: Manifest) -> tuple[list[
         options.append("--no-owner")
         reason = f"this role may not act for {', '.join(barred)}"
         if absent:
-            reason = f"there is no role {', '.join(absent)} here"
-        notes.append(f"Owners were not restored: {reason}. Everything belongs to who restored it.")
+            reason = f"there is no role {', '.join(absent)} on this server"
+        notes.append(f"Ownership could not be restored: {reason}. Everything belongs to who restored it.")
     missing = connection.execute(MISSING_ROLES, {"names": list(manifest.grantees)}).scalars().all()
     if missing:
         options.append(NO_PRIVILEGES)
         notes.append(
-            f"Privileges were not restored: there is no role {', '.join(missing)} here. Create it and restore again, "
-            "or grant what it needs."
+            f"Privileges could not be restored: there is no role {', '.join(missing)} on this server. Create it "
+            "and restore again, or grant what it needs."
         )
     return options, notes
 

@@ -50,7 +50,7 @@ def _lines(result: Rehearsal) -> Iterator[str]:
     if result.lacking:
         yield f"- {_cell(result.lacking)}."
     if result.problems:
-        yield "\n## To look at before the upgrade\n"
+        yield "\n## To be corrected before the upgrade\n"
         yield from (f"- {_cell(each)}" for each in result.problems)
     if result.rights:
         yield "\n## Rights of other roles\n"

@@ -37,8 +37,8 @@ def test_an_unknown_revision_is_put_right_where_it_is_proven(scratch: Database) 
     scratch.execute("update alembic_version set version_num = 'fffff0000000'")
     assert "python -m ourschool identify" in scratch.alembic("upgrade", "head", status=3).stderr
     done = ourschool(scratch, "identify", status=1)
-    assert done.stdout.startswith(f"Equals   {CHAIN[2]}  ")
-    assert "Says     fffff0000000 (unknown to these files)" in done.stdout
+    assert done.stdout.startswith(f"The tables match revision {CHAIN[2]} (")
+    assert "alembic_version records fffff0000000 (unknown to these files)." in done.stdout
     assert f"→ Back up, then record what it is: python -m ourschool adopt {CHAIN[2]}." in done.stderr
     ourschool(scratch, "adopt", CHAIN[2])
     assert stamped(scratch) == CHAIN[2]
@@ -54,8 +54,9 @@ def test_the_nearest_and_what_differs(scratch: Database, tmp_path: Path) -> None
     )
     done = ourschool(scratch, "identify", status=1)
     lines = done.stdout.splitlines()
-    assert lines[0].startswith(f"Nearest  {HEAD}  ")
-    assert "2 deviations" in " ".join(" ".join(lines[:2]).split())
+    said = " ".join(" ".join(lines[:3]).split())
+    assert said.startswith(f"The tables match no revision; {HEAD} (")
+    assert "is the nearest, with 2 differences:" in said
     assert "  column users.nickname: unexpected (found text null)" in lines
     assert too_wide(done.stdout) == []
     file = tmp_path / "repair.sql"
@@ -80,7 +81,7 @@ def test_revisions_that_change_rows_alone_are_both_named(scratch: Database, proj
 
 
 def test_an_empty_database(scratch: Database) -> None:
-    assert "the database has no tables" in ourschool(scratch, "identify").stdout
+    assert "The database has no tables." in ourschool(scratch, "identify").stdout
 
 
 def test_it_leaves_nothing_behind(scratch: Database) -> None:

@@ -53,7 +53,7 @@ def test_the_list(school: Database, project: Path, made: Backup) -> None:
 
 def test_nobody_is_there_to_answer(school: Database, project: Path, made: Backup) -> None:
     said = complaint(ourschool(school, project, "restore", made.name, status=3))
-    assert said == "You did not say yes, and nothing was changed.\n→ Say yes, or give --yes in a script."
+    assert said == "Cancelled. Nothing was changed.\n→ Answer y to go on, or give --yes in a script."
     assert databases_like(school) == [school.url.database]
 
 

@@ -211,7 +211,7 @@ def test_what_belongs_to_a_superuser_is_left_where_it_is_and_told(empty: Databas
     looked = verify(empty.url, made)
     assert [note for note in looked.notes if note.startswith("Restored in place, these would be left as they are")]
     done = restore(settings, empty.url, made)
-    (told,) = [note for note in done.notes if not note.startswith("Owners were not restored")]
+    (told,) = [note for note in done.notes if not note.startswith("Ownership could not be restored")]
     assert told.startswith("Left as they are, for they are another role's: ")
     assert "of postgres" in told
     assert identities(admin) == kept
@@ -282,7 +282,7 @@ def test_roles_that_are_not_there_are_told(school: Database, settings: Settings)
         admin.execute(f"drop role {owner}, {reader}")
     done = restore(settings, school.url, made)
     assert [each.partition(":")[0] for each in done.notes] == [
-        "Owners were not restored",
+        "Ownership could not be restored",
         "Privileges were not restored",
     ]
     assert state_of(school).sums == before.sums

@@ -79,7 +79,7 @@ def test_what_went_wrong_is_one_sentence_and_status_1(school: Database, project:
     pending = json.loads(ourschool(school, "status", "--json", cwd=project, status=1).stdout)["pending"]
     on = told["started_at"][:10]
     assert pending[0]["rehearsed"] == {"seconds": told["revisions"][0]["seconds"], "on": on}
-    assert "## To look at before the upgrade" in (project / "kept.md").read_text("utf-8")
+    assert "## To be corrected before the upgrade" in (project / "kept.md").read_text("utf-8")
     assert (project / "kept.md").stat().st_mode & 0o777 == 0o600
 
     path.write_text(path.read_text("utf-8").replace("journal_entries", "absent"), "utf-8")
