@@ -23,6 +23,7 @@ COMMANDS: Commands = {
         "surefoot.cli.upgrade_rollback_purge:rollback",
         {"context_settings": {"ignore_unknown_options": True}},
     ),
+    "work": ("surefoot.cli.work:work", {}),
     "purge": ("surefoot.cli.upgrade_rollback_purge:purge", {}),
     "backup": ("surefoot.cli.backup:app", {}),
     "restore": ("surefoot.cli.restore:restore_backup", {}),

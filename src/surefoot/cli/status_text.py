@@ -1,5 +1,6 @@
 """The state of a database as `surefoot status` prints it, as text and as JSON."""
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -10,6 +11,7 @@ from surefoot.errors import CheckFailed
 from surefoot.operate.status.collect import State, Status
 from surefoot.operate.status.revision_list import PendingRevision
 from surefoot.program import alembic_command, program
+from surefoot.runtime import work_queue
 from surefoot.wording import counted, duration, paragraph, utc_time
 
 INDENT = " " * 10
@@ -48,6 +50,7 @@ def as_text(result: Status, url: URL) -> Iterator[str]:
         yield _row("Rehearsal", result.rehearsal)
     if result.cut_off is not None:
         yield _row("Half done", result.cut_off.sentence)
+    yield from _queue(result)
     yield from _drift(result)
     yield _row("Migrating", result.migrating or "nobody")
     yield _row("Health", f"{counted(len(result.health), 'thing')} to look at" if result.health else "nothing found")
@@ -69,6 +72,25 @@ def _own_and_backup(result: Status) -> Iterator[str]:
         yield _row("Backup", f"{utc_time(result.backup.finished_at)} UTC, {age} old{at}, in {result.backup.path}")
         if result.backup.not_proven:
             yield paragraph(f"not proven: {result.backup.not_proven}", INDENT, INDENT)
+
+
+def _queue(result: Status) -> Iterator[str]:
+    if not result.queue:
+        return
+    left = [each for each in result.queue if each.is_open]
+    worker = f"; at work: {result.worker}" if result.worker else f"; python -m {program()} work does it" if left else ""
+    yield _row("Queue", f"{counted(len(left), 'thing')} left to do after the deploy{worker}")
+    now = dt.datetime.now(dt.UTC)
+    for each in result.queue:
+        rows = ""
+        if each.kind == work_queue.BACKFILL:
+            rows = f", {each.rows_done:,} rows done" + (f" and about {each.rows_left:,} left" if each.is_open else "")
+        state = "begun" if each.state == work_queue.WORKING and not result.worker else each.state
+        why = f": {each.error}" if each.error else ""
+        age = duration((now - each.queued_at).total_seconds())
+        yield paragraph(
+            f"{each.name}  {each.kind} of {each.revision}, left {age} ago: {state}{rows}{why}", "  ", "    "
+        )
 
 
 def _pending(each: PendingRevision) -> Iterator[str]:
@@ -170,6 +192,8 @@ def as_json(result: Status, url: URL) -> dict[str, object]:
         "rehearsal": result.rehearsal,
         "unfinished": result.cut_off.as_json() if result.cut_off else None,
         "migrating": result.migrating,
+        "queue": [asdict(each) | {"rows_left": each.rows_left} for each in result.queue],
+        "worker": result.worker,
         "own": result.own,
         "health": [asdict(each) for each in result.health],
         "backup": asdict(result.backup) | {"age": result.backup.age} if result.backup else None,
