@@ -46,13 +46,13 @@ def wait_until_quiet(url: URL, window: Window, say: Say) -> None:
         while True:
             in_the_way = "; ".join([*_busy(connection), *replicas.far(connection)])
             connection.rollback()  # so that nobody waits for this transaction
+            if not window.is_open(maintenance_window.now()):
+                what = f"it was quiet: {in_the_way}" if in_the_way else "the backup was made"
+                raise FailedError(
+                    f"The window {window} ended before {what}.", "Run the same command again; no revision was applied."
+                )
             if not in_the_way:
                 return
-            if not window.is_open(maintenance_window.now()):
-                raise FailedError(
-                    f"The window {window} ended before it was quiet: {in_the_way}.",
-                    "Run the same command again; no revision was applied.",
-                )
             sessions = "".join(each for each in in_the_way if not each.isdigit())
             if sessions != said or time.monotonic() - said_at > SAY:
                 closes = window.closes(maintenance_window.now())

@@ -255,3 +255,65 @@ def test_a_worker_ends_with_its_window(slow: Database, project: Path) -> None:
     said = run.ends(4)
     assert "The window 22:00-05:00 has ended: t.c, ix_t_b is still to do. What is done is kept." in said
     assert slow.value("select rows_done from migration_queue where name = 't.c'") not in {0, 20_000}
+
+
+def test_a_loop_does_what_a_later_upgrade_leaves(scratch: Database, project: Path) -> None:
+    chain(scratch, project)
+    run = work(scratch, project, "--loop")
+    wait_until(scratch, "select from pg_stat_activity where application_name = 'ourschool work'")
+    scratch.alembic("upgrade", "head", cwd=project)
+    wait_until(scratch, "select from migration_queue having bool_and(state = 'done')")
+    run.process.send_signal(signal.SIGINT)
+    assert "Interrupted. What is done is kept" in run.ends(130)
+
+
+def test_rows_that_keep_coming_are_told_and_not_filled_for_ever(scratch: Database, project: Path) -> None:
+    chain(scratch, project, BACKFILL)
+    scratch.alembic("upgrade", "head", cwd=project)
+    scratch.execute(
+        "create function again() returns trigger language plpgsql as $$ begin "
+        "insert into t (id, b) select min(id) - 1, 1 from t; return null; end $$",
+        "create trigger again after update on t for each statement execute function again()",
+    )
+    done = ourschool(scratch, "work", cwd=project, status=1)
+    assert "Rows of t still come to match c is null after 3 passes: whoever writes them needs a default" in done.stderr
+    scratch.execute("drop trigger again on t")
+    ourschool(scratch, "work", "--continue", "t.c", cwd=project)
+    ourschool(scratch, "work", cwd=project)
+    assert unfilled(scratch) == 0
+
+
+def test_a_table_that_is_in_use_for_too_long(scratch: Database, project: Path) -> None:
+    chain(scratch, project, BACKFILL)
+    scratch.alembic("upgrade", "head", cwd=project)
+    with holding(scratch, "update t set b = b where id = 1"):
+        done = ourschool(scratch, "work", cwd=project, status=4, env={"OURSCHOOL_LOCK_DEADLINE": "1"})
+    assert "t.c had to wait too long for a table: it is in use by pid " in done.stderr
+    assert "(application payroll, role postgres, idle in transaction since" in done.stderr
+    ourschool(scratch, "work", cwd=project)
+    assert unfilled(scratch) == 0
+
+
+def test_what_a_half_done_downgrade_has_in_hand_is_left_alone(scratch: Database, project: Path) -> None:
+    chain(scratch, project)
+    write(project, "two", "one", f"{DEFAULTS}\n{BACKFILL}\n{INDEX}",
+          "op.drop_index_online('ix_t_b', 't')\nop.add_column('t', sa.Column('late', sa.Text()), if_not_exists=True)\n"
+          "op.drop_index_online('ix_t_b', 't')\nop.execute('select 1 / (select count(*) from halt)')")  # fmt: skip
+    scratch.execute("create table halt ()")
+    scratch.alembic("upgrade", "head", cwd=project)
+    scratch.alembic("downgrade", "one", cwd=project, status=5)
+    done = ourschool(scratch, "work", cwd=project, status=4)
+    assert "t.c is left for now: a downgrade of two was begun and not finished." in done.stderr
+    assert (unfilled(scratch), len(queue(scratch))) == (3000, 2)
+    scratch.execute("insert into halt default values")
+    scratch.alembic("downgrade", "one", cwd=project)
+    assert queue(scratch) == []
+
+
+def test_a_table_that_is_gone_is_a_failure_of_that_entry_alone(scratch: Database, project: Path) -> None:
+    chain(scratch, project)
+    scratch.alembic("upgrade", "head", cwd=project)
+    scratch.execute("alter table t drop column c")
+    done = ourschool(scratch, "work", cwd=project, status=1)
+    assert "t.c of two: Table t has no column 'c'; it has id, b, n, j." in done.stderr
+    assert is_built(scratch)
