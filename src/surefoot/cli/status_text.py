@@ -17,6 +17,8 @@ from surefoot.wording import counted, duration, paragraph, utc_time
 INDENT = " " * 10
 MOST_NAMED = 3
 """The number of things of the operator's own that are named of each kind; --json has all."""
+DONE_LATELY = dt.timedelta(days=7)
+"""For so long what is done is shown among what is left to do; --json has it for good."""
 MOST_LISTED = 20
 """The number of differences that are printed; --json has all."""
 
@@ -75,22 +77,25 @@ def _own_and_backup(result: Status) -> Iterator[str]:
 
 
 def _queue(result: Status) -> Iterator[str]:
-    if not result.queue:
-        return
-    left = [each for each in result.queue if each.is_open]
-    worker = f"; at work: {result.worker}" if result.worker else f"; python -m {program()} work does it" if left else ""
-    yield _row("Queue", f"{counted(len(left), 'thing')} left to do after the deploy{worker}")
     now = dt.datetime.now(dt.UTC)
-    for each in result.queue:
+    shown = [each for each in result.queue if each.is_open or now - each.changed_at < DONE_LATELY]
+    if not shown:
+        return
+    left = [each for each in shown if each.is_open]
+    waiting = any(each.state in work_queue.TO_DO for each in left)
+    who = f"; at work: {result.worker}" if result.worker else f"; python -m {program()} work does it" if waiting else ""
+    yield _row("Queue", f"{counted(len(left), 'thing')} left to do after the deploy{who}")
+    for each in shown:
+        state = "begun" if each.state == work_queue.WORKING and not result.worker else each.state
         rows = ""
         if each.kind == work_queue.BACKFILL:
             rows = f", {each.rows_done:,} rows done" + (f" and about {each.rows_left:,} left" if each.is_open else "")
-        state = "begun" if each.state == work_queue.WORKING and not result.worker else each.state
-        why = f": {each.error}" if each.error else ""
         age = duration((now - each.queued_at).total_seconds())
-        yield paragraph(
-            f"{each.name}  {each.kind} of {each.revision}, left {age} ago: {state}{rows}{why}", "  ", "    "
-        )
+        why = f": {each.error}" if each.error else ""
+        what = f"{each.kind} of {each.revision}, left {age} ago: {state}{rows}{why}"
+        yield paragraph(f"{each.name}  {what}", "  ", "    ")
+        if each.state in {work_queue.PAUSED, work_queue.FAILED}:
+            yield paragraph(f"→ python -m {program()} work --continue {each.name}", "    ", "      ")
 
 
 def _pending(each: PendingRevision) -> Iterator[str]:

@@ -104,6 +104,10 @@ class _Found:
     catalogue: Catalogue
     unbuilt: frozenset[str]
 
+    def of(self, expected: Catalogue) -> Catalogue:
+        """Return the catalogue with what is left to be built as a revision that is `expected` has it."""
+        return unbuilt_indexes.as_if_built(self.unbuilt, expected, self.catalogue)
+
 
 def status(settings: Settings, url: URL) -> Status:
     """Read the status of the database of `url`, without changing it and without making anybody wait.
@@ -127,10 +131,12 @@ def status(settings: Settings, url: URL) -> Status:
     state = State.REDUNDANT if redundant is not None else _state(at, revisions, catalogue)
     drift = Drift(not_compared=not_compared)
     if catalogue is not None and len(at) == 1 and not revisions.unknown:
-        drift = _drift(settings, url, at[0], _Found(catalogue, unbuilt_indexes.named_in(queue)), history)
+        found = _Found(catalogue, unbuilt_indexes.named_in(queue))
+        drift = _drift(settings, url, at[0], found, history)
         if drift.difference:
+            as_built = found.of(build.catalogue(settings, url, at[0], history))
             cut_off = cut_off or between_revisions.find_unfinished(
-                script, at, catalogue, lambda one: build.catalogue(settings, url, one, history)
+                script, at, as_built, lambda one: build.catalogue(settings, url, one, history)
             )
     if cut_off is not None:  # its indexes and constraints are invalid until it has validated them
         health = tuple(each for each in health if each.kind not in UNFINISHED)
@@ -176,6 +182,6 @@ def _drift(settings: Settings, url: URL, revision: str, found: _Found, history: 
     """
     try:
         expected = build.catalogue(settings, url, revision, history)
-        return Drift(compare(expected, unbuilt_indexes.as_if_built(found.unbuilt, expected, found.catalogue)))
+        return Drift(compare(expected, found.of(expected)))
     except SurefootError as fault:
         return Drift(not_compared=fault.message)
