@@ -17,6 +17,7 @@ from tests.surefoot.online.harness import wait_until, write
 from tests.surefoot.online.runner import Runner
 from tests.surefoot.operate.work.leaving import BACKFILL, DEFAULTS, INDEX, SLOW, chain, is_built, queue, unfilled
 
+BUILDS = "select from pg_stat_activity where wait_event_type = 'Lock' and query like 'CREATE INDEX%'"
 HALF_DONE = "select from migration_queue where rows_done between 500 and 15000 and name = 't.c'"
 
 
@@ -86,15 +87,27 @@ def test_ctrl_c_while_an_index_waits(scratch: Database, project: Path) -> None:
     scratch.alembic("upgrade", "head", cwd=project)
     with holding(scratch, "update t set b = b where id = 1"):
         run = work(scratch, project)
-        wait_until(
-            scratch, "select from pg_stat_activity where wait_event_type = 'Lock' and query like 'CREATE INDEX%'"
-        )
-        began = time.monotonic()
-        run.process.send_signal(signal.SIGINT)
-        run.ends(130)
-        assert time.monotonic() - began < 10
+        wait_until(scratch, BUILDS)
+        with Stalls(scratch.dsn) as stalls:
+            began = time.monotonic()
+            run.process.send_signal(signal.SIGINT)
+            run.ends(130)
+            assert time.monotonic() - began < 5 + stalls.allowance
     ourschool(scratch, "work", cwd=project)
     assert is_built(scratch)
+
+
+def test_a_worker_killed_while_it_builds_an_index(scratch: Database, project: Path) -> None:
+    """The server goes on building for a client that is gone; the next worker waits for that, and then looks."""
+    chain(scratch, project, INDEX)
+    scratch.alembic("upgrade", "head", cwd=project)
+    with holding(scratch, "update t set b = b where id = 1"):
+        run = work(scratch, project)
+        wait_until(scratch, BUILDS)
+        assert run.kill() == -signal.SIGKILL
+    ourschool(scratch, "work", cwd=project)
+    assert is_built(scratch)
+    assert queue(scratch) == [("ix_t_b", "done")]
 
 
 def test_two_workers_at_once(slow: Database, project: Path) -> None:
@@ -317,3 +330,39 @@ def test_a_table_that_is_gone_is_a_failure_of_that_entry_alone(scratch: Database
     done = ourschool(scratch, "work", cwd=project, status=1)
     assert "t.c of two: Table t has no column 'c'; it has id, b, n, j." in done.stderr
     assert is_built(scratch)
+
+
+def test_a_backup_with_half_a_queue_is_restored_and_gone_on_with(slow: Database, project: Path, tmp_path: Path) -> None:
+    run = work(slow, project)
+    run.reaches(lambda: slow.rows(HALF_DONE), "some rows")
+    run.kill()
+    env = {"OURSCHOOL_BACKUPS": str(tmp_path / "backups")}
+    name = f"{slow.url.database}_copy"
+    other = Database(slow.server, slow.url.set(database=name))
+    try:
+        ourschool(slow, "backup", cwd=project, env=env)
+        ourschool(slow, "restore", "latest", "--into", name, "--yes", cwd=project, env=env)
+        assert other.rows(HALF_DONE)
+        other.execute("drop trigger slowly on t")
+        ourschool(other, "work", cwd=project)
+        assert (unfilled(other), is_built(other)) == (0, True)
+    finally:
+        with slow.server.connect() as admin:
+            admin.execute(f"drop database if exists {name} with (force)".encode())
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_worker_whose_sessions_the_server_ends(slow: Database, project: Path, *, loop: bool) -> None:
+    run = work(slow, project, *(["--loop"] if loop else []))
+    run.reaches(lambda: slow.rows(HALF_DONE), "some rows")
+    slow.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ourschool work'")
+    if loop:
+        slow.execute("drop trigger slowly on t")
+        wait_until(slow, "select from migration_queue having bool_and(state = 'done')")
+        run.process.send_signal(signal.SIGINT)
+        run.ends(130)
+    else:
+        assert "Traceback" not in run.ends(4)
+        slow.execute("drop trigger slowly on t")
+        ourschool(slow, "work", cwd=project)
+    assert (unfilled(slow), is_built(slow)) == (0, True)
