@@ -200,6 +200,10 @@ def test_check_and_the_guarded_upgrade_know_that_an_index_is_to_come(
     assert ourschool(at_head, "identify", cwd=project, env=env).stdout.endswith(
         "Equals   again  add something to users\nSays     again\n"
     )
+    another = revisions.write(project, "more", after="again", upgrade="op.execute('create table more ()')")
+    asked = ourschool(at_head, "upgrade", cwd=project, env=env, says="n\n", status=3)
+    assert "! An earlier upgrade has left ix_audit_log_actor_id for later: a revision that needs it" in asked.stdout
+    another.unlink()
     at_head.execute("delete from migration_queue")
     at_head.alembic("check", cwd=project, status=1)
     ourschool(at_head, "status", cwd=project, env=env, status=1)
