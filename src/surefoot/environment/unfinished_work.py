@@ -1,5 +1,6 @@
 """Asks of every operation of an upgrade whether it needs work that an earlier revision has left and nobody has done."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -47,12 +48,22 @@ class UnfinishedWork:
         revision = str(step.revision.revision)
         work_needs.refuse(op, revision, self._own)
         self._note(op)
+        op = self._as_done(op)
         if self._read_once():
             try:
                 work_needs.refuse(op, revision, self._read_once())
             except RefusedError:
                 self._plan.open_work = None  # a worker may have done it since
                 work_needs.refuse(op, revision, self._read_once())
+
+    def _as_done(self, op: MigrateOperation) -> MigrateOperation:
+        """Return the operation as one that is not left for later, where the run does everything at once."""
+        if not getattr(op, "later", False) or not getattr(self._context.opts.get("run"), "does_all_at_once", False):
+            return op
+        at_once: Any = copy.copy(op)
+        at_once.later = False
+        assert isinstance(at_once, MigrateOperation)
+        return at_once
 
     def _note(self, op: MigrateOperation) -> None:
         if isinstance(op, BackfillOp) and op.later:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from surefoot import maintenance_window
+from surefoot.autogenerate.parsed_definitions import mentions
 from surefoot.errors import FailedError, RefusedError, UsageError
 from surefoot.maintenance_window import Window
 from surefoot.online import key_ranges, target_table
@@ -97,6 +98,7 @@ class _Worker:
                 return
             left_alone.add(entry.id)
             try:
+                _refuse_out_of_turn(entry, queue)
                 self._do(entry)
             except _Leave as reason:
                 log.info("%s is left for now: %s.", entry.name, reason)
@@ -215,3 +217,16 @@ class _Worker:
                 note += f": {entry.rows_set:,} rows set"
             journal.record(steps.connection, "work", note, started, self._version)
         log.info("Done: %s.", note)
+
+
+def _refuse_out_of_turn(entry: Entry, queue: tuple[Entry, ...]) -> None:
+    """Raise _Leave for a backfill that may read what one before it in the queue was to write, and has not written."""
+    if entry.kind != work_queue.BACKFILL:
+        return
+    texts = [*entry.arguments["values"].values(), entry.arguments["where"] or ""]
+    for one in queue:
+        if one.id >= entry.id or one.kind != work_queue.BACKFILL or not one.is_open:
+            continue
+        table = one.arguments["table"]
+        if table == entry.arguments["table"] or any(mentions(text, table) for text in texts):
+            raise _Leave(f"{one.name} comes first, and is {one.state}")

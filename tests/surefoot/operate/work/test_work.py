@@ -184,6 +184,32 @@ def test_it_is_paused_and_continued(scratch: Database, project: Path) -> None:
     assert unfilled(scratch) == 0
 
 
+def test_what_reads_what_another_was_to_write_waits_for_it(scratch: Database, project: Path) -> None:
+    chain(scratch, project, BACKFILL, "op.backfill('t', {'n': 'coalesce(c, 0)'}, 'n is null', later=True)", INDEX)
+    scratch.alembic("upgrade", "head", cwd=project)
+    ourschool(scratch, "work", "--pause", "t.c", cwd=project)
+    done = ourschool(scratch, "work", cwd=project, status=4)
+    assert "t.n is left for now: t.c comes first, and is paused." in done.stderr
+    assert "Not all could be done: t.n is still to do." in done.stderr
+    assert queue(scratch) == [("t.c", "paused"), ("t.n", "queued"), ("ix_t_b", "done")]
+    ourschool(scratch, "work", "--continue", "t.c", cwd=project)
+    ourschool(scratch, "work", cwd=project)
+    assert scratch.value("select count(*) from t where n = b") == 3000
+
+
+def test_a_small_table_comes_behind_what_is_left(scratch: Database, project: Path) -> None:
+    chain(scratch, project, BACKFILL)
+    scratch.alembic("upgrade", "head", cwd=project)
+    scratch.execute("delete from t where id > 100")
+    write(project, "three", "two", "op.backfill('t', {'n': 'coalesce(c, 0)'}, 'n is null', later=True)")
+    refused = scratch.alembic("-x", "later=no", "upgrade", "head", cwd=project, status=3)
+    assert "Revision three needs t.c, which revision two left for later" in refused.stderr
+    scratch.alembic("upgrade", "head", cwd=project)
+    assert queue(scratch) == [("t.c", "queued"), ("t.n", "queued")]
+    ourschool(scratch, "work", cwd=project)
+    assert scratch.value("select count(*) from t where n = b") == 100
+
+
 def test_check_and_the_guarded_upgrade_know_that_an_index_is_to_come(
     at_head: Database, project: Path, tmp_path: Path
 ) -> None:
