@@ -61,7 +61,7 @@ def work(  # noqa: PLR0913, PLR0917  # an option each
         if loop:
             _stay(settings, url, limits)
         maintenance_window.wait_until_open(hours, lambda text: typer.echo(text, err=True))
-        _conclude(worker.work_off(settings, url, limits), limits)
+        conclude(worker.work_off(settings, url, limits), limits)
     except KeyboardInterrupt:
         typer.echo(
             f"{program()}: Interrupted. What is done is kept: python -m {program()} work goes on there.", err=True
@@ -86,7 +86,8 @@ def _stay(settings: "Settings", url: "URL", limits: "Limits") -> None:
         time.sleep(POLL)
 
 
-def _conclude(queue: "tuple[Entry, ...]", limits: "Limits") -> None:
+def conclude(queue: "tuple[Entry, ...]", limits: "Limits") -> None:
+    """Print that nothing is left to do. Raises CheckFailed where something failed, FailedError where more is to do."""
     from surefoot.runtime import work_queue  # noqa: PLC0415  # as above
 
     failed = [each for each in queue if each.state == work_queue.FAILED]
