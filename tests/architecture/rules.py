@@ -9,7 +9,7 @@ FLOOR = re.compile(r"^ {4}surefoot +(?P<rooms>[a-z_, ]+?)(?: {2,}.*)?$", re.MULT
 """A line of the drawing in docs/architecture.md: the rooms of one floor of the engine, the highest first."""
 MAY_IMPORT_MODELS = frozenset({"project", "seed"})
 """Of the school's own modules. The engine imports nothing of it."""
-COMMANDS = ("adopt", "backup", "ensure", "identify", "lint", "rehearse", "status")
+COMMANDS = ("adopt", "backup", "ensure", "identify", "lint", "rehearse", "status", "work")
 SUBJECTS = ("communication", "curriculum", "fees", "grades", "office", "people", "points")
 ALIKE = {
     "__init__": "a package's own",

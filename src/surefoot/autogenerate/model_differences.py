@@ -15,6 +15,7 @@ from surefoot.catalogue.differences import Deviation, Difference, Kind
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.reader import BOOKKEEPING, RETIRED_PREFIX, read_catalogue
 from surefoot.catalogue.scratch_schema import Built, build, built_from_models
+from surefoot.runtime import unbuilt_indexes
 
 
 def include_name(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:  # noqa: ARG001
@@ -49,7 +50,9 @@ def compared(context: MigrationContext) -> Compared:
     if known is None:
         assert context.connection is not None
         models = build(context.connection, built_from_models(context.opts["target_metadata"]))
-        database = operators_own.left_out(models.catalogue, read_catalogue(context.connection))
+        found, unbuilt = read_catalogue(context.connection), unbuilt_indexes.names(context.connection)
+        found = unbuilt_indexes.as_if_built(unbuilt, models.catalogue, found)
+        database = operators_own.left_out(models.catalogue, found)
         known = context.opts["compared"] = Compared(models, database)
     assert isinstance(known, Compared)
     return known

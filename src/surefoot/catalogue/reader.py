@@ -14,7 +14,7 @@ from surefoot.database import driver_of
 
 KEPT_DEFINITIONS = "migration_definitions"
 """The table of definitions of retired objects that had no rows: `surefoot.online.retire.kept_definitions`."""
-BOOKKEEPING = frozenset({"alembic_version", "migration_journal", "migration_made", KEPT_DEFINITIONS})
+BOOKKEEPING = frozenset({"alembic_version", "migration_journal", "migration_made", "migration_queue", KEPT_DEFINITIONS})
 """The tables that migrations keep for themselves. They are not compared."""
 RETIRED_PREFIX = "__retired_"
 """The beginning of the name of a column that was retired within its table. It is not compared, nor is its sequence.

@@ -29,6 +29,7 @@ COMMANDS: Commands = {
         "surefoot.cli.upgrade_rollback_purge:rollback",
         {"rich_help_panel": AT_WORK, "context_settings": {"ignore_unknown_options": True}},
     ),
+    "work": ("surefoot.cli.work:work", {"rich_help_panel": AT_WORK}),
     "ensure": ("surefoot.cli.ensure:ensure", {"rich_help_panel": AT_WORK}),
     "adopt": ("surefoot.cli.adopt:adopt_database", {"rich_help_panel": AT_WORK}),
     "purge": ("surefoot.cli.upgrade_rollback_purge:purge", {"rich_help_panel": AT_WORK}),

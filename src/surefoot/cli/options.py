@@ -10,3 +10,7 @@ DatabaseUrl = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for a program.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: for scripts.")]
 """The option of every command that asks for confirmation."""
+WindowOption = Annotated[
+    str | None,
+    typer.Option("--window", metavar="HH:MM-HH:MM", help="Only then, by this machine's clock; it waits for its hour."),
+]

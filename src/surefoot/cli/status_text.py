@@ -1,5 +1,6 @@
 """The state of a database as `surefoot status` prints it, as text and as JSON."""
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -10,11 +11,14 @@ from surefoot.errors import CheckFailed
 from surefoot.operate.status.collect import State, Status
 from surefoot.operate.status.revision_list import PendingRevision
 from surefoot.program import alembic_command, program
+from surefoot.runtime import work_queue
 from surefoot.wording import counted, duration, paragraph, utc_time
 
 INDENT = " " * 10
 MOST_NAMED = 3
 """The number of things of the operator's own that are named of each kind; --json has all."""
+DONE_LATELY = dt.timedelta(days=7)
+"""For so long what is done is shown among what is left to do; --json has it for good."""
 MOST_LISTED = 20
 """The number of differences that are printed; --json has all."""
 
@@ -48,6 +52,7 @@ def as_text(result: Status, url: URL) -> Iterator[str]:
         yield _row("Rehearsal", result.rehearsal)
     if result.cut_off is not None:
         yield _row("Half done", result.cut_off.sentence)
+    yield from _queue(result)
     yield from _drift(result)
     yield _row("Migrating", result.migrating or "nobody")
     yield _row("Health", f"{counted(len(result.health), 'thing')} to look at" if result.health else "nothing found")
@@ -69,6 +74,28 @@ def _own_and_backup(result: Status) -> Iterator[str]:
         yield _row("Backup", f"{utc_time(result.backup.finished_at)} UTC, {age} old{at}, in {result.backup.path}")
         if result.backup.not_proven:
             yield paragraph(f"not proven: {result.backup.not_proven}", INDENT, INDENT)
+
+
+def _queue(result: Status) -> Iterator[str]:
+    now = dt.datetime.now(dt.UTC)
+    shown = [each for each in result.queue if each.is_open or now - each.changed_at < DONE_LATELY]
+    if not shown:
+        return
+    left = [each for each in shown if each.is_open]
+    waiting = any(each.state in work_queue.TO_DO for each in left)
+    who = f"; at work: {result.worker}" if result.worker else f"; python -m {program()} work does it" if waiting else ""
+    yield _row("Queue", f"{counted(len(left), 'thing')} left to do after the deploy{who}")
+    for each in shown:
+        state = "begun" if each.state == work_queue.WORKING and not result.worker else each.state
+        rows = ""
+        if each.kind == work_queue.BACKFILL:
+            rows = f", {each.rows_done:,} rows done" + (f" and about {each.rows_left:,} left" if each.is_open else "")
+        age = duration((now - each.queued_at).total_seconds())
+        why = f": {each.error}" if each.error else ""
+        what = f"{each.kind} of {each.revision}, left {age} ago: {state}{rows}{why}"
+        yield paragraph(f"{each.name}  {what}", "  ", "    ")
+        if each.state in {work_queue.PAUSED, work_queue.FAILED}:
+            yield paragraph(f"→ python -m {program()} work --continue {each.name}", "    ", "      ")
 
 
 def _pending(each: PendingRevision) -> Iterator[str]:
@@ -170,6 +197,8 @@ def as_json(result: Status, url: URL) -> dict[str, object]:
         "rehearsal": result.rehearsal,
         "unfinished": result.cut_off.as_json() if result.cut_off else None,
         "migrating": result.migrating,
+        "queue": [asdict(each) | {"rows_left": each.rows_left} for each in result.queue],
+        "worker": result.worker,
         "own": result.own,
         "health": [asdict(each) for each in result.health],
         "backup": asdict(result.backup) | {"age": result.backup.age} if result.backup else None,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from surefoot import maintenance_window
 from surefoot.cli.context import confirm, settings_and_url
-from surefoot.cli.options import DatabaseUrl, Yes
+from surefoot.cli.options import DatabaseUrl, WindowOption, Yes
 from surefoot.errors import RefusedError
 from surefoot.progress import command_steps
 from surefoot.wording import counted, paragraph
@@ -25,14 +26,19 @@ def upgrade(
     target: Annotated[str, typer.Argument(help="How far: head, or a revision.")] = "head",
     yes: Yes = False,
     no_backup: Annotated[bool, typer.Option("--no-backup", help="You have backed up by other means.")] = False,
+    window: WindowOption = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Show what is pending, ask, back up, apply, verify; stop at the first failure.
 
     Example: surefoot upgrade
+
+    With --window it waits for its hour, then for quiet: no transaction older than a minute, no pg_dump, replicas near.
+    When the window ends it stops between two revisions, with status 4 where there is more to do.
     """
     from surefoot.operate import change  # noqa: PLC0415  # the help does not need it
 
+    hours = maintenance_window.parse(window) if window is not None else None
     settings, url = settings_and_url(database_url)
     plan = change.plan_upgrade(settings, url, target, with_backup=not no_backup)
     if plan.cut_off is not None:
@@ -48,7 +54,7 @@ def upgrade(
     confirm(f"{apply}?", yes=yes)
     _log_to_stderr()
     with command_steps() as say:
-        done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say)
+        done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say, window=hours)
     _summary(done)
 
 

@@ -21,11 +21,12 @@ from surefoot.settings import Settings
 
 @contextmanager
 def configured(
-    settings: Settings, url: URL, *, application_name: str | None = None, snapshot: bool = True
+    settings: Settings, url: URL, *, application_name: str | None = None, snapshot: bool = True, later: bool = False
 ) -> Iterator[Config]:
     """Yield a configuration whose commands work on `url` over one connection, which is closed at the end.
 
     Without `snapshot` an empty database runs every revision, even where the snapshot that comes with them would do.
+    With `later` its revisions may leave work for `surefoot work`; else they do all at once, as scratch databases need.
     Raises ConnectFailed and the other errors of `database.explain`.
     """
     engine = database.engine_for(url, application_name=application_name or program(), options=server_settings(settings))
@@ -37,6 +38,7 @@ def configured(
         config = Config(str(settings.project.ini), stdout=io.StringIO())
         config.attributes["connection"] = connection
         config.attributes["snapshot"] = snapshot
+        config.attributes["later"] = later
         yield config
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from surefoot.environment import amendments, companion_sql
+from surefoot.environment import amendments, companion_sql, unfinished_work
 from surefoot.environment.precheck.dry_run import check_before_run
 from surefoot.online.retire import displaced_objects, retired_at_base
+from surefoot.private_members import in_callers_transaction
 from surefoot.project import Project
 from surefoot.runtime.migration_plan import Plan, Step
 
@@ -18,18 +19,32 @@ def wrap_steps(steps: Iterable[Step], context: MigrationContext, plan: Plan, pro
     """Wrap each revision among `steps`, so that everything runs in its transaction.
 
     In offline mode there is no precheck. From the inside: its companion's SQL runs around it, its operations are
-    checked before it begins, objects that were displaced by its names are restored after its downgrade, and the
-    revision that amends it runs around all of that.
+    checked before it begins, and each for work that is not done, objects that were displaced by its names are restored
+    after its downgrade, and the revision that amends it runs around all of that.
     """
     revisions = [step for step in steps if isinstance(step, RevisionStep)]
     companion_sql.wrap_with_companions(revisions, context, project.load_companions())
     if not context.as_sql:
         for step in revisions:
             check_before_run(step, context, plan)
+            step.migration_fn = _with_unfinished_work(step, context, plan)
             if not step.is_upgrade:  # outside the precheck, which would restore it before the downgrade has begun
                 step.migration_fn = _with_restoration(step, context)
     if context.script is not None:
         amendments.wrap_amended(revisions, context.script, plan.note)
+
+
+def _with_unfinished_work(step: RevisionStep, context: MigrationContext, plan: Plan) -> Callable[..., None]:
+    migrate = step.migration_fn
+
+    @functools.wraps(migrate)
+    def migrate_beside_queue(**arguments: Any) -> None:
+        with unfinished_work.checked(context, plan):
+            migrate(**arguments)
+        if not step.is_upgrade and not in_callers_transaction(context):
+            unfinished_work.drop_half_built(context, str(step.revision.revision))
+
+    return migrate_beside_queue
 
 
 def _with_restoration(step: RevisionStep, context: MigrationContext) -> Callable[..., None]:

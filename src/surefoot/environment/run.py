@@ -27,8 +27,10 @@ from surefoot.runtime import (
     ownership,
     preconditions,
     publications,
+    work_queue,
 )
 from surefoot.runtime.callers_connection import refuse_other_server, without_options
+from surefoot.runtime.journal import Entry
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import NewObjectPrivileges
@@ -67,6 +69,8 @@ class Run:
         self.monitor: SessionMonitor | None = None
         self._record: Record | None = None
         self._upgrades = False
+        self.does_all_at_once = "later=no" in self._given() or not config.attributes.get("later", True)
+        """Whether what a revision says with `later=True` is done with it all the same."""
         passed = async_driver.without_await(config.attributes.get("connection"))
         while passed is not None and not isinstance(passed, Connection):
             # an engine, as Alembic's cookbook passes it, or what pytest-alembic wraps around one
@@ -111,6 +115,7 @@ class Run:
             note="-x force=yes" if self._forced() else None,
             prepare=lambda steps, plan: revision_wrapper.wrap_steps(steps, context, plan, self.settings.project),
         )
+        plan.ends_early = self.config.attributes.get("ends_early", plan.ends_early)
         self._record = Record(plan, self._second_engine, self.url, self.settings.project.version)
         private_members.replace_steps(context, plan)
         try:
@@ -137,7 +142,17 @@ class Run:
             if callback is not None:
                 callback(ctx.connection, entry.revision)
             self._refuse_lost_subscriber(ctx.connection)
+            self._record_queue(ctx.connection, entry)
             self._record.done(ctx.connection)
+
+    def _record_queue(self, connection: Connection, entry: Entry) -> None:
+        """Queue what the revision leaves for later, or take what it had left out of the queue."""
+        assert self.plan is not None
+        if self.plan.left_for_later:
+            work_queue.add(connection, entry.revision, self.plan.left_for_later)
+            self.plan.open_work = None
+        elif entry.direction == "downgrade" and work_queue.exists(connection):
+            work_queue.remove(connection, entry.revision)
 
     def _refuse_lost_subscriber(self, connection: Connection) -> None:
         """Refuse what the revision made of published tables in its transaction, by whatever statement."""

@@ -141,6 +141,7 @@ def _build(
         if during is not None:
             sa.event.listen(engine, "after_cursor_execute", recorder)
         config.attributes["connection"] = engine
+        config.attributes["later"] = False
         config.attributes["applied"] = after_revision
         with _without_progress():
             command.upgrade(config, "heads")

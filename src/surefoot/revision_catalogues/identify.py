@@ -14,7 +14,7 @@ from surefoot.errors import RefusedError
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import between_revisions, build
-from surefoot.runtime import interrupted_run, preconditions
+from surefoot.runtime import interrupted_run, preconditions, unbuilt_indexes
 from surefoot.runtime.interrupted_run import CutOff
 from surefoot.settings import Settings
 
@@ -62,6 +62,7 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
     messages = {each.revision: each.doc or "" for each in build.history(script)}
     with read_connection(url, f"{program()} identify") as connection:
         recorded, found = heads(connection), read_catalogue(connection)
+        unbuilt = unbuilt_indexes.names(connection)
         cut_off, hidden = (
             interrupted_run.find(connection, script, recorded),
             preconditions.hidden_rows_error(connection),
@@ -71,6 +72,8 @@ def identify(settings: Settings, url: URL, *, keep: bool = True) -> Identity:
     if not (found.relations or found.enums or found.functions or found.sequences):
         return Identity(recorded, unknown, (), None, nothing, messages, cut_off)
     expected = build.catalogues(settings, url, keep=keep)
+    for head in recorded:  # which has left them for later
+        found = unbuilt_indexes.as_if_built(unbuilt, expected[head], found) if head in expected else found
     cut_off = cut_off or between_revisions.find_unfinished(script, recorded, found, expected.__getitem__)
     equals = tuple(revision for revision in messages if not compare(expected[revision], found))
     if equals:

@@ -11,7 +11,7 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from surefoot.program import alembic_command, program
-from surefoot.runtime import migrator_lock
+from surefoot.runtime import migrator_lock, unbuilt_indexes
 from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 from surefoot.runtime.journal import CUT_OFF, STOPPED, TOWARDS
 
@@ -164,7 +164,11 @@ def find(
             direction = "downgrade" if row.direction == "upgrade" else "upgrade"
             if chain.can_be_unfinished(row.revision, direction):
                 return chain.cut_off(row.revision, direction, running=running())
-    for row in connection.execute(LEFTOVERS):
+    leftovers = connection.execute(LEFTOVERS).all()
+    queued = unbuilt_indexes.names(connection) if leftovers else frozenset()
+    for row in leftovers:
+        if row.on is None and row.name in queued:  # the worker's, not a revision's
+            continue
         found = chain.revision_of_leftover(row.name, row.on)
         if found is not None:
             return chain.cut_off(*found, running=running())

@@ -9,6 +9,8 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 
 from surefoot.runtime.journal import Entry
+from surefoot.runtime.work_queue import Entry as QueueEntry
+from surefoot.runtime.work_queue import NewEntry
 
 Step = RevisionStep | StampStep
 Steps = Callable[[Any, MigrationContext], Iterable[Step]]
@@ -46,8 +48,14 @@ class Plan:
         """The target revision of an upgrade that does not go to head."""
         self.before: tuple[str, ...] = ()
         """The heads when the command began."""
+        self.ends_early: Callable[[], bool] = lambda: False
+        """Asked between two steps: where it says yes, the others are not yielded."""
         self.done = self.total = 0
         """The number of finished steps, and of all steps."""
+        self.open_work: tuple[QueueEntry, ...] | None = None
+        """What earlier revisions have left and nobody has done; None where it has to be read."""
+        self.left_for_later: list[NewEntry] = []
+        """What the current step leaves for later: it is queued in the transaction that records the step as done."""
 
     def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterator[Step]:
         """Yield the remaining steps. A step that raised is yielded again by the next call."""
@@ -57,11 +65,12 @@ class Plan:
             self._prepare(steps, self)
             self._remaining, self.before, self.total = deque(steps), heads, len(steps)
         self._ready()
-        while self._remaining:
+        while self._remaining and not (self.done and self.ends_early()):
             if self.current is not self._remaining[0]:
                 self._started = dt.datetime.now(dt.UTC)
                 self._of_this_step = []
             self.current = self._remaining[0]
+            self.left_for_later = []  # a step that is tried again leaves the same again
             yield self.current
             self._remaining.popleft()
             self.done += 1

@@ -27,6 +27,8 @@ MIGRATOR = 1
 """Held by the connection that coordinates, for as long as the command runs."""
 WORKER = 2
 """Held by the connection that runs the revisions, for as long as its server process lives."""
+QUEUE = 3
+"""Held by who works off the queue, for as long as it does; it keeps another worker away, and no migrator."""
 
 TRY = sa.text("select pg_try_advisory_lock(:space, :lock)")
 RELEASE = sa.text("select pg_advisory_unlock(:space, :lock)")
@@ -84,6 +86,11 @@ def _wait_for_worker(connection: Connection, worker: int | None, until: float, d
         return
     _acquire(connection, WORKER, "the server still works for a migration whose client has gone", until, deadline)
     connection.execute(RELEASE, {"space": SPACE, "lock": WORKER})
+
+
+def try_lock(connection: Connection, lock: int) -> bool:
+    """Take the lock for the session of `connection` if it is free; return whether it was."""
+    return bool(connection.execute(TRY, {"space": SPACE, "lock": lock}).scalar_one())
 
 
 def holder(connection: Connection, lock: int = MIGRATOR) -> str | None:

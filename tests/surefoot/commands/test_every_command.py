@@ -145,6 +145,7 @@ RUNS = (
     ("upgrade", 0),
     ("rollback -1 --yes", 0),
     ("ensure", 0),
+    ("work", 0),
     ("purge", 0),
     ("admin create", 0),
     ("admin reset-password admin", 0),

@@ -168,6 +168,7 @@ class Scratch:
         config = self._config()
         with self._engine.connect() as connection:
             config.attributes["connection"] = connection
+            config.attributes["later"] = False
             alembic_api.run(config, self.script, steps)
 
     def _config(self) -> Config:

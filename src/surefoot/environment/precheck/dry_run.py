@@ -9,10 +9,12 @@ from typing import Any, NoReturn
 import alembic.op
 import sqlalchemy as sa
 from alembic.operations import Operations
+from alembic.operations.ops import MigrateOperation
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 
 from surefoot.environment.precheck.future_schema import FutureSchema, StopChecking
 from surefoot.environment.precheck.operation_checks import OperationChecks
+from surefoot.environment.unfinished_work import UnfinishedWork
 from surefoot.errors import RefusedError
 from surefoot.online.executor import Steps
 from surefoot.private_members import in_callers_transaction, redirect_op
@@ -37,7 +39,7 @@ def check_before_run(step: MigrationStep, context: MigrationContext, plan: Plan)
         if not context.as_sql and not in_callers_transaction(context):
             plan.dry_run = True
             try:
-                _check(run, context, options)
+                _check(run, context, options, plan)
             finally:
                 plan.dry_run = False
         run(**options)
@@ -45,7 +47,7 @@ def check_before_run(step: MigrationStep, context: MigrationContext, plan: Plan)
     step.migration_fn = checked
 
 
-def _check(run: Callable[..., None], context: MigrationContext, options: dict[str, Any]) -> None:
+def _check(run: Callable[..., None], context: MigrationContext, options: dict[str, Any], plan: Plan) -> None:
     outer = vars(alembic.op)["_proxy"]  # only one can be active at a time
     with ExitStack() as stack:
         inner = Operations(context)
@@ -58,7 +60,13 @@ def _check(run: Callable[..., None], context: MigrationContext, options: dict[st
 
         checking: Any = inner  # every operation goes through one of these
         assert context.connection is not None
-        checking.invoke = OperationChecks(FutureSchema(steps, context)).invoke
+        checks, work = OperationChecks(FutureSchema(steps, context)), UnfinishedWork(context, plan)
+
+        def check(op: MigrateOperation) -> Any:
+            work.check(op)
+            return checks.invoke(op)
+
+        checking.invoke = check
         checking.get_bind = checking.get_context = checking.run_async = checking.batch_alter_table = _stop
         stack.enter_context(redirect_op(inner, outer))
         try:

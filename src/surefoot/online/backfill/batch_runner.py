@@ -105,6 +105,20 @@ Work = Callable[[sql.Composable], int]
 """Changes the rows of one range, given as a condition, inside the batch's transaction; returns how many it changed."""
 
 
+@dataclass(frozen=True)
+class Batch:
+    """One batch: how many rows it had, and how many of them were changed."""
+
+    end: KeyValues | None
+    """The key of its last row; None at the end of the table."""
+    rows: int
+    changed: int
+
+
+Record = Callable[[Batch], None]
+"""Notes a batch inside its transaction."""
+
+
 @dataclass
 class BatchRunner:
     """One forward pass over a table, calling `work` for each batch. `size` is the rows of the next batch."""
@@ -125,28 +139,36 @@ class BatchRunner:
         changed, last = 0, None
         while True:
             replicas.wait_for_lag()
-            end, now_changed = self.steps.retry_on_lock(lambda last=last: self._batch(last))  # type: ignore[misc]
-            changed += now_changed
-            if end is None:
-                self.progress.advance(max(self.progress.total - self.progress.rows, 0), now_changed)
+            batch = self.batch(last)
+            changed += batch.changed
+            if batch.end is None:
                 return changed
-            last = end
+            last = batch.end
 
-    def _batch(self, after: KeyValues | None) -> tuple[KeyValues | None, int]:
-        """Process the rows after the key `after`; return the key of the last one, None at the end of the table."""
+    def batch(self, after: KeyValues | None, record: Record = lambda _: None) -> Batch:
+        """Process the rows after the key `after`, and try again until their locks are there.
+
+        `record` is called inside the batch's transaction, before it is committed.
+        """
+        batch = self.steps.retry_on_lock(lambda: self._batch(after, record))
+        self.progress.advance(batch.rows, batch.changed)
+        return batch
+
+    def _batch(self, after: KeyValues | None, record: Record) -> Batch:
         size, started = self.size, time.monotonic()
         try:
             with self.steps.transaction(BY_INDEX):
                 end = self._end(after, size)
                 changed = self.work(self.key.between(after, end))
+                rows = size if end is not None else max(self.progress.total - self.progress.rows, 0)
+                batch = Batch(end, rows, changed)
+                record(batch)
         except sa.exc.DBAPIError as fault:
             if lock_retry.is_lock_failure(fault):
                 self.size = max(1, size // 2)
             raise
         self._adapt(size, time.monotonic() - started)
-        if end is not None:
-            self.progress.advance(size, changed)
-        return end, changed
+        return batch
 
     def _end(self, after: KeyValues | None, size: int) -> KeyValues | None:
         rows = self.steps.fetch(

@@ -10,11 +10,13 @@ from alembic.operations import MigrateOperation, Operations
 from psycopg import sql
 
 from surefoot.errors import RefusedError, UsageError
-from surefoot.online import key_ranges, rendering, target_table
+from surefoot.online import key_ranges, left_for_later, rendering, target_table
 from surefoot.online.backfill import batch_runner
 from surefoot.online.executor import Steps
 from surefoot.online.target_table import Table
 from surefoot.progress import row_progress
+from surefoot.runtime import work_queue
+from surefoot.runtime.work_queue import NewEntry
 
 log = logging.getLogger("surefoot")
 
@@ -66,14 +68,16 @@ class BackfillOp(MigrateOperation):
         where: str | None = None,
         *,
         key: str | Sequence[str] | None = None,
+        later: bool = False,
     ) -> None:
         self.table_name = table_name
         self.values = dict(values)
         self.where = where
         self.key = key
+        self.later = later
 
     @classmethod
-    def backfill(
+    def backfill(  # noqa: PLR0913  # as many as the operation has
         cls,
         operations: Operations,
         table_name: str,
@@ -81,15 +85,33 @@ class BackfillOp(MigrateOperation):
         where: str | None = None,
         *,
         key: str | Sequence[str] | None = None,
+        later: bool = False,
     ) -> None:
         """Set the columns of `values` to their SQL expressions in the rows that match `where`, in batches by `key`.
 
         Each batch is committed. An interrupted run is resumed by the same command, because rows that are done no
         longer match `where`; without it, the condition is that a column is distinct from its expression. `key` are
-        columns that an index begins with, by default the primary key. Raises UsageError for a missing table, column or
-        key and for wrong SQL, RefusedError where a row still matches after it was set.
+        columns that an index begins with, by default the primary key. With `later` it is queued, for `surefoot work`
+        to do after the deploy: rows that are written until then need a default or a trigger of the revision's. Raises
+        UsageError for a missing table, column or key and for wrong SQL, RefusedError where a row still matches after it
+        was set.
         """
-        operations.invoke(cls(table_name, values, where, key=key))
+        operations.invoke(cls(table_name, values, where, key=key, later=later))
+
+    @property
+    def queued_name(self) -> str:
+        """Return what the operation is called in the queue."""
+        return f"{self.table_name}.{','.join(self.values)}"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Return what the queue keeps of the operation, as JSON; `from_arguments` makes it again."""
+        return {"table": self.table_name, "values": self.values, "where": self.where, "key": self.key}
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any]) -> "BackfillOp":
+        """Return the operation that the queue has as `arguments`."""
+        return cls(arguments["table"], arguments["values"], arguments["where"], key=arguments["key"])
 
     def reverse(self) -> MigrateOperation:
         """Raise NotImplementedError: the old values are not known."""
@@ -103,7 +125,7 @@ class BackfillOp(MigrateOperation):
 @renderers.dispatch_for(BackfillOp)
 def _render(context: AutogenContext, op: BackfillOp) -> str:
     arguments = [op.table_name, op.values] + ([op.where] if op.where is not None else [])
-    return rendering.call(context, "backfill", *arguments, key=op.key)
+    return rendering.call(context, "backfill", *arguments, key=op.key, later=op.later)
 
 
 @Operations.implementation_for(BackfillOp)
@@ -114,6 +136,8 @@ def _backfill(operations: Operations, op: BackfillOp) -> None:
         )
     with Steps(operations) as steps:
         if steps.offline:
+            if op.later:
+                left_for_later.print_remark(steps)
             batch_runner.print_batches(steps, op.table_name, op.values, op.where, op.key)
         else:
             _run(steps, op)
@@ -124,6 +148,9 @@ def _run(steps: Steps, op: BackfillOp) -> None:
     table.require_columns(op.values)
     fill = Fill(steps, table, key_ranges.find(steps, table, op.key), op)
     fill.check()
+    if op.later and left_for_later.can_wait(steps, table):
+        left_for_later.leave(steps, _entry(op, batch_runner.estimate_rows(steps, table)))
+        return
     if not fill.left():
         return
     what = f"Backfill of {table.name} ({', '.join(op.values)})"
@@ -138,6 +165,10 @@ def _run(steps: Steps, op: BackfillOp) -> None:
         table.name,
         op.where or "the condition",
     )
+
+
+def _entry(op: BackfillOp, rows: int) -> NewEntry:
+    return NewEntry(work_queue.BACKFILL, op.queued_name, op.arguments, rows)
 
 
 class Fill:

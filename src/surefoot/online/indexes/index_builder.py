@@ -1,20 +1,25 @@
 """Create and drop indexes CONCURRENTLY; the INVALID index of an interrupted build is dropped first."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from alembic.operations import Operations
 from psycopg import sql
 
+from surefoot import private_members
 from surefoot.catalogue import normalise
 from surefoot.errors import UsageError
-from surefoot.online import canonical_ddl, published_tables, target_table, violations
+from surefoot.online import canonical_ddl, left_for_later, published_tables, target_table, violations
 from surefoot.online.constraints import constraint_specs
-from surefoot.online.executor import LONG_LOCK_TIMEOUT, Steps
+from surefoot.online.executor import LONG_LOCK_TIMEOUT, Statement, Steps
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
 from surefoot.online.indexes.printed_index import DROP, print_build, replaced_name, temporary_name
 from surefoot.online.target_table import Table
+from surefoot.runtime import work_queue
+from surefoot.runtime.work_queue import NewEntry
 
 FIND = """
 select c.relkind,
@@ -55,13 +60,23 @@ def _create(operations: Operations, op: CreateIndexOnlineOp) -> None:
     target_table.valid_name(op.index_name or "", op.schema)
     for each in (*op.columns, *op.kw.values()):
         target_table.refuse_parameters(each)
+    if op.later and op.replace:
+        raise UsageError(
+            f"Index {op.index_name} is to replace another one later, and until then there would be no telling which.",
+            "Leave out later=True or replace=True; nothing was changed.",
+        )
     with Steps(operations) as steps:
         if steps.offline:
+            if op.later:
+                left_for_later.print_remark(steps)
             print_build(steps, op)
             return
         table = target_table.find(steps, op.table_name)
         table.require_columns(column for column in op.columns if isinstance(column, str))
-        ensure(steps, table, op)
+        if op.later and left_for_later.can_wait(steps, table):
+            _leave(steps, table, op)
+        else:
+            ensure(steps, table, op)
 
 
 @Operations.implementation_for(DropIndexOnlineOp)
@@ -93,6 +108,43 @@ def ensure(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
         _replace(steps, table, op, shape, existing.constraint)
     if op.replace and existing.constraint is None:
         steps.run(DROP.format(sql.Identifier(replaced_name(steps, name))))
+
+
+def _leave(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
+    """Leave the index for later unless an equal valid one is there. Raises UsageError where its name is taken."""
+    name = str(op.index_name)
+    existing, shape = find(steps, name), canonical_index(steps, table, op).shape
+    if existing is not None and (existing.table != table.oid or existing.valid):
+        if (existing.table, existing.shape, existing.constraint) != (table.oid, shape, None):
+            raise target_table.name_taken(name, existing.what, shape.replace(" USING ", f" ON {table.name} USING ", 1))
+        return
+    left_for_later.leave(steps, NewEntry(work_queue.INDEX, name, {
+        "table": table.name, "unique": bool(op.unique), "definition": shape.partition(" USING ")[2],
+        "create": _text(steps, op.index(steps.context)),
+        "create_concurrently": _text(steps, op.index(steps.context, postgresql_concurrently=True)),
+    }))  # fmt: skip
+
+
+def _text(steps: Steps, index: sa.Index) -> str:
+    """Return CREATE INDEX as SQL text, which needs no revision file to be run."""
+    dialect = steps.connection.dialect
+    with private_members.single_percent_signs(dialect):
+        return str(sa.schema.CreateIndex(index).compile(dialect=dialect))
+
+
+def build_as_queued(steps: Steps, name: str, arguments: Mapping[str, Any]) -> None:
+    """Build the index that `_leave` queued under `name` with these `arguments`, unless an equal valid one is there.
+
+    Raises UsageError where another object has its name, RefusedError where a unique index finds duplicate rows.
+    """
+    table = target_table.find(steps, arguments["table"])
+    canonical = canonical_ddl.index(steps, table, name, arguments["create"])
+    existing = find(steps, name)
+    if existing is None or (existing.table == table.oid and not existing.valid):
+        keys = canonical if arguments["unique"] else None
+        _build(steps, table, name, arguments["create_concurrently"], keys)
+    elif (existing.table, existing.shape, existing.constraint) != (table.oid, canonical.shape, None):
+        raise target_table.name_taken(name, existing.what, arguments["create"])
 
 
 def is_another(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> bool:
@@ -149,8 +201,10 @@ def build(steps: Steps, table: Table, op: CreateIndexOnlineOp) -> None:
     """
     name = str(op.index_name)
     create = sa.schema.CreateIndex(op.index(steps.context, postgresql_concurrently=True))
-    keys = canonical_index(steps, table, op) if op.unique else None
+    _build(steps, table, name, create, canonical_index(steps, table, op) if op.unique else None)
 
+
+def _build(steps: Steps, table: Table, name: str, create: Statement, keys: canonical_ddl.Index | None) -> None:
     def work() -> None:
         drop_invalid(steps, table, name)
         # SHARE UPDATE EXCLUSIVE and the wait for older transactions block no reader or writer

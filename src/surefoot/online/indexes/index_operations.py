@@ -21,6 +21,8 @@ class CreateIndexOnlineOp(CreateIndexOp):
 
     replace = False
     """Whether it replaces another index of its name."""
+    later = False
+    """Whether it is queued, to be built after the deploy."""
 
     @classmethod
     def create_index_online(  # noqa: PLR0913  # as many as Alembic's own
@@ -32,6 +34,7 @@ class CreateIndexOnlineOp(CreateIndexOp):
         *,
         unique: bool = False,
         replace: bool = False,
+        later: bool = False,
         schema: str | None = None,
         **dialect_kw: Any,
     ) -> None:
@@ -39,11 +42,12 @@ class CreateIndexOnlineOp(CreateIndexOp):
 
         `columns` are names, or expressions as `sa.text(...)`; `dialect_kw` are SQLAlchemy's `postgresql_where`,
         `postgresql_using`, `postgresql_include` and the like. With `replace` another index of that table and name is
-        dropped once this one is built. Raises UsageError where another object has the name, RefusedError with the
-        number and keys of duplicate rows where it is `unique`.
+        dropped once this one is built. With `later` it is queued, for `surefoot work` to build after the deploy.
+        Raises UsageError where another object has the name, RefusedError with the number and keys of duplicate rows
+        where it is `unique`.
         """
         op = cls(index_name, table_name, columns, unique=unique, schema=schema, **dialect_kw)
-        op.replace = replace
+        op.replace, op.later = replace, later
         operations.invoke(op)
 
     def renamed(self, name: str) -> "CreateIndexOnlineOp":
@@ -118,7 +122,10 @@ def _render_create(context: AutogenContext, op: CreateIndexOnlineOp) -> str:
     text = renderers.dispatch(plain)(context, plain)
     assert isinstance(text, str)
     text = text.replace("create_index(", "create_index_online(", 1).replace(", unique=False", "", 1)
-    return f"{text.removesuffix(')')}, replace=True)" if op.replace else text
+    for name in ("replace", "later"):
+        if getattr(op, name):
+            text = f"{text.removesuffix(')')}, {name}=True)"
+    return text
 
 
 @renderers.dispatch_for(DropIndexOnlineOp)

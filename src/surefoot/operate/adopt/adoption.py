@@ -23,7 +23,7 @@ from surefoot.operate.revision_lookup import find_revision
 from surefoot.program import alembic_command, program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
-from surefoot.runtime import baseline, interrupted_run, name_conflicts, preconditions
+from surefoot.runtime import baseline, interrupted_run, name_conflicts, preconditions, unbuilt_indexes
 from surefoot.runtime.name_conflicts import NameConflict
 from surefoot.runtime.session import server_settings
 from surefoot.settings import Settings
@@ -84,6 +84,7 @@ def adopt(
         _refuse_nothing_to_adopt(before, revision, catalogue)
         preconditions.refuse_hidden_rows(connection)
         expected = _expected(settings, url, connection, script, target)
+        catalogue = unbuilt_indexes.as_if_built(unbuilt_indexes.names(connection), expected, catalogue)
         difference = compare(expected, catalogue)
         _refuse_unfinished(connection, script, before, difference)
         pending = _pending(script, target)

@@ -12,7 +12,7 @@ from surefoot.operate import repack_leftovers, replication_notices
 from surefoot.operate.backup import backup_access
 from surefoot.program import program, variable
 from surefoot.readonly import read_connection
-from surefoot.runtime import collation_versions, migrator_lock, preconditions
+from surefoot.runtime import collation_versions, migrator_lock, preconditions, work_queue
 from surefoot.settings import Settings
 
 LONG_TRANSACTION_SECONDS = 60
@@ -33,8 +33,9 @@ LONG_TRANSACTIONS = sa.text("""
 
 
 def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
-    """Return a sentence for each session that the change waits for, who follows the server, and outdated collations.
+    """Return a sentence for each session that the change waits for, and for what is not as it should be.
 
+    That is who follows the server, what earlier upgrades have left for later, and outdated collations.
     Raises RefusedError if row security hides rows or the disk has no room for the backup, UsageError if no pg_dump can
     make it, and FailedError if the role may not read all rows.
     """
@@ -55,6 +56,12 @@ def _blockers(connection: Connection) -> Iterator[str]:
     holder = migrator_lock.holder(connection)
     if holder:
         yield f"Another migration of this database runs and will be waited for: {holder}."
+    left = [each.name for each in work_queue.read(connection) if each.is_open]
+    if left:
+        yield (
+            f"An earlier upgrade has left {', '.join(left)} for later: a revision that needs it is refused until "
+            f"python -m {program()} work has done it."
+        )
     yield from map(str, collation_versions.find(connection))
     for row in connection.execute(LONG_TRANSACTIONS, {"least": LONG_TRANSACTION_SECONDS}):
         yield (

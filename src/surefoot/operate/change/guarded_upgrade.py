@@ -9,14 +9,16 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
+from surefoot import maintenance_window
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
-from surefoot.errors import AttentionError, SurefootError
+from surefoot.errors import AttentionError, FailedError, RefusedError, SurefootError
+from surefoot.maintenance_window import Window
 from surefoot.online.change_types import legacy_trigger
 from surefoot.operate.backup import Backup, Reason, backup
 from surefoot.operate.backup.backup_dump import Say
-from surefoot.operate.change import change_detection, row_counts
+from surefoot.operate.change import change_detection, quiet_hours, row_counts
 from surefoot.operate.change.change_detection import DatabaseState
 from surefoot.operate.change.change_preflight import preflight
 from surefoot.operate.change.row_counts import RowCounts
@@ -28,7 +30,15 @@ from surefoot.operate.status.revision_list import PendingRevision, describe_pend
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
-from surefoot.runtime import interrupted_run, lost_subscribers, ownership, preconditions, privileges, publications
+from surefoot.runtime import (
+    interrupted_run,
+    lost_subscribers,
+    ownership,
+    preconditions,
+    privileges,
+    publications,
+    unbuilt_indexes,
+)
 from surefoot.runtime.interrupted_run import CutOff
 from surefoot.settings import Settings
 
@@ -141,14 +151,25 @@ def revisions_up_to(script: ScriptDirectory, target: str) -> tuple[str, frozense
     return revision, frozenset(each.revision for each in script.iterate_revisions(revision, "base", inclusive=True))
 
 
-def upgrade(
-    settings: Settings, url: URL, chosen: UpgradePlan, *, with_backup: bool = True, say: Say = lambda _: None
+def upgrade(  # noqa: PLR0913  # as many as there are choices
+    settings: Settings,
+    url: URL,
+    chosen: UpgradePlan,
+    *,
+    with_backup: bool = True,
+    say: Say = lambda _: None,
+    window: Window | None = None,
 ) -> ChangeResult:
     """Make a backup, upgrade to the plan's target, then verify catalogue and row counts.
 
-    Raises what the backup raises (nothing was changed then), what a migration raises, with a restore hint in its
-    remedy, and AttentionError if the upgrade ran but the database is not what it should be.
+    With a `window` it waits for its hour, and after the backup for quiet; at the end of the window it stops between two
+    revisions, and raises FailedError once what is applied is verified. Raises RefusedError where somebody else has
+    upgraded the database while it waited, what the backup raises (nothing was changed then), what a migration raises,
+    with a restore hint in its remedy, and AttentionError if the upgrade ran but the database is not what it should be.
     """
+    if window is not None:
+        maintenance_window.wait_until_open(window, say)
+        _refuse_changed(url, chosen)
     with read_connection(url, f"{program()} upgrade") as connection:
         before, drifted = row_counts.count(connection), set(_drift(settings, url, chosen.at))
         if with_backup:
@@ -156,26 +177,55 @@ def upgrade(
         state = change_detection.read_state(connection)
     saved = backup(settings, url, say=say, reason=Reason("upgrade", chosen.target)) if with_backup else None
     hint = restore_hint(saved)
+    if window is not None:
+        quiet_hours.wait_until_quiet(url, window, say)
     started = time.perf_counter()
     say(f"Upgrading to {chosen.target}")
     with (
         hinting_at_restore(url, state, hint),
-        alembic_api.configured(settings, url, application_name=f"{program()} upgrade") as config,
+        alembic_api.configured(settings, url, application_name=f"{program()} upgrade", later=True) as config,
     ):
+        if window is not None:
+            config.attributes["ends_early"] = lambda: not window.is_open(maintenance_window.now())
         command.upgrade(config, chosen.target)
     seconds = time.perf_counter() - started
     say("Verifying")
     with read_connection(url, f"{program()} upgrade") as connection:
-        after = row_counts.count(connection)
-    problems = [each for each in _drift(settings, url, (chosen.target,)) if each not in drifted]
+        after, reached = row_counts.count(connection), heads(connection)
+    problems = [each for each in _drift(settings, url, reached) if each not in drifted]
     problems += row_counts.missing(before, after)
     if problems:
         lines = "".join(f"\n  {each}" for each in problems)
         raise AttentionError(
-            f"The upgrade to {chosen.target} ran to its end, but not all is as it should be:{lines}",
+            f"The upgrade to {' and '.join(reached)} ran to its end, but not all is as it should be:{lines}",
             f"Rows may have been deleted by people who worked meanwhile; look at each line. {hint}",
         )
+    left = _left_of(settings, chosen, reached)
+    if left:
+        raise FailedError(
+            f"The window {window} has ended: {len(chosen.pending) - left} of {len(chosen.pending)} revisions are "
+            f"applied, and the database is at {' and '.join(reached)}.",
+            f"Run the same command again: it goes on there. {hint}",
+        )
     return ChangeResult(chosen.target, seconds, saved, before, after)
+
+
+def _refuse_changed(url: URL, chosen: UpgradePlan) -> None:
+    with read_connection(url, f"{program()} upgrade") as connection:
+        at = heads(connection)
+    if at != chosen.at:
+        raise RefusedError(
+            f"While the upgrade waited for its hour, the database went from {' and '.join(chosen.at) or 'no revision'} "
+            f"to {' and '.join(at) or 'no revision'}.",
+            "Run the same command again, and look at what is pending now; nothing was changed.",
+        )
+
+
+def _left_of(settings: Settings, chosen: UpgradePlan, reached: tuple[str, ...]) -> int:
+    """Return how many of the pending revisions are not applied in a database that is at `reached`."""
+    script = alembic_api.script(settings)
+    applied = {each.revision for each in script.iterate_revisions(reached, "base")} if reached else set()
+    return len([each for each in chosen.pending if each.revision not in applied])
 
 
 def restore_hint(saved: Backup | None) -> str:
@@ -202,4 +252,5 @@ def _drift(settings: Settings, url: URL, at: tuple[str, ...]) -> list[str]:
         return []
     expected = build.catalogue(settings, url, at[0])
     with read_connection(url, f"{program()} upgrade") as connection:
-        return [str(each) for each in compare(expected, read_catalogue(connection)).deviations]
+        found, unbuilt = read_catalogue(connection), unbuilt_indexes.names(connection)
+    return [str(each) for each in compare(expected, unbuilt_indexes.as_if_built(unbuilt, expected, found)).deviations]

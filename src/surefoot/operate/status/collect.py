@@ -24,8 +24,9 @@ from surefoot.operate.status.revision_list import PendingRevision, RevisionList,
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import between_revisions, build
-from surefoot.runtime import interrupted_run, migrator_lock, preconditions
+from surefoot.runtime import interrupted_run, migrator_lock, preconditions, unbuilt_indexes, work_queue
 from surefoot.runtime.interrupted_run import CutOff
+from surefoot.runtime.work_queue import Entry
 from surefoot.settings import Settings
 
 LOCK_TIMEOUT_MS = 700
@@ -83,6 +84,10 @@ class Status:
     some."""
     own: dict[str, list[str]]
     """What is the operator's own, by kind: storage parameters, owners, publications. No revision judges it."""
+    queue: tuple[Entry, ...]
+    """What revisions left to be done after the deploy, done or not."""
+    worker: str | None
+    """The session that works the queue off, in words; None if none does."""
     catalogue: Catalogue | None
     """The catalogue of the database; None if a table was locked for longer than `LOCK_TIMEOUT_MS`."""
 
@@ -90,6 +95,18 @@ class Status:
     def is_current(self) -> bool:
         """Return whether nothing is pending, nothing has drifted and no revision is unfinished."""
         return self.state is State.CURRENT and not self.drift.difference and self.cut_off is None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The catalogue of the database, and the names of the indexes that are left to be built."""
+
+    catalogue: Catalogue
+    unbuilt: frozenset[str]
+
+    def of(self, expected: Catalogue) -> Catalogue:
+        """Return the catalogue with what is left to be built as a revision that is `expected` has it."""
+        return unbuilt_indexes.as_if_built(self.unbuilt, expected, self.catalogue)
 
 
 def status(settings: Settings, url: URL) -> Status:
@@ -108,15 +125,18 @@ def status(settings: Settings, url: URL) -> Status:
         median_seconds = journal_report.median_seconds(connection)
         health, own = tuple(find_problems(connection)), operators_own.read(connection)
         catalogue, not_compared = _read_catalogue(connection, url)
+        queue, worker = work_queue.read(connection), migrator_lock.holder(connection, migrator_lock.QUEUE)
         cut_off, hidden = interrupted_run.find(connection, script, at), preconditions.hidden_rows_error(connection)
     redundant = None if revisions.unknown else _redundant(script, at)
     state = State.REDUNDANT if redundant is not None else _state(at, revisions, catalogue)
     drift = Drift(not_compared=not_compared)
     if catalogue is not None and len(at) == 1 and not revisions.unknown:
-        drift = _drift(settings, url, at[0], catalogue, history)
+        found = _Found(catalogue, unbuilt_indexes.named_in(queue))
+        drift = _drift(settings, url, at[0], found, history)
         if drift.difference:
+            as_built = found.of(build.catalogue(settings, url, at[0], history))
             cut_off = cut_off or between_revisions.find_unfinished(
-                script, at, catalogue, lambda one: build.catalogue(settings, url, one, history)
+                script, at, as_built, lambda one: build.catalogue(settings, url, one, history)
             )
     if cut_off is not None:  # its indexes and constraints are invalid until it has validated them
         health = tuple(each for each in health if each.kind not in UNFINISHED)
@@ -125,7 +145,8 @@ def status(settings: Settings, url: URL) -> Status:
     return Status(
         server, state, at, revisions, todo, drift, migrating, health,
         recorded_backups.last_backup(settings.backup_folder, url.database), cut_off,
-        saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, own, catalogue,
+        saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, own,
+        queue, worker, catalogue,
     )  # fmt: skip
 
 
@@ -154,12 +175,13 @@ def _state(at: tuple[str, ...], revisions: RevisionList, catalogue: Catalogue | 
     return State.BEHIND if revisions.pending else State.CURRENT
 
 
-def _drift(settings: Settings, url: URL, revision: str, catalogue: Catalogue, history: Sequence[Script]) -> Drift:
+def _drift(settings: Settings, url: URL, revision: str, found: _Found, history: Sequence[Script]) -> Drift:
     """Compare the database with its revision.
 
     A scratch database that cannot be created is reported in the result, not raised.
     """
     try:
-        return Drift(compare(build.catalogue(settings, url, revision, history), catalogue))
+        expected = build.catalogue(settings, url, revision, history)
+        return Drift(compare(expected, found.of(expected)))
     except SurefootError as fault:
         return Drift(not_compared=fault.message)

@@ -10,10 +10,10 @@ from surefoot.database import execute_verbatim, explain
 from surefoot.operate import repack_leftovers, replication_notices, retired_items, set_aside_schema
 from surefoot.operate.adopt.adopt_findings import literal, quoted
 from surefoot.program import program
-from surefoot.runtime import collation_versions, privileges
+from surefoot.runtime import collation_versions, privileges, unbuilt_indexes
 
 INDEXES = """
-    select format('%I', x.relname) as name, format('%I', t.relname) as of
+    select format('%I', x.relname) as name, format('%I', t.relname) as of, x.relname::text as plain
       from pg_index i
       join pg_class x on x.oid = i.indexrelid
       join pg_class t on t.oid = i.indrelid
@@ -99,7 +99,10 @@ def find_problems(connection: Connection) -> list[HealthFinding]:
 
 
 def _indexes(connection: Connection) -> Iterator[HealthFinding]:
+    unbuilt = unbuilt_indexes.names(connection)
     for row in execute_verbatim(connection, INDEXES):
+        if row.plain in unbuilt:
+            continue
         yield HealthFinding(
             "invalid index",
             f"index {row.name} on {row.of} is INVALID: it slows down every write and no query uses it",
