@@ -24,8 +24,9 @@ from surefoot.operate.status.revision_list import PendingRevision, RevisionList,
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import between_revisions, build
-from surefoot.runtime import interrupted_run, migrator_lock, preconditions
+from surefoot.runtime import interrupted_run, kept_revisions, migrator_lock, preconditions
 from surefoot.runtime.interrupted_run import CutOff
+from surefoot.runtime.kept_revisions import Newer
 from surefoot.settings import Settings
 
 LOCK_TIMEOUT_MS = 700
@@ -41,6 +42,8 @@ class State(StrEnum):
     EMPTY = "empty"
     UNVERSIONED = "unversioned"
     """The database has tables but no row in `alembic_version`."""
+    NEWER = "newer"
+    """The database has revisions for which the project has no file; all of them only add, as its journal tells."""
     UNKNOWN = "unknown"
     """`alembic_version` names a revision for which the project has no file."""
     REDUNDANT = "redundant"
@@ -85,11 +88,16 @@ class Status:
     """What is the operator's own, by kind: storage parameters, owners, publications. No revision judges it."""
     catalogue: Catalogue | None
     """The catalogue of the database; None if a table was locked for longer than `LOCK_TIMEOUT_MS`."""
+    newer: Newer | None = None
+    """What is newer in the database than the project's files; None if nothing is, or its journal does not keep it."""
 
     @property
     def is_current(self) -> bool:
-        """Return whether nothing is pending, nothing has drifted and no revision is unfinished."""
-        return self.state is State.CURRENT and not self.drift.difference and self.cut_off is None
+        """Return whether nothing is pending, nothing has drifted and no revision is unfinished.
+
+        What is newer and only adds may be there as well.
+        """
+        return self.state in {State.CURRENT, State.NEWER} and not self.drift.difference and self.cut_off is None
 
 
 def status(settings: Settings, url: URL) -> Status:
@@ -108,9 +116,11 @@ def status(settings: Settings, url: URL) -> Status:
         median_seconds = journal_report.median_seconds(connection)
         health, own = tuple(find_problems(connection)), operators_own.read(connection)
         catalogue, not_compared = _read_catalogue(connection, url)
-        cut_off, hidden = interrupted_run.find(connection, script, at), preconditions.hidden_rows_error(connection)
+        newer = kept_revisions.read(connection, script, at)
+        cut_off = interrupted_run.find(connection, script, at) if newer is None else None
+        hidden = preconditions.hidden_rows_error(connection)
     redundant = None if revisions.unknown else _redundant(script, at)
-    state = State.REDUNDANT if redundant is not None else _state(at, revisions, catalogue)
+    state = State.REDUNDANT if redundant is not None else _state(at, revisions, catalogue, newer)
     drift = Drift(not_compared=not_compared)
     if catalogue is not None and len(at) == 1 and not revisions.unknown:
         drift = _drift(settings, url, at[0], catalogue, history)
@@ -126,6 +136,7 @@ def status(settings: Settings, url: URL) -> Status:
         server, state, at, revisions, todo, drift, migrating, health,
         recorded_backups.last_backup(settings.backup_folder, url.database), cut_off,
         saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, own, catalogue,
+        newer,
     )  # fmt: skip
 
 
@@ -146,7 +157,9 @@ def _redundant(script: ScriptDirectory, at: tuple[str, ...]) -> RefusedError | N
     return None
 
 
-def _state(at: tuple[str, ...], revisions: RevisionList, catalogue: Catalogue | None) -> State:
+def _state(at: tuple[str, ...], revisions: RevisionList, catalogue: Catalogue | None, newer: Newer | None) -> State:
+    if newer is not None and newer.usable:
+        return State.NEWER
     if revisions.unknown:
         return State.UNKNOWN
     if not at:
