@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Union
 
@@ -41,7 +41,7 @@ class Ensured:
 
     revision: str
     pending: tuple[str, ...] = ()
-    newer: str = ""
+    newer: str = field(default="", repr=False)
     """Where the database is newer than this version and this version can work with it: the sentence that says why."""
 
 

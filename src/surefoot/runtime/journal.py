@@ -203,6 +203,17 @@ def write_at_once(
     connection.execute(insert(table).from_select(["revision", "file_sha256", "duration", *names], query))
 
 
+def keep_expand_only(connection: Connection, files: Mapping[str, bytes]) -> None:
+    """Add to the rows of a new journal the `files` of those revisions that only add, each by its revision.
+
+    Of the others nothing is kept: an older version cannot work with a database that has one.
+    """
+    if files and keep_files(connection):
+        given = [{"named": name, "source": zlib.compress(text, 9)} for name, text in files.items()]
+        row = sa.update(table).where(table.c.revision == sa.bindparam("named"))
+        connection.execute(row.values(file=sa.bindparam("source"), expand_only=True), given)
+
+
 def record(connection: Connection, action: str, note: str, started_at: dt.datetime, package_version: str) -> None:
     """Record in the transaction of `connection` what a command did that ran no revision: purge, give back.
 

@@ -1,16 +1,22 @@
 """An application one version back: what it can work with it starts on, and what takes something away it names."""
 
+import re
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from ourschool import ensure_current
+from ourschool.project import PROJECT
+from surefoot import settings
+from surefoot.author import snapshot_writer
 from surefoot.errors import RefusedError
 from tests.support import typed
-from tests.support.databases import Database
+from tests.support.databases import Database, fresh
+from tests.support.servers import Server
 from tests.surefoot.commands.complaints import complaint
 from tests.surefoot.commands.revisions import CHAIN, HEAD, write
+from tests.surefoot.faults.runs import Run, until
 from tests.surefoot.roles.people import role
 
 ONLY_ADDS = "expand_only = True"
@@ -247,8 +253,60 @@ def test_a_file_that_was_changed_in_the_journal_is_not_believed(at_head: Databas
 
 def test_a_database_at_head_reads_no_file(at_head: Database) -> None:
     """What stands before every start is one round trip, whatever the journal keeps."""
-    with sa.create_engine(at_head.url).connect() as connection:
+    with at_head.engine().connect() as connection:
         seen: list[str] = []
         sa.event.listen(connection, "before_cursor_execute", lambda *event: seen.append(event[2]))
         ensure_current(connection)
     assert [each for each in seen if "expand_only" in each] == []
+
+
+SLOW = """
+create function slowly() returns trigger language plpgsql as 'begin perform pg_sleep(600); return null; end';
+create trigger slowly after insert on migration_journal for each row execute function slowly()
+"""
+SLEEPER = "select pid from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+
+
+def test_a_kill_at_the_journals_write_leaves_one_truth(at_head: Database, project: Path) -> None:
+    add_plans(project)
+    at_head.execute(SLOW)
+    run = Run(at_head, "upgrade", "head", cwd=project)
+    ((pid,),) = until(lambda: at_head.rows(SLEEPER), "the journal is being written")
+    run.kill()
+    at_head.execute(f"select pg_terminate_backend({pid})")
+    until(lambda: not at_head.rows(f"select from pg_stat_activity where pid = {pid}"), "its session has ended")
+    at_head.execute("drop trigger slowly on migration_journal", "drop function slowly")
+    kept = "select count(*) from migration_journal where revision = 'plans1'"
+    assert at_head.rows(f"select version_num, ({kept}), to_regclass('plans') from alembic_version") == [(HEAD, 0, None)]
+    assert "The database is current at" in ensured(at_head)
+    at_head.alembic("upgrade", "head", cwd=project)
+    assert "so this version can work with it" in ensured(at_head)
+
+
+def test_a_journal_that_is_published_is_not_changed(at_head: Database, project: Path) -> None:
+    """A subscriber would stop at the first row with a column that it lacks."""
+    as_before(at_head)
+    at_head.execute("create publication p for table migration_journal")
+    add_plans(project)
+    at_head.alembic("upgrade", "head", cwd=project)
+    assert at_head.value("select count(*) from pg_attribute where attname = 'expand_only'") == 0
+    assert "which no file in" in ensured(at_head, status=3)
+
+
+def test_a_new_database_keeps_what_only_adds(scratch: Database, newest: Server, project: Path) -> None:
+    """By the snapshot of the newer version; that of the older one is used for what it stands for."""
+    add_plans(project)
+    snapshot_writer.write(settings.load(PROJECT.at(project), database_url=scratch.dsn), scratch.url)
+    assert re.search(r"^-- revision: plans1 \w{64} expand-only$", snapshot_of(project), re.MULTILINE)
+    assert "Running snapshot  -> plans1" in scratch.alembic("upgrade", "head", cwd=project).stderr
+    assert scratch.rows("select revision, expand_only from migration_journal where file is not null") == [
+        ("plans1", True)
+    ]
+    assert "so this version can work with it" in ensured(scratch)
+    with fresh(newest) as older:
+        assert f"Running snapshot  -> {HEAD}" in older.alembic("upgrade", "head").stderr
+        assert older.value("select count(*) from migration_journal where file is not null") == 0
+
+
+def snapshot_of(project: Path) -> str:
+    return (project / "alembic" / "snapshot.sql").read_text("utf-8")
