@@ -26,10 +26,12 @@ LETS_GO = re.compile(r" ON DELETE (?:CASCADE|SET NULL|SET DEFAULT)")
 def narrowings(before: Catalogue, after: Catalogue) -> tuple[str, ...]:
     """Return what `after` takes away from code that was written for `before`: a phrase for each, as in a list."""
     tables = {relation.name: relation for relation in before.tables}
+    deviations = compare(before, after).deviations
+    gone = {each.what for each in deviations if each.kind is Kind.MISSING}
     return (
-        *(_phrase(each) for each in compare(before, after).deviations if not _only_adds(each, before, after)),
+        *(_phrase(each) for each in deviations if not _only_adds(each, before, after)),
         *_held_rows(tables, after),
-        *_lost_rights(before, after),
+        *(lost for on, lost in _lost_rights(before, after) if on not in gone),
     )
 
 
@@ -91,11 +93,12 @@ def _held_rows(known: Mapping[str, Relation], after: Catalogue) -> Iterator[str]
                 yield f"rows of {table} cannot be deleted while {relation.name} has them ({constraint.name})"
 
 
-def _lost_rights(before: Catalogue, after: Catalogue) -> Iterator[str]:
-    for grant in sorted(set(before.grants) - set(after.grants)):
-        if not any((each.on, each.grantee, each.privilege) == (grant.on, grant.grantee, grant.privilege)
-                   for each in after.grants):  # fmt: skip
-            yield f"{grant.grantee} has no {grant.privilege} on {grant.on} any more"
+def _lost_rights(before: Catalogue, after: Catalogue) -> Iterator[tuple[str, str]]:
+    """Yield each right that somebody had and has not: the object, and a phrase."""
+    present = {(each.on, each.grantee, each.privilege) for each in after.grants}
+    for grant in sorted(before.grants):
+        if (grant.on, grant.grantee, grant.privilege) not in present:
+            yield grant.on, f"{grant.grantee} has no {grant.privilege} on {grant.on} any more"
 
 
 def _phrase(deviation: Deviation) -> str:

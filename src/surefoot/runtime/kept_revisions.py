@@ -5,6 +5,7 @@ An application one version back meets them. Nothing of a kept file runs here: wh
 
 import ast
 import hashlib
+import re
 import zlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ LARGEST = 1 << 22
 """Bytes of a file that is believed to be a revision."""
 SHOWN = 5
 """How many revisions a message names."""
+DATA = re.compile(r"^Data: +(.*?)(?=\n[A-Z][\w ]*: |\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
+"""What a docstring says of the rows."""
 READABLE = sa.text("""
     select has_table_privilege(oid, 'select')
        and (select count(*) from pg_attribute where attrelid = oid and attname = any (:kept)) = :all
@@ -140,6 +143,8 @@ def read(connection: Connection, script: ScriptDirectory, heads: Iterable[str]) 
     nothing where each head has a file, and two small queries elsewhere. Raises what Alembic raises for its files.
     """
     heads = tuple(heads)
+    if not heads:
+        return None
     known = {each.revision for each in script.walk_revisions()}
     if known.issuperset(heads):
         return None
@@ -197,12 +202,12 @@ def _read_file(row: Any) -> KeptRevision | str:
     if values.get("depends_on") or not parents or not isinstance(parents, str | tuple | list):
         return f"{row.revision} begins a line of its own or depends on another one, which is not understood here."
     title, _, rest = (ast.get_docstring(module) or "").partition("\n\n")
-    data = next((part for part in rest.split("\n") if part.startswith("Data:")), "")
+    data = DATA.search(rest)
     return KeptRevision(
         row.revision,
         (parents,) if isinstance(parents, str) else tuple(map(str, parents)),
         " ".join(title.split()),
-        data.removeprefix("Data:").strip(),
+        " ".join(data[1].split()) if data else "",
         source,
         row.file_sha256,
         bool(row.expand_only),

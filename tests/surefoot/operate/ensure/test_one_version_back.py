@@ -23,9 +23,10 @@ ONLY_ADDS = "expand_only = True"
 PLANS = """
     op.create_table("plans", sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
                     sa.Column("owner_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE")))
+    op.add_column("users", sa.Column("plan_id", sa.Integer, sa.ForeignKey("plans.id")))
     op.add_column("users", sa.Column("house", sa.Text, comment="where \\u00fcber-tall pupils live"))
 """
-NO_PLANS = 'op.drop_column("users", "house")\nop.drop_table("plans")'
+NO_PLANS = 'op.drop_column("users", "house")\nop.drop_column("users", "plan_id")\nop.drop_table("plans")'
 
 
 def add_plans(project: Path, **options: str) -> None:
@@ -98,11 +99,16 @@ def test_what_takes_something_away_is_named(at_head: Database, project: Path) ->
     write(project, "noname", after="plans1", message="theme is gone", upgrade='op.drop_column("users", "theme")')
     write(project, "late1", after="noname", message="one more", imports=ONLY_ADDS,
           upgrade='op.create_table("late", sa.Column("id", sa.Integer))')  # fmt: skip
+    file = next((project / "alembic" / "versions").glob("*-noname_*"))
+    file.write_text(
+        file.read_text("utf-8").replace("Data: none.", "Data: the themes of all\nusers are lost: see above."), "utf-8"
+    )
     at_head.alembic("upgrade", "head", cwd=project)
     said = ensured(at_head, status=3)
     assert (
         f"The database is at late1, newer than {HEAD}, the newest revision here, and this version cannot work with it: "
-        'noname ("theme is gone") does not declare that it only adds; of the data it says: none.\n'
+        'noname ("theme is gone") does not declare that it only adds; of the data it says: the themes of all users are '
+        "lost: see above.\n"
     ) in said
     assert "Install the version of ourschool that has late1. Or go back" in said
     assert "only takes" not in said
@@ -118,26 +124,12 @@ def test_what_takes_something_away_is_named(at_head: Database, project: Path) ->
     ("upgrade", "taken"),
     [
         ('op.drop_column("users", "theme")', "column users.theme is gone"),
-        ('op.alter_column("users", "external_id", new_column_name="outer_id")', "column users.external_id is gone"),
-        ('op.execute("alter table users alter date_of_birth set not null")', "column users.date_of_birth is not null"),
-        ('op.execute("alter table users alter theme type varchar(3)")', "column users.theme is"),
-        ('op.add_column("users", sa.Column("must", sa.Text, nullable=False))', "column users.must is new"),
-        ('op.create_index("one_theme", "users", ["theme"], unique=True)', "index one_theme on users is new"),
-        (
-            'op.execute("alter table users add constraint short check (length(theme) < 9)")',
-            "constraint short on users is new",
-        ),
-        (
-            'op.execute("alter table users alter is_active drop default")',
-            "column users.is_active is none, and was true",
-        ),
         (
             'op.create_table("holds", sa.Column("by", sa.Integer, sa.ForeignKey("users.id", name="holds_by")))',
             "rows of users cannot be deleted while holds has them (holds_by)",
         ),
-        ('op.execute("revoke usage on schema public from public")', "PUBLIC has no USAGE on schema any more"),
     ],
-    ids=lambda value: value.split('"')[1] + value[-20:-2] if value.startswith("op.") else "",
+    ids=["a column", "a foreign key"],
 )
 def test_a_declaration_that_does_not_hold_is_seen_by_the_run(
     at_head: Database, project: Path, upgrade: str, taken: str
