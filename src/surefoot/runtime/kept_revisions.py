@@ -35,15 +35,28 @@ READABLE = sa.text("""
 """)
 # A failed try that changed nothing says nothing of where the database stands.
 LAST_ROWS = sa.text("""
-    select distinct on (revision)
-           id, revision, direction, outcome, started_at, database_user, package_version, file_sha256, file, expand_only,
-           takes_away
-      from migration_journal
-     where revision <> all (:known)
-       and direction in ('upgrade', 'downgrade', 'stamp')
-       and (outcome <> 'failed' or starts_with(note, :cut_off) or starts_with(note, :stopped))
-     order by revision, id desc
+    select last.revision, last.direction, last.outcome, last.id = kept.id as is_last,
+           kept.id, kept.started_at, kept.database_user, kept.package_version, kept.file_sha256, kept.file,
+           kept.expand_only, kept.takes_away
+      from (
+           select distinct on (revision) revision, direction, outcome, id
+             from migration_journal
+            where revision <> all (:known)
+              and direction in ('upgrade', 'downgrade', 'stamp')
+              and (outcome <> 'failed' or starts_with(note, :cut_off) or starts_with(note, :stopped))
+            order by revision, id desc
+           ) as last
+      left join lateral (
+           select *
+             from migration_journal
+            where revision = last.revision
+              and direction = 'upgrade'
+              and outcome = 'done'
+            order by id desc
+            limit 1
+           ) as kept on true
 """)
+"""The last row of each revision that has no file, and the row of its last upgrade."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,8 @@ class Newer:
     """In the order in which they ran."""
     fault: str | None
     """Why nothing can be concluded from them, as a sentence; None where it can."""
+    is_half_back: bool = False
+    """Whether that is because a downgrade of one of them was begun and has not ended: the same command continues it."""
 
     @cached_property
     def usable(self) -> bool:
@@ -104,7 +119,9 @@ class Newer:
         stands = f"The database is at {_and(self.heads)}, newer than {_and(self.own)}, the newest revision here"
         install = f"Install the version of {program()} that has {_and(self.heads)}"
         if self.fault is not None:
-            return RefusedError(f"{stands}, and {self.fault}", f"{install}.")
+            return RefusedError(
+                f"{stands}, and {self.fault}", f"{install}.{f' {self._back}' if self.is_half_back else ''}"
+            )
         if not set(self.own) <= self.met:
             return RefusedError(
                 f"{stands}, and it lacks that one: the newer revisions ({self._listed}) build on {_and(self.met)}.",
@@ -168,7 +185,7 @@ def _chain(
             met.add(revision)
             continue
         row = rows.get(revision)
-        if row is None or row.file is None or row.direction != "upgrade" or row.outcome != DONE:
+        if row is None or row.file is None or not (row.is_last or _is_half_back(row)):
             return None
         read_file = _read_file(row)
         if isinstance(read_file, str):
@@ -176,12 +193,18 @@ def _chain(
             break
         found[revision] = read_file
         rest += read_file.parents
-    begun = next((each for each in rows.values() if each.outcome != DONE and each.revision not in found), None)
+    begun = next((each for each in rows.values() if each.outcome != DONE), None)
+    is_half_back = begun is not None and fault is None and begun.revision in found
     if begun is not None and fault is None:
         words = "is running or was cut off" if begun.outcome == BEGUN else "stopped half-way"
-        fault = f"an {begun.direction} of {begun.revision}, which is newer still, {words}: nobody knows what it takes."
+        what = "a downgrade" if begun.direction == "downgrade" else "an upgrade"
+        fault = f"{what} of {begun.revision} {words}: nobody knows what is there now."
     in_order = sorted(found.values(), key=lambda each: rows[each.revision].id)
-    return Newer(heads, tuple(script.get_heads()), frozenset(met), tuple(in_order), fault)
+    return Newer(heads, tuple(script.get_heads()), frozenset(met), tuple(in_order), fault, is_half_back)
+
+
+def _is_half_back(row: Any) -> bool:
+    return bool(row.direction == "downgrade" and row.outcome != DONE)
 
 
 def _read_file(row: Any) -> KeptRevision | str:

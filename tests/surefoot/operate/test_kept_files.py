@@ -127,6 +127,25 @@ def test_a_merge_is_left_to_the_newer_version(at_head: Database, project: Path, 
     assert 'joined ("both joined") joins lines or stands beside another one' in said
 
 
+def test_what_stops_half_way_down_goes_on_by_the_same_command(at_head: Database, project: Path, tmp_path: Path) -> None:
+    at_head.execute("create table ticks (id integer)")
+    write(
+        project, "parts", message="in parts", imports=ONLY_ADDS,
+        upgrade='op.create_index_online("ix_theme", "users", ["theme"])',
+        downgrade='op.drop_index_online("ix_theme", "users")\nop.execute("select 1 / count(*) from ticks")',
+    )  # fmt: skip
+    at_head.alembic("upgrade", "head", cwd=project)
+    rolled_back(at_head, tmp_path / "b", HEAD, "--with-kept-files", "--yes", status=5)
+    assert at_head.rows("select version_num, to_regclass('ix_theme') from alembic_version") == [("parts", None)]
+    said = ensured(at_head, status=3)
+    assert "a downgrade of parts stopped half-way: nobody knows what is there now." in said
+    assert "--with-kept-files" in said
+    at_head.execute("insert into ticks values (1)")
+    rolled_back(at_head, tmp_path / "b", HEAD, "--with-kept-files", "--yes")
+    assert at_head.value("select version_num from alembic_version") == HEAD
+    assert "The database is current at" in ensured(at_head)
+
+
 def test_the_option_changes_nothing_where_nothing_is_newer(at_head: Database, tmp_path: Path) -> None:
     said = rolled_back(at_head, tmp_path / "b", "-1", "--with-kept-files", "--yes")
     assert "Files that the journal keeps" not in said

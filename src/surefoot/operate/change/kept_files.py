@@ -93,7 +93,7 @@ def kept_files(settings: Settings, url: URL) -> Iterator[KeptFiles | None]:
     if newer is None:
         yield None
         return
-    if newer.fault is not None or not newer.met.issuperset(newer.own):
+    if (newer.fault is not None and not newer.is_half_back) or not newer.met.issuperset(newer.own):
         raise newer.refusal()
     merges = [each.named for each in newer.revisions if len(each.parents) > 1]
     if merges or len(newer.heads) > 1 or len(newer.met) > 1:
