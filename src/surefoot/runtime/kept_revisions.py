@@ -3,10 +3,6 @@
 An application one version back meets them. Nothing of a kept file runs here: what it says is read from its source.
 """
 
-import ast
-import hashlib
-import re
-import zlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,14 +15,11 @@ from sqlalchemy.engine import Connection
 from surefoot.errors import RefusedError
 from surefoot.program import program
 from surefoot.runtime.journal import BEGUN, CUT_OFF, DONE, KEPT, STOPPED
+from surefoot.runtime.kept_source import KeptRevision, read_source
 from surefoot.wording import counted
 
-LARGEST = 1 << 22
-"""Bytes of a file that is believed to be a revision."""
 SHOWN = 5
 """How many revisions a message names."""
-DATA = re.compile(r"^Data: +(.*?)(?=\n[A-Z][\w ]*: |\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
-"""What a docstring says of the rows."""
 READABLE = sa.text("""
     select has_table_privilege(oid, 'select')
        and (select count(*) from pg_attribute where attrelid = oid and attname = any (:kept)) = :all
@@ -57,30 +50,6 @@ LAST_ROWS = sa.text("""
            ) as kept on true
 """)
 """The last row of each revision that has no file, and the row of its last upgrade."""
-
-
-@dataclass(frozen=True)
-class KeptRevision:
-    """A revision that was run upwards, from the journal. Its source is what ran: the sum was compared."""
-
-    revision: str
-    parents: tuple[str, ...]
-    title: str
-    data: str
-    """What its docstring says of the rows; empty where it does not."""
-    source: bytes
-    sha256: str
-    expand_only: bool
-    """Whether it only adds: its file says so, and the run that made it has proved it."""
-    takes_away: str | None
-    """What the proof found, where it says so and takes something away."""
-    recorded: str
-    """When, by which role and by which version of the program it was run."""
-
-    @property
-    def named(self) -> str:
-        """Return its id and title."""
-        return f'{self.revision} ("{self.title}")'
 
 
 @dataclass(frozen=True)
@@ -187,7 +156,7 @@ def _chain(
         row = rows.get(revision)
         if row is None or row.file is None or not (row.is_last or _is_half_back(row)):
             return None
-        read_file = _read_file(row)
+        read_file = read_source(row)
         if isinstance(read_file, str):
             fault = read_file
             break
@@ -205,53 +174,6 @@ def _chain(
 
 def _is_half_back(row: Any) -> bool:
     return bool(row.direction == "downgrade" and row.outcome != DONE)
-
-
-def _read_file(row: Any) -> KeptRevision | str:
-    """Return the revision of a row of the journal; a sentence where its file is not what ran, or is not understood."""
-    differs = f"the file of {row.revision} that the journal keeps is not the one that was run: somebody changed it."
-    try:
-        unpacked = zlib.decompressobj()
-        source = unpacked.decompress(bytes(row.file), LARGEST)
-        module = ast.parse(source) if unpacked.eof else None
-    except (zlib.error, SyntaxError, ValueError):
-        return differs
-    if module is None or hashlib.sha256(source).hexdigest() != row.file_sha256:
-        return differs
-    values = _assigned(module)
-    if values.get("revision") != row.revision:
-        return differs
-    parents = values.get("down_revision")
-    if values.get("depends_on") or not parents or not isinstance(parents, str | tuple | list):
-        return f"{row.revision} begins a line of its own or depends on another one, which is not understood here."
-    title, _, rest = (ast.get_docstring(module) or "").partition("\n\n")
-    data = DATA.search(rest)
-    return KeptRevision(
-        row.revision,
-        (parents,) if isinstance(parents, str) else tuple(map(str, parents)),
-        " ".join(title.split()),
-        " ".join(data[1].split()) if data else "",
-        source,
-        row.file_sha256,
-        bool(row.expand_only),
-        row.takes_away,
-        f"{row.started_at:%Y-%m-%d %H:%M} by {row.database_user}, version {row.package_version or 'unknown'}",
-    )
-
-
-def _assigned(module: ast.Module) -> dict[str, Any]:
-    """Return the constants that a file assigns to its variables, without running it."""
-    found: dict[str, Any] = {}
-    for node in module.body:
-        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
-            continue
-        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            if isinstance(target, ast.Name):
-                try:
-                    found[target.id] = ast.literal_eval(node.value)
-                except ValueError:
-                    found.pop(target.id, None)
-    return found
 
 
 def _why(revision: KeptRevision) -> str:

@@ -23,7 +23,8 @@ from surefoot.errors import RefusedError
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.runtime import kept_revisions
-from surefoot.runtime.kept_revisions import KeptRevision, Newer
+from surefoot.runtime.kept_revisions import Newer
+from surefoot.runtime.kept_source import KeptRevision
 from surefoot.settings import Settings
 
 SUMS = sa.text("""
