@@ -243,7 +243,7 @@ class Run:
         upward: bool,
     ) -> None:
         if self._accepted is not None:
-            log.info("Nothing to do. %s", self._accepted.sentence)
+            log.info("%s%s", "Nothing to do. " if self._writes(context) else "", self._accepted.sentence)
             return
         if not self._writes(context):
             preconditions.refuse_long_ids(revision for step in steps for revision in step.to_revisions_no_deps)

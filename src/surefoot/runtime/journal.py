@@ -61,7 +61,8 @@ LACKS_KEPT = sa.text("""
      where pg_class.oid = to_regclass('migration_journal')
        and (select count(*) from pg_attribute where attrelid = pg_class.oid and attname = any (:kept)) < :all
 """)
-LOCK_NOT_AVAILABLE = "55P03"
+OBSTACLES = {"55P03": "is in use", "42501": "belongs to another role"}
+"""By SQLSTATE, why a journal stays as it is."""
 BEGUN, DONE, FAILED = "begun", "done", "failed"
 CUT_OFF = "cut off: what it had done is kept"
 """The note of a failed step that had committed a part of its work and only has to run again."""
@@ -137,9 +138,10 @@ def keep_files(connection: Connection) -> bool:
             for name in KEPT:
                 connection.execute(SetColumnComment(table.c[name]))
     except sa.exc.DBAPIError as fault:
-        if getattr(fault.orig, "sqlstate", None) not in {LOCK_NOT_AVAILABLE, "42501"}:
+        why = OBSTACLES.get(getattr(fault.orig, "sqlstate", None) or "")
+        if why is None:
             raise
-        log.warning("%s is in use, so the file of this revision is not kept in it; a later upgrade's is.", table.name)
+        log.warning("%s %s, so the file of this revision is not kept in it.", table.name, why)
         return False
     return True
 
