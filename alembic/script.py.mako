@@ -24,6 +24,9 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
+% if config.attributes.get("expand_only"):
+expand_only = True
+% endif
 
 
 def upgrade() -> None:

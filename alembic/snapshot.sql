@@ -1,6 +1,6 @@
 -- An empty database becomes this one at once, instead of by every revision in turn. Written by `check --release`, never
 -- by hand: below the next line begins what the sum is taken of, and a file with another sum is not used.
--- sum: 1f12939085515a33c76ee20b08311f5f72aa7ee6620ddf8f116c968a9ff0fb5f
+-- sum: acaefb3696d89b226ec74061baf07e8f20603ace0da91ffce3cf8b3412e8f192
 -- catalogue: 40aa939260411e2f25ce07eacc3d884d2501a587d48a8b4aecafd29c10aea7da
 -- revision: cd0edd614cc5 036854fce574a4827f70c60b235fcc53f4ad53af53c6b3458112f10d6ae5658e
 -- revision: 3f1c9a7d52e4 043d15087d44d4ccbe2c630909136c8e58df62df68d2f3c450974fe78d3cc5cb
@@ -806,7 +806,10 @@ CREATE TABLE public.migration_journal (
     file_sha256 text,
     note text,
     error text,
-    statement text
+    statement text,
+    file bytea,
+    expand_only boolean,
+    takes_away text
 );
 
 COMMENT ON TABLE public.migration_journal IS 'What was done to this database by Alembic: a row for each revision and try';
@@ -820,6 +823,12 @@ COMMENT ON COLUMN public.migration_journal.file_sha256 IS 'of the revision''s fi
 COMMENT ON COLUMN public.migration_journal.note IS 'what was overridden, kept or granted, where something was';
 
 COMMENT ON COLUMN public.migration_journal.statement IS 'the one that failed, without its values';
+
+COMMENT ON COLUMN public.migration_journal.file IS 'the revision''s file as it was run upwards, compressed by zlib';
+
+COMMENT ON COLUMN public.migration_journal.expand_only IS 'whether it only adds: its file says so, and the run has proved it';
+
+COMMENT ON COLUMN public.migration_journal.takes_away IS 'what a revision takes away that says it only adds';
 
 ALTER TABLE public.migration_journal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.migration_journal_id_seq

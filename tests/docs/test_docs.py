@@ -17,6 +17,7 @@ from surefoot.settings import Settings
 from tests.ourschool.existing import rows
 from tests.support.databases import ROOT, Database
 from tests.surefoot.commands.revisions import released
+from tests.surefoot.operate.ensure.test_one_version_back import add_plans
 
 BLOCK = re.compile(r"<!-- runs: (?P<state>[\w ]+) -->\n```sh\n(?P<script>.*?)```", re.DOTALL)
 BLOCKS = [
@@ -64,14 +65,30 @@ def prepare(database: Database, project: Path, state: str) -> None:
         database.alembic("upgrade", "8b06d2e94c17")
     elif state == "current":
         database.alembic("upgrade", "head")
+    elif state == "newer":
+        make_newer(database, project)
     elif state == "two heads":
-        head = script_directory().get_current_head()
-        assert head is not None
-        for name in ("fees", "exams"):
-            database.alembic("revision", "-m", f"start the {name}", "--head", head, "--splice", cwd=project)
+        write_two_heads(database, project)
     else:
         assert state == "empty", state
         (project / "alembic" / "released.txt").write_text("\n".join(released(project)))  # lint takes its time
+
+
+def make_newer(database: Database, project: Path) -> None:
+    """Bring the database to the version after that of the project."""
+    newer = project.parent / f"{project.name}-newer"
+    newer.mkdir()
+    shutil.copytree(project / "alembic", newer / "alembic")
+    shutil.copy(project / "alembic.ini", newer)
+    add_plans(newer)
+    database.alembic("upgrade", "head", cwd=newer)
+
+
+def write_two_heads(database: Database, project: Path) -> None:
+    head = script_directory().get_current_head()
+    assert head is not None
+    for name in ("fees", "exams"):
+        database.alembic("revision", "-m", f"start the {name}", "--head", head, "--splice", cwd=project)
 
 
 def conflictless() -> rows.Size:

@@ -118,12 +118,14 @@ def _snapshot(settings: Settings, scratch: URL) -> Snapshot:
         connection.rollback()
         command.upgrade(config, "head")
         catalogue = read_catalogue(connection)
+        only_add = connection.execute(sa.select(journal.table.c.revision).where(journal.table.c.expand_only)).scalars()
+        expand_only = frozenset(only_add)
         connection.execute(sa.select(sa.func.set_config("timezone", "UTC", True)))
         rows = [*_rows(connection, started), *_sequences(connection)]
         connection.rollback()
         parts = [_schema(connection, scratch, section, present) for section in ("pre-data", "post-data")]
     text = "\n".join([parts[0], *rows, parts[1]])
-    return Snapshot(catalogue.fingerprint, releases.sums(script), f"\n{text.strip()}\n")
+    return Snapshot(catalogue.fingerprint, releases.sums(script), f"\n{text.strip()}\n", expand_only)
 
 
 def _schema(connection: Connection, url: URL, section: str, present: set[str]) -> str:

@@ -44,7 +44,8 @@ def as_text(result: Status, url: URL) -> Iterator[str]:
         yield _row("Revision", f"{one}  {messages.get(one, 'no file has it' if result.revision else '')}".rstrip())
     for one in result.revisions.heads:
         yield _row("Head", f"{one}  {messages[one]}")
-    if result.state is not State.UNKNOWN:
+    yield from _newer(result)
+    if result.state not in {State.UNKNOWN, State.NEWER}:
         yield _row("Pending", counted(len(result.pending), "revision") if result.pending else "nothing")
         for each in result.pending:
             yield from _pending(each)
@@ -60,6 +61,15 @@ def as_text(result: Status, url: URL) -> Iterator[str]:
         yield paragraph(finding.what, "  ", "    ")
         yield paragraph(f"→ {finding.remedy}", "    ", "      ")
     yield from _own_and_backup(result)
+
+
+def _newer(result: Status) -> Iterator[str]:
+    if result.newer is None:
+        return
+    for each in result.newer.revisions:
+        yield _row("Newer", f"{each.revision}  {each.title}{' (only adds)' if each.expand_only else ''}")
+    words = result.newer.sentence if result.newer.usable else result.newer.refusal().message
+    yield paragraph(words, INDENT, INDENT)
 
 
 def _own_and_backup(result: Status) -> Iterator[str]:
@@ -123,7 +133,7 @@ def _drift(result: Status) -> Iterator[str]:
             yield paragraph(str(deviation), "  ", "    ")
         if len(deviations) > MOST_LISTED:
             yield f"  and {len(deviations) - MOST_LISTED} more: --json has all"
-    elif len(result.revision) == 1 and result.state is not State.UNKNOWN:
+    elif len(result.revision) == 1 and result.state not in {State.UNKNOWN, State.NEWER}:
         yield _row("Drift", "none: the database is what its revision makes")
     else:
         yield _row("Drift", "not looked at: it is at no single known revision")
@@ -159,8 +169,9 @@ def failure_of(result: Status) -> CheckFailed:
     """Return the error by which a database that is not current ends the command, with what to do."""
     if result.cut_off is not None:
         return CheckFailed(result.cut_off.message, result.cut_off.remedy)
-    if result.redundant is not None:
-        return CheckFailed(result.redundant.message, result.redundant.remedy)
+    known = result.redundant or (result.newer.refusal() if result.newer is not None else None)
+    if known is not None:
+        return CheckFailed(known.message, known.remedy)
     if result.state is not State.CURRENT:
         message, remedy = _remedies()[result.state]
         if result.hidden is not None:
@@ -188,6 +199,10 @@ def as_json(result: Status, url: URL) -> dict[str, object]:
         "state": result.state.value,
         "revision": result.revision,
         "heads": result.revisions.heads,
+        "newer": [
+            {"revision": each.revision, "title": each.title, "expand_only": each.expand_only}
+            for each in (result.newer.revisions if result.newer else ())
+        ],
         "pending": [asdict(each) for each in result.pending],
         "drift": {
             "looked": result.drift.not_compared is None and len(result.revision) == 1 and not result.revisions.unknown,

@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ from surefoot.progress import command_steps
 from surefoot.wording import counted, paragraph
 
 if TYPE_CHECKING:
+    from surefoot.operate.change.guarded_rollback import RollbackCost
     from surefoot.operate.change.guarded_upgrade import ChangeResult, UpgradePlan
 
 EMPTY_AFTER_PURGE = "A downgrade past their revisions makes their columns and tables again, empty."
@@ -45,6 +47,8 @@ def upgrade(
         typer.echo(paragraph(plan.cut_off.sentence))
     if not plan.pending:
         typer.echo(f"Nothing to do: {plan.database} is at {' and '.join(plan.at)}.")
+        if plan.newer:
+            typer.echo(paragraph(plan.newer))
         return
     _show(plan)
     apply = f"Apply {counted(len(plan.pending), 'revision')} to {plan.database}"
@@ -61,6 +65,10 @@ def upgrade(
 def rollback(
     target: Annotated[str, typer.Argument(help="-1, a revision, or base; <head>-1 of several heads.")],
     yes: Yes = False,
+    with_kept_files: Annotated[
+        bool,
+        typer.Option("--with-kept-files", help="Run the files of newer revisions, from the database's journal."),
+    ] = False,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Count what going back costs, ask (twice where it costs something), back up, go back.
@@ -70,26 +78,17 @@ def rollback(
     from surefoot.operate import change  # noqa: PLC0415  # the help does not need it
 
     settings, url = settings_and_url(database_url)
-    cost = change.rollback_cost(settings, url, target)
-    at, left = " and ".join(cost.at), " and ".join(cost.left) or cost.target
-    typer.echo(f"{cost.database} goes back from {at} to {left}, {len(cost.steps)} revisions:")
-    for step in cost.steps:
-        typer.echo(f"  {step}")
-    if not cost.losses and not cost.deleted:
-        typer.echo("It costs nothing.")
-    for title, several in ((DELETED, cost.deleted), (SET_ASIDE, cost.losses)):
-        if several:
-            typer.echo(title)
-        for each in several:
-            typer.echo(f"  {each}")
-    confirm(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
-    if cost.deleted:
-        confirm("The rows of these tables are deleted; only the backup will have them. Are you certain?", yes=yes)
-    elif cost.losses:
-        confirm("The application will not see what is listed above. Are you certain?", yes=yes)
-    _log_to_stderr()
-    with command_steps() as say:
-        done = change.roll_back(settings, url, cost, say=say)
+    with change.kept_files(settings, url) if with_kept_files else nullcontext() as kept:
+        if kept is not None:
+            typer.echo("Files that the journal keeps run here, with your rights on this machine:")
+            for line in kept.listed():
+                typer.echo(paragraph(line, "  ", "    "))
+            confirm("Whoever may write the journal may have changed them. Run them?", yes=yes)
+        cost = change.rollback_cost(settings, url, target, kept)
+        _confirm_cost(cost, yes=yes)
+        _log_to_stderr()
+        with command_steps() as say:
+            done = change.roll_back(settings, url, cost, kept, say=say)
     _summary(done)
 
 
@@ -140,6 +139,26 @@ def _show(plan: "UpgradePlan") -> None:
         typer.echo(f"  {each.revision}  {each.message} ({how}{before}{in_rehearsal})")
     for warning in plan.warnings:
         typer.echo(f"  ! {warning}")
+
+
+def _confirm_cost(cost: "RollbackCost", *, yes: bool) -> None:
+    """Show what going back costs, and ask. Raises RefusedError for no."""
+    at, left = " and ".join(cost.at), " and ".join(cost.left) or cost.target
+    typer.echo(f"{cost.database} goes back from {at} to {left}, {len(cost.steps)} revisions:")
+    for step in cost.steps:
+        typer.echo(f"  {step}")
+    if not cost.losses and not cost.deleted:
+        typer.echo("It costs nothing.")
+    for title, several in ((DELETED, cost.deleted), (SET_ASIDE, cost.losses)):
+        if several:
+            typer.echo(title)
+        for each in several:
+            typer.echo(f"  {each}")
+    confirm(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
+    if cost.deleted:
+        confirm("The rows of these tables are deleted; only the backup will have them. Are you certain?", yes=yes)
+    elif cost.losses:
+        confirm("The application will not see what is listed above. Are you certain?", yes=yes)
 
 
 def _log_to_stderr() -> None:

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import RevisionStep
+from alembic.runtime.migration import RevisionStep, StampStep
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 
 from surefoot import database
 from surefoot.errors import CheckFailed
+from surefoot.private_members import steps_down
 from surefoot.program import program
 from surefoot.runtime.session import server_settings
 from surefoot.settings import Settings
@@ -58,6 +59,16 @@ def run(config: Config, revisions: ScriptDirectory, steps: Sequence[RevisionStep
     """Run exactly these steps. Raises what a migration raises."""
     target = steps[-1].revision.revision
     with EnvironmentContext(config, revisions, fn=lambda *_: list(steps), destination_rev=target):
+        revisions.run_env()
+
+
+def downgrade(config: Config, revisions: ScriptDirectory, target: str) -> None:
+    """Do what `alembic downgrade` does, with these revisions. Raises what a migration raises."""
+
+    def downgrade(heads: tuple[str, ...], _: object) -> list[RevisionStep | StampStep]:  # its name is the command's
+        return steps_down(revisions, target, heads)
+
+    with EnvironmentContext(config, revisions, fn=downgrade, destination_rev=target):
         revisions.run_env()
 
 

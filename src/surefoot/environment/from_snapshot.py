@@ -89,7 +89,7 @@ def begin_at_snapshot(connection: Connection, script: ScriptDirectory, destinati
     with connection.begin_nested() if connection.in_transaction() else connection.begin() as transaction:
         try:
             snapshot = _suitable(connection, script, destination, settings)
-            _make(connection, snapshot, settings, tables)
+            _make(connection, snapshot, settings, tables, folder)
         except sa.exc.DBAPIError as fault:
             if fault.connection_invalidated or database.driver_of(connection).closed:
                 raise
@@ -149,7 +149,9 @@ def _is_on_the_way(script: ScriptDirectory, destination: str, snapshot: Snapshot
     return False
 
 
-def _make(connection: Connection, snapshot: Snapshot, settings: Settings, tables: Collection[str]) -> None:
+def _make(
+    connection: Connection, snapshot: Snapshot, settings: Settings, tables: Collection[str], folder: Path
+) -> None:
     """Make it, record it and compare it, in the transaction of `connection`."""
     started = dt.datetime.now(dt.UTC)
     rights = NewObjectPrivileges(connection, tables, settings.application_role)
@@ -166,6 +168,7 @@ def _make(connection: Connection, snapshot: Snapshot, settings: Settings, tables
     journal.write_at_once(
         connection, snapshot.stands_for, "; ".join([note, *grants]), started, settings.project.version
     )
+    journal.keep_expand_only(connection, snapshot_file.expand_only_files(snapshot, folder))
     seconds = (dt.datetime.now(dt.UTC) - started).total_seconds()
     log.info(
         "Running snapshot  -> %s, which stands for %d revisions, took %.2f s",

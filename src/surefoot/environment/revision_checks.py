@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from alembic.config import Config
@@ -12,6 +13,7 @@ from alembic.script import ScriptDirectory
 from surefoot.autogenerate import model_differences
 from surefoot.autogenerate.directives import Changes
 from surefoot.catalogue.differences import Difference
+from surefoot.catalogue.narrowing import narrowings
 from surefoot.environment import head_line, revision_form  # noqa: F401  # register the hooks that alembic.ini names
 from surefoot.errors import CheckFailed
 from surefoot.program import alembic_command, guide
@@ -76,8 +78,11 @@ def directives_hook(config: Config) -> Hook:
             directives.clear()
             log.info("Models and database agree: no file was written.")
         else:
-            _log_changes(model_differences.compared(context).difference)
+            both = model_differences.compared(context)
+            _log_changes(both.difference)
             config.attributes["docstring"] = _docstring(script)
+            # the models grant nothing to anybody
+            config.attributes["expand_only"] = not narrowings(replace(both.database, grants=()), both.expected)
 
     return inspect
 

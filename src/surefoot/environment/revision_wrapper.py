@@ -7,7 +7,7 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from surefoot.environment import amendments, companion_sql, unfinished_work
+from surefoot.environment import amendments, companion_sql, expansion_proof, unfinished_work
 from surefoot.environment.precheck.dry_run import check_before_run
 from surefoot.online.retire import displaced_objects, retired_at_base
 from surefoot.private_members import in_callers_transaction
@@ -20,7 +20,8 @@ def wrap_steps(steps: Iterable[Step], context: MigrationContext, plan: Plan, pro
 
     In offline mode there is no precheck. From the inside: its companion's SQL runs around it, its operations are
     checked before it begins, and each for work that is not done, objects that were displaced by its names are restored
-    after its downgrade, and the revision that amends it runs around all of that.
+    after its downgrade, and the revision that amends it runs around all of that. What declares that it only adds is
+    compared around the whole.
     """
     revisions = [step for step in steps if isinstance(step, RevisionStep)]
     companion_sql.wrap_with_companions(revisions, context, project.load_companions())
@@ -32,6 +33,8 @@ def wrap_steps(steps: Iterable[Step], context: MigrationContext, plan: Plan, pro
                 step.migration_fn = _with_restoration(step, context)
     if context.script is not None:
         amendments.wrap_amended(revisions, context.script, plan.note)
+    if not context.as_sql:
+        expansion_proof.prove_declared(revisions, context, plan)
 
 
 def _with_unfinished_work(step: RevisionStep, context: MigrationContext, plan: Plan) -> Callable[..., None]:

@@ -22,6 +22,7 @@ from surefoot.runtime import (
     collation_versions,
     created_objects,
     interrupts,
+    kept_revisions,
     lock_retry,
     lost_subscribers,
     ownership,
@@ -31,6 +32,7 @@ from surefoot.runtime import (
 )
 from surefoot.runtime.callers_connection import refuse_other_server, without_options
 from surefoot.runtime.journal import Entry
+from surefoot.runtime.kept_revisions import Newer
 from surefoot.runtime.migration_plan import Plan, Step, Steps
 from surefoot.runtime.migrator_lock import only_migrator
 from surefoot.runtime.privileges import NewObjectPrivileges
@@ -68,6 +70,7 @@ class Run:
         self.plan: Plan | None = None
         self.monitor: SessionMonitor | None = None
         self._record: Record | None = None
+        self._accepted: Newer | None = None
         self._upgrades = False
         self.does_all_at_once = "later=no" in self._given() or not config.attributes.get("later", True)
         """Whether what a revision says with `later=True` is done with it all the same."""
@@ -105,6 +108,10 @@ class Run:
         self._upgrades = _is_upgrade(command, [])
 
         def checked_steps(heads: tuple[str, ...], context: MigrationContext) -> Iterable[Step]:
+            assert context.connection is not None
+            newer = kept_revisions.read(context.connection, script, heads)
+            if newer is not None:
+                return self._accept_newer(newer, context)
             preconditions.refuse_unknown_revision(script, heads)  # Alembic would only say "Can't locate"
             return command(heads, context)
 
@@ -161,6 +168,19 @@ class Run:
             after = publications.read(connection)
             lost_subscribers.refuse_changed(before, after, acknowledged=self.settings.subscribers_changed)
             publications.remember(connection, after)
+
+    def _accept_newer(self, newer: Newer, context: MigrationContext) -> list[Step]:
+        """Answer `upgrade head` and `current` of a database that is newer and only has more; refuse all else."""
+        called = str(getattr(context.opts.get("fn"), "__qualname__", "")).partition(".")[0]
+        wanted = called == "upgrade" and context.opts.get("destination_rev") in {"head", "heads"}
+        if not newer.usable or not (wanted or called == "current"):
+            raise newer.refusal()
+        if called == "current":
+            for head in newer.heads:
+                newest = " and ".join(newer.own)
+                self.config.print_stdout(f"{head} (newer than {newest}, and only adds)")
+        self._accepted = newer
+        return []
 
     def _writes(self, context: MigrationContext) -> bool:
         return bool(context.opts.get("destination_rev")) and not context.opts.get("dont_mutate", False)
@@ -237,6 +257,9 @@ class Run:
         *,
         upward: bool,
     ) -> None:
+        if self._accepted is not None:
+            log.info("%s%s", "Nothing to do. " if self._writes(context) else "", self._accepted.sentence)
+            return
         if not self._writes(context):
             preconditions.refuse_long_ids(revision for step in steps for revision in step.to_revisions_no_deps)
             return

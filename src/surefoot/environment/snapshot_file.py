@@ -6,7 +6,7 @@ first lines is that of everything below, and a file with another sum is not used
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ TITLE = """\
 HEADER = re.compile(
     rf"{re.escape(TITLE)}-- sum: (?P<sum>[0-9a-f]{{64}})\n"
     r"(?P<body>-- catalogue: (?P<catalogue>[0-9a-f]{64})\n"
-    r"(?P<stands_for>(?:-- revision: \S+ [0-9a-f]{64}\n)+)"
+    r"(?P<stands_for>(?:-- revision: \S+ [0-9a-f]{64}(?: expand-only)?\n)+)"
     r"(?P<script>\n.*))",
     re.DOTALL,
 )
@@ -39,6 +39,8 @@ class Snapshot:
     """The revisions that it stands for, in the order in which they ran, each with the SHA-256 of its file."""
     script: str
     """The statements, schema-qualified, for a database in which nothing is."""
+    expand_only: frozenset[str] = frozenset()
+    """Those of the revisions that only add, as they declare and as was proved when the snapshot was written."""
 
     @property
     def revision(self) -> str:
@@ -60,9 +62,13 @@ def read(folder: Path) -> Snapshot | None:
     match = HEADER.fullmatch(text)
     if match is None or _sum(match["body"]) != match["sum"]:
         raise _damaged(folder)
-    lines = match["stands_for"].splitlines()
-    stands_for = dict(line.removeprefix("-- revision: ").split(" ") for line in lines)
-    return Snapshot(match["catalogue"], stands_for, match["script"])
+    lines = [line.removeprefix("-- revision: ").split(" ") for line in match["stands_for"].splitlines()]
+    return Snapshot(
+        match["catalogue"],
+        {revision: digest for revision, digest, *_ in lines},
+        match["script"],
+        frozenset(revision for revision, _, *marks in lines if marks),
+    )
 
 
 def usable(folder: Path) -> Snapshot | None:
@@ -75,7 +81,10 @@ def usable(folder: Path) -> Snapshot | None:
 
 def write(folder: Path, snapshot: Snapshot) -> None:
     """Write the snapshot into a script folder."""
-    listed = "".join(f"-- revision: {revision} {digest}\n" for revision, digest in snapshot.stands_for.items())
+    listed = "".join(
+        f"-- revision: {revision} {digest}{' expand-only' if revision in snapshot.expand_only else ''}\n"
+        for revision, digest in snapshot.stands_for.items()
+    )
     body = f"-- catalogue: {snapshot.catalogue}\n{listed}{snapshot.script}"
     (folder / NAME).write_text(f"{TITLE}-- sum: {_sum(body)}\n{body}", "utf-8", newline="\n")
 
@@ -90,18 +99,28 @@ def outdated(snapshot: Snapshot, folder: Path) -> str | None:
     return None
 
 
-def _sums_of_files(versions: Path) -> dict[str, str]:
-    """Return the SHA-256 (hex) of each revision's file by the revision that the file itself names.
+def expand_only_files(snapshot: Snapshot, folder: Path) -> dict[str, bytes]:
+    """Return the file of each revision of the snapshot that only adds, which the journal keeps."""
+    if not snapshot.expand_only:
+        return {}
+    return {revision: text for revision, text in _files(folder / "versions") if revision in snapshot.expand_only}
 
-    A file that names it in another way than Alembic writes it is left out. No file is imported.
+
+def _sums_of_files(versions: Path) -> dict[str, str]:
+    """Return the SHA-256 (hex) of each revision's file by the revision that the file itself names."""
+    return {revision: hashlib.sha256(text).hexdigest() for revision, text in _files(versions)}
+
+
+def _files(versions: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield each revision and its file, by what that says itself. No file is imported.
+
+    A file that names it in another way than Alembic writes it is left out.
     """
-    sums = {}
     for path in versions.glob("*.py"):
         text = path.read_bytes()
         own = OWN.findall(text)
         if len(own) == 1:
-            sums[own[0].decode()] = hashlib.sha256(text).hexdigest()
-    return sums
+            yield own[0].decode(), text
 
 
 def _sum(body: str) -> str:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Union
 
@@ -41,6 +41,8 @@ class Ensured:
 
     revision: str
     pending: tuple[str, ...] = ()
+    newer: str = field(default="", repr=False)
+    """Where the database is newer than this version and this version can work with it: the sentence that says why."""
 
 
 def ensure_current(target: Target, project: Project, *, when_behind: WhenBehind = "upgrade") -> Ensured:
@@ -50,12 +52,13 @@ def ensure_current(target: Target, project: Project, *, when_behind: WhenBehind 
     becomes part of that transaction. An AsyncEngine is taken too, and an event loop stands still meanwhile; where it
     must not, there is `ensure_current_async`. Pending revisions are applied under the migrators' lock, so that any
     number of processes and threads may call this at once; with `when_behind="refuse"` they are left to an operator. An
-    empty database is built. The beginning, the outcome, a new database and an error are logged under the name of the
-    project.
+    empty database is built. One that is newer is accepted where all that is newer only adds, as its journal tells. The
+    beginning, the outcome, a new database and an error are logged under the name of the project.
 
     Raises UsageError for another driver than psycopg 3 and for a URL that is none; RefusedError if the database is
-    ahead of the project's revisions, has tables but no revision, or is behind and `when_behind` is "refuse";
-    FailedError if a revision failed or the server cannot be reached. The application must not start then.
+    newer than the project's revisions by more than additions, has tables but no revision, or is behind and
+    `when_behind` is "refuse"; FailedError if a revision failed or the server cannot be reached. The application must
+    not start then.
     """
     set_project(project)
     log = logging.getLogger(project.name)
@@ -80,6 +83,9 @@ def ensure_current(target: Target, project: Project, *, when_behind: WhenBehind 
     except Exception as fault:
         log.error(UNFIT, fault)
         raise
+    if ensured.newer:
+        log.info("%s", ensured.newer)
+        return ensured
     log.info(
         "The database is current at %s (%d were pending, %.3f s).",
         ensured.revision,

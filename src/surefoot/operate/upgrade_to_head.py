@@ -14,7 +14,7 @@ from surefoot.errors import RefusedError
 from surefoot.operate.ensure import Ensured, WhenBehind
 from surefoot.program import alembic_command
 from surefoot.project import Project
-from surefoot.runtime import error_translation, interrupted_run, preconditions
+from surefoot.runtime import error_translation, interrupted_run, kept_revisions, preconditions
 
 
 def to_head(connection: Connection, project: Project, when_behind: WhenBehind) -> Ensured:
@@ -36,6 +36,11 @@ def _to_head(connection: Connection, project: Project, when_behind: WhenBehind) 
     script.get_current_head()  # raises where there are several
     with _transaction_as_before(connection):
         heads = readonly.heads(connection)
+        newer = kept_revisions.read(connection, script, heads)
+        if newer is not None:
+            if not newer.usable:
+                raise newer.refusal()
+            return Ensured(" and ".join(heads), newer=newer.sentence)
         preconditions.refuse_unknown_revision(script, heads)
         cut_off = interrupted_run.find(connection, script, heads)
     pending = _pending(script, heads)

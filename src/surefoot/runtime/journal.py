@@ -4,8 +4,10 @@ import datetime as dt
 import functools
 import getpass
 import hashlib
+import logging
 import os
 import socket
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +16,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.engine import Connection
+from sqlalchemy.schema import SetColumnComment
 
 from surefoot import database
 from surefoot.servers import encodings
+
+log = logging.getLogger("surefoot")
 
 metadata = sa.MetaData()
 """Of its own, because the journal is not compared, as alembic_version is not."""
@@ -41,10 +46,23 @@ table = sa.Table(
     sa.Column("note", sa.Text, comment="what was overridden, kept or granted, where something was"),
     sa.Column("error", sa.Text),
     sa.Column("statement", sa.Text, comment="the one that failed, without its values"),
+    sa.Column("file", sa.LargeBinary, comment="the revision's file as it was run upwards, compressed by zlib"),
+    sa.Column("expand_only", sa.Boolean, comment="whether it only adds: its file says so, and the run has proved it"),
+    sa.Column("takes_away", sa.Text, comment="what a revision takes away that says it only adds"),
     comment="What was done to this database by Alembic: a row for each revision and try",
 )
 
-
+KEPT = ("file", "expand_only", "takes_away")
+"""The columns that came later: a journal that an earlier version made lacks them until `keep_files` adds them."""
+LACKS_KEPT = sa.text("""
+    select exists (select from pg_publication_tables where schemaname = nspname and tablename = relname) as published
+      from pg_class
+      join pg_namespace on pg_namespace.oid = relnamespace
+     where pg_class.oid = to_regclass('migration_journal')
+       and (select count(*) from pg_attribute where attrelid = pg_class.oid and attname = any (:kept)) < :all
+""")
+OBSTACLES = {"55P03": "is in use", "42501": "belongs to another role"}
+"""By SQLSTATE, why a journal stays as it is."""
 BEGUN, DONE, FAILED = "begun", "done", "failed"
 CUT_OFF = "cut off: what it had done is kept"
 """The note of a failed step that had committed a part of its work and only has to run again."""
@@ -69,6 +87,12 @@ class Entry:
     note: str | None = None
     towards: str | None = None
     """The target revision of an upgrade that does not go to head."""
+    expand_only: bool = False
+    """Whether the revision says that it only adds, and the run has proved it."""
+    takes_away: str | None = None
+    """What it takes away although it says that."""
+    keeps_file: bool = False
+    """Whether the row of an upgrade that is done has the file, and these two; see `keep_files`."""
 
     def seconds(self) -> float:
         """Return how long the step has been running, in seconds."""
@@ -94,6 +118,34 @@ def ensure(connection: Connection) -> None:
     table.create(connection, checkfirst=True)
 
 
+def keep_files(connection: Connection) -> bool:
+    """Return whether the journal can keep the files of revisions; one of an earlier version gets the columns for it.
+
+    It stays as it is, and no upgrade waits or fails for that, where somebody uses it, as a backup does, where a
+    subscriber would stop at a column that it lacks, and where it belongs to another role.
+    """
+    lacking = connection.execute(LACKS_KEPT, {"kept": list(KEPT), "all": len(KEPT)}).first()
+    if lacking is None:
+        return True
+    if lacking.published:
+        return False
+    columns = ", ".join(
+        f"add column if not exists {name} {table.c[name].type.compile(connection.dialect)}" for name in KEPT
+    )
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(f"alter table {table.name} {columns}")
+            for name in KEPT:
+                connection.execute(SetColumnComment(table.c[name]))
+    except sa.exc.DBAPIError as fault:
+        why = OBSTACLES.get(getattr(fault.orig, "sqlstate", None) or "")
+        if why is None:
+            raise
+        log.warning("%s %s, so the file of this revision is not kept in it.", table.name, why)
+        return False
+    return True
+
+
 def begin(connection: Connection, entry: Entry, package_version: str) -> int:
     """Insert the row of a step that is about to commit its first part, in that transaction; return its id.
 
@@ -116,6 +168,12 @@ def write(
     `begun` is the id that `begin` returned for it, whose row is updated.
     """
     values = _row(entry, package_version, DONE if failure is None else FAILED)
+    if entry.keeps_file and failure is None and entry.direction == "upgrade" and entry.file is not None:
+        values |= {
+            "file": zlib.compress(entry.file.read_bytes(), 9),
+            "expand_only": entry.expand_only,
+            "takes_away": entry.takes_away,
+        }
     if failure is not None:
         note = "; ".join(filter(None, (failure.note, _note_with_target(entry) if failure.note else entry.note))) or None
         values |= {"error": failure.error, "statement": failure.statement, "note": note}
@@ -145,6 +203,17 @@ def write_at_once(
     columns = [sa.literal(written[name], table.c[name].type) for name in names]
     query = sa.select(rows.c.revision, rows.c.file_sha256, lasted, *columns).order_by(rows.c.nth)
     connection.execute(insert(table).from_select(["revision", "file_sha256", "duration", *names], query))
+
+
+def keep_expand_only(connection: Connection, files: Mapping[str, bytes]) -> None:
+    """Add to the rows of a new journal the `files` of those revisions that only add, each by its revision.
+
+    Of the others nothing is kept: an older version cannot work with a database that has one.
+    """
+    if files and keep_files(connection):
+        given = [{"named": name, "source": zlib.compress(text, 9)} for name, text in files.items()]
+        row = sa.update(table).where(table.c.revision == sa.bindparam("named"))
+        connection.execute(row.values(file=sa.bindparam("source"), expand_only=True), given)
 
 
 def record(connection: Connection, action: str, note: str, started_at: dt.datetime, package_version: str) -> None:

@@ -39,6 +39,7 @@ class Plan:
         self._remaining: deque[Step] | None = None
         self._notes = [note] if note else []
         self._of_this_step: list[str] = []
+        self._taken: str | None = None
         self._prepare = prepare
         self._started = dt.datetime.now(dt.UTC)
         self.current: Step | None = None
@@ -69,6 +70,7 @@ class Plan:
             if self.current is not self._remaining[0]:
                 self._started = dt.datetime.now(dt.UTC)
                 self._of_this_step = []
+                self._taken = None
             self.current = self._remaining[0]
             self.left_for_later = []  # a step that is tried again leaves the same again
             yield self.current
@@ -80,6 +82,13 @@ class Plan:
         """Add `words` to the note in the journal row of the current step."""
         if words not in self._of_this_step:  # a retried step notes the same again
             self._of_this_step.append(words)
+
+    def prove(self, taken: str) -> None:
+        """Note what the current step takes away although it declares that it only adds; empty where it does only add.
+
+        A step of which nothing is noted has declared nothing.
+        """
+        self._taken = taken
 
     def entry(self) -> Entry | None:
         """Return the journal entry of the current step; None where no step is running."""
@@ -101,4 +110,6 @@ class Plan:
             file=Path(file) if file else None,
             note=note,
             towards=self.towards,
+            expand_only=self._taken == "",
+            takes_away=self._taken or None,
         )

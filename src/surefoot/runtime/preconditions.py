@@ -19,6 +19,7 @@ from surefoot.runtime import (
     error_translation,
     interrupted_run,
     journal,
+    kept_revisions,
     lost_subscribers,
     name_conflicts,
     shared_retired,
@@ -95,12 +96,14 @@ def refuse_run(requested: RequestedRun) -> None:
     )
 
 
-def steps_to(script: ScriptDirectory, heads: tuple[str, ...], target: str, *, upward: bool) -> list[Step]:
-    """Return the steps that Alembic takes from `heads` to `target`.
+def steps_to(
+    script: ScriptDirectory, heads: tuple[str, ...], target: str, *, upward: bool, connection: Connection | None = None
+) -> list[Step]:
+    """Return the steps that Alembic takes from `heads` to `target`; `connection` is that of `refuse_unknown_revision`.
 
     Raises RefusedError and UsageError, as the run does.
     """
-    refuse_unknown_revision(script, heads)
+    refuse_unknown_revision(script, heads, connection)
     try:
         if upward:
             return private_members.steps_up(script, target, heads)
@@ -174,9 +177,16 @@ OURS = "n.nspname in (current_schema(), 'retired')"
 EVERYWHERE = "n.nspname <> 'information_schema' and not starts_with(n.nspname, 'pg_')"
 
 
-def refuse_unknown_revision(script: ScriptDirectory, heads: Iterable[str]) -> None:
-    """Refuse a database whose revision has no file, or that has an ancestor of its revision beside it."""
+def refuse_unknown_revision(
+    script: ScriptDirectory, heads: Iterable[str], connection: Connection | None = None
+) -> None:
+    """Refuse a database whose revision has no file, or that has an ancestor of its revision beside it.
+
+    Where the journal that `connection` reads keeps the file of the revision, the error says what is newer.
+    """
     heads = tuple(heads)
+    if connection is not None and (newer := kept_revisions.read(connection, script, heads)) is not None:
+        raise newer.refusal()
     for head in heads:
         try:
             known = script.get_revision(head) is not None

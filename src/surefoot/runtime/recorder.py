@@ -45,6 +45,7 @@ class Record:
         self._package_version = package_version
         self._parts: CommittedParts | None = None
         self._journalled: str | None = None
+        self._keeps_files = False
 
     def done(self, connection: Connection) -> None:
         """Record the current step as done, in its own transaction."""
@@ -54,6 +55,7 @@ class Record:
         begun = self._begun()
         if begun is None:  # else the journal is there: it has a committed row of this step
             self._ensure_journal(connection, entry)
+        entry = replace(entry, keeps_file=self._keeps_files)
         journal.write(connection, entry, self._package_version, begun)
         created_objects.delete_records(connection, entry.revision)
         log.info("%s of %s took %.2f s", entry.direction, entry.revision, entry.seconds())
@@ -133,6 +135,7 @@ class Record:
     def _ensure_journal(self, connection: Connection, entry: journal.Entry) -> None:
         if self._journalled is None or self._journalled == entry.revision:
             journal.ensure(connection)  # otherwise an earlier step has committed the table
+            self._keeps_files = journal.keep_files(connection)
         self._journalled = entry.revision
 
     def _begun(self) -> int | None:

@@ -67,6 +67,7 @@ def test_autogenerate_writes_what_is_missing_and_it_mends_the_database(
     text = the_new_one(project, before).read_text("utf-8")
     assert "date_of_birth" in text
     assert "ix_users_parent_id" in text
+    assert "\nexpand_only = True\n" in text
 
     at_head.alembic("upgrade", "head", cwd=project)
     with fresh(at_head.server, template=template_at_head) as expected:
@@ -80,7 +81,9 @@ def test_what_alembic_does_not_see_is_written_and_said(at_head: Database, projec
     before = versions(project)
     said = at_head.alembic("revision", "--autogenerate", "-m", "look for a change", cwd=project).stderr
     (written,) = versions(project) - before
-    assert "nobody_knows" in (project / "alembic" / "versions" / written).read_text("utf-8")
+    text = (project / "alembic" / "versions" / written).read_text("utf-8")
+    assert "nobody_knows" in text
+    assert "expand_only" not in text  # it takes the function away
     assert "Not in the models, so upgrade() takes it away: function nobody_knows(): unexpected" in said
 
 

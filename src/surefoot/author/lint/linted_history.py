@@ -16,6 +16,7 @@ from surefoot.author.lint import (
     data_rules,
     downgrade_rule,
     environment_dependence,
+    expand_only_rule,
     foreign_key_rules,
     protection_rules,
     released_findings,
@@ -112,6 +113,7 @@ def _own_findings(run: DirectionRun) -> Iterator[Finding]:
     for rule in RULES:
         yield from rule(recording)
     yield from downgrade_rule.failing_downgrade(recording, run.downgrade_fault, run.failed_statement)
+    yield from expand_only_rule.more_than_added(recording, run.before, run.outcome.catalogue)
     branches = list(environment_dependence.dependences(recording, run.outcome, run.other))
     yield from branches
     # a difference that the environment made does not come from the second run

@@ -8,6 +8,8 @@ from sqlalchemy.engine import URL
 from surefoot.author.lint.history_run import Elsewhere, Outcome, Rerun, Scratch, fault_sentence
 from surefoot.author.lint.recording import Recording, Statement
 from surefoot.author.lint.rerun_rule import commits_early
+from surefoot.catalogue.model import Catalogue
+from surefoot.environment.expansion_proof import is_declared
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
@@ -22,6 +24,8 @@ class DirectionRun:
     other: Elsewhere | None = None
     downgrade_fault: str = ""
     failed_statement: Statement | None = None
+    before: Catalogue | None = None
+    """The catalogue in which the upgrade of a revision began that declares that it only adds; else None."""
 
 
 class TwoDatabaseRun:
@@ -63,11 +67,13 @@ class TwoDatabaseRun:
         else:
             self._second.upgrade_through(self._done[-1:])
         self._differs = False
+        script = self.here.script.get_revision(revision)
+        before = self.here.outcome().catalogue if script is not None and is_declared(script) else None
         up = self._up(revision)
         outcome = self.here.outcome()
         other, rerun = self._run_elsewhere(up, outcome)
         self._done.append(revision)
-        return [DirectionRun(up, outcome, rerun, other), self._down(revision, up)]
+        return [DirectionRun(up, outcome, rerun, other, before=before), self._down(revision, up)]
 
     def _up(self, revision: str) -> Recording:
         """Run the upgrade; without rows where it refuses those, at last in a database that never had any."""

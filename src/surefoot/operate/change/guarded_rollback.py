@@ -21,6 +21,7 @@ from surefoot.operate.backup import Reason, backup, backup_access
 from surefoot.operate.backup.backup_dump import Say
 from surefoot.operate.change import change_detection, row_counts
 from surefoot.operate.change.guarded_upgrade import ChangeResult, hinting_at_restore, restore_hint
+from surefoot.operate.change.kept_files import KeptFiles, refuse_other_files
 from surefoot.operate.revision_lookup import find_revision
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
@@ -50,17 +51,17 @@ class RollbackCost:
     """A sentence for each table that is dropped with its rows: the tables of the baseline, in a rollback to base."""
 
 
-def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
+def rollback_cost(settings: Settings, url: URL, target: str, kept: KeptFiles | None = None) -> RollbackCost:
     """Count what a downgrade to `target` (-1, a revision, base) would retire or delete, without changing anything.
 
-    Where the database stands at several heads, `<head>-1` or `<branch>@-1` says which of them goes back. Raises
-    UsageError if the target is no ancestor of the database's revision, or if a number of steps does not say of which
-    head; RefusedError if row security hides rows.
+    Where the database stands at several heads, `<head>-1` or `<branch>@-1` says which of them goes back. `kept` are
+    files of newer revisions, which are loaded; see `kept_files`. Raises UsageError if the target is no ancestor of the
+    database's revision, or if a number of steps does not say of which head; RefusedError if row security hides rows.
     """
-    script = alembic_api.script(settings)
+    script = _script(settings, kept)
     with read_connection(url, f"{program()} rollback") as connection:
         at = heads(connection)
-        preconditions.refuse_unknown_revision(script, at)
+        preconditions.refuse_unknown_revision(script, at, connection)
         if not at:
             raise UsageError(
                 "The database stands at no revision: there is no one way back from there.",
@@ -70,12 +71,15 @@ def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
         if len(at) == 1:
             _refuse_other_lines(script, at[0], revision)
         planned = preconditions.steps_to(script, at, revision, upward=False)
-        steps = tuple(step.revision.revision for step in planned if isinstance(step, RevisionStep))
+        downward = [step for step in planned if isinstance(step, RevisionStep)]
+        steps = tuple(step.revision.revision for step in downward)
+        if kept is not None:
+            refuse_other_files(connection, downward)
         if not steps:
             raise UsageError(f"The database is at {revision} already.", f"{_history()} lists the line.")
         left = _heads_without(script, at, steps)
         preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)
-        target_tables = _tables_at(settings, url, left)
+        target_tables = _tables_at(settings, url, left, kept)
         base_tables = build.catalogue(settings, url, steps[-1]).tables if revision == BASE else ()
         preconditions.refuse_run(
             preconditions.RequestedRun(
@@ -85,7 +89,7 @@ def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
         # refuse before anybody confirms a rollback that no backup could precede
         backup_access.require_backup_rights(url)
         dropped = {relation.name for relation in base_tables}
-        present = _tables_at(settings, url, at)
+        present = _tables_at(settings, url, at, kept)
         losses = tuple(
             _counted_losses(connection, [each for each in present if each.name not in dropped], target_tables)
         )
@@ -93,8 +97,10 @@ def rollback_cost(settings: Settings, url: URL, target: str) -> RollbackCost:
     return RollbackCost(str(url.database), at, revision, left, steps, losses, deleted)
 
 
-def roll_back(settings: Settings, url: URL, chosen: RollbackCost, *, say: Say = lambda _: None) -> ChangeResult:
-    """Make a backup, then downgrade to the target.
+def roll_back(
+    settings: Settings, url: URL, chosen: RollbackCost, kept: KeptFiles | None = None, *, say: Say = lambda _: None
+) -> ChangeResult:
+    """Make a backup, then downgrade to the target, by the `kept` files of newer revisions where that is said.
 
     Raises what the backup and the downgrade raise, with a restore hint.
     """
@@ -107,11 +113,19 @@ def roll_back(settings: Settings, url: URL, chosen: RollbackCost, *, say: Say = 
         hinting_at_restore(url, state, restore_hint(saved)),
         alembic_api.configured(settings, url, application_name=f"{program()} rollback") as config,
     ):
-        command.downgrade(config, chosen.target)
+        if kept is None:
+            command.downgrade(config, chosen.target)
+        else:
+            alembic_api.downgrade(config, _script(settings, kept), chosen.target)
     seconds = time.perf_counter() - started
     with read_connection(url, f"{program()} rollback") as connection:
         after = row_counts.count(connection)
     return ChangeResult(" and ".join(chosen.left) or BASE, seconds, saved, before, after)
+
+
+def _script(settings: Settings, kept: KeptFiles | None) -> ScriptDirectory:
+    script = alembic_api.script(settings)
+    return script if kept is None else kept.add_to(script)
 
 
 def _target_revision(script: ScriptDirectory, at: str, target: str) -> str:
@@ -165,16 +179,25 @@ def _heads_without(script: ScriptDirectory, at: tuple[str, ...], steps: Sequence
     return tuple(sorted(each.revision for each in kept if each.revision not in parents))
 
 
-def _tables_at(settings: Settings, url: URL, at: tuple[str, ...]) -> tuple[Relation, ...]:
+def _tables_at(settings: Settings, url: URL, at: tuple[str, ...], kept: KeptFiles | None) -> tuple[Relation, ...]:
     """Return the tables of a database at these heads.
 
-    Catalogues are kept for the revisions in one order; where there are several heads, their database is built.
+    Catalogues are kept for the revisions in one order; where there are several heads, or the file of one is among the
+    `kept` ones, their database is built.
     """
-    if len(at) < 2:
+    by_kept_file = kept is not None and any(map(kept.has, at))
+    if len(at) < 2 and not by_kept_file:
         return build.catalogue(settings, url, at[0]).tables if at else ()
     with scratch_database(url, purpose="rollback") as scratch, alembic_api.configured(settings, scratch) as config:
-        for head in at:
-            command.upgrade(config, head)
+        if kept is not None and by_kept_file:
+            script = _script(settings, kept)
+            (below,) = kept.newer.met
+            command.upgrade(config, below)
+            newer = preconditions.steps_to(script, (below,), at[0], upward=True)
+            alembic_api.run(config, script, [step for step in newer if isinstance(step, RevisionStep)])
+        else:
+            for head in at:
+                command.upgrade(config, head)
         connection = config.attributes["connection"]
         return read_catalogue(connection).tables
 

@@ -32,6 +32,7 @@ from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
 from surefoot.runtime import (
     interrupted_run,
+    kept_revisions,
     lost_subscribers,
     ownership,
     preconditions,
@@ -56,6 +57,8 @@ class UpgradePlan:
     """The revision that was begun and not finished: the upgrade continues it."""
     rehearsal: str | None = None
     """Why the last rehearsal advises against the upgrade; None if it does not, or if there was none."""
+    newer: str = ""
+    """Where the database is newer than this version and this version can work with it: the sentence that says why."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ def plan_upgrade(settings: Settings, url: URL, target: str = "head", *, with_bac
     revision, up_to_target = revisions_up_to(script, target)
     with read_connection(url, f"{program()} upgrade") as connection:
         at, median_seconds = heads(connection), journal_report.median_seconds(connection)
-        steps = preconditions.steps_to(script, at, target, upward=True)
+        newer = kept_revisions.read(connection, script, at) if target in {"head", "heads"} else None
+        if newer is not None and newer.usable:
+            return UpgradePlan(str(url.database), at, revision, (), (), newer=newer.sentence)
+        steps = preconditions.steps_to(script, at, target, upward=True, connection=connection)
         preconditions.refuse_run(
             preconditions.RequestedRun(
                 connection, script, at, steps, upward=True, subscribers_changed=settings.subscribers_changed

@@ -115,7 +115,7 @@ def _pending(
     Raises what an upgrade would refuse before it begins.
     """
     at = heads(connection)
-    preconditions.refuse_unknown_revision(script, at)
+    preconditions.refuse_unknown_revision(script, at, connection)
     run = [each for each in list_revisions(script, history, at).pending if each.revision in up_to_target]
     if run:
         preconditions.refuse_hidden_rows(connection, preconditions.EVERYWHERE)

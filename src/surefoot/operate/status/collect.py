@@ -24,8 +24,16 @@ from surefoot.operate.status.revision_list import PendingRevision, RevisionList,
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import between_revisions, build
-from surefoot.runtime import interrupted_run, migrator_lock, preconditions, unbuilt_indexes, work_queue
+from surefoot.runtime import (
+    interrupted_run,
+    kept_revisions,
+    migrator_lock,
+    preconditions,
+    unbuilt_indexes,
+    work_queue,
+)
 from surefoot.runtime.interrupted_run import CutOff
+from surefoot.runtime.kept_revisions import Newer
 from surefoot.runtime.work_queue import Entry
 from surefoot.settings import Settings
 
@@ -42,6 +50,8 @@ class State(StrEnum):
     EMPTY = "empty"
     UNVERSIONED = "unversioned"
     """The database has tables but no row in `alembic_version`."""
+    NEWER = "newer"
+    """The database has revisions for which the project has no file; all of them only add, as its journal tells."""
     UNKNOWN = "unknown"
     """`alembic_version` names a revision for which the project has no file."""
     REDUNDANT = "redundant"
@@ -90,11 +100,16 @@ class Status:
     """The session that works the queue off, in words; None if none does."""
     catalogue: Catalogue | None
     """The catalogue of the database; None if a table was locked for longer than `LOCK_TIMEOUT_MS`."""
+    newer: Newer | None = None
+    """What is newer in the database than the project's files; None if nothing is, or its journal does not keep it."""
 
     @property
     def is_current(self) -> bool:
-        """Return whether nothing is pending, nothing has drifted and no revision is unfinished."""
-        return self.state is State.CURRENT and not self.drift.difference and self.cut_off is None
+        """Return whether nothing is pending, nothing has drifted and no revision is unfinished.
+
+        What is newer and only adds may be there as well.
+        """
+        return self.state in {State.CURRENT, State.NEWER} and not self.drift.difference and self.cut_off is None
 
 
 @dataclass(frozen=True)
@@ -126,9 +141,11 @@ def status(settings: Settings, url: URL) -> Status:
         health, own = tuple(find_problems(connection)), operators_own.read(connection)
         catalogue, not_compared = _read_catalogue(connection, url)
         queue, worker = work_queue.read(connection), migrator_lock.holder(connection, migrator_lock.QUEUE)
-        cut_off, hidden = interrupted_run.find(connection, script, at), preconditions.hidden_rows_error(connection)
+        newer = kept_revisions.read(connection, script, at)
+        cut_off = interrupted_run.find(connection, script, at) if newer is None else None
+        hidden = preconditions.hidden_rows_error(connection)
     redundant = None if revisions.unknown else _redundant(script, at)
-    state = State.REDUNDANT if redundant is not None else _state(at, revisions, catalogue)
+    state = State.REDUNDANT if redundant is not None else _state(at, revisions, catalogue, newer)
     drift = Drift(not_compared=not_compared)
     if catalogue is not None and len(at) == 1 and not revisions.unknown:
         found = _Found(catalogue, unbuilt_indexes.named_in(queue))
@@ -146,7 +163,7 @@ def status(settings: Settings, url: URL) -> Status:
         server, state, at, revisions, todo, drift, migrating, health,
         recorded_backups.last_backup(settings.backup_folder, url.database), cut_off,
         saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, own,
-        queue, worker, catalogue,
+        queue, worker, catalogue, newer,
     )  # fmt: skip
 
 
@@ -167,7 +184,9 @@ def _redundant(script: ScriptDirectory, at: tuple[str, ...]) -> RefusedError | N
     return None
 
 
-def _state(at: tuple[str, ...], revisions: RevisionList, catalogue: Catalogue | None) -> State:
+def _state(at: tuple[str, ...], revisions: RevisionList, catalogue: Catalogue | None, newer: Newer | None) -> State:
+    if newer is not None and newer.usable:
+        return State.NEWER
     if revisions.unknown:
         return State.UNKNOWN
     if not at:
