@@ -42,7 +42,7 @@ def lint_revisions(
 
     settings, url = settings_and_url(database_url)
     chosen = [*(revisions or ()), *(changed_revisions.since(settings, diff) if diff else ())]
-    report = lint(settings, url, chosen) if chosen or not diff else lint_report.EMPTY
+    report = lint(settings, url, chosen, known=True) if chosen or not diff else lint_report.EMPTY
     formats = {
         Format.TEXT: lint_report.as_text, Format.JSON: lint_report.as_json, Format.GITHUB: lint_report.as_commands,
         Format.SARIF: sarif.as_sarif,
