@@ -105,8 +105,10 @@ class KeptTemplates:
     def begin(self, revisions: Sequence[str], *, purpose: str, seeded: bool, count: int) -> None:
         """Let the server make clones while the caller does something else: the next calls of `clone` yield them.
 
-        Nothing is done where the template is not there yet: who makes it does that alone.
+        Nothing is done where no revision has run, nor where the template is missing: who makes it does that alone.
         """
+        if not revisions:
+            return
         name = self.name(revisions, seeded=seeded)
         with self._connect() as connection:
             filled = _filled(connection, name)

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import RevisionStep
-from alembic.script import ScriptDirectory
+from alembic.runtime.migration import MigrationStep, RevisionStep
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL
 
 from surefoot import database
@@ -57,6 +57,12 @@ def run(config: Config, revisions: ScriptDirectory, steps: Sequence[RevisionStep
     target = steps[-1].revision.revision
     with EnvironmentContext(config, revisions, fn=lambda *_: list(steps), destination_rev=target):
         revisions.run_env()
+
+
+def run_one(config: Config, revisions: ScriptDirectory, revision: Script, *, upgrade: bool) -> None:
+    """Run one revision up or down, with files that are loaded already. Raises what a migration raises."""
+    step = MigrationStep.upgrade_from_script if upgrade else MigrationStep.downgrade_from_script
+    run(config, revisions, [step(revisions.revision_map, revision)])
 
 
 def script(settings: Settings) -> ScriptDirectory:

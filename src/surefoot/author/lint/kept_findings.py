@@ -68,11 +68,14 @@ class KeptFindings:
         for each, (_, file) in zip(found, self._files(before, [each.revision for each in found]), strict=False):
             said = asdict(each)
             user_cache.write(file, json.dumps(said, default=str).encode())
-        if self._folder is not None and self._folder.is_dir():
-            for old in self._folder.glob(f"*{ENDING}"):
-                with suppress(OSError):
-                    if old.stat().st_mtime < time.time() - KEPT_FOR:
-                        old.unlink()
+        for old in self._folder.glob("*.json") if self._folder is not None else ():
+            with suppress(OSError):
+                if old.stat().st_mtime < time.time() - KEPT_FOR:
+                    old.unlink()
+
+    def file_of(self, before: Sequence[str], revision: str, ending: str) -> Path | None:
+        """Return the file for something else that depends on all that the findings do; None where nothing is kept."""
+        return next((file.with_suffix("").with_suffix(ending) for _, file in self._files(before, [revision])), None)
 
     def _files(self, before: Sequence[str], revisions: Sequence[str]) -> Iterator[tuple[str, Path]]:
         """Yield for each revision its file of findings, up to the first that may read its environment."""

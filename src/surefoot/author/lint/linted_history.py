@@ -83,8 +83,7 @@ def _found(  # noqa: PLR0913, PLR0917  # what runs, and where
         found += more
         done, left = [*done, *left[: len(more)]], left[len(more) :]
     if left:
-        if done:
-            templates.begin(done, purpose="lint", seeded=True, count=2)
+        templates.begin(done, purpose="lint", seeded=True, count=2)
         from surefoot.author.lint import history_findings  # noqa: PLC0415  # while the server makes the clones
 
         run = history_findings.find(settings, url, templates, done, left)

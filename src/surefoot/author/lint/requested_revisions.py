@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
 
 from surefoot.errors import UsageError
@@ -30,6 +30,12 @@ def find(script: ScriptDirectory, requested: Sequence[str] = ()) -> RequestedRev
     selected = _selected(script, requested) if requested else set(history)
     last = max((number for number, revision in enumerate(history) if revision in selected), default=-1)
     return RequestedRevisions(tuple(history[: last + 1]), frozenset(selected))
+
+
+def ancestors(script: ScriptDirectory, revision: Script) -> tuple[str, ...]:
+    """Return the revisions that have run before one can, oldest first."""
+    before = [each.revision for each in script.walk_revisions("base", revision.revision)][::-1]
+    return tuple(before[:-1])
 
 
 def _selected(script: ScriptDirectory, requested: Sequence[str]) -> set[str]:
