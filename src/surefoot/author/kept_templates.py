@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import alembic
+import psycopg
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from psycopg import sql
@@ -132,8 +133,8 @@ class KeptTemplates:
         opened = self._begun_for(name)
         for last_try in (False, True):
             if opened is None:
-                filled = self._find_or_make(name, revisions, seeded=seeded)
                 try:
+                    filled = self._find_or_make(name, revisions, seeded=seeded)
                     opened = self._open(name, purpose, filled)
                 except sa.exc.DBAPIError as fault:
                     # meanwhile other commands have made newer ones, and dropped this
@@ -168,12 +169,9 @@ class KeptTemplates:
             filled = _filled(connection, name)
             if filled is not None:
                 return filled
-            connection.execute(LOCK, {"name": name})  # whoever wants the same template waits until it is made
-            try:
+            with _turn(connection, name):
                 filled = _filled(connection, name)
                 return self._make(connection, name, revisions, seeded=seeded) if filled is None else filled
-            finally:
-                connection.execute(UNLOCK, {"name": name})
 
     def _make(self, connection: Connection, name: str, revisions: Sequence[str], *, seeded: bool) -> frozenset[str]:
         """Make the template, and drop those that are too many."""
@@ -243,12 +241,28 @@ def _filled(connection: Connection, name: str) -> frozenset[str] | None:
     return frozenset(json.loads(comment.removeprefix(MARK))["filled"])
 
 
+@contextmanager
+def _turn(connection: Connection, name: str) -> Iterator[None]:
+    """Let whoever wants the same template wait until it is made, unless the role does not let its sessions wait."""
+    try:
+        connection.execute(LOCK, {"name": name})
+    except sa.exc.DBAPIError as fault:
+        if fault.connection_invalidated:
+            raise
+        yield  # two make it then, and the second finds its name taken
+        return
+    try:
+        yield
+    finally:
+        connection.execute(UNLOCK, {"name": name})
+
+
 def _keep(connection: Connection, made: str, name: str, filled: list[str]) -> None:
-    """Make the database `made` the template `name`, all at once."""
+    """Make the database `made` the template `name`, all at once; nothing happens where another command did."""
     mark = MARK + json.dumps({"made": dt.datetime.now(dt.UTC).isoformat(), "filled": filled})
     old, new = sql.Identifier(made), sql.Identifier(name)
     driver = database.driver_of(connection)
-    with driver.transaction():
+    with suppress(psycopg.errors.DuplicateDatabase), driver.transaction():
         driver.execute(sql.SQL("alter database {} allow_connections false").format(old))
         driver.execute(sql.SQL("comment on database {} is {}").format(old, mark))
         driver.execute(sql.SQL("alter database {} rename to {}").format(old, new))

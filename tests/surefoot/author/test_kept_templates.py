@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from psycopg import sql
 
 import surefoot
@@ -115,6 +117,28 @@ def test_two_at_once_make_one_template(scratch: Database, project: Path) -> None
     assert told[0] == told[1]
     assert "loses-data" in told[0]
     assert len(kept(scratch) - before) == 2
+    assert scratches(scratch) == []
+
+
+def test_whose_role_does_not_let_it_wait_makes_its_own(
+    scratch: Database, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both make it, and the second finds the name taken."""
+    of_three(project)
+    with templates_of(project, scratch) as templates:
+        name = templates.name(["000000000000"], seeded=False)
+        fault = sa.text("select 1 / 0 where :name <> ''")
+        monkeypatch.setattr(kept_templates, "LOCK", fault)
+        keep = kept_templates._keep
+
+        def keep_second(*given: Any) -> None:
+            comment = f"comment on database {name} is '{kept_templates.MARK}{{\"filled\": []}}'"
+            scratch.execute(f"create database {name}", comment)
+            keep(*given)
+
+        monkeypatch.setattr(kept_templates, "_keep", keep_second)
+        with templates.clone(["000000000000"], purpose="lint", seeded=False) as clone:
+            assert clone.filled == frozenset()
     assert scratches(scratch) == []
 
 
