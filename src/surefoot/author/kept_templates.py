@@ -110,8 +110,8 @@ class KeptTemplates:
         """
         if not revisions:
             return
-        name = self.name(revisions, seeded=seeded)
-        with self._connect() as connection:
+        name, filled = self.name(revisions, seeded=seeded), None
+        with suppress(sa.exc.DBAPIError), self._connect() as connection:  # `clone` says it where that fails, too
             filled = _filled(connection, name)
         if filled is None:
             return
