@@ -1,4 +1,4 @@
-"""Writes docs/diagrams.md and docs/schema.md from the models: `python -m docs.generate`, or `make docs`."""
+"""Writes the pages from the models and from the rules of lint: `python -m docs.generate`, or `make docs`."""
 
 import importlib
 import re
@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
 from ourschool import models
+from surefoot.author.lint import rule_texts
 
 FOLDER = Path(__file__).parent
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy left it so
@@ -35,7 +36,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """The text of each page by its file name."""
-    return {"diagrams.md": diagrams(), "schema.md": schema()}
+    return {"diagrams.md": diagrams(), "lint.md": rule_texts.page(), "schema.md": schema()}
 
 
 def parts() -> dict[str, list[type[models.Base]]]:

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import psycopg
@@ -17,7 +18,7 @@ from sqlalchemy.engine import URL, Connection
 from surefoot import database
 from surefoot.errors import UsageError
 from surefoot.program import extra
-from surefoot.scratch_extensions import like_the_real_one
+from surefoot.scratch_extensions import Surroundings, like_the_real_one
 from surefoot.servers import embedded, libpq
 from surefoot.servers.temporary_server import temporary_server
 
@@ -34,6 +35,19 @@ SUBSCRIPTIONS = sa.text("""
 EMPTY = "template0"
 REJECTED_OPTION = frozenset({"22023", "42704", "42809", "0A000"})
 """What a server raises for an encoding or a locale that it does not have."""
+MAKER = sa.text("""
+    select rolcreatedb or rolsuper as may_create,
+           current_setting('server_version_num')::integer as version,
+           concat_ws(' ', version(), rolname) as made_by,
+           md5(concat(
+               (select string_agg(each::text, ' ' order by each.rolname) from pg_roles as each),
+               (select string_agg(concat(name, setting), ' ' order by name)
+                  from pg_settings
+                 where source not in ('default', 'client', 'session'))
+           )) as state
+      from pg_roles
+     where rolname = current_user
+""")
 NO_OPTIONS = sql.SQL("")
 NEVER_IDLE = "select current_setting('fsync') from set_config('idle_session_timeout', '0', false)"
 MARK = "scratch of ourschool: goes with the command that made it"
@@ -115,6 +129,37 @@ def _entered(stack: ExitStack, server: URL, name: str, template: str, options: s
         if options is NO_OPTIONS or state not in REJECTED_OPTION:
             raise database.explain(fault, server) from fault
     return _entered(stack, server, name, template, NO_OPTIONS)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server for scratch databases, and what a scratch database there has to have to be like the real one."""
+
+    server: URL
+    """Of a database on it that exists."""
+    surroundings: Surroundings
+    version: int
+    """The server's version: 180001."""
+    made_by: str
+    """The server's build and the role that creates the databases."""
+    state: str
+    """A checksum of the roles and settings of the server."""
+
+
+def place_for(url: URL) -> Place:
+    """Return the server of `url`, or an embedded one where its role may not create databases.
+
+    Raises UsageError where neither is possible, ConnectFailed where the server does not answer.
+    """
+    server = _maintenance(url)
+    with database.engine_for(server, application_name=APPLICATION).connect() as connection:
+        maker = connection.execute(MAKER).one()
+        surroundings = Surroundings.of(connection)
+    if not maker.may_create:
+        server = _embedded_server(server)
+        with database.engine_for(server, application_name=APPLICATION).connect() as connection:
+            maker = connection.execute(MAKER).one()
+    return Place(server, surroundings, maker.version, maker.made_by, maker.state)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Gives a scratch database the extensions of the database that it stands for, and the search_path that finds them."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +19,7 @@ PATH_GIVEN = sa.text("""
 """Whether the URL, the role or the server gives every session a search_path, in a database of any name."""
 EXTENSIONS = sa.text("""
     select extname as name,
+           extversion as version,
            nspname as schema,
            exists (
                select from pg_depend as part
@@ -38,20 +41,41 @@ EXTENSIONS = sa.text("""
 """The extensions of a database, and whether something else in it depends on them, in the order of their creation."""
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the statements of a revision find in a database: its extensions, and whether a search_path is given."""
+
+    extensions: Sequence[sa.Row[Any]]
+    path_given: bool
+
+    @classmethod
+    def of(cls, connection: Connection) -> "Surroundings":
+        """Read those of the database of `connection`."""
+        return cls(connection.execute(EXTENSIONS).all(), bool(connection.execute(PATH_GIVEN).scalar_one()))
+
+    def give(self, scratch: URL, application_name: str) -> URL:
+        """Give an empty scratch database the extensions; return its URL with the search_path it needs."""
+        if self.extensions:
+            engine = database.engine_for(search_path.with_path(scratch, "public"), application_name=application_name)
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                for each in self.extensions:
+                    _create_extension(connection, each)
+        return self.with_path(scratch)
+
+    def with_path(self, scratch: URL) -> URL:
+        """Return the URL of a database that has the extensions, with the search_path that it needs."""
+        found = (each.schema for each in self.extensions if not each.schema.startswith("pg_"))
+        path = dict.fromkeys(["public", *found])
+        if not self.path_given and list(path) == ["public"]:
+            return scratch
+        return search_path.with_path(scratch, ", ".join(sql.Identifier(schema).as_string() for schema in path))
+
+
 def like_the_real_one(real: URL, scratch: URL, application_name: str) -> URL:
     """Give an empty scratch database the extensions of the real one; return its URL with the search_path it needs."""
     with database.engine_for(real, application_name=application_name).connect() as connection:
-        extensions = connection.execute(EXTENSIONS).all()
-        path_given = connection.execute(PATH_GIVEN).scalar_one()
-    if extensions:
-        engine = database.engine_for(search_path.with_path(scratch, "public"), application_name=application_name)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for each in extensions:
-                _create_extension(connection, each)
-    path = dict.fromkeys(["public", *(each.schema for each in extensions if not each.schema.startswith("pg_"))])
-    if not path_given and list(path) == ["public"]:
-        return scratch
-    return search_path.with_path(scratch, ", ".join(sql.Identifier(schema).as_string() for schema in path))
+        surroundings = Surroundings.of(connection)
+    return surroundings.give(scratch, application_name)
 
 
 def _create_extension(connection: Connection, extension: sa.Row[Any]) -> None:

@@ -1,17 +1,22 @@
 """Tests a revision on scratch databases: up, down, up again, empty and with rows; then drift and lint."""
 
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import Script
+from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
 from surefoot.author import unwritten_parts
+from surefoot.author.kept_proofs import KeptProofs
+from surefoot.author.kept_templates import KeptTemplates
+from surefoot.author.lint import requested_revisions
+from surefoot.author.lint.kept_findings import KeptFindings
 from surefoot.author.lint.lint_findings import Finding
 from surefoot.author.lint.linted_history import lint
 from surefoot.author.sample_rows import round_trip
@@ -37,6 +42,8 @@ class Proof:
     findings: tuple[Finding, ...] = ()
     unwritten: tuple[str, ...] = ()
     """What is left to the author in the file, a line each."""
+    tried: bool = True
+    """Whether the steps ran now; otherwise they ran before, and nothing has changed since."""
 
     @property
     def runs(self) -> bool:
@@ -49,72 +56,103 @@ class Proof:
         return self.runs and not self.unwritten
 
 
-def write(settings: Settings, url: URL, message: str) -> Script | None:
+def write(settings: Settings, url: URL, message: str, templates: KeptTemplates | None = None) -> Script | None:
     """Let autogenerate write the revision from head to the models; return None, and write no file, where they agree.
 
     Head is built in a scratch database on the server of `url`, so that no manual change there gets into the file.
+    `templates` are those of the project where the caller has them; they know the new file then.
     """
-    with scratch_database(url, purpose="new") as scratch, alembic_api.configured(settings, scratch) as config:
-        command.upgrade(config, "head")
+    with ExitStack() as stack:
+        templates = templates or stack.enter_context(KeptTemplates(settings, url, alembic_api.script(settings)))
+        scratch = _before(stack, url, templates, requested_revisions.find(templates.script).history)
+        config = stack.enter_context(alembic_api.configured(settings, scratch))
         config.attributes["autogenerate"] = True
         written = command.revision(config, message=message, autogenerate=True)
+        templates.script = alembic_api.script(settings)
     return written if isinstance(written, Script) else None
 
 
-def prove(settings: Settings, url: URL, revision: str) -> Proof:
+def prove(
+    settings: Settings, url: URL, revision: str, *, templates: KeptTemplates | None = None, known: bool = False
+) -> Proof:
     """Test one revision in scratch databases on the server of `url`. Raises UsageError for an unknown revision.
 
     The first run has no rows and compares catalogues; the second has rows in every touched table and compares values.
+    `templates` are those of the project where the caller has them. With `known` what holds is not tried again where
+    nothing has changed of all that it depends on.
     """
-    script = _script(settings, revision)
-    named = script.down_revision or "base"
-    parents = [named] if isinstance(named, str) else list(named)
-    with scratch_database(url, purpose="proof") as parent:
-        with alembic_api.configured(settings, parent) as config:
-            for each in parents:
-                command.upgrade(config, each)
-        with _copy(parent) as empty:
-            steps, tables = _without_rows(settings, empty, script, parents[0])
-        if tables is not None:
-            steps += _over_rows(settings, parent, Trial(settings, parent, script.revision, parents[0], tables))
-    findings: tuple[Finding, ...] = ()
-    if not any(step.problems for step in steps):
-        started = time.perf_counter()
-        findings = lint(settings, url, [script.revision]).findings
-        problems = tuple(f"line {each.line}: {each.rule}: {each.why}" for each in findings)
-        steps.append(Step("lint", time.perf_counter() - started, problems))
+    with ExitStack() as stack:
+        templates = templates or stack.enter_context(KeptTemplates(settings, url, alembic_api.script(settings)))
+        script = _script(templates.script, revision)
+        before = requested_revisions.ancestors(templates.script, script)
+        kept = KeptProofs(KeptFindings(settings, templates)) if known else None
+        beside = _files_beside(settings, templates.script)
+        steps = [*(kept.read(before, script.revision, beside) or ())] if kept else []
+        again, findings = not steps, tuple[Finding, ...]()
+        if again:
+            steps, findings = _tried(settings, url, templates, script, known=known)
+        if kept and again and not any(step.problems for step in steps):
+            kept.write(before, script.revision, beside, steps)
     unwritten = unwritten_parts.find(settings, script)
-    return Proof(script.revision, Path(script.path), tuple(steps), findings, unwritten)
+    return Proof(script.revision, Path(script.path), tuple(steps), findings, unwritten, again)
 
 
-def _copy(parent: URL) -> AbstractContextManager[URL]:
-    return scratch_database(parent, purpose="proof_copy", template=parent.database)
+def _tried(
+    settings: Settings, url: URL, templates: KeptTemplates, script: Script, *, known: bool
+) -> tuple[list[Step], tuple[Finding, ...]]:
+    """Run the revision without rows, with rows, and under lint, as long as no step has a problem."""
+    before = requested_revisions.ancestors(templates.script, script)
+    templates.begin(before, purpose="proof", seeded=False, count=2)
+    with ExitStack() as stack:
+        empty = _before(stack, url, templates, before)
+        steps, tables = _without_rows(settings, empty, templates.script, script)
+    if tables is not None:
+        steps += _over_rows(url, templates, Trial(settings, templates.script, script, tables))
+    if any(step.problems for step in steps):
+        return steps, ()
+    started = time.perf_counter()
+    findings = lint(settings, url, [script.revision], templates=templates, known=known).findings
+    problems = tuple(f"line {each.line}: {each.rule}: {each.why}" for each in findings)
+    return [*steps, Step("lint", time.perf_counter() - started, problems)], findings
 
 
-def _script(settings: Settings, revision: str) -> Script:
+def _files_beside(settings: Settings, revisions: ScriptDirectory) -> list[Path]:
+    """Return the files on which a proof depends beside revisions and code: whatever else is in the script folder."""
+    folder = settings.project.script_folder
+    versions = [Path(each.path) for each in revisions.walk_revisions("base", "heads")]
+    return [settings.project.ini, *sorted(each for each in folder.glob("*") if each.is_file()), *versions]
+
+
+def _before(stack: ExitStack, url: URL, templates: KeptTemplates, before: Sequence[str]) -> URL:
+    """Return the URL of a database, dropped with `stack`, in which the revisions `before` have run."""
+    if not before:
+        return stack.enter_context(scratch_database(url, purpose="proof"))
+    return stack.enter_context(templates.clone(before, purpose="proof", seeded=False)).url
+
+
+def _script(revisions: ScriptDirectory, revision: str) -> Script:
     try:
-        script = alembic_api.script(settings).get_revision(revision)
+        script = revisions.get_revision(revision)
     except CommandError as fault:
         raise UsageError(f"There is no revision {revision!r}.", f"{alembic_command()} history lists them.") from fault
     assert script is not None
     return script
 
 
-def _without_rows(settings: Settings, url: URL, script: Script, parent: str) -> tuple[list[Step], TouchedTables | None]:
+def _without_rows(
+    settings: Settings, url: URL, revisions: ScriptDirectory, script: Script
+) -> tuple[list[Step], TouchedTables | None]:
     """Run up, down, up over empty tables; return the tables to fill as well, None where a step has a problem."""
     steps: list[Step] = []
     tables = round_trip.shapes(url)
     with alembic_api.configured(settings, url, snapshot=False) as config:
         before = _catalogue(config)
-        steps.append(timed_step("up", lambda: command.upgrade(config, script.revision)))
+        steps.append(timed_step("up", lambda: alembic_api.run_one(config, revisions, script, upgrade=True)))
         if steps[-1].problems:
             return steps, None
         after = _catalogue(config)
-        for what, run, target, expected in (
-            ("down", command.downgrade, parent, before),
-            ("up again", command.upgrade, script.revision, after),
-        ):
-            step = timed_step(what, lambda run=run, target=target: run(config, target))  # type: ignore[misc]
+        for what, upgrade, expected in (("down", False, before), ("up again", True, after)):
+            step = timed_step(what, lambda up=upgrade: alembic_api.run_one(config, revisions, script, upgrade=up))  # type: ignore[misc]
             differences = () if step.problems else compare(expected, _catalogue(config)).deviations
             steps.append(step.with_problems(*map(str, differences)))
             if steps[-1].problems:
@@ -124,14 +162,15 @@ def _without_rows(settings: Settings, url: URL, script: Script, parent: str) -> 
     return steps, TouchedTables(tables, round_trip.shapes(url), round_trip.touched(before, after))
 
 
-def _over_rows(settings: Settings, parent: URL, trial: Trial) -> list[Step]:
+def _over_rows(url: URL, templates: KeptTemplates, trial: Trial) -> list[Step]:
     """Run over all kinds of rows; where the revision refuses them, over rows that satisfy its new rules as well."""
+    before = requested_revisions.ancestors(templates.script, trial.script)
     steps: list[Step] = []
     for fitting in (False, True):
-        with _copy(parent) as url:
-            round_trip.set_time_zone(url)
-            trial = Trial(settings, url, trial.revision, trial.parent, trial.tables)
-            run_steps = list(trial.run(fitting=fitting))
+        with ExitStack() as stack:
+            clone = _before(stack, url, templates, before)
+            round_trip.set_time_zone(clone)
+            run_steps = list(trial.run(clone, fitting=fitting))
         if len(run_steps) > 1 or run_steps[-1].problems:
             return [*steps, *run_steps]
         (refused,) = run_steps

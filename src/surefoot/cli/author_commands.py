@@ -7,6 +7,7 @@ import typer
 
 from surefoot.author import project_check, releases, revision_test, snapshot_writer
 from surefoot.author import rebase as rebasing
+from surefoot.author.kept_templates import KeptTemplates
 from surefoot.cli.context import load_settings, print_json, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 from surefoot.environment import alembic_api
@@ -25,11 +26,12 @@ def new(
     Example: surefoot new "add avatar_url to users"
     """
     settings, url = settings_and_url(database_url)
-    written = revision_test.write(settings, url, message)
-    if written is None:
-        typer.echo("null" if as_json else "Models and revisions agree: no file was written.")
-        return
-    proof = revision_test.prove(settings, url, written.revision)
+    with KeptTemplates(settings, url, alembic_api.script(settings)) as templates:
+        written = revision_test.write(settings, url, message, templates)
+        if written is None:
+            typer.echo("null" if as_json else "Models and revisions agree: no file was written.")
+            return
+        proof = revision_test.prove(settings, url, written.revision, templates=templates, known=True)
     _show(proof, proven=proof.runs, as_json=as_json)
 
 
@@ -64,7 +66,7 @@ def prove(
 
     Example: surefoot prove head
     """
-    proof = revision_test.prove(*settings_and_url(database_url), revision)
+    proof = revision_test.prove(*settings_and_url(database_url), revision, known=True)
     _show(proof, proven=proof.holds, as_json=as_json)
 
 
@@ -112,6 +114,8 @@ def _show(proof: revision_test.Proof, *, proven: bool, as_json: bool) -> None:
             typer.echo(paragraph(f"left  {line}", "  ", "        "))
         todo = "write what is left" if proof.runs else "mend the file"
         verdict = "Proven." if proven else f"Not proven: {todo}, then {program()} prove {proof.revision}."
+        if not proof.tried:
+            typer.echo("Nothing has changed since these steps ran; they did not run again.")
         typer.echo(paragraph(f"{verdict} Read it whole before you commit it."))
     if not proven:
         raise typer.Exit(1)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from surefoot.cli.context import settings_and_url
+from surefoot.cli.context import load_settings, settings_and_url
 from surefoot.cli.options import AsJson, DatabaseUrl
 
 
@@ -18,7 +18,7 @@ class Format(StrEnum):
     SARIF = "sarif"
 
 
-def lint_revisions(
+def lint_revisions(  # noqa: PLR0913, PLR0917  # the options of the command
     revisions: Annotated[
         list[str] | None, typer.Argument(metavar="[REVISION]...", help="Ids, head, or ranges a:b; all without.")
     ] = None,
@@ -28,6 +28,9 @@ def lint_revisions(
     form: Annotated[
         Format, typer.Option("--format", help="What to print: for people, programs, GitHub, or as SARIF 2.1.0.")
     ] = Format.TEXT,
+    rule: Annotated[
+        str | None, typer.Option("--explain", metavar="RULE", help="Print what a rule means, and its safe form.")
+    ] = None,
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -36,13 +39,19 @@ def lint_revisions(
     Example: surefoot lint head
     """
     # imported here, because the help does not need it
+    if rule is not None:
+        from surefoot.author.lint import rule_texts  # noqa: PLC0415
+
+        load_settings(database_url)
+        typer.echo(rule_texts.explain(rule))
+        return
     from surefoot.author import changed_revisions  # noqa: PLC0415
     from surefoot.author.lint import lint_report, sarif  # noqa: PLC0415
     from surefoot.author.lint.linted_history import lint  # noqa: PLC0415
 
     settings, url = settings_and_url(database_url)
     chosen = [*(revisions or ()), *(changed_revisions.since(settings, diff) if diff else ())]
-    report = lint(settings, url, chosen) if chosen or not diff else lint_report.EMPTY
+    report = lint(settings, url, chosen, known=True) if chosen or not diff else lint_report.EMPTY
     formats = {
         Format.TEXT: lint_report.as_text, Format.JSON: lint_report.as_json, Format.GITHUB: lint_report.as_commands,
         Format.SARIF: sarif.as_sarif,

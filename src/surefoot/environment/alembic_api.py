@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import RevisionStep, StampStep
-from alembic.script import ScriptDirectory
+from alembic.runtime.migration import MigrationStep, RevisionStep, StampStep
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL
 
 from surefoot import database
@@ -70,6 +70,12 @@ def downgrade(config: Config, revisions: ScriptDirectory, target: str) -> None:
 
     with EnvironmentContext(config, revisions, fn=downgrade, destination_rev=target):
         revisions.run_env()
+
+
+def run_one(config: Config, revisions: ScriptDirectory, revision: Script, *, upgrade: bool) -> None:
+    """Run one revision up or down, with files that are loaded already. Raises what a migration raises."""
+    step = MigrationStep.upgrade_from_script if upgrade else MigrationStep.downgrade_from_script
+    run(config, revisions, [step(revisions.revision_map, revision)])
 
 
 def script(settings: Settings) -> ScriptDirectory:

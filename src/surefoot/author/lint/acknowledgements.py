@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.author.lint.lint_findings import Finding
-from surefoot.author.lint.recording import Span
+from surefoot.author.lint.span import Span
 
 NO_REASON = "acknowledgement-without-reason"
 WITHOUT_FINDING = "acknowledgement-of-nothing"

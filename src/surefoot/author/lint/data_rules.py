@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from surefoot.author.lint import remedies
 from surefoot.author.lint.lint_findings import Finding, at_statement
-from surefoot.author.lint.recording import RETIRED, Recording, Span, Statement
+from surefoot.author.lint.recording import RETIRED, Recording, Statement
+from surefoot.author.lint.span import Span
 from surefoot.author.lint.statement_info import Change, bound, changes, deletes, target
 from surefoot.author.lint.syntax import UNKNOWN
 from surefoot.author.lint.table_state import Relation

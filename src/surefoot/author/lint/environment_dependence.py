@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from surefoot.author.lint.history_run import TIME_ZONE_ELSEWHERE, Elsewhere, Outcome
 from surefoot.author.lint.lint_findings import Finding, at_function, at_statement
-from surefoot.author.lint.recording import Recording, Span, Statement
+from surefoot.author.lint.recording import Recording, Statement
 from surefoot.author.lint.source_file import SourceFile
 from surefoot.author.lint.source_flow import Dependence, Effect, Flow
+from surefoot.author.lint.span import Span
 from surefoot.author.lint.sql_tokens import DDL, block_body, words
 from surefoot.catalogue.compare import compare
 

@@ -1,5 +1,6 @@
 """Runs revisions on a scratch database one by one: recorded, cut off before they are recorded as done, run again."""
 
+import copy
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationStep, RevisionStep
 from alembic.script import Script, ScriptDirectory
+from alembic.util.pyfiles import load_python_file
 from sqlalchemy.engine import URL
 
 from surefoot import database
@@ -71,7 +73,7 @@ class Elsewhere:
 class Scratch:
     """A scratch database, and the revisions that run in it; `elsewhere` gives its sessions another time zone."""
 
-    def __init__(self, settings: Settings, url: URL, *, elsewhere: bool = False) -> None:
+    def __init__(self, settings: Settings, url: URL, script: ScriptDirectory, *, elsewhere: bool = False) -> None:
         self._settings = settings
         self._url = url
         options = server_settings(settings) | OPTIONS
@@ -79,13 +81,14 @@ class Scratch:
             options["timezone"] = TIME_ZONE_ELSEWHERE
         self._engine = database.engine_for(url, application_name=f"{program()} lint", options=options)
         self._recorder = Recorder(self._engine, states=not elsewhere)
-        self.script = ScriptDirectory.from_config(self._config())
+        self.script = script
+        self._own_modules = dict[str, Script]() if elsewhere else None
 
     @contextmanager
     def copy(self, *, elsewhere: bool) -> Iterator["Scratch"]:
         """Yield a copy of the database as it is now; `elsewhere` gives its sessions another time zone."""
         with scratch_database(self._url, purpose="lint_copy", template=self._url.database) as url:
-            yield Scratch(self._settings, url, elsewhere=elsewhere)
+            yield Scratch(self._settings, url, self.script, elsewhere=elsewhere)
 
     def upgrade_through(self, revisions: Iterable[str]) -> None:
         """Upgrade through `revisions` without recording their statements: by the snapshot as far as that goes."""
@@ -152,17 +155,9 @@ class Scratch:
         """Return the catalogue and the row counts of the database as it is now."""
         with self._engine.connect() as connection:
             tables = connection.execute(TABLES, {"bookkeeping": list(BOOKKEEPING)}).scalars().all()
-            counts = {
-                table: database.execute_verbatim(connection, f"select count(*) from {table}").scalar_one()  # noqa: S608  # quoted by format()
-                for table in tables
-            }
-            return Outcome(read_catalogue(connection), counts)
-
-    def version(self) -> str:
-        """Return the server's version in the form that squawk takes: 18.1."""
-        with self._engine.connect() as connection:
-            number = int(connection.exec_driver_sql("show server_version_num").scalar_one())
-        return f"{number // 10_000}.{number % 10_000}"
+            counts = ", ".join(f"(select count(*) from {table})" for table in tables)  # noqa: S608  # quoted by format()
+            found = database.execute_verbatim(connection, f"select {counts}").one()
+            return Outcome(read_catalogue(connection), dict(zip(tables, found, strict=True)))
 
     def _run(self, steps: list[RevisionStep]) -> None:
         config = self._config()
@@ -177,7 +172,12 @@ class Scratch:
     def _script(self, revision: str) -> Script:
         script = self.script.get_revision(revision)
         assert script is not None
-        return script
+        if self._own_modules is None:
+            return script
+        if revision not in self._own_modules:  # what the file remembers of its first run must not reach the second one
+            own = self._own_modules[revision] = copy.copy(script)
+            own.module = load_python_file(*map(str, (Path(script.path).parent, Path(script.path).name)))
+        return self._own_modules[revision]
 
     def _step(self, revision: str, *, upgrade: bool) -> RevisionStep:
         from_script: Callable[..., RevisionStep] = (

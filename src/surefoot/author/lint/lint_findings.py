@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from surefoot.author.lint.recording import Recording, Span, Statement
+from surefoot.author.lint.span import Span
+
+if TYPE_CHECKING:
+    from surefoot.author.lint.recording import Recording, Statement
 
 
 @dataclass(frozen=True)
@@ -27,21 +31,35 @@ class Finding:
         return self.spans[0].first
 
 
-def at_statement(recording: Recording, statement: Statement, rule: str, why: str, safe: str) -> Finding:
+@dataclass(frozen=True)
+class RevisionFindings:
+    """What a revision has before any comment acknowledges it: its statements up and down, and what is found in them.
+
+    `unread` is the number of statements that squawk could not parse.
+    """
+
+    revision: str
+    statements: int
+    unread: int
+    of_squawk: tuple[Finding, ...]
+    own: tuple[Finding, ...]
+
+
+def at_statement(recording: "Recording", statement: "Statement", rule: str, why: str, safe: str) -> Finding:
     """Return a finding at one statement."""
     return Finding(
         rule, recording.revision, recording.file, recording.direction, statement.spans, statement.sql, why, safe
     )
 
 
-def at(recording: Recording, statement: Statement | None, rule: str, why: str, safe: str) -> Finding:
+def at(recording: "Recording", statement: "Statement | None", rule: str, why: str, safe: str) -> Finding:
     """Return a finding at the statement, at the function where there is none to blame."""
     if statement is None:
         return at_function(recording, rule, why, safe)
     return at_statement(recording, statement, rule, why, safe)
 
 
-def at_function(recording: Recording, rule: str, why: str, safe: str) -> Finding:
+def at_function(recording: "Recording", rule: str, why: str, safe: str) -> Finding:
     """Return a finding that no single statement is to blame for: its line is `def upgrade` or `def downgrade`."""
     lines = recording.file.read_text("utf-8").splitlines()
     start = f"def {recording.direction}("

@@ -1,61 +1,20 @@
-"""Runs each revision on a scratch database, up and down, and checks what it did against the rules."""
+"""Lints revisions: what runs of them have found, now or before, and no comment acknowledges."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
 from surefoot.author import releases
-from surefoot.author.lint import (
-    acknowledgements,
-    data_rules,
-    downgrade_rule,
-    environment_dependence,
-    expand_only_rule,
-    foreign_key_rules,
-    protection_rules,
-    released_findings,
-    rerun_rule,
-    schema_rules,
-    source_rules,
-    squawk,
-    transaction_rules,
-)
-from surefoot.author.lint.lint_findings import Finding
-from surefoot.author.lint.recording import Recording
-from surefoot.author.lint.two_database_run import DirectionRun, TwoDatabaseRun
-from surefoot.errors import UsageError
-from surefoot.program import alembic_command
+from surefoot.author.kept_templates import KeptTemplates
+from surefoot.author.lint import acknowledgements, released_findings, requested_revisions
+from surefoot.author.lint.kept_findings import KeptFindings
+from surefoot.author.lint.lint_findings import Finding, RevisionFindings
+from surefoot.environment import alembic_api
 from surefoot.settings import Settings
-
-RULES: tuple[Callable[[Recording], Iterator[Finding]], ...] = (
-    transaction_rules.validated_at_once,
-    transaction_rules.lock_held,
-    transaction_rules.locked_by_hand,
-    transaction_rules.waits_under_lock,
-    data_rules.unbatched_changes,
-    data_rules.loops,
-    data_rules.lost_data,
-    data_rules.rewritten_tables,
-    schema_rules.exclusion_constraints,
-    schema_rules.attached_partitions,
-    schema_rules.refreshed_views,
-    schema_rules.cascades,
-    schema_rules.dropped_defaults,
-    schema_rules.json_columns,
-    foreign_key_rules.foreign_keys,
-    protection_rules.settings,
-    protection_rules.triggers,
-    protection_rules.rights,
-    protection_rules.row_security,
-    source_rules.imports,
-)
-"""What finds something in the recording of one revision in one direction."""
 
 
 @dataclass(frozen=True)
@@ -70,54 +29,68 @@ class Report:
     """The number of statements that squawk could not parse: only our own rules have checked them."""
 
 
-def lint(settings: Settings, url: URL, requested: Sequence[str] = ()) -> Report:
+def lint(
+    settings: Settings,
+    url: URL,
+    requested: Sequence[str] = (),
+    *,
+    templates: KeptTemplates | None = None,
+    known: bool = False,
+) -> Report:
     """Lint the revisions `requested` (ids, `head`, ranges `a:b`), or all of them.
 
-    The revisions run in scratch databases on the server of `url`; its own database is not touched. Raises UsageError
-    for an unknown revision, and the migration's own error for one whose upgrade fails.
+    The revisions run in scratch databases on the server of `url`; its own database is not touched. `templates` are
+    those of the project where the caller has them. With `known` a revision does not run again where nothing has changed
+    of all that its findings depend on. Raises UsageError for an unknown revision, and the migration's own error for one
+    whose upgrade fails.
     """
     with ExitStack() as stack:
-        run = TwoDatabaseRun(settings, url, stack)
-        script = run.here.script
-        history = [each.revision for each in script.walk_revisions("base", "heads")][::-1]
-        selected = _selected(script, requested) if requested else set(history)
-        last = max((number for number, revision in enumerate(history) if revision in selected), default=-1)
-        runs: dict[str, list[DirectionRun]] = {}
-        for is_selected, revisions in itertools.groupby(history[: last + 1], key=selected.__contains__):
+        templates = templates or stack.enter_context(KeptTemplates(settings, url, alembic_api.script(settings)))
+        wanted = requested_revisions.find(templates.script, requested)
+        kept = KeptFindings(settings, templates) if known else None
+        found: list[RevisionFindings] = []
+        done: list[str] = []
+        for is_selected, group in itertools.groupby(wanted.history, key=wanted.selected.__contains__):
+            revisions = list(group)
             if is_selected:
-                runs |= {revision: run.run_revision(revision) for revision in revisions}
-            else:
-                run.upgrade_through(list(revisions))
-        version = run.here.version()
-    recordings = [each.recording for directions in runs.values() for each in directions]
-    of_squawk, unread = squawk.findings(recordings, version)
-    own = [found for directions in runs.values() for each in directions for found in _own_findings(each)]
+                found += _found(settings, url, templates, kept, done, revisions)
+            done += revisions
     released = releases.listed(settings)
-    known = released_findings.acknowledged(settings)
-    own = [each for each in own if (each.revision, each.rule) not in known]
-    findings = [
-        found
-        for revision, directions in runs.items()
-        for found in _unacknowledged(
-            revision, directions[0].recording.file, [*of_squawk, *own], released=revision in released
-        )
-    ]
+    known_rules = released_findings.acknowledged(settings)
+    findings: list[Finding] = []
+    for each in found:
+        own = [finding for finding in each.own if (finding.revision, finding.rule) not in known_rules]
+        file = Path(templates.script.get_revision(each.revision).path).resolve()
+        findings += _unacknowledged(each.revision, file, [*each.of_squawk, *own], released=each.revision in released)
     return Report(
-        tuple(runs), sum(len(each.statements) for each in recordings), version,
-        tuple(findings), unread,
+        tuple(each.revision for each in found), sum(each.statements for each in found), templates.version,
+        tuple(findings), sum(each.unread for each in found),
     )  # fmt: skip
 
 
-def _own_findings(run: DirectionRun) -> Iterator[Finding]:
-    recording = run.recording
-    for rule in RULES:
-        yield from rule(recording)
-    yield from downgrade_rule.failing_downgrade(recording, run.downgrade_fault, run.failed_statement)
-    yield from expand_only_rule.more_than_added(recording, run.before, run.outcome.catalogue)
-    branches = list(environment_dependence.dependences(recording, run.outcome, run.other))
-    yield from branches
-    # a difference that the environment made does not come from the second run
-    yield from rerun_rule.not_rerunnable(recording, None if branches else run.outcome, run.rerun)
+def _found(  # noqa: PLR0913, PLR0917  # what runs, and where
+    settings: Settings,
+    url: URL,
+    templates: KeptTemplates,
+    kept: KeptFindings | None,
+    before: Sequence[str],
+    revisions: Sequence[str],
+) -> list[RevisionFindings]:
+    """Return what is found in `revisions`, which follow those `before`: as kept, as far as it is, and by running."""
+    found: list[RevisionFindings] = []
+    done, left = [*before], [*revisions]
+    while kept is not None and left and (more := kept.read(done, left)):
+        found += more
+        done, left = [*done, *left[: len(more)]], left[len(more) :]
+    if left:
+        templates.begin(done, purpose="lint", seeded=True, count=2)
+        from surefoot.author.lint import history_findings  # noqa: PLC0415  # while the server makes the clones
+
+        run = history_findings.find(settings, url, templates, done, left)
+        if kept is not None:
+            kept.write(done, run)
+        found += run
+    return found
 
 
 def _unacknowledged(revision: str, file: Path, findings: list[Finding], *, released: bool) -> list[Finding]:
@@ -129,20 +102,3 @@ def _unacknowledged(revision: str, file: Path, findings: list[Finding], *, relea
         list(group) for _, group in itertools.groupby(left, key=lambda each: (each.line, each.rule, each.direction))
     ]
     return [replace(group[0], more=len(group) - 1) for group in groups]
-
-
-def _selected(script: ScriptDirectory, requested: Sequence[str]) -> set[str]:
-    selected: set[str] = set()
-    for text in requested:
-        first, separator, last = text.partition(":")
-        try:
-            if separator:
-                selected |= {each.revision for each in script.walk_revisions(first or "base", last or "heads")}
-            else:
-                selected |= {each.revision for each in script.get_revisions(text) if each is not None}
-        except CommandError as fault:
-            raise UsageError(
-                f"There is no revision {text!r}: {str(fault).rstrip('.')}.",
-                f"{alembic_command()} history lists them; without an argument lint looks at all.",
-            ) from fault
-    return selected

@@ -6,20 +6,13 @@ from functools import cached_property
 from pathlib import Path
 
 from surefoot.author.lint import sql_tokens, syntax
+from surefoot.author.lint.span import Span
 from surefoot.author.lint.sql_tokens import Words
 from surefoot.author.lint.syntax import Parsed
 from surefoot.author.lint.table_state import Relation, State
 
 RETIRED = "retired"
 """The schema of what was set aside: no application reads it, so nobody waits."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """The first and the last line of a call in the revision file."""
-
-    first: int
-    last: int
 
 
 @dataclass(frozen=True)

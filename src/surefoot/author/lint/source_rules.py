@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from surefoot.author.lint.environment_reads import project_file
 from surefoot.author.lint.lint_findings import Finding
-from surefoot.author.lint.recording import Recording, Span
+from surefoot.author.lint.recording import Recording
+from surefoot.author.lint.span import Span
 
 IMPORTS = "imports-application"
 MODELS = frozenset({"model", "models"})

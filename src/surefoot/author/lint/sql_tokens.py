@@ -6,6 +6,7 @@ What a statement means is not judged by its tokens: `syntax` has PostgreSQL's gr
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 Words = tuple[str, ...]
 """Tokens: names and keywords in lower case, quoted names without their quotes, strings with theirs."""
@@ -62,6 +63,7 @@ def _end_of_comment(sql: str, place: int) -> int:
     return len(sql)
 
 
+@lru_cache(maxsize=4096)
 def words(sql: str) -> Words:
     """Return the tokens of `sql`."""
     found = []
@@ -73,6 +75,7 @@ def words(sql: str) -> Words:
     return tuple(found)
 
 
+@lru_cache(maxsize=4096)
 def without_comments(sql: str) -> str:
     """Return the statement without comments, so that one for squawk acknowledges nothing, and without its semicolon."""
     text, place = "", 0

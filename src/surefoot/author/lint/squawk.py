@@ -2,22 +2,18 @@
 
 import itertools
 import json
-import shutil
 import subprocess
-import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from surefoot.author.lint import remedies
+from surefoot.author.lint import remedies, squawk_program
 from surefoot.author.lint.lint_findings import Finding, at_statement
 from surefoot.author.lint.recording import Recording, Statement
 from surefoot.author.lint.statement_info import actions, constraint_of, target, targets
 from surefoot.author.lint.syntax import Parsed, nodes
-from surefoot.errors import FailedError, UsageError
-from surefoot.program import extra
+from surefoot.errors import FailedError
 
 LEFT_OUT = {
     "adding-field-with-default": "rewrites-table has seen whether the table was rewritten",
@@ -76,15 +72,16 @@ class _Section:
         return _section(self.recording, [each for _, each in self.statements if id(each) not in unread])
 
 
-def findings(recordings: list[Recording], version: str) -> tuple[list[Finding], int]:
+def findings(recordings: list[Recording], version: str) -> tuple[list[Finding], list[int]]:
     """Return what squawk finds in the statements, for a server of that `version` (such as 18.1).
 
-    The second value is the number of statements that squawk cannot parse; statements of DO blocks, which are PL/pgSQL
-    in part, do not count. Raises UsageError where squawk is not installed, FailedError where it fails.
+    The second value has for each recording the number of statements that squawk cannot parse; statements of DO blocks,
+    which are PL/pgSQL in part, do not count. Raises UsageError where squawk is not installed, FailedError where it
+    fails.
     """
     sections = [_section(each, list(each.single_statements)) for each in recordings]
-    whole = _readable(sections)
-    program = _program()
+    whole = [_readable(each) for each in sections]
+    program = squawk_program.find()
     while True:
         reports = _run(program, sections, version)
         unread: list[set[int]] = [set() for _ in sections]
@@ -101,11 +98,12 @@ def findings(recordings: list[Recording], version: str) -> tuple[list[Finding], 
             )
         sections = fewer
     found = [_finding(sections[number], report) for number, report in reports]
-    return [each for each in found if each is not None], whole - _readable(sections)
+    unreadable = [before - _readable(each) for before, each in zip(whole, sections, strict=True)]
+    return [each for each in found if each is not None], unreadable
 
 
-def _readable(sections: list[_Section]) -> int:
-    return sum(not statement.inner for section in sections for _, statement in section.statements)
+def _readable(section: _Section) -> int:
+    return sum(not statement.inner for _, statement in section.statements)
 
 
 def _finding(section: _Section, report: dict[str, str]) -> Finding | None:
@@ -202,14 +200,3 @@ def _run(program: str, sections: list[_Section], version: str) -> list[tuple[int
                 f"squawk failed ({done.returncode}): {(done.stderr or done.stdout).strip()[:300]}.",
                 "Check it with squawk --version; this is tested with 2.70.",
             ) from fault
-
-
-def _program() -> str:
-    beside = shutil.which("squawk", path=f"{sysconfig.get_path('scripts')}")
-    found = beside or shutil.which("squawk", path=str(Path(sys.executable).parent)) or shutil.which("squawk")
-    if found is None:
-        raise UsageError(
-            "squawk is not installed, and lint hands it the SQL.",
-            f"Install the extra that brings squawk-cli: python -m pip install {extra('author')}.",
-        )
-    return found

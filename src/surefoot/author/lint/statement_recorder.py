@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from surefoot import online
 from surefoot.author.lint import sql_tokens, syntax, table_state
-from surefoot.author.lint.recording import Recording, Span, Statement
+from surefoot.author.lint.recording import Recording, Statement
+from surefoot.author.lint.span import Span
 from surefoot.database import driver_of
 
 ONLINE = Path(online.__file__).resolve().parent
@@ -41,7 +42,7 @@ class Recorder:
     def __init__(self, engine: Engine, *, states: bool = True) -> None:
         self.cut_off = False
         self._states = states
-        self._file: Path | None = None
+        self._file: str | None = None
         self._clear()
         sa.event.listen(engine, "before_cursor_execute", self._before)
         sa.event.listen(engine, "after_cursor_execute", self._after)
@@ -62,7 +63,7 @@ class Recorder:
     def begin(self, file: Path) -> None:
         """Start recording the statements of the revision in `file`."""
         self._clear()
-        self._file = file.resolve()
+        self._file = str(file.resolve())
 
     def pause(self) -> None:
         """Record nothing until `begin` is called."""
@@ -73,7 +74,7 @@ class Recorder:
         assert self._file is not None
         start = self._start or table_state.State({})
         return Recording(
-            revision, self._file, direction, start, tuple(self._done), self._version,
+            revision, Path(self._file), direction, start, tuple(self._done), self._version,
             self._now or start, self._rows, self._idle_at_end,
         )  # fmt: skip
 
@@ -131,7 +132,7 @@ class Recorder:
         return online or repeated
 
     def _bookkeeping(self, driver: psycopg.Connection[Any], text: str, idle: float) -> None:
-        statements = sql_tokens.words(text)
+        statements = sql_tokens.words(text) if "alembic_version" in text else ()
         if statements[:1] and statements[0] in {"insert", "update", "delete"} and "alembic_version" in statements:
             self._version = self._number
             if self._done and self._done[-1].transaction[0] == self._number:
@@ -153,7 +154,7 @@ def _with_values(
     return sql_tokens.without_comments(full)
 
 
-def _calls(file: Path) -> tuple[tuple[Span, ...], bool] | None:
+def _calls(file: str) -> tuple[tuple[Span, ...], bool] | None:
     """Return the revision's calls on the stack, innermost first, and whether an online operation is above them."""
     spans: list[Span] = []
     is_online = False
@@ -176,7 +177,7 @@ def _span(frame: FrameType) -> Span:
 
 
 @lru_cache(maxsize=4096)
-def _resolved(name: str) -> tuple[Path, bool]:
+def _resolved(name: str) -> tuple[str, bool]:
     """Return the file's real path, and whether it is in surefoot.online."""
-    path = Path(os.path.realpath(name))
-    return path, path.is_relative_to(ONLINE)
+    path = os.path.realpath(name)
+    return path, Path(path).is_relative_to(ONLINE)

@@ -160,7 +160,8 @@ def nodes(node: Any, *kinds: str) -> Iterator[tuple[str, Node]]:
         for key, value in node.items():
             if key in kinds:
                 yield key, value
-            yield from nodes(value, *kinds)
+            if isinstance(value, (dict, list)):
+                yield from nodes(value, *kinds)
 
 
 def whole(parsed: Parsed) -> Node:

@@ -1,10 +1,12 @@
 """Runs a history over rows in two scratch databases: straight in the first, cut off and elsewhere in the second."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import URL
 
+from surefoot.author.kept_templates import KeptTemplates
 from surefoot.author.lint.history_run import Elsewhere, Outcome, Rerun, Scratch, fault_sentence
 from surefoot.author.lint.recording import Recording, Statement
 from surefoot.author.lint.rerun_rule import commits_early
@@ -31,41 +33,41 @@ class DirectionRun:
 class TwoDatabaseRun:
     """Two databases that the same revisions are run in; closing `stack` drops them.
 
-    Their tables have sample rows, as far as such can be made. A revision that refuses them is run without.
+    The revisions `before` have run in them. Their tables have sample rows, as far as such can be made. A revision that
+    refuses them is run without.
     """
 
-    def __init__(self, settings: Settings, url: URL, stack: ExitStack) -> None:
+    def __init__(
+        self, settings: Settings, url: URL, templates: KeptTemplates, before: Sequence[str], stack: ExitStack
+    ) -> None:
         self._settings = settings
         self._url = url
+        self._templates = templates
+        self._script = templates.script
         self._first_stack = stack.enter_context(ExitStack())
         self._second_stack = stack.enter_context(ExitStack())
-        self._done: list[str] = []
-        self._filled: set[str] = set()
+        self._done = [*before]
+        self._filled = set[str]()
         """The tables that have sample rows."""
+        self._first: Scratch | None = None
         self._second: Scratch | None = None
         self._differs = False
-        self.here = self._new()
 
-    def upgrade_through(self, revisions: list[str]) -> None:
-        """Upgrade the first database through revisions that are not linted, and are not to meet the sample rows."""
-        self._done += revisions
-        if self._filled:
-            self._start_anew()
-        else:
-            self.here.upgrade_through(revisions)
-        self._second = None
+    @property
+    def here(self) -> Scratch:
+        """The first database."""
+        assert self._first is not None
+        return self._first
 
     def run_revision(self, revision: str) -> list[DirectionRun]:
         """Run one revision up, down and up again in both databases; return its upgrade and its downgrade.
 
         Raises the migration's own error where the first upgrade fails without rows, too.
         """
-        filled = self.here.fill()
-        self._filled.update(filled)
-        if filled or self._differs or self._second is None:
-            self._copy_first()
+        if self._first is None:
+            self._begin()
         else:
-            self._second.upgrade_through(self._done[-1:])
+            self._go_on()
         self._differs = False
         script = self.here.script.get_revision(revision)
         before = self.here.outcome().catalogue if script is not None and is_declared(script) else None
@@ -74,6 +76,28 @@ class TwoDatabaseRun:
         other, rerun = self._run_elsewhere(up, outcome)
         self._done.append(revision)
         return [DirectionRun(up, outcome, rerun, other, before=before), self._down(revision, up)]
+
+    def _begin(self) -> None:
+        """Make both databases, at the revisions that have run; their tables have sample rows."""
+        if not self._done:
+            self._start_anew()
+            self._copy_first()
+            return
+        for stack, elsewhere in ((self._first_stack, False), (self._second_stack, True)):
+            stack.close()
+            clone = stack.enter_context(self._templates.clone(self._done, purpose="lint", seeded=True))
+            self._filled = set(clone.filled)
+            made = Scratch(self._settings, clone.url, self._script, elsewhere=elsewhere)
+            self._first, self._second = (self._first, made) if elsewhere else (made, None)
+
+    def _go_on(self) -> None:
+        """Fill the tables that the last revision made, and let the second database be as the first."""
+        filled = self.here.fill()
+        self._filled.update(filled)
+        if filled or self._differs or self._second is None:
+            self._copy_first()
+        else:
+            self._second.upgrade_through(self._done[-1:])
 
     def _up(self, revision: str) -> Recording:
         """Run the upgrade; without rows where it refuses those, at last in a database that never had any."""
@@ -146,7 +170,7 @@ class TwoDatabaseRun:
         """Replace the first database by a copy of the second, which is where it was, and delete the sample rows."""
         assert self._second is not None
         self._first_stack.close()
-        self.here = self._first_stack.enter_context(self._second.copy(elsewhere=False))
+        self._first = self._first_stack.enter_context(self._second.copy(elsewhere=False))
         self.here.empty(self._filled)
         self._copy_first()
 
@@ -159,9 +183,6 @@ class TwoDatabaseRun:
         self._second_stack.close()
         self._first_stack.close()
         self._filled.clear()
-        self.here = self._new()
-        self.here.upgrade_through(self._done)
-
-    def _new(self) -> Scratch:
         scratch = self._first_stack.enter_context(scratch_database(self._url, purpose="lint"))
-        return Scratch(self._settings, scratch)
+        self._first = Scratch(self._settings, scratch, self._script)
+        self.here.upgrade_through(self._done)

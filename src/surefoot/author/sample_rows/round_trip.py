@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from alembic import command
+from alembic.script import Script, ScriptDirectory
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
@@ -53,19 +53,20 @@ class State:
 
 
 class Trial:
-    """A test of one revision in a database that is at the revision's parent and has no rows."""
+    """A test of one revision in databases that are at the revision's parent and have no rows."""
 
-    def __init__(self, settings: Settings, url: URL, revision: str, parent: str, tables: TouchedTables) -> None:
-        self.settings, self.url, self.revision, self.parent, self.tables = settings, url, revision, parent, tables
+    def __init__(self, settings: Settings, revisions: ScriptDirectory, script: Script, tables: TouchedTables) -> None:
+        self.settings, self.revisions, self.script, self.tables = settings, revisions, script, tables
 
-    def run(self, *, fitting: bool) -> Iterator[Step]:
+    def run(self, url: URL, *, fitting: bool) -> Iterator[Step]:
         """Yield the steps up to the first that fails. With `fitting` the rows satisfy the revision's rules, too.
 
         One step alone, with `notes`, says that the revision refused the rows and changed nothing.
         """
+        self.url = url
         counts = self._fill_before(fitting=fitting)
         before = self.state()
-        step, fault = self._run("up with rows", command.upgrade, self.revision)
+        step, fault = self._run("up with rows", upgrade=True)
         if fault is not None:
             changed = before.differences(self.state())
             if changed or fitting:
@@ -75,11 +76,11 @@ class Trial:
             return
         after = self.state()
         yield self._with_row_counts(step, counts, before, after)
-        step, fault = self._run("down with rows", command.downgrade, self.parent)
+        step, fault = self._run("down with rows", upgrade=False)
         yield step.with_problems(fault) if fault else step.with_problems(*before.differences(self.state()))
         if fault:
             return
-        step, fault = self._run("up again with rows", command.upgrade, self.revision)
+        step, fault = self._run("up again with rows", upgrade=True)
         yield step.with_problems(fault) if fault else step.with_problems(*after.differences(self.state()))
         if fault:
             return
@@ -90,7 +91,7 @@ class Trial:
         with connected(self.url) as connection:
             row_filling.fill(connection, tables=self.tables.touched or None, seed=2)
         later = self.state()
-        step, fault = self._run("down with rows that came since", command.downgrade, self.parent)
+        step, fault = self._run("down with rows that came since", upgrade=False)
         if fault is not None:
             changed = later.differences(self.state())
             yield (
@@ -99,7 +100,7 @@ class Trial:
                 else step.with_notes(f"refused, with nothing changed: {fault}")
             )
             return
-        _, fault = self._run("up again", command.upgrade, self.revision)
+        _, fault = self._run("up again", upgrade=True)
         yield step.with_problems(fault) if fault else step.with_problems(*later.differences(self.state()))
 
     def _fill_before(self, *, fitting: bool) -> dict[str, int]:
@@ -123,14 +124,14 @@ class Trial:
             *(f"{name}: not proven on rows, for none could be made that its rules take" for name in none)
         )
 
-    def _run(self, what: str, run: object, target: str) -> tuple[Step, str | None]:
+    def _run(self, what: str, *, upgrade: bool) -> tuple[Step, str | None]:
         started = time.perf_counter()
         fault = None
         try:
             with alembic_api.configured(
                 self.settings, self.url, application_name=f"{program()} prove", snapshot=False
             ) as config:
-                run(config, target)  # type: ignore[operator]  # one of Alembic's commands
+                alembic_api.run_one(config, self.revisions, self.script, upgrade=upgrade)
         except SurefootError as raised:
             fault = raised.message
         return Step(what, time.perf_counter() - started), fault

@@ -10,7 +10,7 @@ import pytest
 from surefoot.author.lint.lint_findings import Finding
 from surefoot.author.lint.lint_report import as_commands
 from surefoot.author.lint.linted_history import Report
-from surefoot.author.lint.recording import Span
+from surefoot.author.lint.span import Span
 from tests.support.databases import Database
 from tests.surefoot.author.lint.chain import Chain, Step, write
 

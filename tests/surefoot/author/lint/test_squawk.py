@@ -9,7 +9,8 @@ import pytest
 from surefoot.author.lint import squawk
 from surefoot.author.lint.lint_report import as_text
 from surefoot.author.lint.linted_history import Report
-from surefoot.author.lint.recording import Recording, Span, Statement
+from surefoot.author.lint.recording import Recording, Statement
+from surefoot.author.lint.span import Span
 from surefoot.author.lint.syntax import Parsed
 from surefoot.author.lint.table_state import State
 from tests.support.databases import Database, fresh
@@ -182,5 +183,5 @@ def test_what_squawk_cannot_read_is_counted_and_told() -> None:
     )
     found, unread = squawk.findings([replace(recording, statements=statements)], "18.1")
     assert {each.rule for each in found} == {"require-concurrent-index-creation", "require-concurrent-reindex"}
-    assert unread == 2
-    assert "2 of them squawk could not read" in as_text(Report(("1",), 4, "18.1", (), unread))
+    assert unread == [2]
+    assert "2 of them squawk could not read" in as_text(Report(("1",), 4, "18.1", (), sum(unread)))

@@ -224,7 +224,8 @@ def test_check_and_the_guarded_upgrade_know_that_an_index_is_to_come(
     at_head.alembic("check", cwd=project)
     assert "Drift     none" in ourschool(at_head, "status", cwd=project, env=env).stdout
     assert ourschool(at_head, "identify", cwd=project, env=env).stdout.endswith(
-        "Equals   again  add something to users\nSays     again\n"
+        'The tables match revision again ("add something to users").\n'
+        "alembic_version records again. They agree: nothing to do.\n"
     )
     another = revisions.write(project, "more", after="again", upgrade="op.execute('create table more ()')")
     asked = ourschool(at_head, "upgrade", cwd=project, env=env, says="n\n", status=3)
