@@ -26,13 +26,13 @@ class RuleText:
 TEXTS = (
     RuleText(
         "acknowledgement-of-nothing",
-        "A comment `# lint: <rule> …` beside which nothing breaks that rule.",
+        "A comment `# lint: <rule> ...` beside which nothing breaks that rule.",
         "It would hide the next fault that somebody makes there.",
         "# delete it, or move it to the line above the call that it is about",
     ),
     RuleText(
         "acknowledgement-without-reason",
-        "A comment `# lint: …` without a rule, or without a reason.",
+        "A comment `# lint: ...` without a rule, or without a reason.",
         "Whoever reads it at two in the morning needs to know why it is safe here.",
         "# lint: <rule> <why it does no harm here>",
     ),
