@@ -40,10 +40,12 @@ def changed_default(direction: Direction, table: str, old: Column, new: Column) 
 
 def _converts(direction: Direction, old: Column, new: Column) -> bool:
     """Return whether the old default can become one of the new type, as a change of types makes of it."""
-    if old.default is None or not LITERAL.fullmatch(old.default):
+    if old.default is None:
         return True
     enums = frozenset(direction.current.enums) | frozenset(direction.target.enums)
     using = direction.server.conversion(quoted(new.name), old.type, new.type, enums)
+    if not LITERAL.fullmatch(old.default):  # it is assigned as it stands
+        return using is not None and not using.startswith(f"{quoted(new.name)}::")
     held = f"select ({old.default})::{old.type} as {quoted(new.name)}"
     query = f"select ({using})::{new.type} from ({held}) as held"  # noqa: S608  # of the catalogue alone
     return using is not None and direction.server.computes(query)

@@ -198,4 +198,12 @@ OTHER_CASES = (
         fill={"lessons.is_double": "lesson_order > 5"},
         everywhere=True,
     ),
+    Case(
+        "a type and the function that filled it",
+        column("lessons", "token", type=sa.Float(), server_default=sa.text("0.5")),
+        ("server_default=None", "server_default=sa.text(\"0.5\")"),
+        before=add("lessons", sa.Column("token", sa.Uuid, nullable=False, server_default=sa.text("gen_random_uuid()"))),
+        fill={"lessons.token from uuid to double precision": "0.5",
+              "lessons.token from double precision to uuid": "gen_random_uuid()"},
+    ),
 )  # fmt: skip
