@@ -19,6 +19,11 @@ REFUSED = {
     "a unique index": 'op.create_index_online("i", "marks", [sa.text("lower(name)")], unique=True)',
     "NOT NULL": 'op.set_not_null_online("marks", "note")',
     "a type": 'op.change_types_online("marks", {"subject": ("integer", "subject::integer", "subject::text")})',
+    "an enum type to come": (
+        'op.create_enum("Kind", ["A", "it\'s"])\n'
+        'op.change_types_online("marks", {"name": (sa.Enum("A", "it\'s", name="Kind"), '
+        '\'name::"Kind"\', "name::text")})'
+    ),
     "a check of the type to come": (
         'op.change_types_online("marks", {"points": ("integer", "points * 2", "points / 2")})\n'
         'op.add_check_online("c", "marks", "points < 150")'
@@ -49,6 +54,11 @@ REFUSED = {
     ),
 }
 PUT_RIGHT = {
+    "an enum type to come that fits": (
+        'op.create_enum("Kind", ["A", "it\'s"])\n'
+        'op.change_types_online("marks", {"name": (sa.Enum("A", "it\'s", name="Kind"), '
+        "\"(case when name is not null then 'A' end)::\\\"Kind\\\"\", \"name::text\")})"
+    ),
     "rows that others pointed to": 'op.retire_rows("notes", "id = 1")\nop.retire_rows("pupils", "id = 1")',
     "rows to which a table pointed that goes": 'op.retire_table("notes")\nop.retire_rows("pupils", "id = 1")',
     "rows to which a key pointed that goes": 'op.drop_constraint_online("of_a_pupil", "notes")\n'

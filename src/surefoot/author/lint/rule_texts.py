@@ -41,7 +41,7 @@ TEXTS = (
         "A table with rows becomes a partition, and no validated CHECK says that its rows fit.",
         "PostgreSQL reads the whole table to find out, and nobody writes it meanwhile.",
         'op.add_check_online("<table>_fits", "<table>", "<what FOR VALUES says, and is not null>")\n'
-        "op.execute('alter table <parent> attach partition <table> for values ...')  # skips the scan",
+        'op.execute("alter table <parent> attach partition <table> for values ...")  # skips the scan',
     ),
     RuleText(
         "backfill-in-one-statement",
@@ -53,7 +53,7 @@ TEXTS = (
         "cascade-takes-others",
         "CASCADE dropped something that no statement of the revision names.",
         "On a real database it may take more: views, foreign keys and functions that others have made.",
-        "# name each of them, without CASCADE, and make again what is still used:\nop.execute('drop view <view>')",
+        '# name each of them, without CASCADE, and make again what is still used:\nop.execute("drop view <view>")',
     ),
     RuleText(
         "drops-index-of-foreign-key",
@@ -74,7 +74,7 @@ TEXTS = (
         "It reads every row and builds its index under ACCESS EXCLUSIVE, and there is no NOT VALID for it.",
         "# a new, empty table takes it at once; one with rows: in an hour without users, acknowledged here, or a\n"
         "# trigger that refuses what overlaps:\n"
-        "op.execute('create trigger ... before insert or update on <table> ...')",
+        'op.execute("create trigger ... before insert or update on <table> ...")',
     ),
     RuleText(
         "foreign-key-of-another-type",
@@ -92,7 +92,7 @@ TEXTS = (
         "grant-to-public",
         "PUBLIC has a privilege that it had not.",
         "Whoever can connect to the database, now or later, may do it.",
-        "op.execute('grant ... to <the role of the application>')",
+        'op.execute("grant ... to <the role of the application>")',
     ),
     RuleText(
         "imports-application",
@@ -160,7 +160,7 @@ TEXTS = (
         "REFRESH MATERIALIZED VIEW without CONCURRENTLY.",
         "Nobody reads the view while its query runs.",
         "# it needs a unique index on columns, without WHERE\n"
-        "op.execute('refresh materialized view concurrently <view>')",
+        'op.execute("refresh materialized view concurrently <view>")',
     ),
     RuleText(
         "rewrites-table",
@@ -172,13 +172,13 @@ TEXTS = (
         "row-security-switched-off",
         "Row security of a table is off from here on.",
         "Whoever may read the table reads all of its rows.",
-        "op.execute('create policy <name> on <table> to <role> using (true)')  # for the one role that needs it",
+        'op.execute("create policy <name> on <table> to <role> using (true)")  # for the one role that needs it',
     ),
     RuleText(
         "row-security-without-policy",
         "Row security of a table is on, and there is no policy.",
         "For everybody but its owner the table is empty, and no INSERT succeeds.",
-        "# in the same revision:\nop.execute('create policy <name> on <table> using (<condition>)')",
+        '# in the same revision:\nop.execute("create policy <name> on <table> using (<condition>)")',
     ),
     RuleText(
         "schema-branches-on-environment",
@@ -242,7 +242,7 @@ TEXTS = (
         "A primary key is added to a table that exists.",
         "Its index is built, and a new column written into every row, under ACCESS EXCLUSIVE.",
         'op.create_index_online("<table>_pkey", "<table>", ["<column>"], unique=True)\n'
-        "op.execute('alter table <table> add primary key using index <table>_pkey')",
+        'op.execute("alter table <table> add primary key using index <table>_pkey")',
         by_squawk=True,
     ),
     RuleText(
@@ -280,7 +280,7 @@ TEXTS = (
         "renaming-table",
         "A table gets another name.",
         "The application that runs still asks for the old one.",
-        "op.execute('create view <new> as select * from <old>')  # the table gets its name when no release asks for "
+        'op.execute("create view <new> as select * from <old>")  # the table gets its name when no release asks for '
         "the old one",
         by_squawk=True,
     ),
@@ -302,7 +302,7 @@ TEXTS = (
         "require-concurrent-reindex",
         "REINDEX without CONCURRENTLY.",
         "Nobody writes the table, and no query uses the index, while it is built.",
-        "with op.get_context().autocommit_block():\n    op.execute('reindex index concurrently <index>')",
+        'with op.get_context().autocommit_block():\n    op.execute("reindex index concurrently <index>")',
         by_squawk=True,
     ),
 )

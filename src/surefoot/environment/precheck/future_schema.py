@@ -1,12 +1,13 @@
 """What the operations of a revision, checked one after the other, make of the database before any of them has run."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
+from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from surefoot.environment.precheck.future_rows import FutureTable, RowsUnknown
@@ -40,6 +41,8 @@ class FutureSchema:
         self._tables: dict[str, FutureTable] = {}
         self._table_dropped = False
         self.retired_tables: set[str] = set()
+        self.new_enums: dict[str, Sequence[str]] = {}
+        """The labels of the enum types that are created, by name."""
         self.is_first = True
         """Whether no operation came before. The first one checks for itself: it runs before anything is changed."""
         self.dependents_change = False
@@ -96,6 +99,25 @@ class FutureSchema:
             if is_lock_failure(fault) or fault.connection_invalidated:
                 raise
             log.debug("Not asked before: %s", fault.orig)
+
+    @contextmanager
+    def new_enums_at_hand(self) -> Iterator[None]:
+        """Let expressions name the enum types that are not there yet: for the block the session has its own."""
+        made: list[sql.Identifier] = []
+        try:
+            for name, labels in self.new_enums.items():
+                if self.steps.fetch(
+                    "select to_regtype(:name) is null as missing", name=sql.Identifier(name).as_string()
+                )[0].missing:
+                    own = sql.Identifier("pg_temp", name)
+                    self.steps.execute(sql.SQL("create type {} as enum ({})").format(
+                        own, sql.SQL(", ").join(map(sql.Literal, labels)),
+                    ))  # fmt: skip
+                    made.append(own)
+            yield
+        finally:
+            for own in made:
+                self.steps.execute(sql.SQL("drop type {} cascade").format(own))
 
     def refuse_shared_rows(self, table: str | None) -> None:
         """Refuse a table with inheritance or partitions, as every online operation does."""

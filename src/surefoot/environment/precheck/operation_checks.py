@@ -39,7 +39,7 @@ from surefoot.online.retire.retire_operations import (
 )
 
 DEFINING = (
-    CreateEnumOp | RetireEnumOp | ops.CreateCheckConstraintOp | ops.CreateForeignKeyOp | ops.CreatePrimaryKeyOp
+    RetireEnumOp | ops.CreateCheckConstraintOp | ops.CreateForeignKeyOp | ops.CreatePrimaryKeyOp
     | ops.CreateUniqueConstraintOp | ops.CreateTableCommentOp | ops.DropTableCommentOp
 )  # fmt: skip
 """Operations that change definitions alone, and that nothing here can refuse."""
@@ -133,6 +133,11 @@ class OperationChecks:
         self._schema.definitions_change = True
 
     @_check.register
+    def _(self, op: CreateEnumOp) -> None:
+        self._schema.definitions_change = True
+        self._schema.new_enums[op.name] = op.labels
+
+    @_check.register
     def _(self, op: ops.CreateIndexOp) -> None:
         pass
 
@@ -143,7 +148,7 @@ class OperationChecks:
         schema = self._schema
         table = schema.table(op.table_name)
         if not schema.is_first:
-            with schema.deferring():
+            with schema.deferring(), schema.new_enums_at_hand():
                 conversion = self._conversion(table, op)
                 unconvertible_rows.refuse_rows(schema.steps, conversion)
                 if not schema.dependents_change and not table.constraints_dropped:
