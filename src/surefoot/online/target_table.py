@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,6 +47,7 @@ select c.oid,
 """
 """`columns` is a JSON object of names by attnum, `key` an array of attnums. Python joins them: the server would need
 longer to plan that join than to run it."""
+RETIRED_TABLE = TABLE.replace("quote_ident(current_schema())", "'retired'")
 PARTITIONED = (
     "%s is a partitioned table; online operations work on plain tables.",
     "Name the table that holds the rows: a partitioned table is changed partition by partition. Nothing was changed.",
@@ -110,6 +111,8 @@ class Table:
 
     The precheck sets it to check an operation against rows that an earlier operation of the revision will change.
     """
+    stands_as: sql.Identifier | None = None
+    """Where its rows are until an operation that runs before restores it; None where it is there."""
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -119,13 +122,16 @@ class Table:
     @property
     def row_source(self) -> sql.Composable:
         """What a query selects from to read the rows: the table, or a subquery with the `future_columns`."""
-        return self.identifier if self.future_columns is None else self.row_source_as(self.identifier)
+        plain = self.future_columns is None and self.stands_as is None
+        return self.identifier if plain else self.row_source_as(self.identifier)
 
     def row_source_as(self, name: sql.Identifier) -> sql.Composed:
         """Return `row_source` under the alias `name`."""
+        there = self.stands_as or self.identifier
         if self.future_columns is None:
-            return sql.SQL("{} as {}").format(self.identifier, name)
-        return sql.SQL("(select ctid, {} from {}) as {}").format(self.future_columns, self.identifier, name)
+            return sql.SQL("{} as {}").format(there, name)
+        rows = there if self.stands_as is None else sql.SQL("{} as {}").format(there, self.identifier)
+        return sql.SQL("(select ctid, {} from {}) as {}").format(self.future_columns, rows, name)
 
     def require_columns(self, columns: Iterable[str]) -> None:
         """Raise UsageError for a column that the table does not have."""
@@ -150,16 +156,30 @@ def find(steps: Steps, name: str, *, partition: bool = True, writes: bool = Fals
             "Correct the name in the revision, or create the table in an earlier one; nothing was changed.",
         )
     row = rows[0]
+    _refuse_other_relations(row, name)
+    _refuse(row, name, partition=partition)
+    if writes:
+        refuse_rules(steps, row.oid)
+    return _table(row, name)
+
+
+def find_retired(steps: Steps, name: str, stands_as: str) -> Table:
+    """Return the table `name` that is retired as `stands_as`: what reads its rows may be asked of it already."""
+    (row,) = steps.fetch(RETIRED_TABLE, name=stands_as)
+    return replace(_table(row, name), stands_as=sql.Identifier("retired", stands_as))
+
+
+def _table(row: Row[Any], name: str) -> Table:
+    columns = {int(number): column for number, column in (row.columns or {}).items()}
+    return Table(name, row.oid, tuple(columns.values()), tuple(columns[number] for number in row.key or ()))
+
+
+def _refuse_other_relations(row: Row[Any], name: str) -> None:
     if row.relkind not in "rp":
         raise UsageError(
             f"{name!r} is a {RELATION_KINDS.get(row.relkind, 'relation')}; online operations work on plain tables.",
             "Name the table that holds the rows; nothing was changed.",
         )
-    _refuse(row, name, partition=partition)
-    if writes:
-        refuse_rules(steps, row.oid)
-    columns = {int(number): column for number, column in (row.columns or {}).items()}
-    return Table(name, row.oid, tuple(columns.values()), tuple(columns[number] for number in row.key or ()))
 
 
 def refuse_rules(steps: Steps, table: int) -> None:

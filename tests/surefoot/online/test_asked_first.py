@@ -140,6 +140,31 @@ def test_nothing_was_changed_where_a_later_one_refuses(scratch: Database, projec
     assert scratch.rows("select * from marks order by id") == rows
 
 
+def test_rows_are_compared_with_a_table_that_is_still_to_come_back(scratch: Database, project: Path) -> None:
+    write(empty(project), "aaaa", None, "pass")
+    down = """
+    op.drop_index_online("ix_marks_note", "marks")
+    op.restore_table("notes")
+    op.add_foreign_key_online("of_a_note", "marks", "notes", ["points_id"], ["id"])
+    """
+    write(project, "bbbb", "aaaa", f'{FIRST}\nop.retire_table("notes")', down)
+    scratch.execute(*PREPARED, "drop view seen", "update marks set points_id = 1")
+    config = Config(str(project / "alembic.ini"))
+    config.attributes["connection"] = scratch.engine()
+    command.stamp(config, "aaaa")
+    command.upgrade(config, "head")
+    before = catalogue(scratch)
+    scratch.execute("update marks set points_id = 2 where id in (3, 5)")
+
+    with pytest.raises(RefusedError, match=r"2 rows of marks would break of_a_note, a foreign key to notes: id 3, 5"):
+        command.downgrade(config, "aaaa")
+
+    assert catalogue(scratch) == before
+    scratch.execute("update marks set points_id = 1")
+    command.downgrade(config, "aaaa")
+    assert scratch.rows("select id from notes") == [(1,)]
+
+
 @pytest.mark.parametrize("body", PUT_RIGHT.values(), ids=PUT_RIGHT)
 def test_what_an_earlier_one_puts_right_is_not_refused(scratch: Database, project: Path, body: str) -> None:
     command.upgrade(stamped(scratch, project, body), "head")

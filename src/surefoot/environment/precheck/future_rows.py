@@ -35,6 +35,8 @@ class FutureTable:
     """Changes of column types that are not yet part of `columns`, by column."""
     rows_change: bool = False
     """Whether rows are added or removed, or another table will have the name."""
+    stands_as: str | None = None
+    """The name in schema `retired` of a table that will be restored with its rows."""
     constraints_dropped: bool = False
     """Whether a constraint or an index is dropped, so that a column will have other dependent objects."""
 
@@ -42,7 +44,8 @@ class FutureTable:
     def changes(self) -> bool:
         """Return whether constraints, rows or values change in a way that may matter to a retired object."""
         unknown = any(expression is None for expression in self.columns.values())
-        return self.constraints_dropped or self.rows_change or bool(self.types) or unknown
+        other = self.rows_change or self.stands_as is not None
+        return self.constraints_dropped or other or bool(self.types) or unknown
 
     def set_unknown(self, *columns: str) -> None:
         """Note that the future values of these columns cannot be known."""
@@ -55,7 +58,10 @@ class FutureTable:
         """
         if self.rows_change:
             raise RowsUnknown
-        table = target_table.find(steps, self.name)
+        if self.stands_as is not None:
+            table = target_table.find_retired(steps, self.name, self.stands_as)
+        else:
+            table = target_table.find(steps, self.name)
         while self.types:
             self._convert(steps, self.types.pop(0))
         if not self.columns:

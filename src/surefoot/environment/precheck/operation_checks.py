@@ -1,5 +1,6 @@
 """Checks each operation of a revision before any of them runs: refuses what it would refuse, notes what it changes."""
 
+from dataclasses import replace
 from functools import singledispatchmethod
 from typing import Any
 
@@ -85,7 +86,10 @@ class OperationChecks:
             with schema.deferring():
                 table = schema.table(op.source_table).with_future_rows(schema.steps)
                 referent = schema.table(op.referent_table).with_future_rows(schema.steps)
-                foreign_keys.constraint_spec(schema.steps, op, table, referent).refuse_rows(table)
+                spec = foreign_keys.constraint_spec(schema.steps, op, table, referent)
+                if referent.stands_as is not None:
+                    spec = replace(spec, error_label=f"{op.constraint_name}, a foreign key to {op.referent_table}")
+                spec.refuse_rows(table)
 
     @_check.register
     def _(self, op: AddUniqueOnlineOp) -> None:
@@ -228,7 +232,11 @@ class OperationChecks:
         if item is not None and not schema.is_first and not schema.may_enable_restore and not item.coming_back:
             with schema.deferring():
                 table_retirement.check_restore(schema.steps, item)
-        schema.table(op.table_name).rows_change = True
+        table = schema.table(op.table_name)
+        if item is None or item.coming_back or table.changes:
+            table.rows_change = True
+        else:
+            table.stands_as = item.stands_as
         return item is not None or table_retirement.exists(schema.steps, op.table_name)
 
     @_check.register
