@@ -49,6 +49,8 @@ def as_text(result: Status, url: URL) -> Iterator[str]:
     if result.cut_off is not None:
         yield _row("Half done", result.cut_off.sentence)
     yield from _drift(result)
+    for name in result.old_names:
+        yield _row("Old name", f"{name}; {name.end} in a later revision ends it")
     yield _row("Migrating", result.migrating or "nobody")
     yield _row("Health", f"{counted(len(result.health), 'thing')} to look at" if result.health else "nothing found")
     for finding in result.health:
@@ -171,6 +173,7 @@ def as_json(result: Status, url: URL) -> dict[str, object]:
         "unfinished": result.cut_off.as_json() if result.cut_off else None,
         "migrating": result.migrating,
         "own": result.own,
+        "old_names": [asdict(each) for each in result.old_names],
         "health": [asdict(each) for each in result.health],
         "backup": asdict(result.backup) | {"age": result.backup.age} if result.backup else None,
     }

@@ -1,7 +1,7 @@
 """Runs each revision on a scratch database, up and down, and checks what it did against the rules."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from surefoot.author.lint import (
     downgrade_rule,
     environment_dependence,
     foreign_key_rules,
+    old_name_rules,
     protection_rules,
     released_findings,
     rerun_rule,
@@ -90,8 +91,8 @@ def lint(settings: Settings, url: URL, requested: Sequence[str] = ()) -> Report:
         version = run.here.version()
     recordings = [each.recording for directions in runs.values() for each in directions]
     of_squawk, unread = squawk.findings(recordings, version)
-    own = [found for directions in runs.values() for each in directions for found in _own_findings(each)]
     released = releases.listed(settings)
+    own = [found for directions in runs.values() for each in directions for found in _own_findings(each, released)]
     known = released_findings.acknowledged(settings)
     own = [each for each in own if (each.revision, each.rule) not in known]
     findings = [
@@ -107,10 +108,11 @@ def lint(settings: Settings, url: URL, requested: Sequence[str] = ()) -> Report:
     )  # fmt: skip
 
 
-def _own_findings(run: DirectionRun) -> Iterator[Finding]:
+def _own_findings(run: DirectionRun, released: Collection[str]) -> Iterator[Finding]:
     recording = run.recording
     for rule in RULES:
         yield from rule(recording)
+    yield from old_name_rules.ended(recording, released)
     yield from downgrade_rule.failing_downgrade(recording, run.downgrade_fault, run.failed_statement)
     branches = list(environment_dependence.dependences(recording, run.outcome, run.other))
     yield from branches

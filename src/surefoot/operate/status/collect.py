@@ -9,10 +9,11 @@ from alembic.script import Script, ScriptDirectory
 from psycopg import errors
 from sqlalchemy.engine import URL, Connection
 
-from surefoot.catalogue import operators_own
+from surefoot.catalogue import old_names, operators_own
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Difference
 from surefoot.catalogue.model import Catalogue
+from surefoot.catalogue.old_names import OldName
 from surefoot.catalogue.reader import read_catalogue
 from surefoot.database import explain
 from surefoot.environment import alembic_api
@@ -83,6 +84,8 @@ class Status:
     some."""
     own: dict[str, list[str]]
     """What is the operator's own, by kind: storage parameters, owners, publications. No revision judges it."""
+    old_names: tuple[OldName, ...]
+    """The old names of tables that were renamed, which are alive until a later revision ends them."""
     catalogue: Catalogue | None
     """The catalogue of the database; None if a table was locked for longer than `LOCK_TIMEOUT_MS`."""
 
@@ -125,7 +128,8 @@ def status(settings: Settings, url: URL) -> Status:
     return Status(
         server, state, at, revisions, todo, drift, migrating, health,
         recorded_backups.last_backup(settings.backup_folder, url.database), cut_off,
-        saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, own, catalogue,
+        saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, own,
+        tuple(old_names.find(catalogue)) if catalogue is not None else (), catalogue,
     )  # fmt: skip
 
 
