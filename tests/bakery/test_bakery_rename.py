@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.bakery import HEAD, Baker, baker
-from tests.support.databases import Database
+from tests.support.databases import Database, fresh
+from tests.support.servers import Server
 
 
 @pytest.fixture
@@ -101,3 +102,29 @@ def test_proven_rehearsed_backed_up_and_restored_in_the_middle(at_work: Baker) -
     at_work.database.execute("insert into ovens (name, degrees) values ('clay', 200)")
     assert at_work.database.value("select count(*) from hearths") == 2
     at_work.alembic("upgrade", "head")
+
+
+def test_released_with_its_old_name_alive_it_is_built_by_the_snapshot(at_work: Baker, newest: Server) -> None:
+    """And the way down from there, past the rename, and up again by the revisions with their list of names."""
+    renames = write(
+        at_work, "ovens are hearths",
+        'op.rename_table_online("ovens", "hearths")', 'op.undo_table_rename("ovens", "hearths")',
+    )  # fmt: skip
+    at_work.alembic("upgrade", "head")
+    at_work.alembic("revision", "--autogenerate", "-m", "names of the rules")
+    at_work.say_why("names_of_the_rules")
+    at_work.bakery("rebase")  # both were written in one minute
+    said = at_work.bakery("check", "--release")
+    assert "Released:" in said
+    assert (at_work.folder / "migrations" / "snapshot.sql").exists()
+    with fresh(newest) as empty:
+        elsewhere = Baker(empty, at_work.folder)
+        elsewhere.alembic("upgrade", "head")
+        status = " ".join(elsewhere.bakery("status").split())
+        assert "Drift none" in status
+        assert f"Old name ovens, the old name of table hearths, since revision {renames}" in status
+        empty.execute("insert into ovens (name, degrees) values ('stone', 300)")
+        elsewhere.alembic("downgrade", HEAD)
+        assert empty.rows("select name from ovens") == [("stone",)]
+        elsewhere.alembic("upgrade", "head")
+        assert empty.rows("select name from ovens") == [("stone",)]

@@ -66,7 +66,8 @@ def _sequences(direction: Direction) -> Iterator[Change]:
         if new is not None and new.name in renamed:
             was = renamed[new.name]
             rename = f"alter sequence if exists {quoted(was.name)} rename to {quoted(new.name)}"
-            yield Change(Phase.CREATE_TYPE, Sql(rename))
+            remark = "lint: renaming-object its column, which nextval and identity know, is the same"
+            yield Change(Phase.CREATE_TYPE, Sql(rename, remark=remark))
             yield from _sequence(direction, was, new)
         elif new is None:
             assert old is not None

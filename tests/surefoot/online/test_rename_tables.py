@@ -24,6 +24,7 @@ from surefoot.online.rename.table_rename_operations import (
     ResumeTableRenameOp,
     UndoTableRenameOp,
 )
+from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 from tests.support.databases import Database
 from tests.surefoot.faults.runs import PATIENCE
 from tests.surefoot.online.clients import Clients, Value
@@ -470,5 +471,6 @@ def test_rendered_as_it_is_written_and_turned_round() -> None:
     ]
     for op, text, back in pairs:
         assert render_op_text(context, op) == text
+        assert COMMITS_IN_PARTS.search(text), "status says how it works, and an interrupted one is recognised"
         assert type(op.reverse()) is back
         assert vars(op.reverse()) == vars(op)
