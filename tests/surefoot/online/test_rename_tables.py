@@ -26,6 +26,7 @@ from surefoot.online.rename.table_rename_operations import (
 )
 from surefoot.runtime.error_translation import COMMITS_IN_PARTS
 from tests.support.databases import Database
+from tests.support.typed import ourschool
 from tests.surefoot.faults.runs import PATIENCE
 from tests.surefoot.online.clients import Clients, Value
 from tests.surefoot.online.harness import assert_equal, catalogue, empty, run, write
@@ -414,6 +415,38 @@ def test_killed_before_any_of_its_statements_and_run_again(scratch: Database, ch
                 break
         assert cut > 10
     assert scratch.rows("select * from pupils order by id") == rows
+
+
+@pytest.mark.parametrize("purged", [False, True])
+def test_what_was_set_aside_in_the_table_is_found_under_either_name(
+    scratch: Database, project: Path, *, purged: bool
+) -> None:
+    """A column with values, one of a table without rows, and rows: purged, and brought back on the way down."""
+    write(empty(project), "one", None, f"op.execute({SCHOOL!r})\nop.execute('create table notes (a integer, b text)')")
+    aside, back = (
+        f"op.{verb}_column('pupils', 'mood')\nop.{verb}_column('notes', 'b')" for verb in ("retire", "restore")
+    )
+    write(project, "two", "one", f"{aside}\nop.retire_rows('visits', 'id = 3')", f"op.restore_rows('visits')\n{back}")
+    pairs = [("pupils", "learners"), ("visits", "calls"), ("notes", "papers")]
+    write(project, "three", "two", "\n".join(f'op.rename_table_online("{old}", "{new}")' for old, new in pairs),
+          "\n".join(f'op.undo_table_rename("{old}", "{new}")' for old, new in pairs))  # fmt: skip
+    scratch.alembic("upgrade", "one", cwd=project)
+    scratch.execute("drop view glad")
+    before, rows = catalogue(scratch), scratch.rows("select id, mood from pupils order by id")
+    scratch.alembic("upgrade", "three", cwd=project)
+    after = catalogue(scratch)
+    if purged:
+        said = ourschool(scratch, "purge", "--older-than", "0", "--yes", cwd=project)
+        assert "Deleted: column learners.mood" in said.stderr
+        kept = "select 1 from pg_attribute where attrelid = 'learners'::regclass and attname ~ '^__retired'"
+        assert scratch.rows(kept) == []
+    scratch.alembic("downgrade", "one", cwd=project)
+    assert_equal(before, catalogue(scratch))
+    if not purged:
+        assert scratch.rows("select id, mood from pupils order by id") == rows
+        assert scratch.value("select count(*) from visits") == 20
+    scratch.alembic("upgrade", "three", cwd=project)
+    assert_equal(after, catalogue(scratch))
 
 
 def test_refused_before_an_earlier_operation_of_the_revision(scratch: Database, chain: Path) -> None:

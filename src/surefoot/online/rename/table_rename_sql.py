@@ -4,6 +4,8 @@ Each is built of declarations and refusals, of which alone the check before the 
 A block that finds its work done does nothing: the run was cut off behind it.
 """
 
+from surefoot.catalogue.reader import KEPT_DEFINITIONS
+
 PLACE = """
     home constant name := current_schema();
     old constant regclass := to_regclass(format('%I.%I', home, {old}::text));
@@ -72,8 +74,23 @@ MAY_RENAME = """
     end if;
 """
 
-RENAME = """
-    execute format('alter table %I.%I rename to %I', home, {old}::text, {new}::text);
+# The columns that were set aside within the table are recorded with its name. The restore and the purge look by that.
+RETIRED_COLUMNS = """
+    declare
+        list text;
+    begin
+        foreach list in array array['retired.things', format('%I.{definitions}', home)] loop
+            if to_regclass(list) is not null and has_table_privilege(list, 'update') then
+                execute format('update %s set table_name = $1 where what = ''column'' and schema_name = $2 '
+                               'and table_name = $3', list) using {to_name}::text, home, {from_name}::text;
+            end if;
+        end loop;
+    end;
+""".replace("{definitions}", KEPT_DEFINITIONS)
+
+RENAME = f"""
+    execute format('alter table %I.%I rename to %I', home, {{old}}::text, {{new}}::text);
+{RETIRED_COLUMNS.format(from_name="{old}", to_name="{new}")}
 """
 
 # Continues PLACE: the table has its new name. What is called {old} has to be the view, or nothing.
@@ -114,8 +131,9 @@ DROP_VIEW = """
         execute format('drop view %I.%I', home, {old}::text);
     end if;
 """
-RENAME_BACK = """
-    execute format('alter table %I.%I rename to %I', home, {new}::text, {old}::text);
+RENAME_BACK = f"""
+    execute format('alter table %I.%I rename to %I', home, {{new}}::text, {{old}}::text);
+{RETIRED_COLUMNS.format(from_name="{new}", to_name="{old}")}
 """
 RENAMED_BACK = """
     if new is null and old_kind = 'r' then
