@@ -286,8 +286,9 @@ def test_who_still_needs_the_old_name_is_named(school: Database) -> None:
     for work in (end(), undo()):
         assert "The old name pupils of table learners is still needed: by view sad" in refused(school, work)
     assert "is not the old name" in refused(school, end(since="another"))
+    assert "its old name pupils is still alive" in refused(school, rename("learners", "students"))
     school.execute("drop view sad, pupils")  # somebody else has taken it away: the way on and the way back are open
-    run(school, end(), undo())
+    run(school, end(), rename("learners", "students"), undo("learners", "students"), undo())
     assert school.value("select count(*) from pupils") == 20
 
 

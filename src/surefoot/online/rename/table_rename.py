@@ -99,6 +99,11 @@ def _statement(text: str, names: TableNames) -> str:
             f"Table {names.old!r} is to be renamed, and {names.new!r} is the same name.",
             "Correct the names in the revision; nothing was changed.",
         )
-    comment = old_names.comment(names.new, names.since)
-    values = {"old": names.old, "new": names.new, "since": names.since, "comment": comment}
+    values = {
+        "old": names.old,
+        "new": names.new,
+        "since": names.since,
+        "comment": old_names.comment(names.new, names.since),
+        "comment_of_old": old_names.comment(names.old, ""),
+    }
     return retired_registry.do_block(sql.SQL(f"declare {text} end").format(**values, **REFUSAL_PARTS))

@@ -63,6 +63,11 @@ MAY_RENAME = """
          where attrelid = target and privilege_type = 'SELECT' and grantee <> relowner
            and not exists (select from aclexplode(relacl) as entire
                             where entire.privilege_type = 'SELECT' and entire.grantee in (part.grantee, 0))
+        union all
+        select 5, format('its old name %I is still alive, which would name it no more; end that first', relname)
+          from pg_class
+         where relnamespace = (select relnamespace from pg_class where oid = target) and relkind = 'v'
+           and starts_with(obj_description(oid, 'pg_class'), {comment_of_old})
     ) as found
     order by rank, found.reason
     limit 1;
