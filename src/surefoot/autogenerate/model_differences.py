@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
-from surefoot.catalogue import operators_own
+from surefoot.catalogue import old_names, operators_own
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Deviation, Difference, Kind
 from surefoot.catalogue.model import Catalogue
+from surefoot.catalogue.old_names import OldName
 from surefoot.catalogue.reader import BOOKKEEPING, RETIRED_PREFIX, read_catalogue
 from surefoot.catalogue.scratch_schema import Built, build, built_from_models
 from surefoot.runtime import unbuilt_indexes
@@ -31,6 +32,8 @@ class Compared:
 
     models: Built
     database: Catalogue
+    old_names: tuple[OldName, ...] = ()
+    """The old names of tables that are alive in the database. They are in neither catalogue."""
 
     @property
     def expected(self) -> Catalogue:
@@ -53,11 +56,16 @@ def compared(context: MigrationContext) -> Compared:
         found, unbuilt = read_catalogue(context.connection), unbuilt_indexes.names(context.connection)
         found = unbuilt_indexes.as_if_built(unbuilt, models.catalogue, found)
         database = operators_own.left_out(models.catalogue, found)
-        known = context.opts["compared"] = Compared(models, database)
+        known = context.opts["compared"] = _of(models, database)
     assert isinstance(known, Compared)
     return known
 
 
 def difference_from_models(connection: Connection, metadata: sa.MetaData) -> Difference:
     """Return the difference of the database of `connection` from the models."""
-    return Compared(build(connection, built_from_models(metadata)), read_catalogue(connection)).difference
+    return _of(build(connection, built_from_models(metadata)), read_catalogue(connection)).difference
+
+
+def _of(models: Built, database: Catalogue) -> Compared:
+    """Return both sides, with the old names that are alive beside them: the models have the new ones alone."""
+    return Compared(models, old_names.left_out(database), tuple(old_names.find(database)))

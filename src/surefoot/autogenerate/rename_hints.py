@@ -23,7 +23,9 @@ def renamed_table(removed: Relation, added: Iterable[Relation]) -> Iterator[str]
         if {(column.name, column.type) for column in relation.columns} == shape:
             yield (
                 f"Is {relation.name} the new name of {removed.name}? Then neither create nor retire: in upgrade() "
-                f'op.rename_table("{removed.name}", "{relation.name}"), and back in downgrade().'
+                f'op.rename_table_online("{removed.name}", "{relation.name}"), by which the old name stays alive until '
+                f'op.end_table_rename in a later revision, and op.undo_table_rename("{removed.name}", '
+                f'"{relation.name}") in downgrade().'
             )
 
 

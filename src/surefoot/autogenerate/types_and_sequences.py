@@ -61,9 +61,18 @@ def types_and_sequences(direction: Direction) -> Iterator[Change]:
 
 def _sequences(direction: Direction) -> Iterator[Change]:
     """Yield the changes of sequences; one that a column owns is created and retired with the column."""
+    renamed = dict(_renamed(direction))
     for old, new in changed_pairs(direction.current.catalogue.sequences, direction.target.catalogue.sequences):
-        if new is None:
+        if new is not None and new.name in renamed:
+            was = renamed[new.name]
+            rename = f"alter sequence if exists {quoted(was.name)} rename to {quoted(new.name)}"
+            remark = "lint: renaming-object its column, which nextval and identity know, is the same"
+            yield Change(Phase.CREATE_TYPE, Sql(rename, remark=remark))
+            yield from _sequence(direction, was, new)
+        elif new is None:
             assert old is not None
+            if old in renamed.values():
+                continue
             if not _handled_with_identity(direction, old):
                 locks = (HeldLock(old.owner.table, Lock.BRIEF, f"to set {old.name} aside"),) if old.owner else ()
                 yield Change(
@@ -76,6 +85,22 @@ def _sequences(direction: Direction) -> Iterator[Change]:
                     yield _owner(new)
         else:
             yield from _sequence(direction, old, new)
+
+
+def _renamed(direction: Direction) -> Iterator[tuple[str, Sequence]]:
+    """Yield the new name of each sequence that keeps its column and has another name, as after a table's rename."""
+    current, target = (
+        {each.owner: each for each in side.catalogue.sequences if each.owner is not None}
+        for side in (direction.current, direction.target)
+    )
+    taken = {each.name for each in direction.current.catalogue.sequences}
+    wanted = {each.name for each in direction.target.catalogue.sequences}
+    for owner, old in current.items():
+        new = target.get(owner)
+        if new is None or new.name in taken or old.name in wanted:
+            continue
+        if not _handled_with_identity(direction, old):
+            yield new.name, old
 
 
 def _set_aside(sequence: Sequence) -> str:

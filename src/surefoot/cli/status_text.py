@@ -55,6 +55,8 @@ def as_text(result: Status, url: URL) -> Iterator[str]:
         yield _row("Half done", result.cut_off.sentence)
     yield from _queue(result)
     yield from _drift(result)
+    for name in result.old_names:
+        yield _row("Old name", f"{name}; {name.end} in a later revision ends it")
     yield _row("Migrating", result.migrating or "nobody")
     yield _row("Health", f"{counted(len(result.health), 'thing')} to look at" if result.health else "nothing found")
     for finding in result.health:
@@ -215,6 +217,7 @@ def as_json(result: Status, url: URL) -> dict[str, object]:
         "queue": [asdict(each) | {"rows_left": each.rows_left} for each in result.queue],
         "worker": result.worker,
         "own": result.own,
+        "old_names": [asdict(each) for each in result.old_names],
         "health": [asdict(each) for each in result.health],
         "backup": asdict(result.backup) | {"age": result.backup.age} if result.backup else None,
     }

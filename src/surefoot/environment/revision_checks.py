@@ -72,17 +72,21 @@ def directives_hook(config: Config) -> Hook:
         arguments = getattr(context.opts.get("revision_context"), "command_args", {})
         if context.as_sql or not arguments.get("autogenerate"):
             return
+        compared = model_differences.compared(context)
         if command == "check":
-            _refuse_differences(model_differences.compared(context).difference)
-        elif script.upgrade_ops is not None and script.upgrade_ops.is_empty():
+            _refuse_differences(compared.difference)
+            return
+        for name in compared.old_names:
+            log.info("Alive: %s. In a revision of its own %s ends it, and %s is its way back.", name, name.end,
+                     name.resume)  # fmt: skip
+        if script.upgrade_ops is not None and script.upgrade_ops.is_empty():
             directives.clear()
             log.info("Models and database agree: no file was written.")
         else:
-            both = model_differences.compared(context)
-            _log_changes(both.difference)
+            _log_changes(compared.difference)
             config.attributes["docstring"] = _docstring(script)
             # the models grant nothing to anybody
-            config.attributes["expand_only"] = not narrowings(replace(both.database, grants=()), both.expected)
+            config.attributes["expand_only"] = not narrowings(replace(compared.database, grants=()), compared.expected)
 
     return inspect
 

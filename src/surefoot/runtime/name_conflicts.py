@@ -16,7 +16,7 @@ from surefoot.program import program
 from surefoot.runtime.migration_plan import Step
 from surefoot.runtime.name_owners import OwnObjects
 from surefoot.runtime.row_amounts import row_amount
-from surefoot.runtime.taken_names import TakenRow, find_taken
+from surefoot.runtime.taken_names import TakenRow, find_taken, places
 
 log = logging.getLogger("surefoot")
 
@@ -134,9 +134,15 @@ def _names_to_create(
     """Return each name that will be created, with the revision that creates it first."""
     wanted: dict[Name, str] = {}
     tables = {name.name for name in existing if name.kind.endswith("table")}
+    # a name that passes to another object: the view by which a renamed table has its old one, the index of that table
+    passed_on = {place for name in existing if name.kind not in TABLE_SCOPED for place in places(name)}
     for each in pending:
         for name in known[each.revision].made if each.revision in known else ():
-            if name not in existing and (name.kind not in TABLE_SCOPED or name.on in tables):
+            if name.kind in TABLE_SCOPED:
+                is_wanted = name not in existing and name.on in tables
+            else:
+                is_wanted = passed_on.isdisjoint(places(name))
+            if is_wanted:
                 wanted.setdefault(name, each.revision)
     return wanted
 

@@ -65,7 +65,7 @@ def find_taken(connection: Connection, names: Mapping[Name, str]) -> Iterator[tu
 
     `names` maps each name to its revision. Each name is yielded once.
     """
-    by_place = {place: (revision, name) for name, revision in names.items() for place in _places(name)}
+    by_place = {place: (revision, name) for name, revision in names.items() for place in places(name)}
     parameters: dict[str, list[str]] = {}
     for part in ("relation", "type", "function", "column", "constraint", "trigger"):
         pairs = sorted({(on, name) for place, on, name in by_place if place == part})
@@ -80,7 +80,7 @@ def find_taken(connection: Connection, names: Mapping[Name, str]) -> Iterator[tu
             yield row, revision, name
 
 
-def _places(name: Name) -> Iterable[tuple[str, str, str]]:
+def places(name: Name) -> Iterable[tuple[str, str, str]]:
     """Return where the name must be free: a table also occupies a name among types."""
     match name.kind:
         case "column" | "constraint" | "trigger":

@@ -51,6 +51,7 @@ REFUSED = {
     "plain type": ('op.alter_column("rooms", "seats", type_=sa.BigInteger)', "gives column seats another type"),
     "renamed column": ('op.alter_column("rooms", "seats", new_column_name="places")', "renames column seats"),
     "renamed table": ('op.rename_table("rooms", "halls")', "renames it"),
+    "table renamed online": ('op.rename_table_online("rooms", "halls")', "renames it"),
     "text": ('op.execute("ALTER TABLE rooms\\n ADD COLUMN floor integer")', "says add column floor"),
     "partitioned": ('op.add_column("parts", sa.Column("age", sa.Integer))', "adds column age to it"),
     "new partition": (
@@ -159,4 +160,17 @@ def test_a_subscribed_table_gets_no_other_type_while_rows_arrive(logical: Server
         pair.publisher.execute("insert into pupils values (100, 'while it was disabled')")
         runner.alembic("upgrade", "head", status=0)
         pair.subscriber.execute(f"alter subscription {pair.slot} enable")
+        pair.follows()
+
+
+def test_a_subscribed_table_keeps_its_name(logical: Server, project: Path) -> None:
+    """Its rows arrive by name, and none arrives by that of a view."""
+    write(empty(project), "one", None, BASE)
+    write(project, "two", "one", FIRST + 'op.rename_table_online("rooms", "halls")')
+    with replicating(logical, SENT) as pair, Runner(pair.subscriber, project) as runner:
+        runner.alembic("stamp", "one", status=0)
+        before = catalogue(pair.subscriber)
+        said = runner.alembic("upgrade", "head", status=3).output
+        assert f"subscription {pair.slot} writes to it by its name" in said
+        assert_equal(before, catalogue(pair.subscriber))
         pair.follows()

@@ -69,6 +69,15 @@ create index on letters (feels);
 create table notes ("Text" text, number integer);
 insert into notes values ('Ü', 1), (null, 2);
 """
+RENAMED = (
+    QUOTED
+    + """
+create view of_marks as select note from "Pupils' Marks ü";
+create table notes ("Text" text, number integer);
+create view letters with (security_invoker = true) as select "Text", number from notes;
+comment on view letters is 'Old name of table notes, kept since revision zero';
+"""
+)
 FILLED = """
 create table filled (id integer primary key, a integer, b integer, j json);
 insert into filled (id, a) select n, n from generate_series(1, 1700) as n;
@@ -149,5 +158,18 @@ CASES = {
         op.backfill("filled", {"j": "json_build_object('a', a)"})
         """,
         'op.backfill("filled", {"b": "null"}, "b is not null")',
+    ),
+    "names of tables": Case(
+        RENAMED,
+        """
+        op.rename_table_online("Pupils' Marks ü", "Grades %s")
+        op.create_index_online("ix_note", "Grades %s", ["note"])
+        op.end_table_rename("letters", "notes", since="zero")
+        """,
+        """
+        op.resume_table_rename("letters", "notes", since="zero")
+        op.drop_index_online("ix_note", "Grades %s")
+        op.undo_table_rename("Pupils' Marks ü", "Grades %s")
+        """,
     ),
 }

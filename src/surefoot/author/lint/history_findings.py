@@ -1,10 +1,11 @@
 """Runs each revision on scratch databases, up and down, and checks what it did against the rules."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 
 from sqlalchemy.engine import URL
 
+from surefoot.author import releases
 from surefoot.author.kept_templates import KeptTemplates
 from surefoot.author.lint import (
     data_rules,
@@ -12,6 +13,7 @@ from surefoot.author.lint import (
     environment_dependence,
     expand_only_rule,
     foreign_key_rules,
+    old_name_rules,
     protection_rules,
     rerun_rule,
     schema_rules,
@@ -61,9 +63,9 @@ def find(
         runs = [run.run_revision(revision) for revision in revisions]
     recordings = [each.recording for directions in runs for each in directions]
     of_squawk, unread = squawk.findings(recordings, templates.version)
-    found = []
+    found, released = [], releases.listed(settings)
     for revision, directions in zip(revisions, runs, strict=True):
-        own = [each for direction in directions for each in _own_findings(direction)]
+        own = [each for direction in directions for each in _own_findings(direction, released)]
         statements = sum(len(each.recording.statements) for each in directions)
         not_read = sum(count for each, count in zip(recordings, unread, strict=True) if each.revision == revision)
         found.append(
@@ -75,10 +77,11 @@ def find(
     return found
 
 
-def _own_findings(run: DirectionRun) -> Iterator[Finding]:
+def _own_findings(run: DirectionRun, released: Collection[str]) -> Iterator[Finding]:
     recording = run.recording
     for rule in RULES:
         yield from rule(recording)
+    yield from old_name_rules.ended(recording, released)
     yield from downgrade_rule.failing_downgrade(recording, run.downgrade_fault, run.failed_statement)
     yield from expand_only_rule.more_than_added(recording, run.before, run.outcome.catalogue)
     branches = list(environment_dependence.dependences(recording, run.outcome, run.other))

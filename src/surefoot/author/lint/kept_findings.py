@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from surefoot import user_cache
+from surefoot.author import releases
 from surefoot.author.kept_templates import KeptTemplates
 from surefoot.author.lint import squawk_program
 from surefoot.author.lint.environment_reads import environment_read, imported_names
@@ -45,7 +46,7 @@ class KeptFindings:
         self._tools = [_stamp(squawk_program.find()), _stamp(parser.origin if parser and parser.origin else "")]
         self._around = repr([
             templates.state, settings.lock_timeout, settings.lock_deadline, settings.statement_timeout,
-            settings.idle_timeout, settings.subscribers_changed,
+            settings.idle_timeout, settings.subscribers_changed, sorted(releases.listed(settings)),
             sorted((name, value) for name, value in os.environ.items() if name == "TZ" or name.startswith("PG")),
         ])  # fmt: skip
         self._folder: Path | None = None

@@ -148,6 +148,12 @@ def primary_key(parsed: Parsed) -> str:
 def rename(parsed: Parsed) -> str:
     """Return the remedy for RENAME, which breaks running clients: expand, let the clients follow, contract."""
     table = _table(parsed)
+    if parsed.node.get("renameType") == "OBJECT_TABLE":
+        new = parsed.node.get("newname", "...")
+        return (
+            f'op.rename_table_online("{table}", "{new}")  # the old name lives on as a view\n'
+            f'# in a revision of a later release: op.end_table_rename("{table}", "{new}", since="<this revision>")'
+        )
     return (
         f'op.add_column("{table}", sa.Column("<new>", ...), if_not_exists=True)  # kept in step by a trigger or the '
         f'application\nop.backfill("{table}", {{"<new>": "<old>"}}, "<new> is null")\n'

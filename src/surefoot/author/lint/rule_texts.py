@@ -148,6 +148,20 @@ TEXTS = (
         'op.add_column("<table>", sa.Column(...), if_not_exists=True)  # if_exists=True where it drops',
     ),
     RuleText(
+        "old-name-ended-too-early",
+        "The old name of a renamed table is taken away in the revision that renames it, or before that one is released.",
+        "The application that runs has no moment in which it works under both names.",
+        "# in a revision of a later release, when the one with the new name is out:\n"
+        'op.end_table_rename("<old>", "<new>")',
+    ),
+    RuleText(
+        "old-name-taken-away",
+        "The old name of a table that an earlier revision renamed is taken away.",
+        "From here on whoever names it fails: every application that runs has to be of a release with the new name.",
+        "# when that is so, say it beside the call:\n"
+        'op.end_table_rename("<old>", "<new>")  # lint: old-name-taken-away <since which release nobody names it>',
+    ),
+    RuleText(
         "protective-setting-changed",
         "A timeout is switched off, or changed for longer than its transaction; also session_replication_role and "
         "row_security.",

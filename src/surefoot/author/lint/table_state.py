@@ -29,6 +29,7 @@ RELATIONS = """
            relation.relispopulated as populated,
            case when relation.relispartition then pg_get_partition_constraintdef(relation.oid) end as bound,
            relation.relrowsecurity as row_security,
+           case relation.relkind when 'v' then obj_description(relation.oid, 'pg_class') end as comment,
            pg_stat_get_tuples_inserted(relation.oid) + pg_stat_get_xact_tuples_inserted(relation.oid) as inserted,
            pg_stat_get_tuples_updated(relation.oid) + pg_stat_get_xact_tuples_updated(relation.oid) as updated,
            pg_stat_get_tuples_deleted(relation.oid) + pg_stat_get_xact_tuples_deleted(relation.oid) as deleted,
@@ -181,8 +182,8 @@ class Relation:
 
     `columns` are by attnum as text, `keys` the first columns of unique indexes, `leading` the column numbers of each
     valid index of every row whose columns are not NULL, `bound` what holds for the rows of a partition, `modes` the
-    locks that this session holds. `inserted`, `updated` and `deleted` count rows since the database was made: their
-    difference between two states is what was done in between.
+    locks that this session holds, `comment` that of a view. `inserted`, `updated` and `deleted` count rows since the
+    database was made: their difference between two states is what was done in between.
     """
 
     oid: int
@@ -204,6 +205,7 @@ class Relation:
     leading: tuple[tuple[int, ...], ...] = ()
     triggers_off: frozenset[str] = frozenset()
     policies: int = 0
+    comment: str | None = None
 
     @property
     def is_table(self) -> bool:

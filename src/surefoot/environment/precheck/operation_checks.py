@@ -28,6 +28,14 @@ from surefoot.online.enums import enum_labels
 from surefoot.online.enums.enum_operations import ChangeEnumOp, CreateEnumOp, RetireEnumOp
 from surefoot.online.indexes import index_builder
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
+from surefoot.online.rename import table_rename
+from surefoot.online.rename.table_rename import Block, TableNames
+from surefoot.online.rename.table_rename_operations import (
+    EndTableRenameOp,
+    RenameTableOnlineOp,
+    ResumeTableRenameOp,
+    UndoTableRenameOp,
+)
 from surefoot.online.retire import column_restoration, column_retirement, row_retirement, table_retirement
 from surefoot.online.retire.references import find_references
 from surefoot.online.retire.retire_operations import (
@@ -263,6 +271,36 @@ class OperationChecks:
     def _(self, op: ops.RenameTableOp) -> None:
         for name in (op.table_name, op.new_table_name):
             self._schema.table(name).rows_change = True
+
+    @_check.register
+    def _(self, op: RenameTableOnlineOp) -> None:
+        self._check_rename(table_rename.RENAME, op.old_name, op.new_name)
+
+    @_check.register
+    def _(self, op: UndoTableRenameOp) -> None:
+        self._check_rename(table_rename.UNDO, op.old_name, op.new_name)
+
+    @_check.register
+    def _(self, op: EndTableRenameOp) -> None:
+        self._check_rename(table_rename.END, op.old_name, op.new_name, op.since)
+
+    @_check.register
+    def _(self, op: ResumeTableRenameOp) -> None:
+        self._check_rename(table_rename.RESUME, op.old_name, op.new_name, op.since)
+
+    def _check_rename(self, block: Block, old: str, new: str, since: str | None = None) -> None:
+        """Check one of the operations on the names of a table; what is asked later is not asked of either name."""
+        schema = self._schema
+        names = TableNames(old, new, since or schema.steps.revision)
+        if since is not None:
+            table_rename.refuse_same_revision(schema.steps, names)
+        tables = [schema.table(name) for name in (old, new)]
+        if not schema.is_first and not schema.definitions_change and not any(each.rows_change for each in tables):
+            with schema.deferring():
+                table_rename.check(schema.steps, block, names)
+        for each in tables:
+            each.rows_change = True
+        schema.dependents_change = schema.definitions_change = True
 
     @_check.register
     def _(self, op: RetireRowsOp) -> None:

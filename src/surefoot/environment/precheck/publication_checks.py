@@ -16,6 +16,7 @@ from surefoot.online.constraints.unique_constraints import AddUniqueOnlineOp
 from surefoot.online.enums import enum_labels
 from surefoot.online.enums.enum_operations import ChangeEnumOp
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
+from surefoot.online.rename.table_rename_operations import RenameTableOnlineOp, UndoTableRenameOp
 from surefoot.online.retire.retire_operations import RETIRED, RetireColumnOp, RetireRowsOp
 from surefoot.runtime import publications
 
@@ -80,6 +81,16 @@ def _(op: BackfillOp | RetireRowsOp, schema: FutureSchema) -> None:
 @_check.register
 def _(op: DropNotNullOnlineOp, schema: FutureSchema) -> None:
     published_tables.refuse_null(schema.context, op.table_name, op.column_name)
+
+
+@_check.register
+def _(op: RenameTableOnlineOp, schema: FutureSchema) -> None:
+    published_tables.refuse_renamed_table(schema.context, op.old_name)
+
+
+@_check.register
+def _(op: UndoTableRenameOp, schema: FutureSchema) -> None:
+    published_tables.refuse_renamed_table(schema.context, op.new_name)
 
 
 # Plain operations. What their transaction has made is looked at once more before it is committed.

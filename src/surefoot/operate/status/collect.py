@@ -9,10 +9,11 @@ from alembic.script import Script, ScriptDirectory
 from psycopg import errors
 from sqlalchemy.engine import URL, Connection
 
-from surefoot.catalogue import operators_own
+from surefoot.catalogue import old_names, operators_own
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Difference
 from surefoot.catalogue.model import Catalogue
+from surefoot.catalogue.old_names import OldName
 from surefoot.catalogue.reader import read_catalogue
 from surefoot.database import explain
 from surefoot.environment import alembic_api
@@ -98,6 +99,8 @@ class Status:
     """What revisions left to be done after the deploy, done or not."""
     worker: str | None
     """The session that works the queue off, in words; None if none does."""
+    old_names: tuple[OldName, ...]
+    """The old names of tables that were renamed, which are alive until a later revision ends them."""
     catalogue: Catalogue | None
     """The catalogue of the database; None if a table was locked for longer than `LOCK_TIMEOUT_MS`."""
     newer: Newer | None = None
@@ -163,7 +166,7 @@ def status(settings: Settings, url: URL) -> Status:
         server, state, at, revisions, todo, drift, migrating, health,
         recorded_backups.last_backup(settings.backup_folder, url.database), cut_off,
         saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, own,
-        queue, worker, catalogue, newer,
+        queue, worker, tuple(old_names.find(catalogue)) if catalogue is not None else (), catalogue, newer,
     )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ BAD = {
     "renaming-table": (
         'op.rename_table("{t}", "{t}_new")',
         'op.rename_table("{t}_new", "{t}")',
-        "in a later revision",
+        'op.rename_table_online("{t}", "{t}_new")',
     ),
     "require-concurrent-reindex": ('op.execute("reindex table {t}")', "pass", "concurrently"),
 }
