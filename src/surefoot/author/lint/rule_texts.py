@@ -149,7 +149,7 @@ TEXTS = (
     ),
     RuleText(
         "old-name-ended-too-early",
-        "The old name of a renamed table is taken away in the revision that renames it, or before that one is released.",
+        "The old name of a renamed table is taken away by the revision that renames it, or before that is released.",
         "The application that runs has no moment in which it works under both names.",
         "# in a revision of a later release, when the one with the new name is out:\n"
         'op.end_table_rename("<old>", "<new>")',
