@@ -57,6 +57,7 @@ SERIAL = """
         alter table {table} alter column {column} set default {default};
 """
 
+LOCKED = "lint: lock-table the change itself takes this lock, and the next number must not move before it"
 LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 """The highest number of a sequence, by its type."""
 
@@ -74,7 +75,10 @@ def identity(direction: Direction, table: str, old: Column, new: Column) -> Iter
         )
     else:
         sql = _filled(FROM_IDENTITY, direction, table, new, serial=_serial(direction, table, new))
-    yield Change(Phase.ALTER, Sql(sql.strip()), locks, f"{table}.{new.name} goes on counting where it was.")
+    remark = LOCKED if "lock table" in sql else None
+    yield Change(
+        Phase.ALTER, Sql(sql.strip(), remark=remark), locks, f"{table}.{new.name} goes on counting where it was."
+    )
     if new.identity is None and new.default is not None and owned_by(direction, table, new.name) is None:
         yield default(direction, table, new)
 
