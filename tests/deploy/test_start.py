@@ -137,7 +137,7 @@ def test_a_revision_that_fails_keeps_the_server_from_starting(at_head: Database,
 
 UNREACHABLE = {
     "nobody answers": ("postgresql://school:hunter2@127.0.0.1:1/school", "No PostgreSQL answers"),
-    "wrong password": (None, "with this password"),
+    "wrong password": (None, "or its password"),
     "no database": ("", "DATABASE_URL is not set"),
     "another dialect": ("mysql://school:hunter2@127.0.0.1/school", "PostgreSQL only"),
 }

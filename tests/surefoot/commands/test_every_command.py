@@ -84,7 +84,9 @@ def with_password(at_head: Database) -> Iterator[Database]:
         made = sql.SQL("create role {} superuser login password {}")
         admin.execute(made.format(sql.Identifier(name), sql.Literal(PASSWORD)))
         yield replace(at_head, url=at_head.server.over_tcp(name, PASSWORD, str(at_head.url.database)))
-        admin.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(COPY)))
+        kept = admin.execute("select datname from pg_database where datdba = %s::regrole", [name]).fetchall()
+        for database in (COPY, *(str(each) for (each,) in kept)):  # lint and prove have kept some to clone them again
+            admin.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(database)))
         at_head.execute(f"reassign owned by {name} to postgres")
         admin.execute(sql.SQL("reassign owned by {} to postgres").format(sql.Identifier(name)))
         admin.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))

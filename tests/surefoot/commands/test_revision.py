@@ -112,7 +112,7 @@ def test_two_heads_are_refused_and_the_merge_that_is_named_joins_them(at_head: D
 
     said = at_head.alembic("upgrade", "head", cwd=project, status=2).stderr
     command = 'python -m alembic merge heads -m "merge hersone and hisone"'
-    assert f"→ Join them: {command}," in said
+    assert f"→ Merge them: {command}," in said
     assert at_head.value("select to_regclass('hers')") is None
 
     at_head.alembic("merge", "heads", "-m", "merge hersone and hisone", cwd=project)

@@ -283,7 +283,7 @@ def test_roles_that_are_not_there_are_told(school: Database, settings: Settings)
     done = restore(settings, school.url, made)
     assert [each.partition(":")[0] for each in done.notes] == [
         "Ownership could not be restored",
-        "Privileges were not restored",
+        "Privileges could not be restored",
     ]
     assert state_of(school).sums == before.sums
 
