@@ -50,7 +50,7 @@ def retry_on_lock(
                 raise
         wait = min(pause * random.uniform(0.5, 1.5), max(until - now, 0.05))  # noqa: S311  # jitter, not a secret
         log.info(
-            "Waiting for a table: it is used by %s. Next try in %.1f s; giving up in %.0f s.",
+            "Waiting for a lock: a table is in use by %s. Next try in %.1f s; giving up in %.0f s.",
             monitor.blockers,
             wait,
             until - now,

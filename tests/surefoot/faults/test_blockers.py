@@ -75,6 +75,6 @@ def test_a_deadline_counts_once(at_head: Database, project: Path, up: str) -> No
     revision(project, "waits", HEAD, up)
     with holding(at_head, "lock table users in share mode"):
         said = Run(at_head, "upgrade", "head", cwd=project, env=SHORT).ends(4)
-    left = [int(seconds) for seconds in re.findall(r"for another (\d+) s", said)]
+    left = [int(seconds) for seconds in re.findall(r"giving up in (\d+) s", said)]
     assert left
     assert left == sorted(left, reverse=True), said

@@ -37,11 +37,11 @@ def test_it_waits_names_who_it_is_and_goes_through_when_freed(database: Database
     rows = counted(database, STEADY)
     with holding(database, busy, name="payroll run") as other, Client(database, READ.format(table="users")) as reader:
         run = Run(database, "upgrade", "head")
-        run.says("Waiting for a table")
+        run.says("Waiting for a lock")
         named = f"a table is in use by pid {other.info.backend_pid} (application payroll run, role postgres, idle in"
         run.says(named)
-        seen = run.said.count("Waiting for a table")
-        run.reaches(lambda: run.said.count("Waiting for a table") > seen, "a second try")
+        seen = run.said.count("Waiting for a lock")
+        run.reaches(lambda: run.said.count("Waiting for a lock") > seen, "a second try")
         assert at(database) == [BASELINE]
         other.rollback()
         run.ends(0)
@@ -107,9 +107,9 @@ def test_a_reader_of_years_does_not_make_others_queue_behind_an_index_build(scra
         Client(scratch, WRITE.format(table="terms")) as writer,
     ):
         run = Run(scratch, "upgrade", "head")
-        run.says("Waiting for a table")
-        seen = run.said.count("Waiting for a table")
-        run.reaches(lambda: run.said.count("Waiting for a table") > seen + 1, "more tries")
+        run.says("Waiting for a lock")
+        seen = run.said.count("Waiting for a lock")
+        run.reaches(lambda: run.said.count("Waiting for a lock") > seen + 1, "more tries")
         other.rollback()
         other.execute("lock table users in row exclusive mode")
         run.reaches(lambda: "ix_users_parent_id" in invalid(scratch), "the build")
@@ -131,7 +131,7 @@ def test_two_steps_down_are_two_when_the_second_has_to_wait(scratch: Database, p
     with holding(scratch, "select count(*) from terms") as other:
         run = Run(scratch, "downgrade", "-2", cwd=project)
         run.says("Running downgrade r3 -> r2")
-        run.says("Waiting for a table")
+        run.says("Waiting for a lock")
         assert at(scratch) == ["r2"]
         other.rollback()
         run.ends(0)
@@ -152,7 +152,7 @@ def test_each_try_begins_with_the_migrators_settings(scratch: Database, project:
     revision(project, "patient", HEAD, body)
     with holding(scratch, "select count(*) from users") as other:
         run = Run(scratch, "upgrade", "head", cwd=project)
-        run.reaches(lambda: run.said.count("Waiting for a table") > 1, "a second try")
+        run.reaches(lambda: run.said.count("Waiting for a lock") > 1, "a second try")
         other.rollback()
         said = run.ends(0)
     assert said.count("waits up to 200ms") >= 2

@@ -113,7 +113,7 @@ def test_inside_a_concurrent_index_build(database: Database) -> None:
         second.says("Waiting: another migration of this database runs")
         assert first.kill() == -9
         until(lambda: not database.rows(f"select from pg_stat_activity where pid = {pid}"), "the server noticed", 20)
-        second.says("Waiting for a table: it is used by pid")
+        second.says("Waiting for a lock: a table is in use by pid")
         assert "Running upgrade" in second.said
         other.rollback()
         second.ends(0)

@@ -20,7 +20,7 @@ def test_the_second_waits_and_names_the_first(scratch: Database) -> None:
     make_existing(scratch)
     with holding(scratch, "select count(*) from users") as other:
         first = Run(scratch, "upgrade", "head")
-        first.says("Waiting for a table")
+        first.says("Waiting for a lock")
         named = (
             f"another migration of this database runs: pid {migrator(scratch)} (application ourschool migrate, role "
         )
@@ -44,7 +44,7 @@ def test_commands_that_only_read_wait_for_nobody(scratch: Database) -> None:
     make_existing(scratch)
     with holding(scratch, "select count(*) from users") as other:
         first = Run(scratch, "upgrade", "head")
-        first.says("Waiting for a table")
+        first.says("Waiting for a lock")
         assert BASELINE in scratch.alembic("current", env={"OURSCHOOL_MIGRATOR_DEADLINE": "0"}).stdout
         assert BASELINE in scratch.alembic("history", "-i", env={"OURSCHOOL_MIGRATOR_DEADLINE": "0"}).stdout
         assert BASELINE in scratch.alembic("show", "current", env={"OURSCHOOL_MIGRATOR_DEADLINE": "0"}).stdout
@@ -82,7 +82,7 @@ def test_another_database_of_the_server_is_another_matter(scratch: Database) -> 
     make_existing(scratch)
     with holding(scratch, "select count(*) from users") as other, fresh(scratch.server) as neighbour:
         first = Run(scratch, "upgrade", "head")
-        first.says("Waiting for a table")
+        first.says("Waiting for a lock")
         neighbour.alembic("upgrade", "head", env={"OURSCHOOL_MIGRATOR_DEADLINE": "0"})
         assert at(neighbour) == [HEAD]
         other.rollback()

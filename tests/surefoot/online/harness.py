@@ -180,7 +180,7 @@ def upgrade_beside(database: Database, project: Path, reader: psycopg.Connection
     """Upgrade to two; `reader` ends its transaction when that has given way some times, or is done in spite of it."""
     run = Run(database, "upgrade", "two", cwd=project)
     until(
-        lambda: run.said.count("Waiting for a table") >= GIVES_WAY or run.process.poll() is not None,
+        lambda: run.said.count("Waiting for a lock") >= GIVES_WAY or run.process.poll() is not None,
         "a migration that gives way",
     )
     reader.rollback()

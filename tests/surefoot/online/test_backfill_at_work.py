@@ -56,7 +56,7 @@ def test_a_row_that_is_held_makes_the_batch_smaller_and_wait(scratch: Database, 
         holder.commit()
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
-    assert "Waiting for a table" in output
+    assert "Waiting for a lock" in output
     assert scratch.value("select count(*) from t where c is null") == 0
 
 

@@ -99,7 +99,7 @@ def test_a_table_in_use_is_waited_for(scratch: Database, chain: Path) -> None:
         waiting = scratch.start("upgrade", "two", cwd=chain)
         assert waiting.stdout is not None
         for line in waiting.stdout:
-            if "Waiting for a table" in line:
+            if "Waiting for a lock" in line:
                 assert "application report" in line
                 break
         holder.rollback()
@@ -124,7 +124,7 @@ def test_a_build_waits_for_an_old_transaction_longer_than_for_a_lock_and_begins_
         old.rollback()
     output, _ = waiting.communicate()
     assert waiting.returncode == 0, output
-    assert "Waiting for a table" not in output
+    assert "Waiting for a lock" not in output
     assert scratch.value("select 'ix'::regclass::oid") == begun
 
 

@@ -230,7 +230,7 @@ HOLDING = [
 
 def _gave_way_twice(output: list[str]) -> bool:
     """And said to whom; on a busy machine the first look at who blocks can come too late."""
-    told = [line for line in output if "Waiting for a table" in line]
+    told = [line for line in output if "Waiting for a lock" in line]
     return len(told) >= 2 and any("application report" in line for line in told)
 
 

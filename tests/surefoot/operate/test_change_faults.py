@@ -58,7 +58,7 @@ def test_killed_while_it_applies(school: Database, tmp_path: Path) -> None:
     before = catalogue(school), counted(school)
     with holding(school, BUSY) as other:
         run = begun(school, tmp_path)
-        run.says("Waiting for a table: it is used by pid")
+        run.says("Waiting for a lock: a table is in use by pid")
         assert run.kill() == -9
         other.rollback()
     until(lambda: worker(school) is None, "its server process has gone")
@@ -73,7 +73,7 @@ def test_disconnected_while_it_applies(school: Database, tmp_path: Path) -> None
     before = catalogue(school), counted(school)
     with holding(school, BUSY) as other:
         run = begun(school, tmp_path)
-        run.says("Waiting for a table: it is used by pid")
+        run.says("Waiting for a lock: a table is in use by pid")
         pid = until(lambda: worker(school), "it works")
         school.execute(f"select pg_terminate_backend({pid})")
         said = run.ends(4)

@@ -84,7 +84,7 @@ def test_nobody_waits_for_longer(newest: Server, tmp_path: Path, name: str, monk
             beside.enter_context(client)
         revision = FIRST_FIVE if name in SHORT else HEAD
         run = Run(me, "upgrade", revision)
-        run.says("Waiting for a table")
+        run.says("Waiting for a lock")
         seen.set()
         run.process.wait(800)
         said = run.ends(0)

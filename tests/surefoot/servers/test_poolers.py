@@ -194,9 +194,9 @@ def test_who_gave_way_does_not_wait_for_longer_the_next_time(scratch: Database) 
         run(here, "ourschool", "adopt")
         with holding(scratch, "select count(*) from users"), Client(scratch, "select count(*) from users") as reader:
             waiting = Run(here, "upgrade", "head", env={"OURSCHOOL_LOCK_DEADLINE": "8"})
-            waiting.says("Waiting for a table")
+            waiting.says("Waiting for a lock")
             said = waiting.ends(4)
-        assert said.count("Waiting for a table") > 2
+        assert said.count("Waiting for a lock") > 2
         assert (reader.failed, reader.done > 10) == ([], True)
         assert not left_behind(here)
 

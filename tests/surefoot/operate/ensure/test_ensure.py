@@ -219,11 +219,11 @@ def test_two_revisions_of_one_minute_are_told_apart_and_two_heads_are_named(at_h
         cwd=project, env=at_head.environment(), capture_output=True, text=True, check=True,
     ).stderr.count(" alembic.") == 0  # fmt: skip
     (project / "alembic" / "versions" / "2026_11_28_1201-bbb_add.py").write_text(ADDED.format(name="bbb", before="zzz"))
-    with pytest.raises(UsageError, match="There are 2 heads, aaa and bbb"):
+    with pytest.raises(UsageError, match=r"There are 2 heads \(aaa, bbb\)"):
         ensure(made, there)
     done = subprocess.run(
         [sys.executable, "-m", "ourschool", "ensure"],
         cwd=project, env=at_head.environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
-    assert "There are 2 heads, aaa and bbb" in done.stderr
+    assert "There are 2 heads (aaa, bbb)" in done.stderr
