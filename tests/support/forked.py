@@ -121,14 +121,14 @@ def start(module: str, *arguments: str, cwd: Path, env: Mapping[str, str], **str
 
 
 def end_those_left(before: set[subprocess.Popen[str]]) -> None:
-    """End what runs still and is not of `before`: a test that failed leaves it, and the next ones would meet it."""
+    """End what is not of `before`, with its streams: a test that failed leaves it, and the next ones would meet it."""
     for process in set(STARTED) - before:
         if process.poll() is None:
             process.kill()
             process.wait()
-            for stream in (process.stdin, process.stdout, process.stderr):
-                if stream is not None:
-                    stream.close()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def run(
