@@ -124,7 +124,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [3, pytest.param(200, marks=pytest.mark.long)])
 def test_from_one_set_of_models_to_another(newest: Server, project: Path, examples: int) -> None:
     """All of them are tried, and then those are told that have a fault."""
     outcomes: list[str] = []
