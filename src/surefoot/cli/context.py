@@ -45,6 +45,15 @@ def settings_and_plain_url(database_url: str | None) -> "tuple[Settings, URL]":
     return loaded, database.url_of(loaded)
 
 
+def log_to_stderr(*loggers: str) -> None:
+    """Log what these loggers say to stderr, a line each with the time: for commands that change a database."""
+    import logging  # noqa: PLC0415  # `ensure` has a form of its own
+
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for name in loggers:
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask for a confirmation, unless `yes`. Raises RefusedError for no, and where nobody can answer."""
     if yes:

@@ -1,15 +1,13 @@
 """`surefoot upgrade`, `rollback` and `purge`: show the plan, ask for confirmation, back up, then change."""
 
 import datetime as dt
-import logging
-import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from surefoot import maintenance_window
-from surefoot.cli.context import confirm, settings_and_url
+from surefoot.cli.context import confirm, log_to_stderr, settings_and_url
 from surefoot.cli.options import DatabaseUrl, WindowOption, Yes
 from surefoot.errors import RefusedError
 from surefoot.progress import command_steps
@@ -21,7 +19,9 @@ if TYPE_CHECKING:
 
 EMPTY_AFTER_PURGE = "A downgrade past their revisions makes their columns and tables again, empty."
 DELETED = "Deleted; only the backup that is made first will have them:"
-SET_ASIDE = "Set aside in schema retired, and out of sight:"
+SET_ASIDE = "Kept in schema retired, where the application does not see it:"
+LOGGERS = ("surefoot", "alembic.runtime.migration")
+"""What tells a line for each revision."""
 
 
 def upgrade(
@@ -56,7 +56,7 @@ def upgrade(
         typer.echo(paragraph(f"! {plan.rehearsal}", "  ", "    "), err=yes)
         apply = f"The last rehearsal failed. {apply} all the same"
     confirm(f"{apply}?", yes=yes)
-    _log_to_stderr()
+    log_to_stderr(*LOGGERS)
     with command_steps() as say:
         done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say, window=hours)
     _summary(done)
@@ -86,7 +86,7 @@ def rollback(
             confirm("Whoever may write the journal may have changed them. Run them?", yes=yes)
         cost = change.rollback_cost(settings, url, target, kept)
         _confirm_cost(cost, yes=yes)
-        _log_to_stderr()
+        log_to_stderr(*LOGGERS)
         with command_steps() as say:
             done = change.roll_back(settings, url, cost, kept, say=say)
     _summary(done)
@@ -148,7 +148,7 @@ def _confirm_cost(cost: "RollbackCost", *, yes: bool) -> None:
     for step in cost.steps:
         typer.echo(f"  {step}")
     if not cost.losses and not cost.deleted:
-        typer.echo("It costs nothing.")
+        typer.echo("No data is lost.")
     for title, several in ((DELETED, cost.deleted), (SET_ASIDE, cost.losses)):
         if several:
             typer.echo(title)
@@ -159,13 +159,6 @@ def _confirm_cost(cost: "RollbackCost", *, yes: bool) -> None:
         confirm("The rows of these tables are deleted; only the backup will have them. Are you certain?", yes=yes)
     elif cost.losses:
         confirm("The application will not see what is listed above. Are you certain?", yes=yes)
-
-
-def _log_to_stderr() -> None:
-    """Log a line for each revision to stderr."""
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for name in ("surefoot", "alembic.runtime.migration"):
-        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def _summary(done: "ChangeResult") -> None:

@@ -1,14 +1,13 @@
 """`surefoot work`: do after the deploy what revisions left for later, or pause and continue it."""
 
-import logging
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from surefoot import maintenance_window
-from surefoot.cli.context import settings_and_url
+from surefoot.cli import INTERRUPTED
+from surefoot.cli.context import log_to_stderr, settings_and_url
 from surefoot.cli.options import DatabaseUrl, WindowOption
 from surefoot.errors import CheckFailed, FailedError, UsageError
 from surefoot.program import program
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 POLL = 5.0
 """Seconds between two looks at a queue in which nothing is to do."""
-INTERRUPTED = 130
 
 
 def work(  # noqa: PLR0913, PLR0917  # an option each
@@ -55,7 +53,7 @@ def work(  # noqa: PLR0913, PLR0917  # an option each
             raise UsageError("--pause and --continue were given together.", "Give one of them.")
         queue_states.change_state(url, pause or again or "", paused=pause is not None, say=typer.echo)
         return
-    _log_to_stderr()
+    log_to_stderr("surefoot")
     limits = worker.Limits(hours) if max_lag is None else worker.Limits(hours, max_lag)
     try:
         if loop:
@@ -106,8 +104,3 @@ def conclude(queue: "tuple[Entry, ...]", limits: "Limits") -> None:
         )
     paused = [each.name for each in queue if each.state == work_queue.PAUSED]
     typer.echo(f"Nothing to do but what is paused: {', '.join(paused)}." if paused else "Nothing is left to do.")
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("surefoot").setLevel(logging.INFO)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Row
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online.executor import Steps
 from surefoot.online.identifiers import LONGEST_NAME
+from surefoot.online.retired_registry import SCHEMA
 from surefoot.runtime import error_translation, swallowing_rules
 
 RELATION_KINDS = {
@@ -47,7 +48,7 @@ select c.oid,
 """
 """`columns` is a JSON object of names by attnum, `key` an array of attnums. Python joins them: the server would need
 longer to plan that join than to run it."""
-RETIRED_TABLE = TABLE.replace("quote_ident(current_schema())", "'retired'")
+RETIRED_TABLE = TABLE.replace("quote_ident(current_schema())", f"'{SCHEMA}'")
 PARTITIONED = (
     "%s is a partitioned table; online operations work on plain tables.",
     "Name the table that holds the rows: a partitioned table is changed partition by partition. Nothing was changed.",
@@ -166,7 +167,7 @@ def find(steps: Steps, name: str, *, partition: bool = True, writes: bool = Fals
 def find_retired(steps: Steps, name: str, stands_as: str) -> Table:
     """Return the table `name` that is retired as `stands_as`: what reads its rows may be asked of it already."""
     (row,) = steps.fetch(RETIRED_TABLE, name=stands_as)
-    return replace(_table(row, name), stands_as=sql.Identifier("retired", stands_as))
+    return replace(_table(row, name), stands_as=sql.Identifier(SCHEMA, stands_as))
 
 
 def _table(row: Row[Any], name: str) -> Table:

@@ -130,7 +130,7 @@ def test_rollback_says_what_it_costs_and_asks_twice(head: Database, tmp_path: Pa
 @pytest.mark.promise("A5")
 def test_rollback_of_one_step_that_costs_nothing_asks_once(head: Database, tmp_path: Path) -> None:
     said = ourschool(head, tmp_path, "rollback", "-1", says="y\n")
-    assert "It costs nothing." in said
+    assert "No data is lost." in said
     assert "Are you certain?" not in said
     assert at(head) != [HEAD]
 

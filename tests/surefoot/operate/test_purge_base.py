@@ -81,7 +81,7 @@ def test_a_rollback_to_base_says_what_it_deletes(head: Database, tmp_path: Path)
     with head.engine().connect() as connection:
         before = row_counts.count(connection)
     said = run(head, tmp_path, "rollback", "base", "--yes")
-    deleted, _, aside = said.partition("Set aside in schema retired")
+    deleted, _, aside = said.partition("Kept in schema retired")
     assert "Deleted; only the backup that is made first will have them: table assignment_templates: 360 rows" in deleted
     assert "table users: 56 rows" in deleted
     assert "table guardianships: 29 rows" in aside

@@ -11,7 +11,7 @@ from ourschool.project import PROJECT
 from surefoot import maintenance_window, settings
 from surefoot.errors import FailedError, RefusedError
 from surefoot.operate import change
-from surefoot.operate.change import quiet_hours
+from surefoot.operate.change import open_transactions, quiet_hours
 from surefoot.settings import Settings
 from tests.ourschool.history.schools import HEAD, at
 from tests.support.databases import Database
@@ -94,7 +94,7 @@ def test_a_database_that_somebody_else_upgrades_while_it_waits(
 
 def test_it_waits_for_long_transactions_and_says_for_whom(scratch: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maintenance_window, "now", lambda: OPEN)
-    monkeypatch.setattr(quiet_hours, "OLD", 0.5)
+    monkeypatch.setattr(open_transactions, "LONG", 0.5)
     monkeypatch.setattr(quiet_hours, "LOOK", 0.05)
     said: list[str] = []
 

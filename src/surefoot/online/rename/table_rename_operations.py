@@ -18,12 +18,11 @@ class _OfTwoNames(MigrateOperation):
         self.new_name = new_name
 
 
-class _OfThoseSince(MigrateOperation):
+class _OfThoseSince(_OfTwoNames):
     """What those of a later revision have in common; `since` is the revision that has renamed the table."""
 
     def __init__(self, old_name: str, new_name: str, *, since: str) -> None:
-        self.old_name = old_name
-        self.new_name = new_name
+        super().__init__(old_name, new_name)
         self.since = since
 
 

@@ -10,26 +10,11 @@ from sqlalchemy.engine import URL, Connection
 from surefoot.errors import RefusedError
 from surefoot.operate import repack_leftovers, replication_notices
 from surefoot.operate.backup import backup_access
+from surefoot.operate.change import open_transactions
 from surefoot.program import program, variable
 from surefoot.readonly import read_connection
 from surefoot.runtime import collation_versions, migrator_lock, preconditions, work_queue
 from surefoot.settings import Settings
-
-LONG_TRANSACTION_SECONDS = 60
-"""An older transaction is reported: statements that need its tables wait for it, and so does CREATE INDEX
-CONCURRENTLY."""
-
-LONG_TRANSACTIONS = sa.text("""
-    select pid,
-           coalesce(nullif(application_name, ''), 'without a name') as application,
-           usename as role,
-           extract(epoch from clock_timestamp() - xact_start)::integer as seconds
-      from pg_stat_activity
-     where datname = current_database()
-       and pid <> pg_backend_pid()
-       and xact_start < clock_timestamp() - make_interval(secs => :least)
-     order by xact_start
-""")
 
 
 def preflight(settings: Settings, url: URL, *, with_backup: bool) -> list[str]:
@@ -63,11 +48,8 @@ def _blockers(connection: Connection) -> Iterator[str]:
             f"python -m {program()} work has done it."
         )
     yield from map(str, collation_versions.find(connection))
-    for row in connection.execute(LONG_TRANSACTIONS, {"least": LONG_TRANSACTION_SECONDS}):
-        yield (
-            f"pid {row.pid} (application {row.application}, role {row.role}) has had a transaction open for "
-            f"{row.seconds} s: what it holds is waited for."
-        )
+    for clause in open_transactions.find(connection):
+        yield f"{clause}: what it holds is waited for."
 
 
 def require_disk_space(folder: Path, connection: Connection) -> None:

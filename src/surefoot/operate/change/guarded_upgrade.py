@@ -199,21 +199,31 @@ def upgrade(  # noqa: PLR0913  # as many as there are choices
     with read_connection(url, f"{program()} upgrade") as connection:
         after, reached = row_counts.count(connection), heads(connection)
     problems = [each for each in _drift(settings, url, reached) if each not in drifted]
-    problems += row_counts.missing(before, after)
+    _refuse_problems(reached, [*problems, *row_counts.missing(before, after)], hint)
+    _refuse_unfinished(settings, chosen, reached, f"The window {window} has ended", hint)
+    return ChangeResult(chosen.target, seconds, saved, before, after)
+
+
+def _refuse_problems(reached: tuple[str, ...], problems: list[str], hint: str) -> None:
     if problems:
         lines = "".join(f"\n  {each}" for each in problems)
         raise AttentionError(
             f"The upgrade to {' and '.join(reached)} ran to its end, but not all is as it should be:{lines}",
             f"Rows may have been deleted by people who worked meanwhile; look at each line. {hint}",
         )
-    left = _left_of(settings, chosen, reached)
-    if left:
+
+
+def _refuse_unfinished(settings: Settings, chosen: UpgradePlan, reached: tuple[str, ...], why: str, hint: str) -> None:
+    """Raise FailedError where pending revisions are not applied in a database that is at `reached`."""
+    script = alembic_api.script(settings)
+    applied = {each.revision for each in script.iterate_revisions(reached, "base")} if reached else set()
+    done = [each for each in chosen.pending if each.revision in applied]
+    if len(done) < len(chosen.pending):
         raise FailedError(
-            f"The window {window} has ended: {len(chosen.pending) - left} of {len(chosen.pending)} revisions are "
-            f"applied, and the database is at {' and '.join(reached)}.",
+            f"{why}: {len(done)} of {len(chosen.pending)} revisions are applied, and the database is at "
+            f"{' and '.join(reached)}.",
             f"Run the same command again: it goes on there. {hint}",
         )
-    return ChangeResult(chosen.target, seconds, saved, before, after)
 
 
 def _refuse_changed(url: URL, chosen: UpgradePlan) -> None:
@@ -225,13 +235,6 @@ def _refuse_changed(url: URL, chosen: UpgradePlan) -> None:
             f"to {' and '.join(at) or 'no revision'}.",
             "Run the same command again, and look at what is pending now; nothing was changed.",
         )
-
-
-def _left_of(settings: Settings, chosen: UpgradePlan, reached: tuple[str, ...]) -> int:
-    """Return how many of the pending revisions are not applied in a database that is at `reached`."""
-    script = alembic_api.script(settings)
-    applied = {each.revision for each in script.iterate_revisions(reached, "base")} if reached else set()
-    return len([each for each in chosen.pending if each.revision not in applied])
 
 
 def restore_hint(saved: Backup | None) -> str:

@@ -2,11 +2,12 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from surefoot.operate.backup import Backup
+from surefoot.operate.backup import Backup, manifest
 from tests.ourschool.history.schools import HEAD
 from tests.support.databases import Database
 from tests.surefoot.commands.complaints import complaint
@@ -49,6 +50,18 @@ def test_the_list(school: Database, project: Path, made: Backup) -> None:
     assert told["backups"][0]["reason"] == "by hand"
     assert told["backups"][0]["fingerprint"] == made.manifest.fingerprint
     assert [each["name"] for each in told["damaged"]] == ["damaged"]
+
+
+def test_prune_says_what_it_keeps_against_the_rule(school: Database, project: Path, made: Backup) -> None:
+    before = replace(made.manifest, reason=manifest.Reason("upgrade", HEAD))
+    (made.path / manifest.NAME).write_text(manifest.text_of(before))
+    newer = Path(ourschool(school, project, "backup").stdout.strip())
+    for words in (("--dry-run",), ()):
+        said = ourschool(school, project, "backup", "prune", "--keep", "1", *words).stdout
+        assert f"kept {made.name}: the last one before an upgrade to {HEAD}; --force deletes it, too\n" in said
+        assert said.endswith(f"2 kept, 0 {'to delete' if words else 'deleted'}.\n")
+    ourschool(school, project, "backup", "prune", "--keep", "1", "--force")
+    assert [path.name for path in newer.parent.iterdir() if path.is_dir()] == [newer.name]
 
 
 def test_nobody_is_there_to_answer(school: Database, project: Path, made: Backup) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.support.databases import Database
+from tests.surefoot.faults.runs import Run
 from tests.surefoot.online.filling import table
 from tests.surefoot.online.harness import empty, write
 
@@ -15,6 +16,8 @@ SLOW = (
     "create trigger slowly after update on t for each statement execute function slowly()",
 )
 """Makes each batch last, and so the batches ever smaller, until the trigger is dropped."""
+BUILDS = "select from pg_stat_activity where wait_event_type = 'Lock' and query like 'CREATE INDEX%'"
+HALF_DONE = "select from migration_queue where rows_done between 500 and 15000 and name = 't.c'"
 
 
 def chain(database: Database, project: Path, *operations: str, rows: int = 3000) -> None:
@@ -38,3 +41,7 @@ def unfilled(database: Database) -> object:
 
 def is_built(database: Database) -> bool:
     return bool(database.rows("select from pg_index where indexrelid = to_regclass('ix_t_b') and indisvalid"))
+
+
+def work(database: Database, project: Path, *options: str, env: dict[str, str] | None = None) -> Run:
+    return Run(database, "work", *options, program="ourschool", cwd=project, env=env)

@@ -1,4 +1,4 @@
-"""The queue and its worker under faults: killed at any moment, two at once, beside an upgrade, dumped half done."""
+"""The queue and its worker under faults: killed at any moment, interrupted, dumped half done, without its table."""
 
 import datetime as dt
 import signal
@@ -14,30 +14,23 @@ from surefoot.cli.work import conclude
 from surefoot.errors import FailedError
 from surefoot.operate.work import worker
 from tests.support.databases import Database, fresh
-from tests.support.servers import running
-from tests.support.servers.standby import following
 from tests.support.stalls import Stalls
 from tests.support.typed import ourschool
-from tests.surefoot.faults.runs import Run, holding
+from tests.surefoot.faults.runs import holding
 from tests.surefoot.online.harness import wait_until, write
 from tests.surefoot.online.runner import Runner
-from tests.surefoot.operate.work.leaving import BACKFILL, DEFAULTS, INDEX, SLOW, chain, is_built, queue, unfilled
-
-BUILDS = "select from pg_stat_activity where wait_event_type = 'Lock' and query like 'CREATE INDEX%'"
-HALF_DONE = "select from migration_queue where rows_done between 500 and 15000 and name = 't.c'"
-
-
-@pytest.fixture
-def slow(scratch: Database, project: Path) -> Database:
-    """A database in which t.c and its index are queued, and the backfill lasts for a while."""
-    chain(scratch, project, rows=20_000)
-    scratch.alembic("upgrade", "head", cwd=project)
-    scratch.execute(*SLOW)
-    return scratch
-
-
-def work(database: Database, project: Path, *options: str, env: dict[str, str] | None = None) -> Run:
-    return Run(database, "work", *options, program="ourschool", cwd=project, env=env)
+from tests.surefoot.operate.work.leaving import (
+    BACKFILL,
+    BUILDS,
+    DEFAULTS,
+    HALF_DONE,
+    INDEX,
+    chain,
+    is_built,
+    queue,
+    unfilled,
+    work,
+)
 
 
 def test_an_upgrade_killed_at_any_statement_leaves_all_of_the_queue_or_nothing(
@@ -116,63 +109,6 @@ def test_a_worker_killed_while_it_builds_an_index(scratch: Database, project: Pa
     assert queue(scratch) == [("ix_t_b", "done")]
 
 
-def test_two_workers_at_once(slow: Database, project: Path) -> None:
-    run = work(slow, project)
-    run.reaches(lambda: slow.rows(HALF_DONE), "some rows")
-    second = ourschool(slow, "work", cwd=project, status=4)
-    assert "Another worker is at work in this database: pid" in second.stderr
-    assert "; at work: pid" in ourschool(slow, "status", cwd=project).stdout
-    waiting = work(slow, project, "--loop")
-    waiting.says("Another worker is at work")
-    run.kill()
-    slow.execute("drop trigger slowly on t")
-    wait_until(slow, "select from migration_queue having bool_and(state = 'done')")
-    waiting.process.send_signal(signal.SIGINT)
-    waiting.ends(130)
-    assert unfilled(slow) == 0
-
-
-def test_an_upgrade_beside_a_worker_does_not_wait_for_its_end(slow: Database, project: Path) -> None:
-    write(project, "three", "two", "op.add_column('t', sa.Column('d', sa.Text()))")
-    run = work(slow, project)
-    run.reaches(lambda: slow.rows(HALF_DONE), "some rows")
-    slow.alembic("upgrade", "head", cwd=project)
-    assert run.process.poll() is None
-    assert unfilled(slow) != 0
-    slow.execute("drop trigger slowly on t")
-    run.ends()
-    assert (unfilled(slow), is_built(slow)) == (0, True)
-
-
-def test_a_downgrade_beside_a_worker_takes_its_work_away(slow: Database, project: Path) -> None:
-    run = work(slow, project)
-    run.reaches(lambda: slow.rows(HALF_DONE), "some rows")
-    slow.alembic("downgrade", "one", cwd=project)
-    assert "t.c is left for now: a downgrade has taken it out of the queue." in run.ends()
-    assert queue(slow) == []
-
-
-def test_a_pause_reaches_a_worker(slow: Database, project: Path) -> None:
-    run = work(slow, project)
-    run.reaches(lambda: slow.rows(HALF_DONE), "some rows")
-    ourschool(slow, "work", "--pause", "t.c", cwd=project)
-    said = run.ends()
-    assert "t.c is left for now: it is paused." in said
-    assert "Nothing to do but what is paused: t.c." in said
-    assert slow.rows(HALF_DONE)
-    assert is_built(slow)
-
-
-def test_whoever_waits_for_a_batch_makes_the_next_ones_smaller(slow: Database, project: Path) -> None:
-    run = work(slow, project)
-    run.reaches(lambda: slow.rows(HALF_DONE), "some rows")
-    with slow.connect(autocommit=True) as user:
-        while "sessions waited for a batch" not in run.said:
-            assert run.process.poll() is None, run.said
-            user.execute("update t set n = 1 where id = (select min(id) from t where c is null)")
-    run.kill()
-
-
 def test_a_dump_with_half_a_queue_is_restored_and_gone_on_with(slow: Database, project: Path, tmp_path: Path) -> None:
     run = work(slow, project)
     run.reaches(lambda: slow.rows(HALF_DONE), "some rows")
@@ -188,80 +124,6 @@ def test_a_dump_with_half_a_queue_is_restored_and_gone_on_with(slow: Database, p
         assert queue(other) == [("t.c", "done"), ("ix_t_b", "done")]
 
 
-def test_an_owner_who_is_no_superuser(scratch: Database, project: Path) -> None:
-    scratch.execute(
-        "create role keeper login",
-        f"alter database {scratch.url.database} owner to keeper",
-        "alter schema public owner to keeper",
-    )
-    try:
-        owner = Database(scratch.server, scratch.url.set(username="keeper"))
-        chain(owner, project)
-        owner.alembic("upgrade", "head", cwd=project)
-        ourschool(owner, "work", "--pause", "t.c", cwd=project)
-        ourschool(owner, "work", "--continue", "t.c", cwd=project)
-        ourschool(owner, "work", cwd=project)
-        assert (unfilled(scratch), is_built(scratch)) == (0, True)
-        assert (
-            scratch.value("select relowner::regrole::text from pg_class where relname = 'migration_queue'") == "keeper"
-        )
-    finally:
-        with scratch.server.connect() as admin:
-            admin.execute(f"drop database {scratch.url.database} with (force)".encode())
-            admin.execute("drop role keeper")
-
-
-def test_a_superuser_works_as_the_owner_of_the_tables(scratch: Database, project: Path) -> None:
-    scratch.execute(
-        "create role keeper2",
-        "grant all on schema public to keeper2",
-        f"grant create on database {scratch.url.database} to keeper2",
-    )
-    try:
-        chain(scratch, project, DEFAULTS, BACKFILL)
-        scratch.execute(
-            "alter table t owner to keeper2",
-            "alter table alembic_version owner to keeper2",
-            "alter table migration_journal owner to keeper2",
-        )
-        scratch.alembic("upgrade", "head", cwd=project)
-        scratch.execute(
-            "create function who() returns trigger language plpgsql as $$ begin "
-            "if current_user <> 'keeper2' then raise 'by %', current_user; end if; return new; end $$",
-            "create trigger who before update on t for each row execute function who()",
-        )
-        ourschool(scratch, "work", cwd=project)
-        assert unfilled(scratch) == 0
-    finally:
-        with scratch.server.connect() as admin:
-            admin.execute(f"drop database {scratch.url.database} with (force)".encode())
-            admin.execute("drop role keeper2")
-
-
-def test_it_waits_for_a_standby_that_lags(project: Path) -> None:
-    with (
-        running(18, "wal_level = replica") as server,
-        following(server, "slowpoke") as standby,
-        fresh(server) as database,
-    ):
-        chain(database, project, rows=20_000)
-        database.alembic("upgrade", "head", cwd=project)
-        database.execute(*SLOW)
-        with standby.connect() as admin:
-            admin.execute("select pg_wal_replay_pause()")
-        run = work(database, project, "--max-lag", "2")
-        run.says("Waiting: replica slowpoke is ")
-        before = database.value("select rows_done from migration_queue where name = 't.c'")
-        time.sleep(2)
-        assert database.value("select rows_done from migration_queue where name = 't.c'") == before
-        assert before != 20_000
-        database.execute("drop trigger slowly on t")
-        with standby.connect() as admin:
-            admin.execute("select pg_wal_replay_resume()")
-        run.ends()
-        assert (unfilled(database), is_built(database)) == (0, True)
-
-
 def test_a_worker_ends_with_its_window(slow: Database, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that goes on when some rows are done: a busy machine may need the night for its start."""
     night = maintenance_window.parse("22:00-05:00")
@@ -274,15 +136,6 @@ def test_a_worker_ends_with_its_window(slow: Database, project: Path, monkeypatc
     assert not slow.rows("select from pg_stat_activity where application_name = 'ourschool work'")
     with pytest.raises(FailedError, match=r"The window 22:00-05:00 has ended: t\.c, ix_t_b is still to do\."):
         conclude(left, worker.Limits(night))
-
-
-def test_a_loop_does_what_a_later_upgrade_leaves(scratch: Database, project: Path) -> None:
-    chain(scratch, project)
-    run = work(scratch, project, "--loop")  # what it asks of an empty queue is over in a moment: nobody can wait for it
-    scratch.alembic("upgrade", "head", cwd=project)
-    wait_until(scratch, "select from migration_queue having bool_and(state = 'done')")
-    run.process.send_signal(signal.SIGINT)
-    assert "Interrupted. What is done is kept" in run.ends(130)
 
 
 def test_rows_that_keep_coming_are_told_and_not_filled_for_ever(scratch: Database, project: Path) -> None:
