@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from surefoot.cli.context import print_json, settings_and_url
+from surefoot.cli.context import print_json, settings_and_url, versioned
 from surefoot.cli.options import AsJson, AsPage, DatabaseUrl
 from surefoot.errors import CheckFailed, FailedError
 from surefoot.operate.rehearse import saved_reports
@@ -168,7 +168,7 @@ def _save_report(settings: Settings, result: Rehearsal, report: Path | None) -> 
     chosen = report.absolute() if report is not None else file.with_name(f"{file.name}.md")
     try:
         saved_reports.write(
-            file.with_name(f"{file.name}.json"), json.dumps(as_object(result), indent=1, default=str) + "\n"
+            file.with_name(f"{file.name}.json"), json.dumps(versioned(as_object(result)), indent=1, default=str) + "\n"
         )
         saved_reports.write(chosen, markdown(result))
     except FailedError as fault:

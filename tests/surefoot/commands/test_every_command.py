@@ -1,7 +1,6 @@
 """What holds of every command alike: help, JSON, width on a terminal, and a password that is never shown."""
 
 import fcntl
-import json
 import logging
 import os
 import pty
@@ -18,7 +17,7 @@ import pytest
 from psycopg import sql
 
 from ourschool import cli
-from tests.support import forked
+from tests.support import forked, json_shapes
 from tests.support.commands import PASSED_THROUGH, commands
 from tests.support.databases import Database
 from tests.support.servers import Server
@@ -216,7 +215,7 @@ def test_a_right_password_is_in_no_output_which_stands_in_eighty_columns(
             told = person.types(*line.split(), "--json")
             assert told.status == status, (line, told)
             hidden(told, line)
-            assert isinstance(json.loads(told.out), (dict, list)), line
+            assert json_shapes.faults(line.split(), told.out) == [], line
     for page in ("status", "history"):
         assert not any(secret in (project / f"{page}.html").read_text("utf-8") for secret in (PASSWORD, ENCODED))
 
