@@ -19,25 +19,30 @@ NARROWEST = 0.5
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar from `start`, `length` long. `kind` is its class in page.css."""
+    """A bar from `start`, `length` long. `kind` is its class in page.css, `label` is shown by a pointer above it."""
 
     start: float
     length: float
     kind: str
+    label: str = ""
 
 
-def bars(lanes: Sequence[Bar], whole: float) -> Markup:
-    """Draw each bar in a lane of its own, below each other, on a track that is `whole` long."""
+def bars(lanes: Sequence[Sequence[Bar]], whole: float) -> Markup:
+    """Draw the bars of each lane, one lane below the other, on a track that is `whole` long."""
     elements: list[svg.Element] = [
         svg.Rect(x=0, y=0, width=_percent(100), height=LANE * len(lanes) - 2, rx=2, class_=["track"])
     ]
-    for number, bar in enumerate(lanes):
-        width = min(max(_share(bar.length, whole), NARROWEST), 100)
-        start = min(_share(bar.start, whole), 100 - width)
-        elements.append(
-            svg.Rect(x=_percent(start), y=LANE * number + 1, width=_percent(width), height=LANE - 4, class_=[bar.kind])
-        )
+    elements += [_bar(bar, LANE * number + 1, whole) for number, lane in enumerate(lanes) for bar in lane]
     return _drawn(LANE * len(lanes), elements)
+
+
+def _bar(bar: Bar, top: int, whole: float) -> svg.Rect:
+    width = min(max(_share(bar.length, whole), NARROWEST), 100)
+    start = min(_share(bar.start, whole), 100 - width)
+    title: list[svg.Element] = [svg.Title(text=str(escape(bar.label)))] if bar.label else []
+    return svg.Rect(
+        x=_percent(start), y=top, width=_percent(width), height=LANE - 4, class_=[bar.kind], elements=title
+    )  # fmt: skip
 
 
 def key(kind: str) -> Markup:
@@ -86,9 +91,10 @@ def _mark(mark: Mark) -> list[svg.Element]:
 
 
 def _dates(first: dt.datetime, last: dt.datetime) -> Iterable[svg.Element]:
-    yield svg.Text(x=0, y=42, text=f"{first:%Y-%m-%d}")
-    if last.date() != first.date():
-        yield svg.Text(x=_percent(100), y=42, text_anchor="end", text=f"{last:%Y-%m-%d}")
+    form = "%Y-%m-%d" if last.date() != first.date() else "%Y-%m-%d %H:%M"
+    yield svg.Text(x=0, y=42, text=f"{first:{form}}")
+    if f"{last:{form}}" != f"{first:{form}}":
+        yield svg.Text(x=_percent(100), y=42, text_anchor="end", text=f"{last:{form}}")
 
 
 def _share(part: float, whole: float) -> float:

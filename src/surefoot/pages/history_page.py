@@ -75,7 +75,7 @@ def _runs(runs: Sequence[tuple[RevisionRuns, JournalEntry]]) -> h.Node:
                 page_parts.named(run.revision, _message(chapter)),
                 run.direction,
                 page_parts.outcome(run.outcome),
-                h.div[drawings.bars([Bar(0, run.seconds, "run")], longest), _words(run)],
+                h.div[drawings.bars([[Bar(0, run.seconds, "run")]], longest), _words(run)],
             )
             for chapter, run in runs
         ],

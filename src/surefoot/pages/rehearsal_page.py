@@ -1,7 +1,7 @@
 """The page of a rehearsal: a timeline of the revisions with who waits, rows by table, and what going down loses."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import htpy as h
 
@@ -57,11 +57,7 @@ def _facts(result: Rehearsal) -> Iterator[tuple[str, h.Node]]:
 
 
 def _timeline(result: Rehearsal) -> Iterator[h.Node]:
-    whole = sum(each.seconds for each in result.revisions)
-    rows, begun = [], 0.0
-    for ran in result.revisions:
-        rows.append(_revision(ran, begun, whole))
-        begun += ran.seconds
+    rows = [_revision(ran) for ran in result.revisions]
     if result.failure is not None:
         failed = h.fragment[page_parts.outcome("failed"), h.p[result.failure.why]]
         rows.append((page_parts.named(result.failure.revision, None), "", failed))
@@ -69,26 +65,51 @@ def _timeline(result: Rehearsal) -> Iterator[h.Node]:
         return
     yield drawings.shared()
     yield h.ul(".key")[(h.li[drawings.key(kind), words] for kind, words in KEYS.items())]
+    if result.revisions:
+        whole = sum(each.seconds for each in result.revisions)
+        yield h.p(".soft")[f"The whole upgrade, {measured(whole)}, one revision after the other:"]
+        yield drawings.bars(_lanes(result.revisions), whole)
     yield page_parts.table(
-        f"One revision after the other; the whole width is {measured(whole)}. A lock is drawn for its longest time.",
-        (Column("Revision", "name"), Column("Time", "number short"), Column("When, and who waits", "picture")),
+        "Each bar below is as wide as its revision lasted. A lock is drawn for the longest time that it was held.",
+        (Column("Revision", "name"), Column("Time", "number short"), Column("Who waits, and when", "picture")),
         rows,
     )
 
 
-def _revision(ran: RevisionRun, begun: float, whole: float) -> tuple[h.Node, ...]:
-    stalls = sorted((each for each in ran.locks if each.stalls), key=lambda each: each.at)
-    lanes = [Bar(begun, ran.seconds, "run")]
-    # what is held to the end of the revision is not drawn beyond it: two clocks have measured these
-    lanes += [
-        Bar(begun + max(min(each.at, ran.seconds - each.seconds), 0), each.seconds, _kind(each)) for each in stalls
-    ]
-    quiet = len(ran.locks) - len(stalls)
-    words = [f"{lock_text(each)}: {each.stops}" for each in stalls]
-    if quiet:
-        words.append(f"{counted(quiet, 'lock')} {'more ' if stalls else ''}for which nobody waits")
-    picture = h.div[drawings.bars(lanes, whole), page_parts.bullets(words or ["no lock on a table that was there"])]
+def _lanes(revisions: Sequence[RevisionRun], *, running: bool = True) -> list[list[Bar]]:
+    """A lane for the revisions, and one for each kind of waiting that there is, on one clock."""
+    lanes: dict[str, list[Bar]] = {kind: [] for kind in KEYS}
+    begun = 0.0
+    for ran in revisions:
+        if running:
+            lanes["run"].append(Bar(begun, ran.seconds, "run", f"{ran.revision}, {measured(ran.seconds)}"))
+        for lock in (each for each in ran.locks if each.stalls):
+            # what is held to the end of the revision is not drawn beyond it: two clocks have measured these
+            at = begun + max(min(lock.at, ran.seconds - lock.seconds), 0)
+            lanes[_kind(lock)].append(Bar(at, lock.seconds, _kind(lock), lock_text(lock)))
+        begun += ran.seconds
+    return [lane for lane in lanes.values() if lane]
+
+
+def _revision(ran: RevisionRun) -> tuple[h.Node, ...]:
+    lanes = _lanes([ran], running=False)
+    picture = h.div[drawings.bars(lanes, ran.seconds) if lanes else None, page_parts.bullets(_waiting(ran))]
     return page_parts.named(ran.revision, ran.message), measured(ran.seconds), picture
+
+
+def _waiting(ran: RevisionRun) -> Iterator[str]:
+    """Yield a line for each kind of lock: who waits, on which tables, the longest first."""
+    by_lock: defaultdict[tuple[str, str], list[HeldLock]] = defaultdict(list)
+    for lock in sorted(ran.locks, key=lambda each: (-each.strength, -each.seconds)):
+        if lock.stalls:
+            by_lock[lock.stops, lock.mode].append(lock)
+    for (stops, mode), locks in by_lock.items():
+        tables = ", ".join(
+            f"{each.table} {'about ' if each.sampled else ''}{measured(each.seconds)}" for each in locks
+        )  # fmt: skip
+        yield f"{stops[0].upper()}{stops[1:]} ({mode}): {tables}"
+    if not by_lock:
+        yield "Nobody waits."
 
 
 def _kind(lock: HeldLock) -> str:
@@ -111,7 +132,7 @@ def _changed(result: Rehearsal) -> h.Node:
                 h.code[name],
                 *(f"{sum(getattr(each, what) for _, each in by_table[name]):,}"
                   for what in ("inserted", "updated", "deleted")),
-                h.div[drawings.bars([Bar(0, sums[name], "run")], most),
+                h.div[drawings.bars([[Bar(0, sums[name], "run")]], most),
                       f"{counted_rows(sums[name])} in {', '.join(ran.revision for ran, _ in by_table[name])}"],
             )
             for name in sorted(sums, key=lambda name: (-sums[name], name))

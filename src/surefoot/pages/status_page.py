@@ -143,7 +143,7 @@ def _progress(each: Entry) -> h.Node:
     left = each.rows_left or 0
     words = f"{each.rows_done:,} rows done" + (f", about {left:,} left" if each.is_open else "")
     whole = each.rows_done + left
-    bar = drawings.bars([Bar(0, each.rows_done, "run")], whole) if whole and each.is_open else None
+    bar = drawings.bars([[Bar(0, each.rows_done, "run")]], whole) if whole and each.is_open else None
     return h.div[bar, words, h.p[each.error] if each.error else None]
 
 

@@ -22,6 +22,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "history": lambda: history_page.page(made_up.history(), f"school on {made_up.HOSTILE}"),
     "status": status,
 }
+WAITS = {"all": "Reads and writes wait", "writes": "Writes wait", "rows": "Writes of the same rows wait"}
 EVERY = "[...document.querySelectorAll('main *')].filter(e => !e.closest('thead'))"
 """What is seen at each width; the head of a table is for screen readers only where its rows are cards."""
 
@@ -85,7 +86,7 @@ def test_what_a_colour_says_is_said_in_words_as_well(chromium: Browser, page: Pa
     words = chromium.ask("document.body.innerText")
     for each in ("all", "writes", "rows"):
         if chromium.ask(f"document.querySelectorAll('td rect.{each}').length"):
-            assert rehearsal_page.KEYS[each] in words
+            assert WAITS[each] in words
     for kind, word in (("good", "\u2713"), ("bad", "\u2717"), ("open", "\u25cb")):
         shown = f"[...document.querySelectorAll('.{kind}')].map(e => e.textContent)"
         assert all(text.startswith(word) and len(text) > 3 for text in chromium.ask(shown))

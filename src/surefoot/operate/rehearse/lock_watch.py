@@ -80,6 +80,10 @@ class LockMonitor:
         Relations that the revision creates are ignored.
         """
         self._known, self._locks, self._taken_at, self.overhead = known, {}, {}, 0.0
+        self.step_begins()
+
+    def step_begins(self) -> None:
+        """Count from now when in its revision a lock is taken: what Alembic prepares before is no part of it."""
         self._began = self._clock()
 
     def locks(self, changed: Container[str]) -> tuple[HeldLock, ...]:
