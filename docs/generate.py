@@ -1,6 +1,6 @@
 """Writes the pages that are made from code: `python -m docs.generate`, or `make docs`.
 
-From the models, the commands, the docstrings of revisions and the rules of lint.
+From the models, the commands, the docstrings of revisions, the rules of lint and the README's screen.
 """
 
 import importlib
@@ -16,7 +16,7 @@ from paracelsus.transformers.mermaid import Mermaid
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
-from docs import commands, revisions_page
+from docs import commands, revisions_page, terminal
 from ourschool import models
 from surefoot.author.lint import rule_texts
 
@@ -46,6 +46,7 @@ def pages() -> dict[str, str]:
         "reference.md": commands.page(),
         "revisions.md": revisions_page.page(),
         "schema.md": schema(),
+        "terminal.svg": terminal.picture(),
     }
 
 
