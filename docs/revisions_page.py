@@ -28,7 +28,7 @@ def page() -> str:
         "each so short that nobody has to wait for long, and goes on where it was cut off.",
         "", "| revision | what it does | how it runs |", "|---|---|---|",
     ]  # fmt: skip
-    text += [f"| `{each.revision}` | [{_plain(each.doc)}](#{each.revision}) | {_how(each)} |" for each in revisions]
+    text += [f"| `{each.revision}` | [{plain(each.doc)}](#{each.revision}) | {_how(each)} |" for each in revisions]
     for each in revisions:
         text += section(each)
     return "\n".join([*text, ""])
@@ -36,15 +36,15 @@ def page() -> str:
 
 def section(script: Script) -> Iterator[str]:
     """Yield the lines about one revision: its message, and each heading of its docstring."""
-    yield from ("", f"## {script.revision}", "", f"**{_plain(script.doc)}**; file `{Path(script.path).name}`", "")
+    yield from ("", f"## {script.revision}", "", f"**{plain(script.doc)}**; file `{Path(script.path).name}`", "")
     for name, text in HEADING.findall(script.longdoc or ""):
-        yield f"- **{CALLED.get(name, name)}**: {_plain(' '.join(text.split()))}"
+        yield f"- **{CALLED.get(name, name)}**: {plain(' '.join(text.split()))}"
 
 
 def _how(script: Script) -> str:
     return IN_STEPS if describe_pending(script, {}, {}).online else AT_ONCE
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text of a docstring as Markdown, in which these characters stand for themselves."""
-    return re.sub(r"[\\*|]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text).replace("<", "&lt;")
+    return re.sub(r"[\\*|]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text).replace("<", "&lt;")
