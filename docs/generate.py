@@ -1,4 +1,8 @@
-"""Writes the pages and pictures from the models, and from lint's rules: `python -m docs.generate`, or `make docs`."""
+"""Writes the pages that are made from code: `python -m docs.generate`, or `make docs`.
+
+From the models, whose diagrams are drawn as well, the commands, the docstrings of revisions, the rules of lint and the
+README's screen.
+"""
 
 import importlib
 import re
@@ -14,7 +18,7 @@ from paracelsus.transformers.mermaid import Mermaid
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
-from docs import pictures
+from docs import commands, pictures, revisions_page, terminal
 from docs.relations import relations
 from ourschool import models
 from surefoot.author.lint import rule_texts
@@ -43,7 +47,14 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """The text of each page by its file name."""
-    return {"diagrams.md": diagrams(), "lint.md": rule_texts.page(), "schema.md": schema()}
+    return {
+        "diagrams.md": diagrams(),
+        "lint.md": rule_texts.page(),
+        "reference.md": commands.page(),
+        "revisions.md": revisions_page.page(),
+        "schema.md": schema(),
+        "terminal.svg": terminal.picture(),
+    }
 
 
 def parts() -> dict[str, list[type[models.Base]]]:
