@@ -20,7 +20,7 @@ from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_report import as_object, markdown
 from surefoot.operate.rehearse.rehearsal_result import DowngradeResult, HeldLock, Rehearsal
 from surefoot.operate.rehearse.summary import growth, lock_text, verdict
-from surefoot.pages import page_file, rehearsal_page
+from surefoot.pages import page_file
 from surefoot.progress import command_steps
 from surefoot.settings import Settings
 from surefoot.wording import WIDTH, duration, measured, paragraph
@@ -62,6 +62,8 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
         _show(result)
     _save_report(settings, result, report)
     if html is not None:
+        from surefoot.pages import rehearsal_page  # noqa: PLC0415  # only a page needs what draws it
+
         page_file.write(html, rehearsal_page.page(result))
     if result.problems:
         raise _failure(result)

@@ -21,6 +21,7 @@ from surefoot.operate.rehearse.copy_source import RehearsalOptions, choose_backu
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.settings import Settings
 from tests.ourschool.history.schools import make_existing
+from tests.support import json_shapes
 from tests.support.databases import Database
 from tests.support.servers import Server
 from tests.support.typed import ourschool, too_wide
@@ -57,6 +58,7 @@ def test_the_whole_way_of_an_existing_database(scratch: Database, tmp_path: Path
     written = sorted((tmp_path / "rehearsals").iterdir())
     assert [(path.suffix, path.stat().st_mode & 0o777) for path in written] == [(".json", 0o600), (".md", 0o600)]
     told = json.loads(written[0].read_text("utf-8"))
+    assert json_shapes.faults(["rehearse"], written[0].read_text("utf-8")) == []
     assert [each["revision"] for each in told["revisions"]] == list(CHAIN[1:])
     assert all(each["seconds"] > 0 for each in told["revisions"])
     assert (told["holds"], told["problems"], told["way_back"]["lost"]) == (True, [], [])
