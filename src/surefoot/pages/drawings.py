@@ -28,11 +28,12 @@ class Bar:
 
 
 def bars(lanes: Sequence[Sequence[Bar]], whole: float) -> Markup:
-    """Draw the bars of each lane, one lane below the other, on a track that is `whole` long."""
+    """Draw the bars of each lane, one lane below the other, on a track that is `whole` long; short ones lie on top."""
     elements: list[svg.Element] = [
         svg.Rect(x=0, y=0, width=_percent(100), height=LANE * len(lanes) - 2, rx=2, class_=["track"])
     ]
-    elements += [_bar(bar, LANE * number + 1, whole) for number, lane in enumerate(lanes) for bar in lane]
+    for number, lane in enumerate(lanes):
+        elements += [_bar(bar, LANE * number + 1, whole) for bar in sorted(lane, key=lambda each: -each.length)]
     return _drawn(LANE * len(lanes), elements)
 
 
