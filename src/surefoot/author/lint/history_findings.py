@@ -21,9 +21,10 @@ from surefoot.author.lint import (
     squawk,
     transaction_rules,
 )
+from surefoot.author.lint.direction_run import DirectionRun
 from surefoot.author.lint.lint_findings import Finding, RevisionFindings
 from surefoot.author.lint.recording import Recording
-from surefoot.author.lint.two_database_run import DirectionRun, TwoDatabaseRun
+from surefoot.author.lint.two_database_run import TwoDatabaseRun
 from surefoot.settings import Settings
 
 RULES: tuple[Callable[[Recording], Iterator[Finding]], ...] = (

@@ -9,12 +9,16 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from surefoot.author import releases
+from surefoot.author.forked_call import ForkedCall
 from surefoot.author.kept_templates import KeptTemplates
 from surefoot.author.lint import acknowledgements, released_findings, requested_revisions
 from surefoot.author.lint.kept_findings import KeptFindings
 from surefoot.author.lint.lint_findings import Finding, RevisionFindings
 from surefoot.environment import alembic_api
 from surefoot.settings import Settings
+
+LONG = 8
+"""Revisions in a row that are run in two halves at once; of fewer it would take longer to build where half begins."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +86,26 @@ def _found(  # noqa: PLR0913, PLR0917  # what runs, and where
     while kept is not None and left and (more := kept.read(done, left)):
         found += more
         done, left = [*done, *left[: len(more)]], left[len(more) :]
-    if left:
-        templates.begin(done, purpose="lint", seeded=True, count=2)
+    half = len(left) // 2 if len(left) >= LONG else len(left)
+    parts = [(done, left[:half]), ([*done, *left[:half]], left[half:])]
+
+    def run(before: list[str], revisions: list[str]) -> list[RevisionFindings]:
+        """Return what is found in some of the revisions; it is kept as well."""
+        if not revisions:
+            return []
+        templates.begin(before, purpose="lint", seeded=True, count=2)
         from surefoot.author.lint import history_findings  # noqa: PLC0415  # while the server makes the clones
 
-        run = history_findings.find(settings, url, templates, done, left)
+        ran = history_findings.find(settings, url, templates, before, revisions)
         if kept is not None:
-            kept.write(done, run)
-        found += run
-    return found
+            kept.write(before, ran)
+        return ran
+
+    if not parts[1][1]:
+        return found + run(*parts[0])
+    with ForkedCall(lambda: run(*parts[1])) as beside:
+        first = run(*parts[0])
+        return found + first + (beside.result() or run(*parts[1]))
 
 
 def _unacknowledged(revision: str, file: Path, findings: list[Finding], *, released: bool) -> list[Finding]:
