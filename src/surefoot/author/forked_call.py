@@ -8,11 +8,15 @@ import os
 import pickle
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, Self, TypeVar
 
 Result = TypeVar("Result")
+
+POSSIBLE = sys.platform == "linux"
+"""Whether calls are made by a copy: on other systems a library may not work in one."""
 
 
 class ForkedCall(Generic[Result]):
@@ -24,13 +28,15 @@ class ForkedCall(Generic[Result]):
 
     def __init__(self, call: Callable[[], Result]) -> None:
         self._pid: int | None = None
-        if sys.platform != "linux":  # elsewhere a library may not work in a copy
+        if not POSSIBLE:
             return
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):  # what is not written yet would be written twice
                 stream.flush()
         reading, writing = os.pipe()
-        self._pid = os.fork()
+        with warnings.catch_warnings():  # Python warns of threads; those that there are have done their work, and wait
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._pid = os.fork()
         if self._pid == 0:
             os.close(reading)
             _answer(call, writing)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from surefoot.author import releases
-from surefoot.author.forked_call import ForkedCall
+from surefoot.author.forked_call import POSSIBLE, ForkedCall
 from surefoot.author.kept_templates import KeptTemplates
 from surefoot.author.lint import acknowledgements, released_findings, requested_revisions
 from surefoot.author.lint.kept_findings import KeptFindings
@@ -98,7 +98,7 @@ def _found(  # noqa: PLR0913, PLR0917  # what runs, and where
     while kept is not None and left and (more := kept.read(done, left)):
         found += more
         done, left = [*done, *left[: len(more)]], left[len(more) :]
-    half = len(left) // 2 if len(left) >= LONG else len(left)
+    half = len(left) // 2 if POSSIBLE and len(left) >= LONG else len(left)
     parts = [(done, left[:half]), ([*done, *left[:half]], left[half:])]
 
     def run(before: list[str], revisions: list[str]) -> list[RevisionFindings]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy.engine import URL
 
+from surefoot.author.forked_call import POSSIBLE
 from surefoot.author.kept_templates import KeptTemplates
 from surefoot.author.lint.direction_run import DirectionRun
 from surefoot.author.lint.history_run import Elsewhere, Outcome, Rerun, Scratch, fault_sentence
@@ -51,7 +52,8 @@ class TwoDatabaseRun:
 
         Raises the migration's own error where the first upgrade fails without rows, too.
         """
-        from_template = self._first is None and bool(self._done)  # which the databases can be made of once more
+        # the databases can then be made of it once more
+        from_template = POSSIBLE and self._first is None and bool(self._done)
         if self._first is None:
             self._begin()
         else:
