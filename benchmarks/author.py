@@ -19,11 +19,23 @@ HISTORY = "HISTORY"
 """Set, the whole history is linted, too, which takes minutes."""
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 MODELS = """
+import dataclasses
 import sqlalchemy as sa
-from ourschool.models import metadata
-if "nickname" not in metadata.tables["users"].columns:
-    metadata.tables["users"].append_column(sa.Column("nickname", sa.Text()))
+import ourschool.project
+
+load = ourschool.project.PROJECT.load_metadata
+
+
+def with_nickname():
+    metadata = load()
+    if "nickname" not in metadata.tables["users"].columns:
+        metadata.tables["users"].append_column(sa.Column("nickname", sa.Text()))
+    return metadata
+
+
+ourschool.project.PROJECT = dataclasses.replace(ourschool.project.PROJECT, load_metadata=with_nickname)
 """
+"""What env.py begins with: models that have what the pending revision makes, loaded when they are compared."""
 REVISION = '''"""users have a nickname
 
 Why: a benchmark.

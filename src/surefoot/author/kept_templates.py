@@ -60,7 +60,9 @@ OLD = sa.text("""
 """All templates but the newest: the JSON of a comment begins with the time."""
 LOCK, UNLOCK = (sa.text(f"select {call}(hashtextextended(:name, 0))")
                 for call in ("pg_advisory_lock", "pg_advisory_unlock"))  # fmt: skip
-NO_CODE = frozenset({"catalogues.xz", "names.jsonl", "released.txt", "head.txt", "acknowledged.txt"})
+NO_CODE = frozenset(
+    {"catalogues.xz", "names.jsonl", "released.txt", "released_models.txt", "head.txt", "acknowledged.txt"}
+)
 """Files of the script folder on which no database depends."""
 
 

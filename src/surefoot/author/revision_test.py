@@ -1,7 +1,7 @@
 """Tests a revision on scratch databases: up, down, up again, empty and with rows; then drift and lint."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL
 
 from surefoot.author import unwritten_parts
+from surefoot.author.forked_call import ForkedCall
 from surefoot.author.kept_proofs import KeptProofs
 from surefoot.author.kept_templates import KeptTemplates
 from surefoot.author.lint import requested_revisions
@@ -100,20 +101,35 @@ def prove(
 def _tried(
     settings: Settings, url: URL, templates: KeptTemplates, script: Script, *, known: bool
 ) -> tuple[list[Step], tuple[Finding, ...]]:
-    """Run the revision without rows, with rows, and under lint, as long as no step has a problem."""
+    """Run the revision without rows, with rows, and under lint; return the steps up to the first that has a problem.
+
+    They run beside each other, in copies of this process, where that can be; what they have no result for runs here.
+    """
     before = requested_revisions.ancestors(templates.script, script)
-    templates.begin(before, purpose="proof", seeded=False, count=2)
-    with ExitStack() as stack:
-        empty = _before(stack, url, templates, before)
-        steps, tables = _without_rows(settings, empty, templates.script, script)
-    if tables is not None:
-        steps += _over_rows(url, templates, Trial(settings, templates.script, script, tables))
-    if any(step.problems for step in steps):
-        return steps, ()
-    started = time.perf_counter()
-    findings = lint(settings, url, [script.revision], templates=templates, known=known).findings
+
+    def linted() -> tuple[float, tuple[Finding, ...]]:
+        started = time.perf_counter()
+        findings = lint(settings, url, [script.revision], templates=templates, known=known).findings
+        return time.perf_counter() - started, findings
+
+    with ForkedCall(linted) as under_lint, ExitStack() as stack:
+        templates.begin(before, purpose="proof", seeded=False, count=2)
+        empty, full = (_before(stack, url, templates, before) for _ in range(2))
+        begun: list[ForkedCall[list[Step]]] = []
+
+        def over_rows(tables: TouchedTables) -> None:
+            trial = Trial(settings, templates.script, script, tables)
+            begun.append(stack.enter_context(ForkedCall(lambda: _over_rows(url, templates, trial, full))))
+
+        steps, tables = _without_rows(settings, empty, templates.script, script, over_rows)
+        if tables is not None:
+            trial = Trial(settings, templates.script, script, tables)
+            steps += begun[0].result() or _over_rows(url, templates, trial, None)
+        if any(step.problems for step in steps):
+            return steps, ()
+        seconds, findings = under_lint.result() or linted()
     problems = tuple(f"line {each.line}: {each.rule}: {each.why}" for each in findings)
-    return [*steps, Step("lint", time.perf_counter() - started, problems)], findings
+    return [*steps, Step("lint", seconds, problems)], findings
 
 
 def _files_beside(settings: Settings, revisions: ScriptDirectory) -> list[Path]:
@@ -140,9 +156,16 @@ def _script(revisions: ScriptDirectory, revision: str) -> Script:
 
 
 def _without_rows(
-    settings: Settings, url: URL, revisions: ScriptDirectory, script: Script
+    settings: Settings,
+    url: URL,
+    revisions: ScriptDirectory,
+    script: Script,
+    upgraded: Callable[[TouchedTables], object],
 ) -> tuple[list[Step], TouchedTables | None]:
-    """Run up, down, up over empty tables; return the tables to fill as well, None where a step has a problem."""
+    """Run up, down, up over empty tables; return the tables to fill as well, None where a step has a problem.
+
+    `upgraded` is told of these tables after the first upgrade.
+    """
     steps: list[Step] = []
     tables = round_trip.shapes(url)
     with alembic_api.configured(settings, url, snapshot=False) as config:
@@ -151,6 +174,8 @@ def _without_rows(
         if steps[-1].problems:
             return steps, None
         after = _catalogue(config)
+        touched = TouchedTables(tables, round_trip.shapes(url), round_trip.touched(before, after))
+        upgraded(touched)
         for what, upgrade, expected in (("down", False, before), ("up again", True, after)):
             step = timed_step(what, lambda up=upgrade: alembic_api.run_one(config, revisions, script, upgrade=up))  # type: ignore[misc]
             differences = () if step.problems else compare(expected, _catalogue(config)).deviations
@@ -159,16 +184,19 @@ def _without_rows(
                 return steps, None
         if script.is_head:
             steps.append(timed_step("no drift from the models", lambda: alembic_api.drift(config)))
-    return steps, TouchedTables(tables, round_trip.shapes(url), round_trip.touched(before, after))
+    return steps, touched
 
 
-def _over_rows(url: URL, templates: KeptTemplates, trial: Trial) -> list[Step]:
-    """Run over all kinds of rows; where the revision refuses them, over rows that satisfy its new rules as well."""
+def _over_rows(url: URL, templates: KeptTemplates, trial: Trial, clone: URL | None) -> list[Step]:
+    """Run over all kinds of rows; where the revision refuses them, over rows that satisfy its new rules as well.
+
+    The first time that is in `clone`, where there is one.
+    """
     before = requested_revisions.ancestors(templates.script, trial.script)
     steps: list[Step] = []
     for fitting in (False, True):
         with ExitStack() as stack:
-            clone = _before(stack, url, templates, before)
+            clone = _before(stack, url, templates, before) if clone is None or fitting else clone
             round_trip.set_time_zone(clone)
             run_steps = list(trial.run(clone, fitting=fitting))
         if len(run_steps) > 1 or run_steps[-1].problems:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import psycopg
 import sqlalchemy as sa
@@ -71,6 +72,7 @@ def read_text(connection: sa.Connection, schema: str | None = None, ignore: froz
         return str(connection.execute(_CATALOGUE, {"schema": read, "ignore": sorted(ignore)}).scalar_one())
 
 
+@lru_cache(maxsize=4)  # a revision is tried up, down and up: half of the catalogues are those that were there before
 def catalogue_from_text(text: str) -> Catalogue:
     """Return the catalogue that `read_text` returned as `text`."""
     return build_catalogue(json.loads(text))

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from surefoot.cli import context
 from surefoot.errors import SurefootError
-from surefoot.process_end import end_quickly
+from surefoot.process_end import collect_seldom, end_quickly
 from surefoot.project import Project
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]}
@@ -62,6 +62,7 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
     """
     context.use_project(project)
     end_quickly()
+    collect_seldom()
     try:
         if sys.argv[1:2] == ["ensure"]:
             _ensure_without_typer(sys.argv[2:])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from surefoot.author import project_check, releases, revision_test, snapshot_writer
+from surefoot.author import project_check, released_models, releases, revision_test, snapshot_writer
 from surefoot.author import rebase as rebasing
 from surefoot.author.kept_templates import KeptTemplates
 from surefoot.cli.context import load_settings, print_json, settings_and_url
@@ -94,6 +94,7 @@ def check(
     if release:
         build.write_packaged(settings, url)
         snapshot_writer.write(settings, url)
+        released_models.write(settings)
         new_ones = releases.add(settings, alembic_api.script(settings))
         typer.echo(f"Released: {', '.join(new_ones) or 'nothing that was not before'}.", err=as_json)
 

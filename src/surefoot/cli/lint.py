@@ -1,6 +1,7 @@
 """`surefoot lint`: finds dangerous statements in revisions, and prints safe ones to paste."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +29,12 @@ def lint_revisions(  # noqa: PLR0913, PLR0917  # the options of the command
     form: Annotated[
         Format, typer.Option("--format", help="What to print: for people, programs, GitHub, or as SARIF 2.1.0.")
     ] = Format.TEXT,
+    sizes_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--sizes", metavar="FILE", help="How large the real tables are: CSV, JSON or a manifest; else a backup's."
+        ),
+    ] = None,
     rule: Annotated[
         str | None, typer.Option("--explain", metavar="RULE", help="Print what a rule means, and its safe form.")
     ] = None,
@@ -46,12 +53,13 @@ def lint_revisions(  # noqa: PLR0913, PLR0917  # the options of the command
         typer.echo(rule_texts.explain(rule))
         return
     from surefoot.author import changed_revisions  # noqa: PLC0415
-    from surefoot.author.lint import lint_report, sarif  # noqa: PLC0415
+    from surefoot.author.lint import lint_report, sarif, table_sizes  # noqa: PLC0415
     from surefoot.author.lint.linted_history import lint  # noqa: PLC0415
 
     settings, url = settings_and_url(database_url)
     chosen = [*(revisions or ()), *(changed_revisions.since(settings, diff) if diff else ())]
-    report = lint(settings, url, chosen, known=True) if chosen or not diff else lint_report.EMPTY
+    sizes = table_sizes.read(sizes_file) if sizes_file else table_sizes.of_newest_backup(settings)
+    report = lint(settings, url, chosen, known=True, sizes=sizes) if chosen or not diff else lint_report.EMPTY
     formats = {
         Format.TEXT: lint_report.as_text, Format.JSON: lint_report.as_json, Format.GITHUB: lint_report.as_commands,
         Format.SARIF: sarif.as_sarif,
@@ -59,4 +67,4 @@ def lint_revisions(  # noqa: PLR0913, PLR0917  # the options of the command
     text = formats[Format.JSON if as_json else form](report)
     if text:
         typer.echo(text)
-    raise typer.Exit(1 if report.findings else 0)
+    raise typer.Exit(1 if report.errors else 0)

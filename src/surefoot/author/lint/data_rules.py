@@ -9,7 +9,7 @@ from surefoot.author.lint.recording import RETIRED, Recording, Statement
 from surefoot.author.lint.span import Span
 from surefoot.author.lint.statement_info import Change, bound, changes, deletes, target
 from surefoot.author.lint.syntax import UNKNOWN
-from surefoot.author.lint.table_state import Relation
+from surefoot.author.lint.table_state import Column, Relation
 
 UNBATCHED = "backfill-in-one-statement"
 LOOP = "loop-over-rows"
@@ -124,20 +124,29 @@ def lost_data(recording: Recording) -> Iterator[Finding]:
 def rewritten_tables(recording: Recording) -> Iterator[Finding]:
     """Find statements that rewrote a table or an index: afterwards its relfilenode is another one."""
     for statement in recording.statements:
-        if statement.online or statement.parsed.kind in {"TruncateStmt", "ReindexStmt"}:
+        if statement.online:
             continue
-        rewritten: list[str] = []
-        for oid, before in statement.before.relations.items():
-            after = statement.after.relations.get(oid)
-            table = recording.start.relations.get(before.table or oid)
-            if oid not in recording.start.relations or after is None or table is None or not table.is_table:
-                continue
-            if after.file is not None and after.file != before.file:
-                rewritten.append(str(before) if before.table is None else f"the index {before} of {table}")
-        if rewritten:
-            what = min(rewritten, key=lambda name: name.startswith("the index"))
+        names = [
+            str(relation) if relation.table is None else f"the index {relation} of {table}"
+            for relation, table in rewritten(recording, statement)
+        ]
+        if names:
+            what = min(names, key=lambda name: name.startswith("the index"))
             why = WHY_REWRITES.format(what=what)
             yield at_statement(recording, statement, REWRITES, why, remedies.change_types(statement.parsed))
+
+
+def rewritten(recording: Recording, statement: Statement) -> Iterator[tuple[Relation, Relation]]:
+    """Yield what a statement wrote anew of what was there, a table or an index, and its table."""
+    if statement.parsed.kind in {"TruncateStmt", "ReindexStmt"}:
+        return
+    for oid, before in statement.before.relations.items():
+        after = statement.after.relations.get(oid)
+        table = recording.start.relations.get(before.table or oid)
+        if oid not in recording.start.relations or after is None or table is None or not table.is_table:
+            continue
+        if after.file is not None and after.file != before.file:
+            yield before, table
 
 
 def _bounded(recording: Recording, part: Statement, change: Change) -> tuple[Relation | None, str | None]:
@@ -203,14 +212,23 @@ def _cascades(node: object) -> bool:
     return isinstance(node, dict) and node.get("behavior") == "DROP_CASCADE"
 
 
-def _dropped(recording: Recording, statement: Statement) -> Iterator[tuple[str, str]]:
+def dropped(recording: Recording, statement: Statement) -> Iterator[tuple[Relation, Column | None]]:
+    """Yield each table that was there and is gone with a statement, and each column; of a whole table it is None."""
     for oid, before in statement.before.relations.items():
         if oid not in recording.start.relations or not before.is_table:
             continue
         after = statement.after.relations.get(oid)
         if after is None:
-            yield f"The table {before}", remedies.retire_table(str(before))
+            yield before, None
             continue
         for number, column in before.columns.items():
             if number not in after.columns:
-                yield f"The column {before}.{column}", remedies.retire_column(str(before), str(column))
+                yield before, column
+
+
+def _dropped(recording: Recording, statement: Statement) -> Iterator[tuple[str, str]]:
+    for table, column in dropped(recording, statement):
+        if column is None:
+            yield f"The table {table}", remedies.retire_table(str(table))
+        else:
+            yield f"The column {table}.{column}", remedies.retire_column(str(table), str(column))

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from sqlalchemy.engine import URL
 
-from surefoot.author import releases
+from surefoot.author import released_models, releases
 from surefoot.author.kept_templates import KeptTemplates
 from surefoot.author.lint import (
     data_rules,
@@ -15,15 +15,18 @@ from surefoot.author.lint import (
     foreign_key_rules,
     old_name_rules,
     protection_rules,
+    release_rule,
     rerun_rule,
+    row_work,
     schema_rules,
     source_rules,
     squawk,
     transaction_rules,
 )
+from surefoot.author.lint.direction_run import DirectionRun
 from surefoot.author.lint.lint_findings import Finding, RevisionFindings
 from surefoot.author.lint.recording import Recording
-from surefoot.author.lint.two_database_run import DirectionRun, TwoDatabaseRun
+from surefoot.author.lint.two_database_run import TwoDatabaseRun
 from surefoot.settings import Settings
 
 RULES: tuple[Callable[[Recording], Iterator[Finding]], ...] = (
@@ -63,15 +66,18 @@ def find(
         runs = [run.run_revision(revision) for revision in revisions]
     recordings = [each.recording for directions in runs for each in directions]
     of_squawk, unread = squawk.findings(recordings, templates.version)
-    found, released = [], releases.listed(settings)
+    found, released, models = [], releases.listed(settings), released_models.listed(settings)
     for revision, directions in zip(revisions, runs, strict=True):
         own = [each for direction in directions for each in _own_findings(direction, released)]
+        if revision not in released:
+            own += [each for run in directions for each in release_rule.taken_from_release(run.recording, models)]
         statements = sum(len(each.recording.statements) for each in directions)
         not_read = sum(count for each, count in zip(recordings, unread, strict=True) if each.revision == revision)
         found.append(
             RevisionFindings(
                 revision, statements, not_read,
                 tuple(each for each in of_squawk if each.revision == revision), tuple(own),
+                tuple(fact for each in directions for fact in row_work.facts(each.recording)),
             )
         )  # fmt: skip
     return found

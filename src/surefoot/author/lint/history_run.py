@@ -134,6 +134,24 @@ class Scratch:
         finally:
             self._recorder.cut_off = False
 
+    def step_twice(self, revision: str, direction: str) -> tuple[Recording, Rerun | None, Catalogue]:
+        """Run one revision; where it commits early, cut it off and run it again. Return what the second run did, too.
+
+        Raises the migration's own error, that of the second run as well.
+        """
+        self._recorder.cut_off_early = True
+        try:
+            return self.step(revision, direction), None, self.outcome().catalogue
+        except SurefootError as fault:
+            if not isinstance(fault.__cause__, CutOff):
+                raise
+            recording = self._recorder.recording(revision, direction)
+        finally:
+            self._recorder.cut_off_early = False
+        self.step(revision, direction)
+        outcome = self.outcome()
+        return recording, Rerun(outcome), outcome.catalogue
+
     def run_again(self, revision: str, direction: str) -> Rerun:
         """Run a revision that was cut off, and return its outcome or why it failed."""
         try:

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from surefoot import user_cache
-from surefoot.author import releases
+from surefoot.author import released_models, releases
 from surefoot.author.kept_templates import KeptTemplates
 from surefoot.author.lint import squawk_program
 from surefoot.author.lint.environment_reads import environment_read, imported_names
 from surefoot.author.lint.lint_findings import Finding, RevisionFindings
+from surefoot.author.lint.row_facts import Fact, Work
 from surefoot.author.lint.span import Span
 from surefoot.settings import Settings
 
@@ -47,6 +48,7 @@ class KeptFindings:
         self._around = repr([
             templates.state, settings.lock_timeout, settings.lock_deadline, settings.statement_timeout,
             settings.idle_timeout, settings.subscribers_changed, sorted(releases.listed(settings)),
+            sorted((table, sorted(columns)) for table, columns in released_models.listed(settings).items()),
             sorted((name, value) for name, value in os.environ.items() if name == "TZ" or name.startswith("PG")),
         ])  # fmt: skip
         self._folder: Path | None = None
@@ -99,7 +101,15 @@ class KeptFindings:
             )
             for kind in ("of_squawk", "own")
         )
-        return RevisionFindings(revision, int(said["statements"]), int(said["unread"]), of_squawk, own)
+        facts = tuple(
+            Fact(**each | {
+                "transaction": tuple(each["transaction"]),
+                "work": tuple(Work(**work) for work in each["work"]),
+                "held": tuple((table, mode) for table, mode in each["held"]),
+            })
+            for each in said["facts"]
+        )  # fmt: skip
+        return RevisionFindings(revision, int(said["statements"]), int(said["unread"]), of_squawk, own, facts)
 
 
 def _may_read(source: bytes) -> bool:

@@ -5,10 +5,10 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from surefoot.author.lint.lint_findings import Finding
+from surefoot.author.lint.lint_findings import OVER_BUDGET, WARNING, Finding
 from surefoot.author.lint.linted_history import Report
 from surefoot.runtime.error_translation import shortened
-from surefoot.wording import JSON_VERSION
+from surefoot.wording import JSON_VERSION, counted
 
 EMPTY = Report((), 0, "", ())
 """Of no revision at all."""
@@ -24,8 +24,11 @@ def as_text(report: Report) -> str:
     if not report.findings:
         return f"{summary}: nothing found."
     paragraphs = [_paragraph(finding) for finding in report.findings]
-    count = len(paragraphs)
-    return "\n\n".join([*paragraphs, f"{summary}: {count} finding{'s' if count > 1 else ''}."])
+    warnings = len(paragraphs) - report.errors
+    count = counted(report.errors, "finding") if report.errors or not warnings else "no error"
+    also = f", {counted(warnings, 'warning')}" if warnings else ""
+    by = f" Judged by the rows of {report.sizes}." if report.sizes else ""
+    return "\n\n".join([*paragraphs, f"{summary}: {count}{also}.{by}"])
 
 
 def as_json(report: Report) -> str:
@@ -43,6 +46,7 @@ def as_json(report: Report) -> str:
             "statements": report.statements,
             "server_version": report.version,
             "unread_by_squawk": report.unread,
+            "sizes": report.sizes,
             "findings": findings,
         },
         indent=2,
@@ -51,12 +55,16 @@ def as_json(report: Report) -> str:
 
 
 def as_commands(report: Report) -> str:
-    """Return a line `::error …` for each finding, which GitHub shows beside the line of the file."""
+    """Return a line `::error …` or `::warning …` for each finding, which GitHub shows beside the line of the file."""
     return "\n".join(
-        f"::error file={_property(short_path(each.file))},line={each.line},title={_property(each.rule)}::"
-        + _escaped(f"{each.why} Safe: {each.safe}")
+        f"::{each.level} file={_property(short_path(each.file))},line={each.line},title={_property(each.rule)}::"
+        + _escaped(f"{each.why} {_estimated(each)}Safe: {each.safe}")
         for each in report.findings
     )
+
+
+def _estimated(finding: Finding) -> str:
+    return f"{finding.estimate[0].upper()}{finding.estimate[1:]}, by estimate. " if finding.estimate else ""
 
 
 def _escaped(text: str) -> str:
@@ -75,10 +83,12 @@ def _paragraph(finding: Finding) -> str:
     if finding.statement:
         lines.append(f"  statement  {shortened(finding.statement, 200)}{more}")
     lines.append(f"  why        {finding.why}")
+    if finding.estimate:
+        lines.append(f"  estimate   {finding.estimate}{': a warning' if finding.level == WARNING else ''}")
     safe = finding.safe.splitlines()
     lines.append(f"  safe       {safe[0]}")
     lines += [f"             {line}" for line in safe[1:]]
-    if not finding.rule.startswith("acknowledgement-"):
+    if not finding.rule.startswith(("acknowledgement-", OVER_BUDGET)):
         lines.append(f"  or         # lint: {finding.rule} <why it does no harm here>   (above the call)")
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import dataclass
 
+from surefoot.author.lint.lint_findings import OVER_BUDGET
 from surefoot.errors import UsageError
 from surefoot.program import program
 
@@ -20,7 +21,14 @@ class RuleText:
     @property
     def acknowledgement(self) -> str:
         """The comment by which a revision says that it is safe here; empty for rules on such comments."""
+        if self.name == OVER_BUDGET:
+            return "# budget: readers=3 <why it does no harm here>"
         return "" if self.name.startswith("acknowledgement-") else f"# lint: {self.name} <why it does no harm here>"
+
+    @property
+    def place(self) -> str:
+        """Where in the file that comment stands."""
+        return "anywhere in the file" if self.name == OVER_BUDGET else "above the call"
 
 
 TEXTS = (
@@ -67,6 +75,13 @@ TEXTS = (
         "The application that runs, and names no value for the column, cannot insert any more.",
         "# in a later revision, when every release that runs gives the value itself; or first, so that NULL is taken:\n"
         'op.drop_not_null_online("<table>", "<column>")',
+    ),
+    RuleText(
+        "drops-what-a-release-uses",
+        "A table or column is taken away that the models of the last release map (alembic/released_models.txt).",
+        "Applications of that release run during the upgrade, and after a rollback: their queries name it, and fail.",
+        "# first a release whose models are without it; then, in a revision of the release after it:\n"
+        'op.retire_column("<table>", "<column>")',
     ),
     RuleText(
         "exclusion-constraint-scans",
@@ -160,6 +175,14 @@ TEXTS = (
         "From here on whoever names it fails: every application that runs has to be of a release with the new name.",
         "# when that is so, say it beside the call:\n"
         'op.end_table_rename("<old>", "<new>")  # lint: old-name-taken-away <since which release nobody names it>',
+    ),
+    RuleText(
+        OVER_BUDGET,
+        "In tables as large as the real ones, the revision locks or takes longer, rewrites more or loses more than the "
+        "budget allows.",
+        "It is what a rehearsal refuses: nobody reads or writes a table for as long.",
+        "# in batches, beside the users, or in revisions of their own:\n"
+        'op.backfill("<table>", {"<column>": "<expression>"}, "<column> is null")',
     ),
     RuleText(
         "protective-setting-changed",
@@ -340,7 +363,7 @@ def explain(name: str) -> str:
     first, *more = text.safe.splitlines()
     lines += [f"  safe       {first}", *(f"             {each}" for each in more)]
     if text.acknowledgement:
-        lines.append(f"  or         {text.acknowledgement}   (above the call)")
+        lines.append(f"  or         {text.acknowledgement}   ({text.place})")
     return "\n".join(lines)
 
 
@@ -356,5 +379,5 @@ def page() -> str:
     for text in TEXTS:
         parts += [f"## {text.name}", f"{text.finds} {text.why}", f"```python\n{text.safe}\n```"]
         if text.acknowledgement:
-            parts.append(f"Where it does no harm: `{text.acknowledgement}` above the call.")
+            parts.append(f"Where it does no harm: `{text.acknowledgement}` {text.place}.")
     return "\n\n".join(parts) + "\n"

@@ -33,7 +33,7 @@ def _result(finding: Finding, rules: list[str]) -> dict[str, Any]:
     return {
         "ruleId": finding.rule,
         "ruleIndex": rules.index(finding.rule),
-        "level": "error",
+        "level": finding.level,
         "message": {"text": f"{finding.why}\n\nSafe:\n{finding.safe}"},
         "locations": [{"physicalLocation": place}],
     }

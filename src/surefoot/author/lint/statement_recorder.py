@@ -36,11 +36,12 @@ class CutOff(Exception):
 class Recorder:
     """Records the statements of an engine; with `cut_off` the revision fails just before alembic_version is written.
 
+    With `cut_off_early` it fails there only where it has committed a statement before: by what it did in this run.
     Without `states` the states of the database are left out, for they take longer to read than most statements.
     """
 
     def __init__(self, engine: Engine, *, states: bool = True) -> None:
-        self.cut_off = False
+        self.cut_off = self.cut_off_early = False
         self._states = states
         self._file: str | None = None
         self._clear()
@@ -139,7 +140,8 @@ class Recorder:
                 self._idle_at_end = idle
             if self._stale:
                 self._now, self._stale = self._read(driver), False
-            if self.cut_off:
+            early = self.cut_off_early and any(each.transaction[0] != self._number for each in self._done)
+            if self.cut_off or early:
                 raise CutOff
 
 

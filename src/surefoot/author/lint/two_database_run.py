@@ -2,32 +2,20 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlalchemy.engine import URL
 
+from surefoot.author.forked_call import POSSIBLE
 from surefoot.author.kept_templates import KeptTemplates
+from surefoot.author.lint.direction_run import DirectionRun
 from surefoot.author.lint.history_run import Elsewhere, Outcome, Rerun, Scratch, fault_sentence
-from surefoot.author.lint.recording import Recording, Statement
+from surefoot.author.lint.recording import Recording
 from surefoot.author.lint.rerun_rule import commits_early
-from surefoot.catalogue.model import Catalogue
+from surefoot.author.lint.run_at_once import run_at_once
 from surefoot.environment.expansion_proof import is_declared
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
-
-
-@dataclass(frozen=True)
-class DirectionRun:
-    """One revision in one direction: its run in both databases, and why its downgrade failed, if it did."""
-
-    recording: Recording
-    outcome: Outcome
-    rerun: Rerun | None
-    other: Elsewhere | None = None
-    downgrade_fault: str = ""
-    failed_statement: Statement | None = None
-    before: Catalogue | None = None
-    """The catalogue in which the upgrade of a revision began that declares that it only adds; else None."""
 
 
 class TwoDatabaseRun:
@@ -64,6 +52,8 @@ class TwoDatabaseRun:
 
         Raises the migration's own error where the first upgrade fails without rows, too.
         """
+        # the databases can then be made of it once more
+        from_template = POSSIBLE and self._first is None and bool(self._done)
         if self._first is None:
             self._begin()
         else:
@@ -71,6 +61,13 @@ class TwoDatabaseRun:
         self._differs = False
         script = self.here.script.get_revision(revision)
         before = self.here.outcome().catalogue if script is not None and is_declared(script) else None
+        if from_template:
+            assert self._second is not None
+            runs = run_at_once(self.here, self._second, revision, before)
+            if runs is not None:
+                self._done.append(revision)
+                return runs
+            self._begin()
         up = self._up(revision)
         outcome = self.here.outcome()
         other, rerun = self._run_elsewhere(up, outcome)

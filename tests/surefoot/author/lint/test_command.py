@@ -180,3 +180,21 @@ def test_without_the_right_and_the_extra_it_says_how_to_get_either(scratch: Data
     assert f"alter role {role} createdb" in done.stderr.replace('"', "")
     assert "ourschool[embedded]" in done.stderr
     assert "geheim" not in done.stderr
+
+
+ONLY_GROWS = """
+    op.execute("create table {t}_log (id bigint generated always as identity primary key, a text)")
+    op.execute("create function {t}_kept() returns trigger language plpgsql as "
+               "$$ begin raise exception 'rows of {t}_log stay'; end $$")
+    op.execute("create trigger kept before truncate on {t}_log execute function {t}_kept()")
+"""
+
+
+def test_a_revision_that_fails_beside_a_table_that_only_grows_is_a_sentence(scratch: Database, project: Path) -> None:
+    log = Step("log", ONLY_GROWS, 'op.execute("drop table {t}_log"); op.execute("drop function {t}_kept")')
+    chain = write(project, [log, Step("fails", 'op.execute("select 1/0")')])
+    done = ourschool(scratch, project, chain.revision("fails"))
+    assert done.returncode > 1
+    assert "division by zero" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "rows of" not in done.stderr
