@@ -138,7 +138,8 @@ def test_every_command_that_looks_says_the_same(
 
     shown = ourschool(scratch, "status", status=1, cwd=project)
     assert shown.stderr == says
-    assert sentence in words(shown.stdout)
+    assert shown.stdout.startswith("Unfinished: ")
+    assert f"{message}. Next: {command} " in words(shown.stdout)
     for wrong in ("identify", "reindex", "deviation", "repair", "NOT VALID"):
         assert wrong not in shown.stdout
     assert too_wide(shown.stdout) == []
