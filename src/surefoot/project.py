@@ -56,6 +56,8 @@ class Project:
     """Imports the companions of released revisions, by revision. Called only where revisions run."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     """Revisions of another project that adopted databases come from, and what each is, to name it in messages."""
+    application: str = "the application"
+    """What works on the database, as messages call it: `the school`."""
     guide: str = ""
     """The documentation page that error messages refer to and `check` reads; empty where there is none."""
 

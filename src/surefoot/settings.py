@@ -9,7 +9,7 @@ from pathlib import Path
 from surefoot import budgets
 from surefoot.budgets import Budget
 from surefoot.errors import UsageError
-from surefoot.program import set_project, variable
+from surefoot.program import set_debug, set_project, variable
 from surefoot.project import Project
 
 URL_SCHEME = re.compile(r"postgres(ql)?(\+psycopg(_async)?)?://")
@@ -57,12 +57,15 @@ class Settings:
     """`SUBSCRIBERS_CHANGED=yes`: subscribers have what the revisions change, or take it by themselves."""
     budget: Budget = field(default_factory=Budget)
     """`BUDGET`, `readers=1 writers=5`: what a rehearsal lets an upgrade cost; see `surefoot.budgets`."""
+    debug: bool = False
+    """`DEBUG=yes`: an error shows the statement that failed and all that the server said of it."""
     development: bool = False
     """`DEVELOPMENT=yes`: a command of the project may empty this database."""
 
     def __post_init__(self) -> None:
         """Use the names of the project in messages from now on."""
         set_project(self.project)
+        set_debug(debug=self.debug)
 
     @property
     def backup_folder(self) -> Path:
@@ -93,6 +96,7 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
         application_role=_role(known.get(variable("APPLICATION_ROLE"), "").strip()),
         budget=budgets.read(known.get(variable("BUDGET"), ""), variable("BUDGET")),
         subscribers_changed=_yes(known, variable("SUBSCRIBERS_CHANGED")),
+        debug=_yes(known, variable("DEBUG")),
         development=_yes(known, variable("DEVELOPMENT")),
         backups=Path(known.get(variable("BACKUPS"), "").strip() or Settings.backups),
     )

@@ -23,6 +23,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def verb(count: int) -> str:
+    """Return the verb of a count: 1 was, 2 were."""
+    return "was" if count == 1 else "were"
+
+
 def listed(words: Sequence[str]) -> str:
     """Return the words as a list in a sentence: "a", "a and b", "a, b and c"."""
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -1,5 +1,6 @@
 """The command-line program of a project: commands are parsed and printed here, and imported when they are used."""
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -50,6 +51,7 @@ COMMANDS: Commands = {
 """The engine's own commands, to which a project may add. A place that holds a Typer is a group of commands."""
 
 
+DEBUG = "--debug"
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as a shell has it."""
 
@@ -62,6 +64,7 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
     """
     context.use_project(project)
     end_quickly()
+    _take_debug(project)
     try:
         if sys.argv[1:2] == ["ensure"]:
             _ensure_without_typer(sys.argv[2:])
@@ -69,7 +72,7 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
 
         application(project, commands, about)()
     except SurefootError as fault:
-        _exit(project, fault)
+        _exit(fault)
     except KeyboardInterrupt:  # of `ensure`, and of what is loaded before Typer, which has its own way
         sys.stderr.write(f"{project.name}: Interrupted while no revision was running.\n")
         sys.exit(INTERRUPTED)
@@ -80,7 +83,14 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
         foreseen = error_translation.translate_known(fault, None)
         if foreseen is None:
             raise
-        _exit(project, foreseen)
+        _exit(foreseen)
+
+
+def _take_debug(project: Project) -> None:
+    """Take `--debug` out of the arguments, wherever it stands, but for programs that get theirs unread."""
+    if DEBUG in sys.argv[1:] and not {"psql", "pg_dump"}.intersection(sys.argv[1:2]):
+        sys.argv[1:] = [each for each in sys.argv[1:] if each != DEBUG]
+        os.environ[f"{project.prefix}DEBUG"] = "yes"
 
 
 def _ensure_without_typer(arguments: list[str]) -> None:
@@ -91,6 +101,8 @@ def _ensure_without_typer(arguments: list[str]) -> None:
         sys.exit(ensure_run.run(context.load_settings(), **options))
 
 
-def _exit(project: Project, fault: SurefootError) -> NoReturn:
-    sys.stderr.write(f"{project.name}: {fault}\n")
+def _exit(fault: SurefootError) -> NoReturn:
+    from surefoot import error_output  # noqa: PLC0415  # only where something is wrong
+
+    error_output.write(fault)
     sys.exit(fault.status)

@@ -39,10 +39,12 @@ def upgrade(
     When the window ends it stops between two revisions, with status 4 where there is more to do.
     """
     from surefoot.operate import change  # noqa: PLC0415  # the help does not need it
+    from surefoot.runtime import stops  # noqa: PLC0415  # as above
 
     hours = maintenance_window.parse(window) if window is not None else None
     settings, url = settings_and_url(database_url)
-    plan = change.plan_upgrade(settings, url, target, with_backup=not no_backup)
+    with stops.nothing_changed():
+        plan = change.plan_upgrade(settings, url, target, with_backup=not no_backup)
     if plan.cut_off is not None:
         typer.echo(paragraph(plan.cut_off.sentence))
     if not plan.pending:
@@ -76,6 +78,7 @@ def rollback(
     Example: surefoot rollback -1
     """
     from surefoot.operate import change  # noqa: PLC0415  # the help does not need it
+    from surefoot.runtime import stops  # noqa: PLC0415  # as above
 
     settings, url = settings_and_url(database_url)
     with change.kept_files(settings, url) if with_kept_files else nullcontext() as kept:
@@ -84,7 +87,8 @@ def rollback(
             for line in kept.listed():
                 typer.echo(paragraph(line, "  ", "    "))
             confirm("Whoever may write the journal may have changed them. Run them?", yes=yes)
-        cost = change.rollback_cost(settings, url, target, kept)
+        with stops.nothing_changed():
+            cost = change.rollback_cost(settings, url, target, kept)
         _confirm_cost(cost, yes=yes)
         log_to_stderr(*LOGGERS)
         with command_steps() as say:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from surefoot.author.lint.lint_findings import Finding
 from surefoot.author.lint.linted_history import Report
-from surefoot.runtime.error_translation import shortened
 
 EMPTY = Report((), 0, "", ())
 """Of no revision at all."""
@@ -71,7 +70,7 @@ def _paragraph(finding: Finding) -> str:
         f"{short_path(finding.file)}:{finding.line}  {finding.rule}  {finding.direction} {finding.revision}".rstrip()
     ]
     if finding.statement:
-        lines.append(f"  statement  {shortened(finding.statement, 200)}{more}")
+        lines.append(f"  statement  {_shortened(finding.statement, 200)}{more}")
     lines.append(f"  why        {finding.why}")
     safe = finding.safe.splitlines()
     lines.append(f"  safe       {safe[0]}")
@@ -84,3 +83,9 @@ def _paragraph(finding: Finding) -> str:
 def short_path(file: Path) -> str:
     """Return the path relative to the current folder where the file is in it."""
     return os.path.relpath(file) if file.is_relative_to(Path.cwd()) else str(file)
+
+
+def _shortened(statement: str | None, longest: int) -> str:
+    """Return a statement on one line, of at most `longest` characters."""
+    text = " ".join((statement or "none").split())
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

@@ -26,7 +26,7 @@ from surefoot.operate.revision_lookup import find_revision
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
-from surefoot.runtime import preconditions
+from surefoot.runtime import preconditions, stops
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
@@ -104,9 +104,10 @@ def roll_back(
 
     Raises what the backup and the downgrade raise, with a restore hint.
     """
-    with read_connection(url, f"{program()} rollback") as connection:
-        before, state = row_counts.count(connection), change_detection.read_state(connection)
-    saved = backup(settings, url, say=say, reason=Reason("rollback", " and ".join(chosen.left) or BASE))
+    with stops.nothing_changed():
+        with read_connection(url, f"{program()} rollback") as connection:
+            before, state = row_counts.count(connection), change_detection.read_state(connection)
+        saved = backup(settings, url, say=say, reason=Reason("rollback", " and ".join(chosen.left) or BASE))
     started = time.perf_counter()
     say(f"Going back to {' and '.join(chosen.left) or BASE}")
     with (

@@ -84,7 +84,7 @@ def test_a_revision_that_needs_it_is_refused_until_it_is_done(
     )
     done = scratch.alembic("upgrade", "head", cwd=project, status=3)
     assert f"Revision three needs {named}, which revision two left for later and which is queued." in done.stderr
-    assert "→ Run python -m ourschool work, then the same command again." in done.stderr
+    assert "Next: Run python -m ourschool work, then the same command again." in done.stderr
     assert scratch.value("select to_regclass('more')") is None
     assert scratch.rows("select version_num from alembic_version") == [("two",)]
     ourschool(scratch, "work", cwd=project)
