@@ -37,6 +37,8 @@ class Settings:
     project: Project
     database_url: str | None = field(default=None, repr=False)
     """`DATABASE_URL`: a PostgreSQL URL, `embedded` or `embedded:/path`; None where it is not set."""
+    url_source: str = ""
+    """Where `database_url` comes from, in words: `.env`, the environment or the option."""
     lock_timeout: int = 200
     """`LOCK_TIMEOUT`, ms: how long a statement of a revision may wait for a lock before it is cancelled and retried."""
     lock_deadline: float = 600
@@ -86,6 +88,7 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
     return Settings(
         project=project,
         database_url=(database_url or known.get("DATABASE_URL", "")).strip() or None,
+        url_source=_url_source(project, database_url, process),
         # at least 1, because 0 means no timeout to PostgreSQL: everybody would queue behind a waiting statement
         lock_timeout=int(_number(known, variable("LOCK_TIMEOUT"), Settings.lock_timeout, least=1)),
         lock_deadline=_number(known, variable("LOCK_DEADLINE"), Settings.lock_deadline),
@@ -100,6 +103,14 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
         development=_yes(known, variable("DEVELOPMENT")),
         backups=Path(known.get(variable("BACKUPS"), "").strip() or Settings.backups),
     )
+
+
+def _url_source(project: Project, option: str | None, process: Mapping[str, str]) -> str:
+    if option:
+        return "--database-url"
+    if "DATABASE_URL" in process:
+        return "DATABASE_URL in the environment"
+    return ".env" if project.workplace == Path.cwd() else str(project.workplace / ".env")
 
 
 def _variables_of_file(path: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from surefoot import silence
 from surefoot.cli import context
 from surefoot.errors import SurefootError
 from surefoot.process_end import end_quickly
@@ -52,6 +53,8 @@ COMMANDS: Commands = {
 
 
 DEBUG = "--debug"
+PASSED_ON = frozenset({"psql", "pg_dump", "alembic"})
+"""Programs of others, which speak for themselves."""
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as a shell has it."""
 
@@ -70,7 +73,10 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
             _ensure_without_typer(sys.argv[2:])
         from surefoot.cli.typer_program import application  # noqa: PLC0415  # as the docstring says
 
-        application(project, commands, about)()
+        if PASSED_ON.intersection(sys.argv[1:2]):
+            application(project, commands, about)()
+        with silence.ended("the database answers"):
+            application(project, commands, about)()
     except SurefootError as fault:
         _exit(fault)
     except KeyboardInterrupt:  # of `ensure`, and of what is loaded before Typer, which has its own way
@@ -98,7 +104,9 @@ def _ensure_without_typer(arguments: list[str]) -> None:
 
     options = ensure_run.usual_options(arguments)
     if options is not None:
-        sys.exit(ensure_run.run(context.load_settings(), **options))
+        with silence.ended("the database answers"):
+            status = ensure_run.run(context.load_settings(), **options)
+        sys.exit(status)
 
 
 def _exit(fault: SurefootError) -> NoReturn:

@@ -11,9 +11,12 @@ from surefoot.cli.context import confirm, log_to_stderr, settings_and_url
 from surefoot.cli.options import DatabaseUrl, WindowOption, Yes
 from surefoot.errors import RefusedError
 from surefoot.progress import command_steps
+from surefoot.runtime import repeated_warnings
 from surefoot.wording import counted, paragraph
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from surefoot.operate.change.guarded_rollback import RollbackCost
     from surefoot.operate.change.guarded_upgrade import ChangeResult, UpgradePlan
 
@@ -59,9 +62,9 @@ def upgrade(
         apply = f"The last rehearsal failed. {apply} all the same"
     confirm(f"{apply}?", yes=yes)
     log_to_stderr(*LOGGERS)
-    with command_steps() as say:
+    with repeated_warnings.kept() as warnings, command_steps() as say:
         done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say, window=hours)
-    _summary(done)
+    _summary(done, warnings)
 
 
 def rollback(
@@ -91,9 +94,9 @@ def rollback(
             cost = change.rollback_cost(settings, url, target, kept)
         _confirm_cost(cost, yes=yes)
         log_to_stderr(*LOGGERS)
-        with command_steps() as say:
+        with repeated_warnings.kept() as warnings, command_steps() as say:
             done = change.roll_back(settings, url, cost, kept, say=say)
-    _summary(done)
+    _summary(done, warnings)
 
 
 def purge(
@@ -165,11 +168,13 @@ def _confirm_cost(cost: "RollbackCost", *, yes: bool) -> None:
         confirm("The application will not see what is listed above. Are you certain?", yes=yes)
 
 
-def _summary(done: "ChangeResult") -> None:
+def _summary(done: "ChangeResult", warnings: "Counter[str]") -> None:
     before, rows = sum(done.before.present.values()), sum(done.after.present.values())
     retired = max(sum(done.after.retired.values()) - sum(done.before.retired.values()), 0)
-    deleted = f", {before - rows - retired} deleted" if done.revision == "base" else ""
+    deleted = f", {before - rows - retired:,} deleted" if done.revision == "base" else ""
     typer.echo(f"Done: at {done.revision} in {done.seconds:.1f} s.")
-    typer.echo(f"Rows: {before} before, {rows} now, {retired} set aside{deleted}.")
+    typer.echo(f"Rows: {before:,} before, {rows:,} now, {retired:,} set aside{deleted}.")
     if done.backup is not None:
         typer.echo(paragraph(f"Backup from before: {done.backup.path}", "", "  "))
+    for line in repeated_warnings.lines(warnings):
+        typer.echo(paragraph(line.strip(), "  " if line.startswith(" ") else "", "    "))

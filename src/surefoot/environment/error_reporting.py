@@ -1,10 +1,12 @@
 """Reports the errors of an Alembic command: as text and an exit status to a person, as an exception to a program."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from logging.config import fileConfig
 
 from alembic.config import Config
+
+from surefoot import silence
 
 
 @contextmanager
@@ -19,7 +21,8 @@ def translated_errors(config: Config) -> Iterator[None]:
     if is_command_line and config.config_file_name:
         fileConfig(config.config_file_name, disable_existing_loggers=False, encoding="utf-8")
     try:
-        yield
+        with silence.ended("the database answers") if is_command_line else nullcontext():
+            yield
     except (Exception, KeyboardInterrupt) as fault:
         from surefoot.runtime import error_translation  # noqa: PLC0415  # where nothing is wrong nobody waits for it
 

@@ -28,6 +28,7 @@ from surefoot.runtime import (
     ownership,
     preconditions,
     publications,
+    repeated_warnings,
     stops,
     work_queue,
 )
@@ -92,6 +93,8 @@ class Run:
                 stack.enter_context(search_path.put_first(self.connection, known_tables, self._second_engine))
             else:
                 self.url = search_path.url_of(settings)
+                if config.cmd_opts is not None:
+                    log.info("%s", database.announcement(self.url, settings.url_source))
                 self._second_engine = database.engine_for(
                     self.url,
                     application_name=f"{program()} migrate",
@@ -124,12 +127,13 @@ class Run:
             note="-x force=yes" if self._forced() else None,
             prepare=lambda steps, plan: revision_wrapper.wrap_steps(steps, context, plan, self.settings.project),
         )
+        plan.expected = self.config.attributes.get("expected", plan.expected)
         plan.ends_early = self.config.attributes.get("ends_early", plan.ends_early)
         self._record = Record(plan, self._second_engine, self.url, self.settings.project.version)
         private_members.replace_steps(context, plan)
         try:
             if self._writes(context):
-                self._write(alembic, context, plan, self._record)
+                self._write_and_repeat(alembic, context, plan, self._record)
             else:
                 # without this, Alembic would create alembic_version for `history` and `show current` too
                 context.opts.setdefault("dont_mutate", "revision_context" not in context.opts)
@@ -197,6 +201,15 @@ class Run:
 
     def _writes(self, context: MigrationContext) -> bool:
         return bool(context.opts.get("destination_rev")) and not context.opts.get("dont_mutate", False)
+
+    def _write_and_repeat(self, alembic: ModuleType, context: MigrationContext, plan: Plan, record: Record) -> None:
+        """Repeat on the command line what was warned of, as the last lines, or the last before those of a stop."""
+        with repeated_warnings.kept() as warnings:
+            try:
+                self._write(alembic, context, plan, record)
+            finally:
+                for line in repeated_warnings.lines(warnings) if self.config.cmd_opts is not None else ():
+                    log.info("%s", line)
 
     def _write(self, alembic: ModuleType, context: MigrationContext, plan: Plan, record: Record) -> None:
         stack = self._stack

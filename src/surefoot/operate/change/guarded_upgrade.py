@@ -193,6 +193,9 @@ def upgrade(  # noqa: PLR0913  # as many as there are choices
         hinting_at_restore(url, state, hint),
         alembic_api.configured(settings, url, application_name=f"{program()} upgrade", later=True) as config,
     ):
+        config.attributes["expected"] = {
+            each.revision: each.rehearsed.seconds for each in chosen.pending if each.rehearsed is not None
+        }
         if window is not None:
             config.attributes["ends_early"] = lambda: not window.is_open(maintenance_window.now())
         command.upgrade(config, chosen.target)
