@@ -109,7 +109,7 @@ def _url_source(project: Project, option: str | None, process: Mapping[str, str]
     if option:
         return "--database-url"
     if "DATABASE_URL" in process:
-        return "DATABASE_URL in the environment"
+        return "the environment"
     return ".env" if project.workplace == Path.cwd() else str(project.workplace / ".env")
 
 

@@ -8,8 +8,11 @@ from surefoot import settings, silence
 from surefoot.errors import RefusedError
 from surefoot.project import Project
 from surefoot.settings import Settings
+from surefoot.wording import paragraph
 
 if TYPE_CHECKING:
+    from logging import LogRecord
+
     from sqlalchemy.engine import URL
 
 _projects: list[Project] = []
@@ -56,7 +59,7 @@ def settings_and_plain_url(database_url: str | None, *, silent: bool = False) ->
 
 def _say_first(line: str) -> None:
     """Write to stderr, so that what a command prints stays clean for the program that reads it."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{paragraph(line, '', '  ') if sys.stderr.isatty() else line}\n")
     sys.stderr.flush()
     silence.said("the database is being read")
 
@@ -67,7 +70,14 @@ def log_to_stderr(*loggers: str) -> None:
 
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     for name in loggers:
-        logging.getLogger(name).setLevel(logging.INFO)
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.addFilter(_is_about_the_run)
+
+
+def _is_about_the_run(record: "LogRecord") -> bool:
+    """Return whether it is no line of Alembic's about itself, of which each look at a database would print two."""
+    return not record.getMessage().startswith(("Context impl ", "Will assume "))
 
 
 def confirm(question: str, *, yes: bool) -> None:

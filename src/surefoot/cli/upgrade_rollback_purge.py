@@ -125,7 +125,8 @@ def purge(
             typer.echo(paragraph(str(each), "  ", "    "))
     if any(each.recreatable for each in found):
         typer.echo(EMPTY_AFTER_PURGE)
-    confirm(f"Delete these {len(found)} items permanently? This cannot be undone.", yes=yes)
+    which = "this item" if len(found) == 1 else f"these {len(found):,} items"
+    confirm(f"Delete {which} permanently? This cannot be undone.", yes=yes)
     with command_steps() as say:
         made, left = change.purge(settings, url, found, say=say)
     typer.echo(paragraph(f"Deleted {len(found) - len(left)}. The backup from before: {made.path}", "", "  "))
@@ -137,21 +138,21 @@ def purge(
 
 
 def _show(plan: "UpgradePlan") -> None:
-    typer.echo(f"{plan.database} stands at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
+    typer.echo(f"{plan.database} is at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
     for each in plan.pending:
         before = "" if each.took is None else f", took {each.took:.1f} s before"
         rehearsed = each.rehearsed
         in_rehearsal = f", took {rehearsed.seconds:.1f} s in the rehearsal of {rehearsed.on}" if rehearsed else ""
         how = "online" if each.online else "one transaction"
-        typer.echo(f"  {each.revision}  {each.message} ({how}{before}{in_rehearsal})")
+        typer.echo(paragraph(f"{each.revision}  {each.message} ({how}{before}{in_rehearsal})", "  ", "    "))
     for warning in plan.warnings:
-        typer.echo(f"  ! {warning}")
+        typer.echo(paragraph(f"! {warning}", "  ", "    "))
 
 
 def _confirm_cost(cost: "RollbackCost", *, yes: bool) -> None:
     """Show what going back costs, and ask. Raises RefusedError for no."""
     at, left = " and ".join(cost.at), " and ".join(cost.left) or cost.target
-    typer.echo(f"{cost.database} goes back from {at} to {left}, {len(cost.steps)} revisions:")
+    typer.echo(f"{cost.database} goes back from {at} to {left}, {counted(len(cost.steps), 'revision')}:")
     for step in cost.steps:
         typer.echo(f"  {step}")
     if not cost.losses and not cost.deleted:
@@ -161,7 +162,7 @@ def _confirm_cost(cost: "RollbackCost", *, yes: bool) -> None:
             typer.echo(title)
         for each in several:
             typer.echo(f"  {each}")
-    confirm(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
+    confirm(f"Take back {counted(len(cost.steps), 'revision')} of {cost.database}?", yes=yes)
     if cost.deleted:
         confirm("The rows of these tables are deleted; only the backup will have them. Are you certain?", yes=yes)
     elif cost.losses:

@@ -88,7 +88,8 @@ class Plan:
         assert step is not None
         if step.info.is_stamp or step.info.up_revision is None:
             return
-        titled = f"revision {self.done + 1:,} of {self.total:,}: {getattr(step.info.up_revision, 'doc', None) or step.info.up_revision.revision}"
+        title = getattr(step.info.up_revision, "doc", None) or step.info.up_revision.revision
+        titled = f"revision {self.done + 1:,} of {self.total:,}: {title}"
         ahead = [self.expected.get(each.info.up_revision_id or "") for each in self._remaining or ()]
         known = [seconds for seconds in ahead if seconds is not None]
         left = f" (about {duration(sum(known))} left, by the rehearsal)" if len(known) == len(ahead) else ""

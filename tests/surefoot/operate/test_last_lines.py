@@ -27,7 +27,7 @@ def test_alembic(at_head: Database, project: Path) -> None:
     said = without_time(at_head.alembic("upgrade", "head", cwd=project).stderr)
     assert said[-2:] == REPEATED
     assert said[0].startswith(f"Database {at_head.url.database} at ")
-    assert said[0].endswith(" (URL from DATABASE_URL in the environment).")
+    assert said[0].endswith(" (URL from the environment).")
 
 
 def test_where_the_url_comes_from(at_head: Database, project: Path) -> None:

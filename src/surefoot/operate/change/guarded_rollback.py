@@ -64,7 +64,7 @@ def rollback_cost(settings: Settings, url: URL, target: str, kept: KeptFiles | N
         preconditions.refuse_unknown_revision(script, at, connection)
         if not at:
             raise UsageError(
-                "The database stands at no revision: there is no one way back from there.",
+                "The database is at no revision: there is no one way back from there.",
                 f"python -m {program()} status shows how it stands.",
             )
         revision = _target_revision(script, at[0], target) if len(at) == 1 else _of_several(script, at, target)
@@ -153,7 +153,7 @@ def _of_several(script: ScriptDirectory, at: tuple[str, ...], target: str) -> st
     if target.startswith("-"):
         ways = " or ".join(f"{program()} rollback {head}{target}" for head in at)
         raise UsageError(
-            f"The database stands at {' and '.join(at)}: {target} does not say which of them goes back.",
+            f"The database is at {' and '.join(at)}: {target} does not say which of them goes back.",
             f"Say which, {ways}; or name a revision, and all that came after it goes back.",
         )
     if "@" in target:

@@ -66,7 +66,7 @@ def test_the_whole_way_of_an_existing_database(scratch: Database, tmp_path: Path
     said = " ".join(ourschool(scratch, "status", "--pending", status=1, env=env).stdout.split())
     assert said.count(f"s in the rehearsal of {on}") == len(CHAIN), "each, and all of them together"
     assert "Next: python -m ourschool upgrade " in said
-    said = ourschool(scratch, "upgrade", says="n\n", status=3, env=env).stdout
+    said = " ".join(ourschool(scratch, "upgrade", says="n\n", status=3, env=env).stdout.split())
     assert f"s in the rehearsal of {on})" in said
 
 

@@ -32,7 +32,7 @@ def test_at_head_all_is_well(current: Database) -> None:
     assert "Drift     none: the database is what its revision makes" in lines
     assert "Migrating nobody" in lines
     assert "Backup    none found" in lines
-    assert re.fullmatch(r"Database \w+ at \S+ \(URL from DATABASE_URL in the environment\)\.\n", done.stderr)
+    assert re.fullmatch(r"Database \w+ at \S+ \(URL from the environment\)\.\n", done.stderr)
 
 
 @pytest.mark.promise("A3", "E2")

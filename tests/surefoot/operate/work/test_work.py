@@ -229,7 +229,8 @@ def test_check_and_the_guarded_upgrade_know_that_an_index_is_to_come(
     )
     another = revisions.write(project, "more", after="again", upgrade="op.execute('create table more ()')")
     asked = ourschool(at_head, "upgrade", cwd=project, env=env, says="n\n", status=3)
-    assert "! An earlier upgrade has left ix_audit_log_actor_id for later: a revision that needs it" in asked.stdout
+    left = "! An earlier upgrade has left ix_audit_log_actor_id for later: a revision that needs it"
+    assert left in " ".join(asked.stdout.split())
     another.unlink()
     at_head.execute("delete from migration_queue")
     at_head.alembic("check", cwd=project, status=1)
