@@ -62,7 +62,7 @@ def test_neither_downgrade_nor_stamp_goes_over_an_upgrade_that_was_cut_off(
         ):
             said = runner.alembic(*asked, status=3).output
             assert f"ourschool: {message}. {costs}" in said
-            assert f"\nNext: {command}. Then " in said
+            assert f"\n{'→' if asked[0] == 'stamp' else 'Next:'} {command}. Then " in said
             assert "is running now" not in said
             assert catalogue(scratch) == half
             assert scratch.value("select version_num from alembic_version") == "one"
@@ -116,7 +116,7 @@ def test_no_application_starts_on_a_head_that_is_half_taken_down(
     for arguments in ((), ("--refuse",)):
         said = ourschool(at_head, "ensure", *arguments, status=3).stderr
         assert f"A downgrade of {HEAD} (" in said
-        assert f"\nNext: {'Correct what it names, then finish it' if outcome == 'failed' else 'Finish it'}" in said
+        assert f"\n→ {'Correct what it names, then finish it' if outcome == 'failed' else 'Finish it'}" in said
         assert "is current at" not in said
     for refuse in ("upgrade", "refuse"):
         with pytest.raises(RefusedError, match="so nothing goes up from here"):
