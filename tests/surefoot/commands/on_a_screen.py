@@ -20,6 +20,7 @@ VARYING = (
     (re.compile(r"\d\d:\d\d:\d\d"), "HH:MM:SS"),
     (re.compile(r"\d[\d,.]* (s|ms|min|kB|MB)\b"), r"N \1"),
     (re.compile(r"\bN (s|ms|min)\b"), "TIME"),
+    (re.compile(r"  +TIME"), "  TIME"),
     (re.compile(r"with \d+ jobs?"), "with N jobs"),
     (re.compile(r"\b[\d,.]+ (B|kB|MB)\b"), "N bytes"),
     (re.compile(r"N (kB|MB)"), "N bytes"),
@@ -53,7 +54,9 @@ def unwrapped(lines: Iterable[str]) -> list[str]:
     length = 0
     for line in lines:
         first = line.split(maxsplit=1)[:1]
-        if joined and first and length + 1 + len(first[0]) > 80:
+        is_path_at_the_end = joined and "/" in joined[-1].rpartition(" ")[2]
+        is_alone = is_path_at_the_end or line.startswith("/")
+        if joined and first and not is_alone and length + 1 + len(first[0]) > 80:
             joined[-1] += f" {line.strip()}"
         else:
             joined.append(line)
