@@ -373,7 +373,7 @@ def page() -> str:
         "# Rules of lint",
         "<!-- Written by `make docs` from surefoot.author.lint.rule_texts; a change here is lost. -->",
         "`ourschool lint --explain <rule>` prints one of them. How lint works, and what it needs, is in "
-        "[MIGRATIONS.md](../MIGRATIONS.md#lint). squawk has more rules than those below; "
+        "[author.md](author.md#lint). squawk has more rules than those below; "
         f"[its pages]({SQUAWK}) explain them.",
     ]
     for text in TEXTS:
