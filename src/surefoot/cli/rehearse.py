@@ -47,7 +47,8 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
     Up, down and up again: each revision with its time, locks and rows; every value compared. The real database is only
     read. Exit status 1 where something speaks against the upgrade.
     """
-    settings, url = settings_and_url(database_url)
+    with stops.nothing_changed(ONLY_READ):
+        settings, url = settings_and_url(database_url)
     with stops.nothing_changed(ONLY_READ), command_steps() as say, _sigterm_as_interrupt():
         result = rehearse(settings, url, RehearsalOptions(target, backup, fresh), say=say)
     if result is None:
