@@ -9,6 +9,7 @@ from surefoot import silence
 from surefoot.cli import context
 from surefoot.errors import SurefootError
 from surefoot.process_end import collect_seldom, end_quickly
+from surefoot.program import set_project
 from surefoot.project import Project
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]}
@@ -66,6 +67,7 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
     application: with its usual options it does not wait for Typer, which loads 250 modules.
     """
     context.use_project(project)
+    set_project(project)
     end_quickly()
     collect_seldom()
     _take_debug(project)

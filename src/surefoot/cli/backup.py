@@ -157,7 +157,7 @@ def as_object(each: Backup) -> dict[str, Any]:
 
 def _table(backups: tuple[Backup, ...], folder: Path) -> list[str]:
     if not backups:
-        return [f"No backup in {folder}. Make one: {program()} backup"]
+        return [paragraph(f"No backup in {folder}.", "", "  "), f"Make one: python -m {program()} backup"]
     cells = [
         (
             each.name,

@@ -51,7 +51,8 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
     """
     if html is not None:
         page_file.check(html)
-    settings, url = settings_and_url(database_url)
+    with stops.nothing_changed(ONLY_READ):
+        settings, url = settings_and_url(database_url)
     with stops.nothing_changed(ONLY_READ), command_steps() as say, _sigterm_as_interrupt():
         result = rehearse(settings, url, RehearsalOptions(target, backup, fresh), say=say)
     if result is None:

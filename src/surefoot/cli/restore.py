@@ -62,7 +62,8 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
             "restore wants one of these: a backup, --old, --swap-in NAME, --drop-old NAME.",
             f"{program()} backup list shows the backups; {program()} restore latest takes the newest.",
         )
-    settings, url = settings_and_plain_url(database_url)
+    with stops.nothing_changed(AS_IT_WAS):
+        settings, url = settings_and_plain_url(database_url)
     if old:
         _list(settings, as_json=as_json)
     elif swap is not None:

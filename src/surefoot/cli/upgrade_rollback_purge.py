@@ -45,8 +45,8 @@ def upgrade(
     from surefoot.runtime import stops  # noqa: PLC0415  # as above
 
     hours = maintenance_window.parse(window) if window is not None else None
-    settings, url = settings_and_url(database_url)
     with stops.nothing_changed():
+        settings, url = settings_and_url(database_url)
         plan = change.plan_upgrade(settings, url, target, with_backup=not no_backup)
     if plan.cut_off is not None:
         typer.echo(paragraph(plan.cut_off.sentence))
@@ -83,7 +83,8 @@ def rollback(
     from surefoot.operate import change  # noqa: PLC0415  # the help does not need it
     from surefoot.runtime import stops  # noqa: PLC0415  # as above
 
-    settings, url = settings_and_url(database_url)
+    with stops.nothing_changed():
+        settings, url = settings_and_url(database_url)
     with change.kept_files(settings, url) if with_kept_files else nullcontext() as kept:
         if kept is not None:
             typer.echo("Files that the journal keeps run here, with your rights on this machine:")

@@ -121,7 +121,7 @@ def complete(fault: SurefootError, data: str = UNCHANGED, work: str = GOES_ON) -
     if fault.stop is not None or isinstance(fault, UsageError | AttentionError):
         return
     if isinstance(fault, ConnectFailed):
-        work = "Whether it can work is not known from here: the database was not reached."
+        work = "Whether it can work is not known: the database was not reached."
     fault.message, fault.remedy = without_claim(fault.message), without_claim(fault.remedy)
     fault.stop = Stop(data, work, whose(), details_of(fault))
 
