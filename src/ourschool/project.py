@@ -53,6 +53,7 @@ PROJECT = Project(
         "74e3c52e185b": "the first schema of the published application OurSchool",
         "add_point_tx_actor_name": "release 1.0.0 of the published application OurSchool",
     },
+    application="the school",
     guide={
         "An existing database": "docs/operator.md",
         "Plain pg_dump": "docs/operator.md",

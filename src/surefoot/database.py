@@ -282,6 +282,11 @@ def describe(url: URL) -> str:
     return f"{url.database or '?'} at {_server(url)}"
 
 
+def announcement(url: URL, source: str) -> str:
+    """Return the first line of a command: which database it works on, and where its URL comes from."""
+    return f"Database {describe(url)} (URL from {source})." if source else f"Database {describe(url)}."
+
+
 def _server(url: URL) -> str:
     """Return host and port as libpq uses them; a host that is a folder contains the server's socket."""
     parameters = libpq.parameters(url)

@@ -5,31 +5,50 @@ SurefootError
 ├── UsageError         2  wrong use: a setting, an argument, a revision file
 ├── RefusedError       3  refused for safety, nothing was changed
 ├── FailedError        4  failed; nothing was changed, or the same command continues
-│   └── ConnectFailed     the server cannot be reached, or rejects the connection
+│   ├── ConnectFailed     the server cannot be reached, or rejects the connection
+│   └── Interrupted  130  Ctrl-C, before anything was changed
 └── AttentionError     5  failed half-way; an operator has to act, and the message says in which state things are
 """
 
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What somebody has to know of a run that stopped, beside what happened and what to do next."""
+
+    data: str
+    """Whether the data is safe, and what of the run is kept: whole sentences."""
+    work: str
+    """Whether the application can work now."""
+    whose: str = "The application"
+    """The label of `work`: what the application is called."""
+    details: tuple[str, ...] = ()
+    """The statement and what the server said of it, for who looks into the cause. Shown on request only."""
 
 
 class SurefootError(Exception):
     """An error with a remedy. `str()` of it is what the command line prints.
 
     `message` says what is wrong, in one sentence that shows the value; `remedy` says what to do now, with commands that
-    can be pasted; `state` says how a run that was under way leaves the database, one fact a line. Never pass a password
-    in any of them.
+    can be pasted; `stop` says how an upgrade, a downgrade, a rehearsal or a restore leaves the database and those who
+    use it. Never pass a password in any of them.
     """
 
     status: ClassVar[int] = 4
 
-    def __init__(self, message: str, remedy: str, state: str = "") -> None:
-        super().__init__(message, remedy, state)
+    def __init__(self, message: str, remedy: str, stop: Stop | None = None) -> None:
+        super().__init__(message, remedy, stop)
         self.message = message
         self.remedy = remedy
-        self.state = state
+        self.stop = stop
 
     def __str__(self) -> str:
-        return "\n".join(filter(None, (self.message, self.state, f"→ {self.remedy}")))
+        if self.stop is None:
+            return f"{self.message}\n→ {self.remedy}"
+        parts = (("Your data", self.stop.data), (self.stop.whose, self.stop.work), ("Next", self.remedy))
+        return "\n".join((self.message, *(f"{label}: {text}" for label, text in parts)))
 
 
 class CheckFailed(SurefootError):
@@ -54,6 +73,12 @@ class FailedError(SurefootError):
     """It failed. The database is as it was before, or the same command continues from where it is."""
 
     status = 4
+
+
+class Interrupted(FailedError):
+    """Ctrl-C ended the command before it changed anything."""
+
+    status = 130
 
 
 class ConnectFailed(FailedError):

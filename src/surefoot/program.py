@@ -5,6 +5,7 @@ once for the process. Nothing but the wording of messages depends on them.
 """
 
 import logging
+import os
 import shlex
 from pathlib import Path
 
@@ -16,6 +17,7 @@ _names = {
     "program": "surefoot",
     "prefix": "SUREFOOT_",
     "versions": "alembic/versions",
+    "application": "the application",
     "home": "",
     "installed": "",
 }
@@ -32,6 +34,7 @@ def set_project(project: Project) -> None:
         program=project.name,
         prefix=project.prefix,
         versions=f"{project.scripts}/versions",
+        application=project.application,
         home=str(project.home.absolute()),
         installed="yes" if project.user_folder else "",
     )
@@ -40,9 +43,24 @@ def set_project(project: Project) -> None:
         kept.update(given)
 
 
+def set_debug(*, debug: bool) -> None:
+    """Have errors show their details from now on: the statement that failed and all that the server said."""
+    _names["debug"] = "yes" if debug else ""
+
+
+def debugging() -> bool:
+    """Return whether errors show their details. The environment asks for that before any settings are read."""
+    return bool(_names.get("debug")) or os.environ.get(variable("DEBUG"), "").strip().lower() in {"yes", "true", "1"}
+
+
 def program() -> str:
     """Return the name of the program as it is typed: `ourschool`."""
     return _names["program"]
+
+
+def application() -> str:
+    """Return what messages call that which works on the database: `the school`."""
+    return _names["application"]
 
 
 def alembic_command() -> str:

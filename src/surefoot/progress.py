@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from surefoot import silence
 from surefoot.wording import duration, paragraph
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ INTERVAL = 60.0
 def command_steps() -> Iterator[Callable[[str], None]]:
     """Yield a function that prints each step of a command; on a terminal the last line also shows it with a spinner."""
     if not on_terminal():
-        yield lambda text: _console().print(text, soft_wrap=True)
+
+        def log_step(text: str) -> None:
+            _console().print(text, soft_wrap=True)
+            silence.said(text)
+
+        yield log_step
         return
     from rich.live import Live  # noqa: PLC0415  # Rich takes as long to load as the driver, and a log needs none of it
     from rich.spinner import Spinner  # noqa: PLC0415  # as above
@@ -37,12 +43,15 @@ def command_steps() -> Iterator[Callable[[str], None]]:
     live = Live(
         spinner, console=_console(), transient=True, refresh_per_second=12.5, redirect_stdout=sys.stdout.isatty()
     )  # fmt: skip
-    with live, _log_above_the_display():
 
-        def say(text: str) -> None:
-            _console().print(paragraph(text, "", "  "), soft_wrap=True)
-            spinner.update(text=Text(f"{text} …"))
+    def show(text: str) -> None:
+        spinner.update(text=Text(f"{text} …", no_wrap=True, overflow="ellipsis"))
 
+    def say(text: str) -> None:
+        _console().print(paragraph(text, "", "  "), soft_wrap=True)
+        show(text)
+
+    with live, _log_above_the_display(), silence.displayed(show):
         yield say
 
 
@@ -100,7 +109,7 @@ def _bar(what: str, total: int) -> Iterator[Callable[[RowProgress], None]]:
         TextColumn("{task.fields[rate]}/s"), TimeRemainingColumn(),
         console=_console(), transient=True, redirect_stdout=sys.stdout.isatty(),
     )  # fmt: skip
-    with bar, _log_above_the_display():
+    with bar, _log_above_the_display(), silence.paused():
         task = bar.add_task(what, total=total, rate="0")
         yield lambda progress: bar.update(
             task, completed=progress.rows, total=progress.total, rate=f"{progress.rate:,.0f}"

@@ -56,6 +56,8 @@ class Project:
     """Imports the companions of released revisions, by revision. Called only where revisions run."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     """Revisions of another project that adopted databases come from, and what each is, to name it in messages."""
+    application: str = "the application"
+    """What works on the database, as messages call it: `the school`."""
     guide: Mapping[str, str] = field(default_factory=dict)
     """The documentation page of each chapter that messages of the engine refer to; none is named without one."""
     revisions_page: str = ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from surefoot import budgets
 from surefoot.budgets import Budget
 from surefoot.errors import UsageError
-from surefoot.program import set_project, variable
+from surefoot.program import set_debug, set_project, variable
 from surefoot.project import Project
 
 URL_SCHEME = re.compile(r"postgres(ql)?(\+psycopg(_async)?)?://")
@@ -37,6 +37,8 @@ class Settings:
     project: Project
     database_url: str | None = field(default=None, repr=False)
     """`DATABASE_URL`: a PostgreSQL URL, `embedded` or `embedded:/path`; None where it is not set."""
+    url_source: str = ""
+    """Where `database_url` comes from, in words: `.env`, the environment or the option."""
     lock_timeout: int = 200
     """`LOCK_TIMEOUT`, ms: how long a statement of a revision may wait for a lock before it is cancelled and retried."""
     lock_deadline: float = 600
@@ -57,12 +59,15 @@ class Settings:
     """`SUBSCRIBERS_CHANGED=yes`: subscribers have what the revisions change, or take it by themselves."""
     budget: Budget = field(default_factory=Budget)
     """`BUDGET`, `readers=1 writers=5`: what a rehearsal lets an upgrade cost; see `surefoot.budgets`."""
+    debug: bool = False
+    """`DEBUG=yes`: an error shows the statement that failed and all that the server said of it."""
     development: bool = False
     """`DEVELOPMENT=yes`: a command of the project may empty this database."""
 
     def __post_init__(self) -> None:
         """Use the names of the project in messages from now on."""
         set_project(self.project)
+        set_debug(debug=self.debug)
 
     @property
     def backup_folder(self) -> Path:
@@ -83,6 +88,7 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
     return Settings(
         project=project,
         database_url=(database_url or known.get("DATABASE_URL", "")).strip() or None,
+        url_source=_url_source(project, database_url, process),
         # at least 1, because 0 means no timeout to PostgreSQL: everybody would queue behind a waiting statement
         lock_timeout=int(_number(known, variable("LOCK_TIMEOUT"), Settings.lock_timeout, least=1)),
         lock_deadline=_number(known, variable("LOCK_DEADLINE"), Settings.lock_deadline),
@@ -93,9 +99,18 @@ def load(project: Project, *, database_url: str | None = None, environ: Mapping[
         application_role=_role(known.get(variable("APPLICATION_ROLE"), "").strip()),
         budget=budgets.read(known.get(variable("BUDGET"), ""), variable("BUDGET")),
         subscribers_changed=_yes(known, variable("SUBSCRIBERS_CHANGED")),
+        debug=_yes(known, variable("DEBUG")),
         development=_yes(known, variable("DEVELOPMENT")),
         backups=Path(known.get(variable("BACKUPS"), "").strip() or Settings.backups),
     )
+
+
+def _url_source(project: Project, option: str | None, process: Mapping[str, str]) -> str:
+    if option:
+        return "--database-url"
+    if "DATABASE_URL" in process:
+        return "the environment"
+    return ".env" if project.workplace == Path.cwd() else str(project.workplace / ".env")
 
 
 def _variables_of_file(path: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Formats text for a terminal: paragraphs of 80 columns, counts, durations, sizes and times."""
 
 import datetime as dt
+from collections.abc import Sequence
 from textwrap import wrap
 
 WIDTH = 80
@@ -20,8 +21,18 @@ def paragraph(text: str, first: str = "", then: str = "") -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return the count with its noun in the singular or plural: 1 row, 2 rows."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    """Return the count with its noun in the singular or plural: 1 row, 1,234 rows."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def verb(count: int) -> str:
+    """Return the verb of a count: 1 was, 2 were."""
+    return "was" if count == 1 else "were"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return the words as a list in a sentence: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def duration(seconds: float) -> str:

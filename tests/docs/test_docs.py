@@ -129,6 +129,7 @@ def test_every_setting_is_explained() -> None:
     names = {f"OURSCHOOL_{field.name.upper()}" for field in fields(Settings)} - {
         "OURSCHOOL_PROJECT",
         "OURSCHOOL_DATABASE_URL",
+        "OURSCHOOL_URL_SOURCE",
     }
     assert {name for name in names | {"DATABASE_URL"} if name not in text} == set()
 

@@ -26,6 +26,17 @@ def ourschool(
     return done
 
 
+def without_first(text: str) -> str:
+    """Return what a command has written to stderr without its first line, which has to name the database.
+
+    Words on how long something takes are left out, too.
+    """
+    first, _, rest = text.partition("\n")
+    assert first.startswith("Database "), text
+    assert "(URL from " in first, text
+    return "".join(line for line in rest.splitlines(keepends=True) if not line.startswith("Waiting for "))
+
+
 def too_wide(text: str) -> list[str]:
     """Return the lines of more than 80 columns that could be broken."""
     return [line for line in text.splitlines() if len(line) > 80 and len(line.split()) > 3]

@@ -9,7 +9,7 @@ from tests.support.databases import Database
 from tests.support.terminal import on_a_terminal
 from tests.surefoot.online.harness import empty, write
 
-STEP = re.compile(r"\S Upgrading to two …")
+STEP = re.compile(r"\S (Upgrading to two|revision 1 of 1: two of a test) …")
 BAR = re.compile(r"Backfill of t \(c\) \S*━.* \d+/20000 +rows")
 
 

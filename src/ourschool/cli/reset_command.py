@@ -6,6 +6,7 @@ import typer
 
 from ourschool import reset as resets
 from ourschool import seed
+from surefoot import silence
 from surefoot.cli.context import settings_and_url
 from surefoot.cli.options import DatabaseUrl, Yes
 from surefoot.errors import RefusedError
@@ -63,7 +64,8 @@ def _ask(former: resets.Former, *, yes: bool) -> None:
     if yes:
         return
     try:
-        typed = typer.prompt("Type the name of the database to delete it all", default="", show_default=False)
+        with silence.paused():
+            typed = typer.prompt("Type the name of the database to delete it all", default="", show_default=False)
     except typer.Abort:
         typed = ""
     if typed != former.database:

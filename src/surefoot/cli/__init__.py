@@ -1,9 +1,11 @@
 """The command-line program of a project: commands are parsed and printed here, and imported when they are used."""
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from surefoot import silence
 from surefoot.cli import context
 from surefoot.errors import SurefootError
 from surefoot.process_end import collect_seldom, end_quickly
@@ -50,6 +52,9 @@ COMMANDS: Commands = {
 """The engine's own commands, to which a project may add. A place that holds a Typer is a group of commands."""
 
 
+DEBUG = "--debug"
+PASSED_ON = frozenset({"psql", "pg_dump", "alembic"})
+"""Programs of others, which speak for themselves."""
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as a shell has it."""
 
@@ -63,14 +68,18 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
     context.use_project(project)
     end_quickly()
     collect_seldom()
+    _take_debug(project)
     try:
         if sys.argv[1:2] == ["ensure"]:
             _ensure_without_typer(sys.argv[2:])
         from surefoot.cli.typer_program import application  # noqa: PLC0415  # as the docstring says
 
-        application(project, commands, about)()
+        if PASSED_ON.intersection(sys.argv[1:2]):
+            application(project, commands, about)()
+        with silence.ended("the database answers"):
+            application(project, commands, about)()
     except SurefootError as fault:
-        _exit(project, fault)
+        _exit(fault)
     except KeyboardInterrupt:  # of `ensure`, and of what is loaded before Typer, which has its own way
         sys.stderr.write(f"{project.name}: Interrupted while no revision was running.\n")
         sys.exit(INTERRUPTED)
@@ -81,7 +90,14 @@ def main(project: Project, commands: Commands = COMMANDS, about: str = "") -> No
         foreseen = error_translation.translate_known(fault, None)
         if foreseen is None:
             raise
-        _exit(project, foreseen)
+        _exit(foreseen)
+
+
+def _take_debug(project: Project) -> None:
+    """Take `--debug` out of the arguments, wherever it stands, but for programs that get theirs unread."""
+    if DEBUG in sys.argv[1:] and not {"psql", "pg_dump"}.intersection(sys.argv[1:2]):
+        sys.argv[1:] = [each for each in sys.argv[1:] if each != DEBUG]
+        os.environ[f"{project.prefix}DEBUG"] = "yes"
 
 
 def _ensure_without_typer(arguments: list[str]) -> None:
@@ -89,9 +105,13 @@ def _ensure_without_typer(arguments: list[str]) -> None:
 
     options = ensure_run.usual_options(arguments)
     if options is not None:
-        sys.exit(ensure_run.run(context.load_settings(), **options))
+        with silence.ended("the database answers"):
+            status = ensure_run.run(context.load_settings(), **options)
+        sys.exit(status)
 
 
-def _exit(project: Project, fault: SurefootError) -> NoReturn:
-    sys.stderr.write(f"{project.name}: {fault}\n")
+def _exit(fault: SurefootError) -> NoReturn:
+    from surefoot import error_output  # noqa: PLC0415  # only where something is wrong
+
+    error_output.write(fault)
     sys.exit(fault.status)

@@ -4,12 +4,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from surefoot import settings
+from surefoot import settings, silence
 from surefoot.errors import RefusedError
 from surefoot.project import Project
 from surefoot.settings import Settings
+from surefoot.wording import paragraph
 
 if TYPE_CHECKING:
+    from logging import LogRecord
+
     from sqlalchemy.engine import URL
 
 _projects: list[Project] = []
@@ -28,21 +31,37 @@ def load_settings(database_url: str | None = None) -> Settings:
 def settings_and_url(database_url: str | None) -> "tuple[Settings, URL]":
     """Load the settings for the current folder, and return them with the URL of the database that they name.
 
-    The schema of the tables is the first one in the search_path of its sessions.
+    The schema of the tables is the first one in the search_path of its sessions. The first line on stderr names the
+    database.
     """
     # imported here, because `--help` and `ensure` must not wait for SQLAlchemy
-    from surefoot import search_path  # noqa: PLC0415
+    from surefoot import database, search_path  # noqa: PLC0415
 
     loaded = load_settings(database_url)
-    return loaded, search_path.url_of(loaded)
+    url = search_path.url_of(loaded)
+    _say_first(database.announcement(url, loaded.url_source))
+    return loaded, url
 
 
-def settings_and_plain_url(database_url: str | None) -> "tuple[Settings, URL]":
-    """Return the same for a command that treats the database as a whole, whichever schema has the tables."""
+def settings_and_plain_url(database_url: str | None, *, silent: bool = False) -> "tuple[Settings, URL]":
+    """Return the same for a command that treats the database as a whole, whichever schema has the tables.
+
+    `silent` is for a program of others, whose words begin with its own.
+    """
     from surefoot import database  # noqa: PLC0415  # as above
 
     loaded = load_settings(database_url)
-    return loaded, database.url_of(loaded)
+    url = database.url_of(loaded)
+    if not silent:
+        _say_first(database.announcement(url, loaded.url_source))
+    return loaded, url
+
+
+def _say_first(line: str) -> None:
+    """Write to stderr, so that what a command prints stays clean for the program that reads it."""
+    sys.stderr.write(f"{paragraph(line, '', '  ') if sys.stderr.isatty() else line}\n")
+    sys.stderr.flush()
+    silence.said("the database is being read")
 
 
 def log_to_stderr(*loggers: str) -> None:
@@ -51,7 +70,14 @@ def log_to_stderr(*loggers: str) -> None:
 
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     for name in loggers:
-        logging.getLogger(name).setLevel(logging.INFO)
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.addFilter(_is_about_the_run)
+
+
+def _is_about_the_run(record: "LogRecord") -> bool:
+    """Return whether it is no line of Alembic's about itself, of which each look at a database would print two."""
+    return not record.getMessage().startswith(("Context impl ", "Will assume "))
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -61,7 +87,8 @@ def confirm(question: str, *, yes: bool) -> None:
     import typer  # noqa: PLC0415  # `ensure` asks nothing
 
     try:
-        agreed = typer.confirm(question)
+        with silence.paused():
+            agreed = typer.confirm(question)
     except typer.Abort:
         agreed = False
     if not agreed:

@@ -94,4 +94,5 @@ def _reach(chosen: Settings, seconds: float) -> "Engine":
                 logging.getLogger(program()).info("Waiting: %s For another %.0f s.", fault.message, until - announced)
             time.sleep(PAUSE)
         else:
+            logging.getLogger(program()).info("%s", database.announcement(url, chosen.url_source))
             return engine

@@ -9,6 +9,7 @@ import typer
 from surefoot.cli.context import print_json, settings_and_url
 from surefoot.cli.options import AsJson, AsPage, DatabaseUrl
 from surefoot.pages import page_file
+from surefoot.program import debugging
 from surefoot.wording import duration, paragraph, utc_time
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _run(run: "JournalEntry") -> Iterator[str]:
         f"{utc_time(run.started_at)}  {run.direction:<9} {run.outcome:<6} {duration(run.seconds):>7}  {who}",
         "    ", "        ",
     )  # fmt: skip
-    for word, text in (("note", run.note), ("error", run.error), ("statement", run.statement)):
+    error = (run.error or "") if debugging() else (run.error or "").partition("\nDetail: ")[0]
+    for word, text in (("note", run.note), ("error", error), ("statement", run.statement)):
         if text:
             yield paragraph(f"{word}: {' '.join(text.split())}", "        ", "          ")

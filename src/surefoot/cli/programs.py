@@ -41,7 +41,7 @@ def _run(program: str, arguments: list[str], database_url: str | None) -> None:
     from surefoot import client_programs, database  # noqa: PLC0415
     from surefoot.servers import libpq  # noqa: PLC0415
 
-    _, url = settings_and_plain_url(database_url)
+    _, url = settings_and_plain_url(database_url, silent=True)
     try:
         binary = client_programs.for_server(program, url)
     except sa.exc.DBAPIError as fault:

@@ -22,9 +22,11 @@ from surefoot.operate.rehearse.rehearsal_result import DowngradeResult, HeldLock
 from surefoot.operate.rehearse.summary import growth, lock_text, verdict
 from surefoot.pages import page_file
 from surefoot.progress import command_steps
+from surefoot.runtime import stops
 from surefoot.settings import Settings
 from surefoot.wording import WIDTH, duration, measured, paragraph
 
+ONLY_READ = "The real database was only read."
 LISTED_FROM = 0.1
 """Seconds from which a lock is listed by itself; the report has all."""
 MOST_LISTED = 20
@@ -50,7 +52,7 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
     if html is not None:
         page_file.check(html)
     settings, url = settings_and_url(database_url)
-    with command_steps() as say, _sigterm_as_interrupt():
+    with stops.nothing_changed(ONLY_READ), command_steps() as say, _sigterm_as_interrupt():
         result = rehearse(settings, url, RehearsalOptions(target, backup, fresh), say=say)
     if result is None:
         what = f"Nothing to rehearse: no revision is pending up to {target}."
@@ -66,7 +68,8 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
 
         page_file.write(html, rehearsal_page.page(result))
     if result.problems:
-        raise _failure(result)
+        with stops.nothing_changed(ONLY_READ):
+            raise _failure(result)
 
 
 @contextmanager

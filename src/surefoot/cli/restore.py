@@ -24,8 +24,11 @@ from surefoot.operate.backup import (
 from surefoot.operate.backup.server_facts import name_of
 from surefoot.program import program
 from surefoot.progress import command_steps
+from surefoot.runtime import stops
 from surefoot.settings import Settings
 from surefoot.wording import paragraph, size
+
+AS_IT_WAS = "The database is as it was."
 
 
 def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
@@ -74,7 +77,8 @@ def restore_backup(  # noqa: PLR0913, PLR0917  # an argument for each option
 
 def _swap_in(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
     confirm(f"Put {name} in the place of {name_of(url)}?", yes=yes)
-    kept = swap_in(url, name, disconnect=disconnect)
+    with stops.nothing_changed(AS_IT_WAS, also_interrupted=False):
+        kept = swap_in(url, name, disconnect=disconnect)
     typer.echo(f"{name} is {name_of(url)} now." + _about_the_old(kept))
 
 
@@ -87,7 +91,7 @@ def _drop_old(url: URL, name: str, *, yes: bool, disconnect: bool) -> None:
 def _restore(settings: Settings, backup: Backup, options: RestoreOptions, *, yes: bool, as_json: bool) -> None:
     if options.into is None:
         confirm(_plan(settings, backup, in_place=options.inside), yes=yes)
-    with command_steps() as say:
+    with stops.nothing_changed(AS_IT_WAS, also_interrupted=False), command_steps() as say:
         result = restore(settings, database.url_of(settings), backup, options, say=say)
     _report(result, as_json=as_json)
 

@@ -11,14 +11,16 @@ from surefoot.cli.options import AsJson, AsPage, DatabaseUrl
 from surefoot.pages import page_file
 
 
-def show_status(
+def show_status(  # noqa: PLR0913, PLR0917  # an argument for each option
+    pending: Annotated[bool, typer.Option("--pending", help="List the pending revisions as well.")] = False,
+    retired: Annotated[bool, typer.Option("--retired", help="List what revisions have retired as well.")] = False,
     tables: Annotated[bool, typer.Option("--tables", help="List the tables and their columns as well.")] = False,
     runs: Annotated[bool, typer.Option("--history", help="List the revisions and their runs as well.")] = False,
     as_json: AsJson = False,
     html: AsPage = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Show revision, head, what is pending, drift, who migrates now, health and the last backup.
+    """Show the state in a word and what to do next, then revision, pending, drift, health and the last backup.
 
     Example: surefoot status --json
 
@@ -26,7 +28,7 @@ def show_status(
     """
     # imported here, because the help does not need it
     from surefoot import database  # noqa: PLC0415
-    from surefoot.cli import status_text  # noqa: PLC0415
+    from surefoot.cli import status_answer, status_details, status_json, status_text  # noqa: PLC0415
     from surefoot.operate.status.collect import status  # noqa: PLC0415
     from surefoot.operate.status.revision_history import history as chapters  # noqa: PLC0415
 
@@ -35,16 +37,21 @@ def show_status(
     settings, url = settings_and_url(database_url)
     result = status(settings, url)
     if as_json:
-        output = status_text.as_json(result, url) | ({"tables": status_text.tables_as_json(result)} if tables else {})
+        output = status_json.as_json(result, url) | ({"tables": status_json.tables_as_json(result)} if tables else {})
         if runs:
             output["history"] = [asdict(each) for each in chapters(settings, url)]
         print_json(output)
     else:
-        lines = [*status_text.as_text(result, url), *(status_text.table_lines(result) if tables else [])]
+        lines = list(status_text.as_text(result, url))
+        for asked, details in (
+            (pending, status_details.pending_lines), (retired, status_details.retired_lines),
+            (tables, status_details.table_lines),
+        ):  # fmt: skip
+            lines += details(result) if asked else ()
         if runs:
             lines += ["", *(line for chapter in chapters(settings, url) for line in history.lines(chapter))]
         typer.echo("\n".join(lines))
-    failure = None if result.is_current else status_text.failure_of(result)
+    failure = None if result.is_current else status_answer.failure_of(result)
     if html is not None:
         from surefoot.pages import status_page  # noqa: PLC0415  # only a page needs what draws it
 

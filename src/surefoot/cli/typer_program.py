@@ -42,6 +42,9 @@ def application(project: Project, commands: "Commands", about: str) -> typer.Typ
         version: Annotated[  # it is told before anything else is read
             bool, typer.Option("--version", is_eager=True, callback=show_versions, help="Show the versions and exit.")
         ] = False,
+        debug: Annotated[  # taken before, wherever it stands
+            bool, typer.Option("--debug", help="Show the statement and the server's DETAIL of an error.")
+        ] = False,
     ) -> None:
         """Migrations are run with python -m alembic; this command has what Alembic has no word for."""
 

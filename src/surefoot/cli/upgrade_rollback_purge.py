@@ -11,9 +11,12 @@ from surefoot.cli.context import confirm, log_to_stderr, settings_and_url
 from surefoot.cli.options import DatabaseUrl, WindowOption, Yes
 from surefoot.errors import RefusedError
 from surefoot.progress import command_steps
+from surefoot.runtime import repeated_warnings
 from surefoot.wording import counted, paragraph
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from surefoot.operate.change.guarded_rollback import RollbackCost
     from surefoot.operate.change.guarded_upgrade import ChangeResult, UpgradePlan
 
@@ -39,10 +42,12 @@ def upgrade(
     When the window ends it stops between two revisions, with status 4 where there is more to do.
     """
     from surefoot.operate import change  # noqa: PLC0415  # the help does not need it
+    from surefoot.runtime import stops  # noqa: PLC0415  # as above
 
     hours = maintenance_window.parse(window) if window is not None else None
     settings, url = settings_and_url(database_url)
-    plan = change.plan_upgrade(settings, url, target, with_backup=not no_backup)
+    with stops.nothing_changed():
+        plan = change.plan_upgrade(settings, url, target, with_backup=not no_backup)
     if plan.cut_off is not None:
         typer.echo(paragraph(plan.cut_off.sentence))
     if not plan.pending:
@@ -57,9 +62,9 @@ def upgrade(
         apply = f"The last rehearsal failed. {apply} all the same"
     confirm(f"{apply}?", yes=yes)
     log_to_stderr(*LOGGERS)
-    with command_steps() as say:
+    with repeated_warnings.kept() as warnings, command_steps() as say:
         done = change.upgrade(settings, url, plan, with_backup=not no_backup, say=say, window=hours)
-    _summary(done)
+    _summary(done, warnings)
 
 
 def rollback(
@@ -76,6 +81,7 @@ def rollback(
     Example: surefoot rollback -1
     """
     from surefoot.operate import change  # noqa: PLC0415  # the help does not need it
+    from surefoot.runtime import stops  # noqa: PLC0415  # as above
 
     settings, url = settings_and_url(database_url)
     with change.kept_files(settings, url) if with_kept_files else nullcontext() as kept:
@@ -84,12 +90,13 @@ def rollback(
             for line in kept.listed():
                 typer.echo(paragraph(line, "  ", "    "))
             confirm("Whoever may write the journal may have changed them. Run them?", yes=yes)
-        cost = change.rollback_cost(settings, url, target, kept)
+        with stops.nothing_changed():
+            cost = change.rollback_cost(settings, url, target, kept)
         _confirm_cost(cost, yes=yes)
         log_to_stderr(*LOGGERS)
-        with command_steps() as say:
+        with repeated_warnings.kept() as warnings, command_steps() as say:
             done = change.roll_back(settings, url, cost, kept, say=say)
-    _summary(done)
+    _summary(done, warnings)
 
 
 def purge(
@@ -118,7 +125,8 @@ def purge(
             typer.echo(paragraph(str(each), "  ", "    "))
     if any(each.recreatable for each in found):
         typer.echo(EMPTY_AFTER_PURGE)
-    confirm(f"Delete these {len(found)} items permanently? This cannot be undone.", yes=yes)
+    which = "this item" if len(found) == 1 else f"these {len(found):,} items"
+    confirm(f"Delete {which} permanently? This cannot be undone.", yes=yes)
     with command_steps() as say:
         made, left = change.purge(settings, url, found, say=say)
     typer.echo(paragraph(f"Deleted {len(found) - len(left)}. The backup from before: {made.path}", "", "  "))
@@ -130,21 +138,21 @@ def purge(
 
 
 def _show(plan: "UpgradePlan") -> None:
-    typer.echo(f"{plan.database} stands at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
+    typer.echo(f"{plan.database} is at {' and '.join(plan.at) or 'no revision'}; pending up to {plan.target}:")
     for each in plan.pending:
         before = "" if each.took is None else f", took {each.took:.1f} s before"
         rehearsed = each.rehearsed
         in_rehearsal = f", took {rehearsed.seconds:.1f} s in the rehearsal of {rehearsed.on}" if rehearsed else ""
         how = "online" if each.online else "one transaction"
-        typer.echo(f"  {each.revision}  {each.message} ({how}{before}{in_rehearsal})")
+        typer.echo(paragraph(f"{each.revision}  {each.message} ({how}{before}{in_rehearsal})", "  ", "    "))
     for warning in plan.warnings:
-        typer.echo(f"  ! {warning}")
+        typer.echo(paragraph(f"! {warning}", "  ", "    "))
 
 
 def _confirm_cost(cost: "RollbackCost", *, yes: bool) -> None:
     """Show what going back costs, and ask. Raises RefusedError for no."""
     at, left = " and ".join(cost.at), " and ".join(cost.left) or cost.target
-    typer.echo(f"{cost.database} goes back from {at} to {left}, {len(cost.steps)} revisions:")
+    typer.echo(f"{cost.database} goes back from {at} to {left}, {counted(len(cost.steps), 'revision')}:")
     for step in cost.steps:
         typer.echo(f"  {step}")
     if not cost.losses and not cost.deleted:
@@ -154,18 +162,20 @@ def _confirm_cost(cost: "RollbackCost", *, yes: bool) -> None:
             typer.echo(title)
         for each in several:
             typer.echo(f"  {each}")
-    confirm(f"Take back {len(cost.steps)} revisions of {cost.database}?", yes=yes)
+    confirm(f"Take back {counted(len(cost.steps), 'revision')} of {cost.database}?", yes=yes)
     if cost.deleted:
         confirm("The rows of these tables are deleted; only the backup will have them. Are you certain?", yes=yes)
     elif cost.losses:
         confirm("The application will not see what is listed above. Are you certain?", yes=yes)
 
 
-def _summary(done: "ChangeResult") -> None:
+def _summary(done: "ChangeResult", warnings: "Counter[str]") -> None:
     before, rows = sum(done.before.present.values()), sum(done.after.present.values())
     retired = max(sum(done.after.retired.values()) - sum(done.before.retired.values()), 0)
-    deleted = f", {before - rows - retired} deleted" if done.revision == "base" else ""
+    deleted = f", {before - rows - retired:,} deleted" if done.revision == "base" else ""
     typer.echo(f"Done: at {done.revision} in {done.seconds:.1f} s.")
-    typer.echo(f"Rows: {before} before, {rows} now, {retired} set aside{deleted}.")
+    typer.echo(f"Rows: {before:,} before, {rows:,} now, {retired:,} set aside{deleted}.")
     if done.backup is not None:
         typer.echo(paragraph(f"Backup from before: {done.backup.path}", "", "  "))
+    for line in repeated_warnings.lines(warnings):
+        typer.echo(paragraph(line.strip(), "  " if line.startswith(" ") else "", "    "))

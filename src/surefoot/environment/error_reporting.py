@@ -1,13 +1,12 @@
 """Reports the errors of an Alembic command: as text and an exit status to a person, as an exception to a program."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from logging.config import fileConfig
 
 from alembic.config import Config
 
-from surefoot.program import program
+from surefoot import silence
 
 
 @contextmanager
@@ -22,7 +21,8 @@ def translated_errors(config: Config) -> Iterator[None]:
     if is_command_line and config.config_file_name:
         fileConfig(config.config_file_name, disable_existing_loggers=False, encoding="utf-8")
     try:
-        yield
+        with silence.ended("the database answers") if is_command_line else nullcontext():
+            yield
     except (Exception, KeyboardInterrupt) as fault:
         from surefoot.runtime import error_translation  # noqa: PLC0415  # where nothing is wrong nobody waits for it
 
@@ -31,7 +31,17 @@ def translated_errors(config: Config) -> Iterator[None]:
             if known is None or known is fault:
                 raise
             raise known from fault
+        from surefoot import error_output  # noqa: PLC0415  # as above
+        from surefoot.runtime import stops  # noqa: PLC0415  # as above
+
         translated = error_translation.translate(fault, None)
-        sys.stdout.flush()
-        sys.stderr.write(f"{program()}: {translated}\n")
+        if _may_change(config):
+            stops.complete(translated)
+        error_output.write(translated)
         raise SystemExit(translated.status) from None
+
+
+def _may_change(config: Config) -> bool:
+    """Return whether the command is one that changes the database: one that stopped says how it leaves that."""
+    function = getattr(config.cmd_opts, "cmd", (None,))[0]
+    return getattr(function, "__name__", "") in {"upgrade", "downgrade"} and not getattr(config.cmd_opts, "sql", False)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, Connection
 from surefoot import database, private_members, search_path
 from surefoot.environment import from_snapshot, revision_wrapper
 from surefoot.environment.models_on_demand import TableNames
-from surefoot.errors import UsageError
+from surefoot.errors import Stop, SurefootError, UsageError
 from surefoot.program import alembic_command, program
 from surefoot.runtime import (
     baseline,
@@ -28,6 +28,8 @@ from surefoot.runtime import (
     ownership,
     preconditions,
     publications,
+    repeated_warnings,
+    stops,
     work_queue,
 )
 from surefoot.runtime.callers_connection import refuse_other_server, without_options
@@ -49,6 +51,7 @@ from surefoot.runtime.session import (
 from surefoot.runtime.session_monitor import SessionMonitor, monitored
 from surefoot.servers import answering, async_driver
 from surefoot.settings import Settings
+from surefoot.wording import counted, verb
 
 log = logging.getLogger("surefoot")
 
@@ -71,7 +74,7 @@ class Run:
         self.monitor: SessionMonitor | None = None
         self._record: Record | None = None
         self._accepted: Newer | None = None
-        self._upgrades = False
+        self._upgrades = self._from_snapshot = False
         self.does_all_at_once = "later=no" in self._given() or not config.attributes.get("later", True)
         """Whether what a revision says with `later=True` is done with it all the same."""
         passed = async_driver.without_await(config.attributes.get("connection"))
@@ -90,6 +93,8 @@ class Run:
                 stack.enter_context(search_path.put_first(self.connection, known_tables, self._second_engine))
             else:
                 self.url = search_path.url_of(settings)
+                if config.cmd_opts is not None:
+                    log.info("%s", database.announcement(self.url, settings.url_source))
                 self._second_engine = database.engine_for(
                     self.url,
                     application_name=f"{program()} migrate",
@@ -122,12 +127,13 @@ class Run:
             note="-x force=yes" if self._forced() else None,
             prepare=lambda steps, plan: revision_wrapper.wrap_steps(steps, context, plan, self.settings.project),
         )
+        plan.expected = self.config.attributes.get("expected", plan.expected)
         plan.ends_early = self.config.attributes.get("ends_early", plan.ends_early)
         self._record = Record(plan, self._second_engine, self.url, self.settings.project.version)
         private_members.replace_steps(context, plan)
         try:
             if self._writes(context):
-                self._write(alembic, context, plan, self._record)
+                self._write_and_repeat(alembic, context, plan, self._record)
             else:
                 # without this, Alembic would create alembic_version for `history` and `show current` too
                 context.opts.setdefault("dont_mutate", "revision_context" not in context.opts)
@@ -136,7 +142,18 @@ class Run:
                     self._stack.enter_context(answering.unlimited(database.driver_of(self.connection)))
                 alembic.run_migrations()
         except sa.exc.DBAPIError as fault:
-            raise database.explain(fault, self.url) from fault
+            explained = database.explain(fault, self.url)
+            self._complete(explained, plan)
+            raise explained from fault
+        except SurefootError as fault:
+            self._complete(fault, plan)
+            raise
+
+    def _complete(self, fault: SurefootError, plan: Plan) -> None:
+        """Say of an error outside of any revision what is kept where some revisions are applied already."""
+        if fault.stop is None and (plan.done or self._from_snapshot):
+            ran = f"{plan.done:,} of {counted(plan.total, 'revision')} {verb(plan.done)} run to the end"
+            fault.stop = Stop(f"{ran}, and that is kept.", stops.APPLIED_IS_WHOLE, stops.whose())
 
     def applied(self, *, ctx: MigrationContext, **_: Any) -> None:
         """Record a step as done, in its own transaction; Alembic calls this as `on_version_apply`.
@@ -184,6 +201,15 @@ class Run:
 
     def _writes(self, context: MigrationContext) -> bool:
         return bool(context.opts.get("destination_rev")) and not context.opts.get("dont_mutate", False)
+
+    def _write_and_repeat(self, alembic: ModuleType, context: MigrationContext, plan: Plan, record: Record) -> None:
+        """Repeat on the command line what was warned of, as the last lines, or the last before those of a stop."""
+        with repeated_warnings.kept() as warnings:
+            try:
+                self._write(alembic, context, plan, record)
+            finally:
+                for line in repeated_warnings.lines(warnings) if self.config.cmd_opts is not None else ():
+                    log.info("%s", line)
 
     def _write(self, alembic: ModuleType, context: MigrationContext, plan: Plan, record: Record) -> None:
         stack = self._stack
@@ -246,6 +272,7 @@ class Run:
         at = from_snapshot.begin_at_snapshot(self.connection, script, destination, self.settings, _tables(context))
         created_objects.forget_lookup(self.connection)
         publications.forget(self.connection)
+        self._from_snapshot = at is not None
         return at is not None and from_snapshot.is_whole_way(script, destination, at, self.settings)
 
     def _check(

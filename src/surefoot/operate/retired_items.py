@@ -14,7 +14,9 @@ from surefoot.online import retired_registry
 from surefoot.online.retire import retired_at_base
 from surefoot.online.retired_registry import RetiredItem
 from surefoot.operate import set_aside_schema
+from surefoot.program import program
 from surefoot.runtime import shared_retired
+from surefoot.wording import counted
 
 SCHEMAS = (retired_registry.SCHEMA, set_aside_schema.SCHEMA)
 """The schemas of retired objects: that of migrations, and that of `adopt --repair` in earlier versions."""
@@ -48,6 +50,12 @@ UNREGISTERED = sa.text("""
                         where classid = class and objid = id
                           and (deptype = 'e' or kind = 'sequence' and deptype <> 'n'))
      order by nspname, kind, thing.name
+""")
+BYTES = sa.text("""
+    select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint
+      from pg_class
+     where relkind in ('r', 'm')
+       and relnamespace in (select oid from pg_namespace where nspname = any (:schemas))
 """)
 LAST_RUNS = sa.text("""
     select revision, max(started_at) as at
@@ -105,9 +113,19 @@ class KeptItem:
             return self.registered.direction == retired_registry.DISPLACED
         return self.identifier.startswith(f"{set_aside_schema.SCHEMA}.")
 
+    @property
+    def advice(self) -> str:
+        """Return what may be done with it, as a sentence."""
+        if self.still_needed:
+            return f"Leave it: {self.revision} needs it."
+        if self.irrecoverable:
+            no = "No upgrade brings it back, for the way to base deleted what it belongs to"
+            return f"{no}; {program()} purge deletes it."
+        return f"It may stay; {program()} purge deletes what nobody will want back."
+
     def __str__(self) -> str:
         about = "about " if self.kind == "column" else ""
-        rows = "" if not self.rows else f", {about}{self.rows} row{'' if self.rows == 1 else 's'}"
+        rows = "" if not self.rows else f", {about}{counted(self.rows, 'row')}"
         when = "at a time that is not known" if self.at is None else f"on {self.at:%Y-%m-%d}"
         if self.registered is None and self.unexpected:
             return f"{self.kind} {self.name}{rows}, set aside by adopt, nobody knows when"
@@ -149,6 +167,13 @@ def read(connection: Connection) -> list[KeptItem]:
         still_needed = bool(journal) and revision is not None and at is None
         kept.append(KeptItem(row.kind, row.quoted, relation, row.quoted, revision, at, count, None, still_needed))
     return sorted(kept, key=lambda each: (each.at is None, each.at))
+
+
+def stored_bytes(connection: Connection) -> int:
+    """Return the bytes of the tables that hold only what is retired. Retired columns are a part of theirs."""
+    if shared_retired.other_owner(connection) is not None:
+        return 0
+    return int(connection.execute(BYTES, {"schemas": list(SCHEMAS)}).scalar_one())
 
 
 def _kept_item(connection: Connection, item: RetiredItem) -> KeptItem:

@@ -15,6 +15,7 @@ from surefoot.operate.ensure import Ensured, WhenBehind
 from surefoot.program import alembic_command
 from surefoot.project import Project
 from surefoot.runtime import error_translation, interrupted_run, kept_revisions, preconditions
+from surefoot.wording import counted
 
 
 def to_head(connection: Connection, project: Project, when_behind: WhenBehind) -> Ensured:
@@ -49,8 +50,9 @@ def _to_head(connection: Connection, project: Project, when_behind: WhenBehind) 
         raise RefusedError(cut_off.message, cut_off.remedy)
     if pending and when_behind == "refuse":
         raise RefusedError(
-            f"The database stands at {' and '.join(heads) or 'no revision'}, and {len(pending)} revisions are "
-            f"pending: {', '.join(pending[:5])}{' …' if len(pending) > 5 else ''}.",
+            f"The database is at {' and '.join(heads) or 'no revision'}, and "
+            f"{counted(len(pending), 'revision')} {'is' if len(pending) == 1 else 'are'} pending: "
+            f"{', '.join(pending[:5])}{' ...' if len(pending) > 5 else ''}.",
             f"Run {alembic_command()} upgrade head, then start the application again.",
         )
     if not heads:

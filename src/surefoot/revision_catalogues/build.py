@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL, Connection
 
-from surefoot import database
+from surefoot import database, silence
 from surefoot.catalogue import packaged, reader, revision_names
 from surefoot.catalogue.model import Catalogue
 from surefoot.catalogue.revision_names import Name, Names
@@ -122,6 +122,7 @@ def _build(
     With `only` perhaps no more than those of these revisions: the scratch database begins at the snapshot where none of
     them comes before that.
     """
+    silence.doing("the catalogues of the revisions are built in a scratch database")
     config = Config(str(settings.project.ini))
     snapshot = snapshot_file.usable(_folder(settings)) if only is not None else None
     config.attributes["snapshot"] = snapshot is not None and only is not None and only.isdisjoint(snapshot.stands_for)

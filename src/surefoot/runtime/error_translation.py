@@ -2,8 +2,6 @@
 
 import re
 import traceback
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
@@ -19,67 +17,13 @@ from surefoot.errors import AttentionError, CheckFailed, FailedError, SurefootEr
 from surefoot.program import alembic_command, program, variable, versions
 from surefoot.runtime.journal import Entry
 from surefoot.runtime.lock_retry import is_lock_failure
+from surefoot.runtime.stops import StateAfterFailure, details_of, without_claim
 from surefoot.servers import server_limits
 
 COMMITS_IN_PARTS = re.compile(r"autocommit_block|_online\(|op\.(backfill|retire_|restore_|\w+_table_rename\()")
 """Found in the file of a revision that commits in parts."""
 DEPENDENT_OBJECTS = "2BP01"
 """SQLSTATE dependent_objects_still_exist: DROP without CASCADE of an object that another depends on."""
-NOTHING_CHANGED = re.compile(r"(?:^|[.,;:]?\s+)(?:and\s+)?nothing was changed\b", re.IGNORECASE)
-"""The claim of a single operation or revision in its message. It need not be true of the whole run."""
-
-
-@dataclass(frozen=True)
-class StateAfterFailure:
-    """The state in which a run that failed in a revision leaves the database. `heads` is None where it is unknown."""
-
-    heads: tuple[str, ...] | None
-    titles: Mapping[str, str]
-    before: tuple[str, ...]
-    """The heads when the run began."""
-    done: int
-    """The number of revisions of this run that are committed, of `total`."""
-    total: int
-    parts: bool
-    """Whether a part of the failed revision is committed."""
-    alone: bool = True
-    """Whether the run has its own transactions. In a caller's transaction the caller decides what is kept."""
-    blockers: str = ""
-    """Who held what was waited for last, each with the statement that ends it."""
-
-    @property
-    def unchanged(self) -> bool:
-        """Return whether the database is known to be as it was before the run."""
-        kept = self.done or self.parts or not self.alone
-        return self.heads is not None and not kept and set(self.heads) == set(self.before)
-
-    def lines(self, entry: Entry) -> Iterator[str]:
-        """Yield the state in words, one fact a line."""
-        if not self.alone:
-            return
-        if self.heads is None:
-            known = f"python -m {program()} status says which, once it answers"
-            yield f"The database is at the last good revision; {known}."
-        else:
-            at = " and ".join(self.described(head) for head in self.heads) or "no revision"
-            went = "applied" if entry.direction == "upgrade" else "taken back"
-            count = f"; {self.done} of {self.total} revisions were {went} in this run" if self.total > 1 else ""
-            word = "Nothing was changed: the" if self.unchanged else "The"
-            yield f"{word} database is at {at}{'' if self.unchanged else count}."
-        if self.parts:
-            yield (
-                f"Revision {entry.revision} was not finished. What it has done is kept, and continued when you run the "
-                "same command again. The application can work meanwhile."
-            )
-
-    def described(self, revision: str) -> str:
-        """Return the revision with its title."""
-        title = self.titles.get(revision)
-        return f'revision {revision} ("{title}")' if title else f"revision {revision}"
-
-    def without_false_claim(self, text: str) -> str:
-        """Return `text` without "nothing was changed" where that is not true of this run."""
-        return text if self.unchanged else NOTHING_CHANGED.sub("", text)
 
 
 def translate(fault: BaseException, url: URL | None) -> SurefootError:
@@ -184,11 +128,9 @@ def _several_heads(heads: list[str]) -> UsageError:
 def translate_in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, url: URL) -> SurefootError:
     """Translate `fault`, raised while the revision of `entry` was running, and add the state of the database."""
     translated = _in_revision(fault, entry, left, url)
-    texts = [without_password(left.without_false_claim(text), url) for text in (translated.message, translated.remedy)]
-    state = [*translated.state.splitlines(), *left.lines(entry)]
-    if left.unchanged and any(NOTHING_CHANGED.search(text) for text in texts):
-        state = []  # the message says so already
-    (translated.message, translated.remedy), translated.state = texts, "\n".join(state)
+    texts = [without_password(without_claim(text), url) for text in (translated.message, translated.remedy)]
+    translated.message, translated.remedy = texts
+    translated.stop = left.stop(entry, tuple(without_password(each, url) for each in details_of(fault)))
     return translated
 
 
@@ -229,7 +171,7 @@ def _in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, ur
     if isinstance(fault, KeyboardInterrupt):
         committed = entry.direction == "upgrade" and entry.revision in (left.heads or ())
         when = "when its last statement was done already" if committed else f"in {what}"
-        return FailedError(f"Interrupted {when}.", "The same command goes on from there.")
+        return FailedError(f"Interrupted {when}.", again.capitalize())
     if isinstance(fault, SurefootError):
         tried = isinstance(fault, UsageError) and left.parts
         return AttentionError(fault.message, fault.remedy) if tried else fault
@@ -240,6 +182,8 @@ def _in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, ur
             return cause
         stay = " Do not downgrade: that would take back a good revision." if entry.direction == "upgrade" else ""
         hint, detail = _hint(fault), ""
+        shows = f" python -m {program()} history --debug shows the statement."
+        journalled = shows if left.heads is not None else ""
         correct = "Correct the rows that it names, or the revision if it is your own"
         if (
             getattr(fault.orig, "sqlstate", None) == DEPENDENT_OBJECTS
@@ -247,7 +191,7 @@ def _in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, ur
             hint, detail = "", f": {fault.orig.diag.message_detail}".replace("\n", "; ")  # type: ignore[union-attr]
             correct = "Drop that yourself where nobody needs it, or make it anew without what goes"
         return kind(
-            f"{what} failed: {primary_message(fault)}{detail}. Statement: {shortened(fault.statement)}",
+            f"{what} failed: {primary_message(fault)}{detail}.{journalled}",
             f"{hint}{correct}, then {again}{stay}",
         )
     return kind(f"{what} failed: {translate(fault, url).message}", f"Correct the revision, then {again}")
@@ -265,9 +209,3 @@ def _hint(fault: sa.exc.DBAPIError) -> str:
     """Return the server's HINT as a sentence and a space; a RAISE in a revision may have one. Else an empty text."""
     words = (getattr(getattr(fault.orig, "diag", None), "message_hint", None) or "").split()
     return " ".join(words).rstrip(".") + ". " if words else ""
-
-
-def shortened(statement: str | None, longest: int = 300) -> str:
-    """Return a statement on one line, of at most `longest` characters."""
-    text = " ".join((statement or "none").split())
-    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -2,15 +2,17 @@
 
 import datetime as dt
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 
+from surefoot import silence
 from surefoot.runtime.journal import Entry
 from surefoot.runtime.work_queue import Entry as QueueEntry
 from surefoot.runtime.work_queue import NewEntry
+from surefoot.wording import duration
 
 Step = RevisionStep | StampStep
 Steps = Callable[[Any, MigrationContext], Iterable[Step]]
@@ -45,6 +47,8 @@ class Plan:
         self.current: Step | None = None
         self.dry_run = False
         """Whether the current step is only checked by the precheck, and changes nothing yet."""
+        self.expected: Mapping[str, float] = {}
+        """The seconds that revisions took in a rehearsal."""
         self.towards: str | None = None
         """The target revision of an upgrade that does not go to head."""
         self.before: tuple[str, ...] = ()
@@ -72,11 +76,24 @@ class Plan:
                 self._of_this_step = []
                 self._taken = None
             self.current = self._remaining[0]
+            self._name_activity()
             self.left_for_later = []  # a step that is tried again leaves the same again
             yield self.current
             self._remaining.popleft()
             self.done += 1
         self.current = None
+
+    def _name_activity(self) -> None:
+        step = self.current
+        assert step is not None
+        if step.info.is_stamp or step.info.up_revision is None:
+            return
+        title = getattr(step.info.up_revision, "doc", None) or step.info.up_revision.revision
+        titled = f"revision {self.done + 1:,} of {self.total:,}: {title}"
+        ahead = [self.expected.get(each.info.up_revision_id or "") for each in self._remaining or ()]
+        known = [seconds for seconds in ahead if seconds is not None]
+        left = f" (about {duration(sum(known))} left, by the rehearsal)" if len(known) == len(ahead) else ""
+        silence.doing(f"{titled}{left}")
 
     def note(self, words: str) -> None:
         """Add `words` to the note in the journal row of the current step."""

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Engine
 
 from surefoot.private_members import in_callers_transaction
-from surefoot.runtime import created_objects, error_translation, journal
+from surefoot.runtime import created_objects, error_translation, journal, stops
 from surefoot.runtime.committed_parts import CommittedParts
 from surefoot.runtime.migration_plan import Plan
 from surefoot.runtime.privileges import NewObjectPrivileges
@@ -104,7 +104,7 @@ class Record:
         if begun is not None and (isinstance(fault, KeyboardInterrupt) or context.connection.invalidated):
             parts = True  # whether its last statement was committed is unknown
         alone = not in_callers_transaction(context)
-        left = error_translation.StateAfterFailure(
+        left = stops.StateAfterFailure(
             None, {}, self._plan.before, self._plan.done, self._plan.total, parts, alone,
             blockers,
         )  # fmt: skip
@@ -141,12 +141,12 @@ class Record:
     def _begun(self) -> int | None:
         return self._parts.begun(self._plan.current) if self._parts else None
 
-    def _failure(self, fault: BaseException, left: error_translation.StateAfterFailure) -> journal.Failure:
+    def _failure(self, fault: BaseException, left: stops.StateAfterFailure) -> journal.Failure:
         statement = fault.statement if isinstance(fault, sa.exc.DBAPIError) else None
         note = journal.CUT_OFF if error_translation.is_interruption(fault) else journal.STOPPED
         return journal.Failure(
             error_translation.without_password(
-                left.without_false_claim(error_translation.primary_message(fault)), self._url
+                left.without_false_claim(error_translation.primary_message(fault)) + _detail(fault), self._url
             ),
             error_translation.without_password(statement, self._url) if statement else None,
             note if left.parts else None,
@@ -157,6 +157,11 @@ def _is_committed(step: object, heads: tuple[str, ...]) -> bool:
     if not isinstance(step, RevisionStep):
         return False
     return (step.revision.revision in heads) == step.is_upgrade and set(step.to_revisions_no_deps) <= set(heads)
+
+
+def _detail(fault: BaseException) -> str:
+    """Return the server's DETAIL on a line of its own. It may have values of a row: screens show it on request only."""
+    return next((f"\n{each}" for each in stops.details_of(fault) if each.startswith("Detail: ")), "")
 
 
 def _titles(script: ScriptDirectory, revisions: tuple[str, ...]) -> dict[str, str]:

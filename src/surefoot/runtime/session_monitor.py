@@ -17,6 +17,7 @@ from psycopg import pq
 
 from surefoot.errors import SurefootError
 from surefoot.runtime import blockers
+from surefoot.runtime.repeated_warnings import PASSING
 from surefoot.servers import timed_query
 
 log = logging.getLogger("surefoot")
@@ -121,7 +122,7 @@ class SessionMonitor:
             self._standby_since = time.monotonic()
         elif time.monotonic() - self._standby_since > STANDBY:
             self._standby_since = float("inf")  # said once
-            log.warning("%s", text)
+            log.warning("%s", text, extra=PASSING)
 
     def _see_answer(self, idle: str | None) -> None:
         """Give up the connection that works where the server has answered, waits for more, and nothing arrived here.

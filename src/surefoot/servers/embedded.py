@@ -22,6 +22,7 @@ from types import ModuleType
 
 from sqlalchemy.engine import URL
 
+from surefoot import silence
 from surefoot.errors import FailedError, UsageError
 from surefoot.program import extra
 from surefoot.servers import folder_rights
@@ -45,6 +46,7 @@ def start(folder: Path, *, major: int = NEWEST, database: str = "postgres") -> U
     """
     wheel = _wheel()
     folder = folder.expanduser().resolve()
+    silence.doing(f"the embedded PostgreSQL in {folder} is starting")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder not in _started:

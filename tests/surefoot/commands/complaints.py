@@ -1,6 +1,9 @@
-"""How every fault must read: one sentence, a remedy behind an arrow, no traceback."""
+"""How every fault must read: one sentence, a remedy behind an arrow, no traceback; a stop in its four parts."""
 
+import re
 from subprocess import CompletedProcess
+
+STOP = re.compile(r"(?P<happened>.+)\nYour data: (?P<data>.+)\nThe school: (?P<work>.+)\nNext: (?P<next>.+)", re.DOTALL)
 
 
 def complaint(done: CompletedProcess[str], *secrets: str) -> str:
@@ -13,6 +16,10 @@ def complaint(done: CompletedProcess[str], *secrets: str) -> str:
     assert mark, everything
     assert "ourschool: " not in said
     assert not before or before.endswith("\n")
+    stop = STOP.fullmatch(said.rstrip("\n"))
+    if stop is not None:  # as one without the parts that only say that nothing has happened
+        kept = "" if stop["data"] == "Nothing was changed." else f"\n{stop['data']}"
+        said = f"{stop['happened']}{kept}\n→ {stop['next']}\n"
     sentence, arrow, remedy = said.partition("\n→ ")
     assert arrow, said
     assert sentence.endswith(".") or ". Statement: " in sentence or "\n  " in sentence, sentence

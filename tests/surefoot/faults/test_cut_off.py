@@ -14,7 +14,7 @@ from surefoot.operate.status.collect import Status, status
 from surefoot.revision_catalogues.identify import identify
 from surefoot.settings import Settings
 from tests.support.databases import Database
-from tests.support.typed import ourschool, too_wide
+from tests.support.typed import ourschool, too_wide, without_first
 from tests.surefoot.faults.runs import Run, holding, until, worker
 from tests.surefoot.online.harness import assert_equal, catalogue, empty, write
 from tests.surefoot.online.runner import Runner
@@ -137,15 +137,16 @@ def test_every_command_that_looks_says_the_same(
     says = f"ourschool: {message}.\n→ {command}\n"
 
     shown = ourschool(scratch, "status", status=1, cwd=project)
-    assert shown.stderr == says
-    assert sentence in words(shown.stdout)
+    assert without_first(shown.stderr) == says
+    assert shown.stdout.startswith("Unfinished: ")
+    assert f"{message}. Next: {command} " in words(shown.stdout)
     for wrong in ("identify", "reindex", "deviation", "repair", "NOT VALID"):
         assert wrong not in shown.stdout
     assert too_wide(shown.stdout) == []
     told = json.loads(ourschool(scratch, "status", "--json", status=1, cwd=project).stdout)["unfinished"]
     assert (told["revision"], told["direction"], told["error"]) == ("two", direction, None)
     known = ourschool(scratch, "identify", status=1, cwd=project)
-    assert known.stderr == says
+    assert without_first(known.stderr) == says
     assert words(known.stdout).startswith(sentence)
     assert sentence in words(ourschool(scratch, "backup", cwd=project, env=folder).stderr)
     if direction == "upgrade":
@@ -182,10 +183,10 @@ def test_while_it_runs_it_is_said_to_run(scratch: Database, project: Path) -> No
         run.process.send_signal(signal.SIGINT)
         said = run.ends(4)
     until(lambda: worker(scratch) is None, "its server process has gone")
-    assert "ourschool: Interrupted in upgrade two.\nThe database is at revision one (" in said
-    assert "\nRevision two was not finished. What it has done is kept, and continued when" in said
-    assert "\n→ The same command goes on from there." in said
-    assert ourschool(scratch, "status", status=1, cwd=project).stderr.startswith(
+    assert "ourschool: Interrupted in upgrade two.\nYour data: The database is at revision one (" in said
+    assert " Revision two was not finished. What it has done is kept, and continued when" in said
+    assert "\nNext: Run the same command again: it goes on from there." in said
+    assert without_first(ourschool(scratch, "status", status=1, cwd=project).stderr).startswith(
         'ourschool: An upgrade to two ("two of a test") was cut off. Nothing is wrong: run it again.'
     )
     assert scratch.rows("select outcome, note from migration_journal where revision = 'two'") == [
@@ -200,8 +201,11 @@ def test_one_that_cannot_go_on_says_what_is_in_its_way(scratch: Database, projec
     said = scratch.alembic("upgrade", "head", cwd=project, status=3).stderr
     assert "1 row of pupils would break" in said
     assert "othing was changed" not in said
-    assert '\nThe database is at revision one ("one of a test"); 1 of 2 revisions were applied in this run.\n' in said
-    status = ourschool(scratch, "status", status=1, cwd=project).stderr
+    assert (
+        '\nYour data: The database is at revision one ("one of a test"); 1 of 2 revisions was applied in this run. Rev'
+        in said
+    )
+    status = without_first(ourschool(scratch, "status", status=1, cwd=project).stderr)
     assert status.startswith('ourschool: An upgrade to two ("two of a test") stopped half-way: 1 row of pupils would')
     assert "\n→ Correct what it names, then run it again: python -m alembic upgrade head" in status
     scratch.execute("delete from pupils where points < 2")
@@ -243,7 +247,7 @@ def test_one_that_was_only_asked_has_not_begun(scratch: Database, project: Path,
 def test_a_revision_in_one_transaction_leaves_no_word_of_a_beginning(scratch: Database, project: Path) -> None:
     write(empty(project), "one", None, TABLES + "op.execute('select 1 / 0')")
     said = scratch.alembic("upgrade", "head", cwd=project, status=4).stderr
-    assert "\nNothing was changed: the database is at no revision.\n" in said
+    assert "\nYour data: Nothing was changed: the database is at no revision.\n" in said
     assert scratch.rows("select outcome, note from migration_journal") == [("failed", None)]
     assert "unfinished" not in ourschool(scratch, "status", status=1, cwd=project).stderr
 

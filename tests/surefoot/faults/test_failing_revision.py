@@ -17,6 +17,7 @@ GOOD = 'op.create_table("good", sa.Column("id", sa.Integer(), primary_key=True))
 DDL = 'op.add_column("users", sa.Column("half", sa.Text(), server_default="x"))\nop.drop_index("ix_users_lower_email")'
 DIVIDES = 'op.execute("update users set first_name = (1 / (id - id))::text")'
 RAISES = 'raise RuntimeError("the author says no")'
+SHOWS = "python -m ourschool history --debug shows the statement."
 STATEMENT = "update users set first_name = (1 / (id - id))::text"
 
 
@@ -49,9 +50,14 @@ def test_in_a_transaction_after_ddl(guarded: Database, project: Path) -> None:
     broken = revision(project, "broken", "good", f"{DDL}\n{DIVIDES}")
 
     done = guarded.alembic("upgrade", "head", cwd=project, status=4)
-    assert f"ourschool: upgrade broken failed: division by zero. Statement: {STATEMENT}\n" in done.stderr
-    where = 'The database is at revision good ("test good"); 1 of 2 revisions were applied in this run.'
-    assert f"\n{where}\n→ " in done.stderr
+    assert f"ourschool: upgrade broken failed: division by zero. {SHOWS}\n" in done.stderr
+    where = 'The database is at revision good ("test good"); 1 of 2 revisions was applied in this run.'
+    assert f"\nYour data: {where}\nThe school: It can work: every revision that was applied is whole." in done.stderr
+    assert "\nNext: Correct the rows" in done.stderr
+    assert STATEMENT not in done.stderr
+    asked = guarded.alembic("upgrade", "head", cwd=project, status=4, env={"OURSCHOOL_DEBUG": "yes"}).stderr
+    assert f"\nServer: division by zero\nStatement: {STATEMENT}\n" in asked
+    guarded.execute("delete from migration_journal where id = (select max(id) from migration_journal)")
     assert "Do not downgrade" in done.stderr
     assert "Traceback" not in done.stderr
     assert (at(guarded), counted(guarded), advisory_locks(guarded)) == (["good"], rows, [])
@@ -75,7 +81,7 @@ def test_a_way_back_that_fails(guarded: Database, project: Path) -> None:
     stood = catalogue(guarded)
     done = guarded.alembic("downgrade", "-1", cwd=project, status=4)
     assert "ourschool: downgrade one_way failed: division by zero." in done.stderr
-    assert '\nNothing was changed: the database is at revision one_way ("test one_way").\n→ ' in done.stderr
+    assert '\nYour data: Nothing was changed: the database is at revision one_way ("test one_way").\n' in done.stderr
     assert "Do not downgrade" not in done.stderr
     assert (at(guarded), catalogue(guarded)) == (["one_way"], stood)
     assert journal(guarded, "failed") == [("downgrade", "one_way")]
@@ -101,9 +107,9 @@ def test_what_the_author_advises_is_told(guarded: Database, project: Path) -> No
     raises = "do $$ begin raise exception 'Two terms are active' using hint = 'End one of them.'; end $$"
     revision(project, "broken", HEAD, f'op.execute("{raises}")')
     done = guarded.alembic("upgrade", "head", cwd=project, status=4)
-    assert "ourschool: upgrade broken failed: Two terms are active. Statement: do $$" in done.stderr
-    assert f"\nNothing was changed: the database is at revision {HEAD} (" in done.stderr
-    assert "\n→ End one of them. Correct the rows" in done.stderr
+    assert f"ourschool: upgrade broken failed: Two terms are active. {SHOWS}\n" in done.stderr
+    assert f"\nYour data: Nothing was changed: the database is at revision {HEAD} (" in done.stderr
+    assert "\nNext: End one of them. Correct the rows" in done.stderr
 
 
 def test_outside_a_transaction_it_says_that_parts_are_there(guarded: Database, project: Path) -> None:
@@ -114,7 +120,7 @@ def test_outside_a_transaction_it_says_that_parts_are_there(guarded: Database, p
     broken = revision(project, "broken", HEAD, body)
     done = guarded.alembic("upgrade", "head", cwd=project, status=5)
     assert "division by zero" in done.stderr
-    assert "\nRevision broken was not finished. What it has done is kept, and continued when" in done.stderr
+    assert " Revision broken was not finished. What it has done is kept, and continued when" in done.stderr
     assert "othing was changed" not in done.stderr
     assert at(guarded) == [HEAD]
     broken.write_text(broken.read_text().replace("(id - id)", "(id - id + 1)"))

@@ -68,7 +68,7 @@ def test_no_upgrade_goes_on_over_it(scratch: Database, project: Path, tmp_path: 
         said = runner.alembic("upgrade", "head", status=3).output
         assert 'ourschool: A downgrade of two ("two of a test") stopped half-way: 1 row of mail would break' in said
         assert "so nothing goes up from here" in said
-        assert "\n→ Correct what it names, then finish it: python -m alembic downgrade one. After that" in said
+        assert "\nNext: Correct what it names, then finish it: python -m alembic downgrade one. After that" in said
         for command in (("upgrade", "--yes"), ("rehearse",)):
             done = ourschool(scratch, *command, status=3, cwd=project, env=env)
             assert "so nothing goes up from here" in done.stderr
@@ -92,7 +92,7 @@ def test_one_that_was_killed_likewise(scratch: Database, project: Path) -> None:
             nth += 2
         said = runner.alembic("upgrade", "head", status=3).output
         assert 'A downgrade of two ("two of a test") was cut off. Parts of it are done' in said
-        assert "\n→ Finish it: python -m alembic downgrade one." in said
+        assert "\nNext: Finish it: python -m alembic downgrade one." in said
         runner.alembic("downgrade", "one", status=0)
         runner.alembic("upgrade", "head", status=0)
         assert catalogue(scratch) == whole

@@ -62,7 +62,7 @@ def test_neither_downgrade_nor_stamp_goes_over_an_upgrade_that_was_cut_off(
         ):
             said = runner.alembic(*asked, status=3).output
             assert f"ourschool: {message}. {costs}" in said
-            assert f"\n→ {command}. Then " in said
+            assert f"\n{'→' if asked[0] == 'stamp' else 'Next:'} {command}. Then " in said
             assert "is running now" not in said
             assert catalogue(scratch) == half
             assert scratch.value("select version_num from alembic_version") == "one"

@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from surefoot import database as ours
-from surefoot.runtime.error_translation import StateAfterFailure, is_interruption, translate_in_revision
+from surefoot.runtime.error_translation import is_interruption, translate_in_revision
 from surefoot.runtime.journal import Entry
+from surefoot.runtime.stops import StateAfterFailure
 from tests.support.databases import Database
 from tests.surefoot.faults.runs import revision
 

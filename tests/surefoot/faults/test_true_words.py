@@ -104,7 +104,7 @@ def test_nothing_was_changed_only_where_that_is_so(scratch: Database, project: P
     assert said.lower().count("nothing was changed") <= 1, said
     assert ("What it has done is kept" in said) == (not same and not case.earlier), said
     if case.earlier:
-        assert "1 of 2 revisions were applied in this run." in said
+        assert "1 of 2 revisions was applied in this run." in said
     kept = scratch.value("select coalesce(string_agg(error, ''), '') from migration_journal where outcome = 'failed'")
     assert same or "nothing was changed" not in str(kept).lower()
 
@@ -118,8 +118,8 @@ def test_a_way_down_likewise(scratch: Database, project: Path) -> None:
         runner.alembic("upgrade", "head", status=0)
         said = runner.alembic("downgrade", "one", status=3).output
     assert "nothing was changed" not in said.lower()
-    assert 'The database is at revision two ("two of a test"); 1 of 2 revisions were taken back in this run.' in said
-    assert "\nRevision two was not finished. What it has done is kept" in said
+    assert 'The database is at revision two ("two of a test"); 1 of 2 revisions was taken back in this run.' in said
+    assert " Revision two was not finished. What it has done is kept" in said
 
 
 def test_a_way_down_that_is_refused_before_it_begins(scratch: Database, project: Path) -> None:

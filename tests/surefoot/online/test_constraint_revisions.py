@@ -83,7 +83,8 @@ def test_rows_that_break_it_fail_the_revision_with_status_3(scratch: Database, c
     scratch.execute("update marks set pupil_id = 99 where id = 7")
     failed = scratch.alembic("upgrade", "two", cwd=chain, status=3)
     assert "1 row of marks would break marks_pupil_id_fkey FOREIGN KEY (pupil_id)" in failed.stderr
-    assert "id 7.\n→ Correct these rows" in failed.stderr
+    assert "id 7.\nYour data: Nothing was changed: the database is at " in failed.stderr
+    assert "\nNext: Correct these rows" in failed.stderr
     assert "Traceback" not in failed.stderr
     scratch.execute("update marks set pupil_id = 1 where id = 7")
     scratch.alembic("upgrade", "two", cwd=chain)

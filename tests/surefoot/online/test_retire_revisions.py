@@ -269,9 +269,12 @@ def test_what_is_refused_fails_the_revision_with_status_3(scratch: Database, cha
     scratch.alembic("upgrade", "one", cwd=chain)
     scratch.execute("create view seen as select note from notes")
     failed = scratch.alembic("upgrade", "two", cwd=chain, status=3)
-    assert "\nourschool: Table notes cannot be retired: view seen needs it.\nThe database is at" in failed.stderr
+    assert (
+        "\nourschool: Table notes cannot be retired: view seen needs it.\nYour data: The database is at"
+        in failed.stderr
+    )
     assert "\nRevision two was not finished. What it has done is kept" in failed.stderr  # rows were set aside before it
-    assert "\n→ Drop that first" in failed.stderr
+    assert "\nNext: Drop that first" in failed.stderr
     assert "othing was changed" not in failed.stderr
     assert "Traceback" not in failed.stderr
     scratch.execute("drop view seen")

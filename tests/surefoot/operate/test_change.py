@@ -55,7 +55,7 @@ def test_upgrade_shows_asks_backs_up_applies_and_verifies(
     make_existing(scratch, SMALL)
     before = counted(scratch)
     said = ourschool(scratch, tmp_path / "b", "upgrade", says="n\n", status=3)
-    assert f"stands at {BASELINE}; pending up to {HEAD}:" in said
+    assert f"is at {BASELINE}; pending up to {HEAD}:" in said
     assert "Cancelled. Nothing was changed." in said
     assert (at(scratch), backups(tmp_path / "b")) == ([BASELINE], [])
 

@@ -145,6 +145,8 @@ def test_what_holds_no_rows_is_nothing_to_look_at(head: Database) -> None:
         "truncate retired.terms_mended_fb1733680cf3",
     )
     said = typed.ourschool(head, "status").stdout
-    assert "users.role" not in said
-    assert "terms_mended" not in said
-    assert "lessons_mended_5b503ac82380" in said
+    assert "Health    nothing found" in said
+    assert "_mended_" not in said
+    with_rows, _, without = typed.ourschool(head, "status", "--retired").stdout.partition("without rows:")
+    for name, holds in (("users.role", False), ("terms_mended", False), ("lessons_mended_5b503ac82380", True)):
+        assert (name in with_rows, name in without) == (holds, not holds)

@@ -55,10 +55,10 @@ def test_what_the_way_to_base_set_aside_is_listed_and_the_last_purge_leaves_noth
     downgrade(head, "base")
     upgrade(head, "head")
 
-    told = run(head, tmp_path, "status")
+    told = run(head, tmp_path, "status", "--retired")
     for table, revision in zip(OF_PUPILS, ("fc69c0a2ff5a", "01314a237f6e"), strict=True):
         aside = rf"table {table}, {rows[table]} rows, set aside on 20[0-9-]+ by the downgrade of {revision}, on the way"
-        assert re.search(f"{aside} to base, waits in retired.{table}_{revision} → No upgrade brings it back", told)
+        assert re.search(f"{aside} to base, to be read in retired.{table}_{revision} → No upgrade brings it back", told)
         assert head.value(f"select count(*) from {table}") == 0  # those of people who are gone
     assert ("rows lesson_assignments" in told) is not purged
     said = run(head, tmp_path, "purge", "--older-than", "0", "--yes")
@@ -130,7 +130,7 @@ def test_what_others_made_comes_back_at_base_or_stays_set_aside(scratch: Databas
     assert scratch.rows("select * from rooms") == []
     assert scratch.value("select nextval('tickets')") == 1
     assert scratch.rows("select what, table_name, revision from retired.things") == [("table", "canteen", BASELINE)]
-    assert "table canteen, 1 row, set aside on 20" in run(scratch, tmp_path, "status", status=1)
+    assert "table canteen, 1 row, set aside on 20" in run(scratch, tmp_path, "status", "--retired", status=1)
     assert "table canteen, 1 row, set aside on 20" in run(scratch, tmp_path, "purge", "--older-than", "0", "--yes")
     assert scratch.value(SCHEMA) == 0
 

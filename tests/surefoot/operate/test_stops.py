@@ -75,14 +75,14 @@ def test_where_nothing_was_changed_there_is_nothing_to_restore(
     write(project, "more", upgrade=DIVIDES)
     before = catalogue(at_head)
     done = ourschool(at_head, "upgrade", "--yes", status=4, cwd=project, env=env)
-    assert "\nNothing was changed: the database is at revision" in done.stderr
+    assert "\nYour data: Nothing was changed: the database is at revision" in done.stderr
     assert "ourschool restore" not in done.stderr
     assert (at(at_head), catalogue(at_head)) == ([HEAD], before)
 
     write(project, "more", upgrade=NEXT, downgrade="op.execute('drop table more')\nop.execute('select 1 / 0')")
     at_head.alembic("upgrade", "head", cwd=project)
     done = ourschool(at_head, "rollback", "-1", "--yes", status=4, cwd=project, env=env)
-    assert "\nNothing was changed: the database is at revision more (" in done.stderr
+    assert "\nYour data: Nothing was changed: the database is at revision more (" in done.stderr
     assert "ourschool restore" not in done.stderr
 
 
@@ -92,7 +92,7 @@ def test_where_something_was_changed_the_way_back_is_named(
     write(project, "good", upgrade=NEXT)
     write(project, "more", after="good", upgrade="op.execute('select 1 / 0')")
     done = ourschool(at_head, "upgrade", "--yes", status=4, cwd=project, env=env)
-    assert "1 of 2 revisions were applied in this run." in done.stderr
+    assert "1 of 2 revisions was applied in this run." in done.stderr
     assert "othing was changed" not in done.stderr
     assert "To go back to where it was: python -m ourschool restore " in done.stderr
 

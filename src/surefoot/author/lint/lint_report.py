@@ -7,7 +7,6 @@ from pathlib import Path
 
 from surefoot.author.lint.lint_findings import OVER_BUDGET, WARNING, Finding
 from surefoot.author.lint.linted_history import Report
-from surefoot.runtime.error_translation import shortened
 from surefoot.wording import JSON_VERSION, counted
 
 EMPTY = Report((), 0, "", ())
@@ -81,7 +80,7 @@ def _paragraph(finding: Finding) -> str:
         f"{short_path(finding.file)}:{finding.line}  {finding.rule}  {finding.direction} {finding.revision}".rstrip()
     ]
     if finding.statement:
-        lines.append(f"  statement  {shortened(finding.statement, 200)}{more}")
+        lines.append(f"  statement  {_shortened(finding.statement, 200)}{more}")
     lines.append(f"  why        {finding.why}")
     if finding.estimate:
         lines.append(f"  estimate   {finding.estimate}{': a warning' if finding.level == WARNING else ''}")
@@ -96,3 +95,9 @@ def _paragraph(finding: Finding) -> str:
 def short_path(file: Path) -> str:
     """Return the path relative to the current folder where the file is in it."""
     return os.path.relpath(file) if file.is_relative_to(Path.cwd()) else str(file)
+
+
+def _shortened(statement: str | None, longest: int) -> str:
+    """Return a statement on one line, of at most `longest` characters."""
+    text = " ".join((statement or "none").split())
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

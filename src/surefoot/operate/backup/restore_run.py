@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection
 
-from surefoot.errors import AttentionError, FailedError, RefusedError, UsageError
+from surefoot.errors import AttentionError, FailedError, RefusedError, Stop, UsageError
 from surefoot.operate.backup import (
     archive,
     backup_contents,
@@ -27,6 +27,7 @@ from surefoot.operate.backup.restore_rights import RestoreRights
 from surefoot.operate.backup.store import Backup
 from surefoot.operate.backup.verify_backup import verify_files
 from surefoot.program import program
+from surefoot.runtime import stops
 from surefoot.settings import Settings
 
 log = logging.getLogger("surefoot")
@@ -221,6 +222,7 @@ def _into(task: _Task, into: str, rights: RestoreRights) -> Restored:
         raise AttentionError(
             f"{into} was restored, but is not what the manifest of {task.backup.name} says: {'; '.join(faults)}.",
             f"Look at {into} before you use it; {task.name} was not touched.",
+            Stop(f"{task.name} was not touched; {into} is beside it.", stops.GOES_ON, stops.whose()),
         )
     return Restored(task.backup, into, None, None, tuple(notes))
 

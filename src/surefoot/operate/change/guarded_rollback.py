@@ -26,7 +26,7 @@ from surefoot.operate.revision_lookup import find_revision
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
 from surefoot.revision_catalogues import build
-from surefoot.runtime import preconditions
+from surefoot.runtime import preconditions, stops
 from surefoot.scratch_database import scratch_database
 from surefoot.settings import Settings
 
@@ -64,7 +64,7 @@ def rollback_cost(settings: Settings, url: URL, target: str, kept: KeptFiles | N
         preconditions.refuse_unknown_revision(script, at, connection)
         if not at:
             raise UsageError(
-                "The database stands at no revision: there is no one way back from there.",
+                "The database is at no revision: there is no one way back from there.",
                 f"python -m {program()} status shows how it stands.",
             )
         revision = _target_revision(script, at[0], target) if len(at) == 1 else _of_several(script, at, target)
@@ -104,9 +104,10 @@ def roll_back(
 
     Raises what the backup and the downgrade raise, with a restore hint.
     """
-    with read_connection(url, f"{program()} rollback") as connection:
-        before, state = row_counts.count(connection), change_detection.read_state(connection)
-    saved = backup(settings, url, say=say, reason=Reason("rollback", " and ".join(chosen.left) or BASE))
+    with stops.nothing_changed():
+        with read_connection(url, f"{program()} rollback") as connection:
+            before, state = row_counts.count(connection), change_detection.read_state(connection)
+        saved = backup(settings, url, say=say, reason=Reason("rollback", " and ".join(chosen.left) or BASE))
     started = time.perf_counter()
     say(f"Going back to {' and '.join(chosen.left) or BASE}")
     with (
@@ -152,7 +153,7 @@ def _of_several(script: ScriptDirectory, at: tuple[str, ...], target: str) -> st
     if target.startswith("-"):
         ways = " or ".join(f"{program()} rollback {head}{target}" for head in at)
         raise UsageError(
-            f"The database stands at {' and '.join(at)}: {target} does not say which of them goes back.",
+            f"The database is at {' and '.join(at)}: {target} does not say which of them goes back.",
             f"Say which, {ways}; or name a revision, and all that came after it goes back.",
         )
     if "@" in target:

@@ -13,7 +13,7 @@ from surefoot import maintenance_window
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.reader import read_catalogue
 from surefoot.environment import alembic_api
-from surefoot.errors import AttentionError, FailedError, RefusedError, SurefootError
+from surefoot.errors import AttentionError, FailedError, RefusedError, Stop, SurefootError
 from surefoot.maintenance_window import Window
 from surefoot.online.change_types import legacy_trigger
 from surefoot.operate.backup import Backup, Reason, backup
@@ -38,6 +38,7 @@ from surefoot.runtime import (
     preconditions,
     privileges,
     publications,
+    stops,
     unbuilt_indexes,
 )
 from surefoot.runtime.interrupted_run import CutOff
@@ -173,24 +174,28 @@ def upgrade(  # noqa: PLR0913  # as many as there are choices
     upgraded the database while it waited, what the backup raises (nothing was changed then), what a migration raises,
     with a restore hint in its remedy, and AttentionError if the upgrade ran but the database is not what it should be.
     """
-    if window is not None:
-        maintenance_window.wait_until_open(window, say)
-        _refuse_changed(url, chosen)
-    with read_connection(url, f"{program()} upgrade") as connection:
-        before, drifted = row_counts.count(connection), set(_drift(settings, url, chosen.at))
-        if with_backup:
-            legacy_trigger.restate(connection)  # no backup can be restored with the trigger as it was
-        state = change_detection.read_state(connection)
-    saved = backup(settings, url, say=say, reason=Reason("upgrade", chosen.target)) if with_backup else None
-    hint = restore_hint(saved)
-    if window is not None:
-        quiet_hours.wait_until_quiet(url, window, say)
+    with stops.nothing_changed():
+        if window is not None:
+            maintenance_window.wait_until_open(window, say)
+            _refuse_changed(url, chosen)
+        with read_connection(url, f"{program()} upgrade") as connection:
+            before, drifted = row_counts.count(connection), set(_drift(settings, url, chosen.at))
+            if with_backup:
+                legacy_trigger.restate(connection)  # no backup can be restored with the trigger as it was
+            state = change_detection.read_state(connection)
+        saved = backup(settings, url, say=say, reason=Reason("upgrade", chosen.target)) if with_backup else None
+        hint = restore_hint(saved)
+        if window is not None:
+            quiet_hours.wait_until_quiet(url, window, say)
     started = time.perf_counter()
     say(f"Upgrading to {chosen.target}")
     with (
         hinting_at_restore(url, state, hint),
         alembic_api.configured(settings, url, application_name=f"{program()} upgrade", later=True) as config,
     ):
+        config.attributes["expected"] = {
+            each.revision: each.rehearsed.seconds for each in chosen.pending if each.rehearsed is not None
+        }
         if window is not None:
             config.attributes["ends_early"] = lambda: not window.is_open(maintenance_window.now())
         command.upgrade(config, chosen.target)
@@ -210,7 +215,9 @@ def _refuse_problems(reached: tuple[str, ...], problems: list[str], hint: str) -
         raise AttentionError(
             f"The upgrade to {' and '.join(reached)} ran to its end, but not all is as it should be:{lines}",
             f"Rows may have been deleted by people who worked meanwhile; look at each line. {hint}",
-        )
+            Stop(f"Every revision is applied, and the database is at {' and '.join(reached)}.", stops.GOES_ON,
+                 stops.whose()),
+        )  # fmt: skip
 
 
 def _refuse_unfinished(settings: Settings, chosen: UpgradePlan, reached: tuple[str, ...], why: str, hint: str) -> None:
@@ -223,6 +230,7 @@ def _refuse_unfinished(settings: Settings, chosen: UpgradePlan, reached: tuple[s
             f"{why}: {len(done)} of {len(chosen.pending)} revisions are applied, and the database is at "
             f"{' and '.join(reached)}.",
             f"Run the same command again: it goes on there. {hint}",
+            Stop("What is applied is kept; the others have not begun.", stops.APPLIED_IS_WHOLE, stops.whose()),
         )
 
 
@@ -252,6 +260,9 @@ def hinting_at_restore(url: URL, before: DatabaseState, hint: str) -> Iterator[N
     except SurefootError as fault:
         if change_detection.changed(url, before):
             fault.remedy = f"{fault.remedy} {hint}"
+            fault.stop = fault.stop or Stop("What is applied is kept.", stops.APPLIED_IS_WHOLE, stops.whose())
+        else:
+            stops.complete(fault)
         raise
 
 

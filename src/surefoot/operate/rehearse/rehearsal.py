@@ -36,7 +36,7 @@ from surefoot.revision_catalogues import build
 from surefoot.runtime import collation_versions, interrupted_run, ownership, preconditions, privileges
 from surefoot.servers import libpq
 from surefoot.settings import Settings
-from surefoot.wording import measured
+from surefoot.wording import counted, measured
 
 
 @dataclass
@@ -177,7 +177,7 @@ class _Run:
         self.problems += data_checks.rights_lost(catalogue, first)
         lacking = privileges.roles_without_tables(observer)
         self.rights = tuple(f"{each}. Where that is not meant: {each.statement}" for each in lacking)
-        self._say(f"Going down {len(self._pending)} revisions, and up again")
+        self._say(f"Going down {counted(len(self._pending), 'revision')}, and up again")
         self.way_back = self._downgrade_and_repeat(catalogue, first, sums)
 
     def _downgrade_and_repeat(self, before: Catalogue, first: Catalogue, sums: Mapping[str, str]) -> DowngradeResult:

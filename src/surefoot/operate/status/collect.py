@@ -18,9 +18,12 @@ from surefoot.catalogue.reader import read_catalogue
 from surefoot.database import explain
 from surefoot.environment import alembic_api
 from surefoot.errors import RefusedError, SurefootError
+from surefoot.operate import retired_items
 from surefoot.operate.rehearse import saved_reports
+from surefoot.operate.retired_items import KeptItem
+from surefoot.operate.status import health as health_checks
 from surefoot.operate.status import journal_report, recorded_backups
-from surefoot.operate.status.health import UNFINISHED, HealthFinding, find_problems
+from surefoot.operate.status.health import UNFINISHED, HealthFinding
 from surefoot.operate.status.revision_list import PendingRevision, RevisionList, describe_pending, list_revisions
 from surefoot.program import program
 from surefoot.readonly import heads, read_connection
@@ -103,6 +106,10 @@ class Status:
     """The old names of tables that were renamed, which are alive until a later revision ends them."""
     catalogue: Catalogue | None
     """The catalogue of the database; None if a table was locked for longer than `LOCK_TIMEOUT_MS`."""
+    retired: tuple[KeptItem, ...] = ()
+    """What revisions have retired, oldest first."""
+    retired_bytes: int = 0
+    """The bytes of the tables that hold only that."""
     newer: Newer | None = None
     """What is newer in the database than the project's files; None if nothing is, or its journal does not keep it."""
 
@@ -141,7 +148,9 @@ def status(settings: Settings, url: URL) -> Status:
         at = heads(connection)
         revisions = list_revisions(script, history, at)
         median_seconds = journal_report.median_seconds(connection)
-        health, own = tuple(find_problems(connection)), operators_own.read(connection)
+        found, kept = health_checks.look(connection)
+        health, own = tuple(found), operators_own.read(connection)
+        retired_bytes = retired_items.stored_bytes(connection) if kept else 0
         catalogue, not_compared = _read_catalogue(connection, url)
         queue, worker = work_queue.read(connection), migrator_lock.holder(connection, migrator_lock.QUEUE)
         newer = kept_revisions.read(connection, script, at)
@@ -151,10 +160,10 @@ def status(settings: Settings, url: URL) -> Status:
     state = State.REDUNDANT if redundant is not None else _state(at, revisions, catalogue, newer)
     drift = Drift(not_compared=not_compared)
     if catalogue is not None and len(at) == 1 and not revisions.unknown:
-        found = _Found(catalogue, unbuilt_indexes.named_in(queue))
-        drift = _drift(settings, url, at[0], found, history)
+        seen = _Found(catalogue, unbuilt_indexes.named_in(queue))
+        drift = _drift(settings, url, at[0], seen, history)
         if drift.difference:
-            as_built = found.of(build.catalogue(settings, url, at[0], history))
+            as_built = seen.of(build.catalogue(settings, url, at[0], history))
             cut_off = cut_off or between_revisions.find_unfinished(
                 script, at, as_built, lambda one: build.catalogue(settings, url, one, history)
             )
@@ -166,7 +175,8 @@ def status(settings: Settings, url: URL) -> Status:
         server, state, at, revisions, todo, drift, migrating, health,
         recorded_backups.last_backup(settings.backup_folder, url.database), cut_off,
         saved_reports.warning(settings, url, at) if todo else None, redundant, hidden, own,
-        queue, worker, tuple(old_names.find(catalogue)) if catalogue is not None else (), catalogue, newer,
+        queue, worker, tuple(old_names.find(catalogue)) if catalogue is not None else (), catalogue,
+        tuple(kept), retired_bytes, newer,
     )  # fmt: skip
 
 

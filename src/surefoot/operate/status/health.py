@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from surefoot.database import execute_verbatim, explain
 from surefoot.operate import repack_leftovers, replication_notices, retired_items, set_aside_schema
 from surefoot.operate.adopt.adopt_findings import literal, quoted
-from surefoot.program import program
+from surefoot.operate.retired_items import KeptItem
 from surefoot.runtime import collation_versions, privileges, unbuilt_indexes
 
 INDEXES = """
@@ -68,7 +68,8 @@ HIGHEST_VALUES = """
            last_value + {step} * is_called::integer as next
       from {sequence}, (select max({key}) as highest from {table}) as top
 """
-UNRESTORABLE = "No upgrade brings it back, for the way to base deleted what it belongs to"
+RETIRED = "retired"
+"""The kind of what is retired and holds rows: no problem, and nothing that has to be done."""
 UNFINISHED = frozenset({"invalid index", "unproven constraint"})
 """The kinds of problems that an unfinished revision leaves until it is continued."""
 
@@ -84,8 +85,19 @@ class HealthFinding:
 
 def find_problems(connection: Connection) -> list[HealthFinding]:
     """Run all checks. A check that the role may not run is itself returned as a problem."""
+    return look(connection)[0]
+
+
+def look(connection: Connection) -> tuple[list[HealthFinding], list[KeptItem]]:
+    """Return the problems, and all that is retired: its rows are counted once for both."""
     problems: list[HealthFinding] = []
-    for check in CHECKS:
+    kept: list[KeptItem] = []
+
+    def retired(connection: Connection) -> Iterator[HealthFinding]:
+        kept.extend(retired_items.read(connection))
+        yield from _retired(kept)
+
+    for check in (*CHECKS_BEFORE, retired, *CHECKS_AFTER):
         try:
             with connection.begin_nested():
                 problems += check(connection)
@@ -95,7 +107,7 @@ def find_problems(connection: Connection) -> list[HealthFinding]:
             why = explain(fault, connection.engine.url)
             problem = HealthFinding("not looked at", why.message, why.remedy)
             problems += [problem] if problem not in problems else []  # several checks fail on the same table
-    return problems
+    return problems, kept
 
 
 def _indexes(connection: Connection) -> Iterator[HealthFinding]:
@@ -179,24 +191,16 @@ def _replication(connection: Connection) -> Iterator[HealthFinding]:
         yield HealthFinding("replication", says, remedy)
 
 
-def _retired(connection: Connection) -> Iterator[HealthFinding]:
+def _retired(kept: list[KeptItem]) -> Iterator[HealthFinding]:
     """Report retired items that hold rows, and objects of others that were set aside.
 
     The rest needs nobody's decision.
     """
-    for each in retired_items.read(connection):
+    for each in kept:
         if (each.holds_rows and each.relation) or each.unexpected:
-            remedy = (
-                f"Leave it: {each.revision} needs it."
-                if each.still_needed
-                else f"{UNRESTORABLE}; {program()} purge deletes it."
-                if each.irrecoverable
-                else f"It may stay; {program()} purge deletes what nobody will want back."
-            )
-            yield HealthFinding("retired", f"{each}, waits in {each.relation}" if each.relation else str(each), remedy)
+            what = f"{each}, waits in {each.relation}" if each.relation else str(each)
+            yield HealthFinding(RETIRED, what, each.advice)
 
 
-CHECKS = (
-    _indexes, _constraints, _collations, _triggers, _sequences,
-    _rights, _retired, _set_aside, _repack, _replication,
-)  # fmt: skip
+CHECKS_BEFORE = (_indexes, _constraints, _collations, _triggers, _sequences, _rights)
+CHECKS_AFTER = (_set_aside, _repack, _replication)

@@ -72,7 +72,7 @@ def test_one_that_is_behind_may_be_left_to_a_person(
     make_existing(scratch)
     with pytest.raises(RefusedError) as refused:
         ensure_current(engine, when_behind="refuse")
-    assert f"The database stands at {BASELINE}, and {len(CHAIN) - 1} revisions are pending: {CHAIN[1]}" in str(
+    assert f"The database is at {BASELINE}, and {len(CHAIN) - 1} revisions are pending: {CHAIN[1]}" in str(
         refused.value
     )
     assert at(scratch) == [BASELINE]
@@ -183,7 +183,7 @@ def test_the_command_for_start_scripts(scratch: Database) -> None:
 
     refused = run("--refuse")
     assert refused.returncode == 3
-    assert "The database stands at no revision" in refused.stderr
+    assert "The database is at no revision" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert run().returncode == 0
     again = run("--refuse")

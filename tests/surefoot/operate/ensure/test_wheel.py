@@ -34,7 +34,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_migrates_from_anywhere(python: Path, scratch: Database, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"DATABASE_URL={scratch.url.render_as_string(False)}\n")
     refused = _in(tmp_path, python, "-m", "ourschool", "ensure", "--refuse", status=3).stderr
-    (command,) = re.findall(r"→ Run python (-m ourschool alembic upgrade head), then", refused)
+    (command,) = re.findall(r"(?:→|Next:) Run python (-m ourschool alembic upgrade head), then", refused)
     _in(tmp_path, python, *command.split())
     assert at(scratch) == [HEAD]
     done = _in(tmp_path, python, "-m", "ourschool", "ensure")

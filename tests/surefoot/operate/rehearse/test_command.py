@@ -65,9 +65,10 @@ def test_the_whole_way_of_an_existing_database(scratch: Database, tmp_path: Path
     assert f"| `{CHAIN[1]}` | users | ACCESS EXCLUSIVE |" in written[1].read_text("utf-8")
 
     on = told["started_at"][:10]
-    said = " ".join(ourschool(scratch, "status", status=1, env=env).stdout.split())
-    assert said.count(f"s in the rehearsal of {on}") == len(CHAIN) - 1
-    said = ourschool(scratch, "upgrade", says="n\n", status=3, env=env).stdout
+    said = " ".join(ourschool(scratch, "status", "--pending", status=1, env=env).stdout.split())
+    assert said.count(f"s in the rehearsal of {on}") == len(CHAIN), "each, and all of them together"
+    assert "Next: python -m ourschool upgrade " in said
+    said = " ".join(ourschool(scratch, "upgrade", says="n\n", status=3, env=env).stdout.split())
     assert f"s in the rehearsal of {on})" in said
 
 

@@ -9,7 +9,7 @@ from surefoot.online.retire.retire_operations import RetireTableOp
 from surefoot.operate.status.health import HealthFinding, find_problems
 from tests.support.databases import Database
 
-TERM = (
+A_USER = (
     "insert into users (id, email, username, hashed_password, first_name, last_name, role) "
     "values (70, 'a@b', 'a', 'x', 'A', 'B', 'admin')"
 )
@@ -32,7 +32,7 @@ WRONG = {
         "disabled trigger", "nothing holds lesson_assignments",
     ),
     "a sequence behind its column": (
-        TERM, "sequence behind", "sequence users_id_seq would give 1, but users.id has 70 already",
+        A_USER, "sequence behind", "sequence users_id_seq would give 1, but users.id has 70 already",
     ),
 }  # fmt: skip
 
@@ -65,7 +65,7 @@ def test_a_connection_that_is_lost_is_no_problem_of_the_database(current: Databa
 
 
 def test_a_sequence_that_gives_the_next_number_is_well(current: Database) -> None:
-    current.execute(TERM, "select setval('users_id_seq', 70)")
+    current.execute(A_USER, "select setval('users_id_seq', 70)")
     assert found(current) == []
     current.execute("select setval('users_id_seq', 70, false)")
     assert [each.kind for each in found(current)] == ["sequence behind"]

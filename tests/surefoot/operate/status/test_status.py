@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from surefoot import settings
 from surefoot.operate.status.collect import State, Status, status
 from tests.support.databases import ROOT, Database
 from tests.support.servers import Server
-from tests.support.typed import ourschool, too_wide
+from tests.support.typed import ourschool, too_wide, without_first
 from tests.surefoot.commands.revisions import CHAIN, HEAD, write
 
 
@@ -25,23 +26,28 @@ def looked(database: Database) -> Status:
 def test_at_head_all_is_well(current: Database) -> None:
     done = ourschool(current, "status")
     lines = done.stdout.splitlines()
-    assert lines[1].startswith(f"Revision  {HEAD}  ")
+    assert lines[:3] == ["Current: The database is at the newest revision.", "Next: nothing to do", ""]
+    assert lines[4].startswith(f"Revision  {HEAD}  ")
     assert "Pending   nothing" in lines
     assert "Drift     none: the database is what its revision makes" in lines
     assert "Migrating nobody" in lines
     assert "Backup    none found" in lines
-    assert done.stderr == ""
+    assert re.fullmatch(r"Database \w+ at \S+ \(URL from the environment\)\.\n", done.stderr)
 
 
 @pytest.mark.promise("A3", "E2")
 def test_behind_it_lists_what_is_pending_and_why(behind: Database) -> None:
-    done = ourschool(behind, "status", status=1)
+    done = ourschool(behind, "status", "--pending", status=1)
     assert f"Revision  {CHAIN[2]}  naive timestamps are UTC and say so" in done.stdout
-    assert f"Pending   {len(CHAIN) - 3} revisions\n  {CHAIN[3]}  server defaults for flags" in done.stdout
+    online = done.stdout.count(" online: in steps that stop nobody")
+    pending = len(CHAIN) - 3
+    assert f"Pending   {pending} revisions: {online} online, {pending - online} in one transaction\n" in done.stdout
+    assert f"are applied:\n  {CHAIN[3]}  server defaults for flags" in done.stdout
+    assert CHAIN[3] not in ourschool(behind, "status", status=1).stdout
     assert "      what the application filled in by itself, the database did not" in done.stdout
     assert "when it ran here before" in done.stdout
     remedy = "python -m ourschool rehearse tries it on a copy; upgrade does it."
-    assert done.stderr == f"ourschool: The database is behind.\n→ {remedy}\n"
+    assert without_first(done.stderr) == f"ourschool: The database is behind.\n→ {remedy}\n"
     assert too_wide(done.stdout) == []
 
 
@@ -66,7 +72,7 @@ def test_drift_is_named_at_head_and_behind_it(current: Database, behind: Databas
     for database, revision in ((current, HEAD), (behind, CHAIN[2])):
         database.execute("alter table terms add constraint own check (term_order > -9)")
         done = ourschool(database, "status", status=1)
-        assert f"Drift     1 deviation from revision {revision}\n  constraint own on terms: unexpected" in done.stdout
+        assert f"Drift     1 difference from revision {revision}\n  constraint own on terms: unexpected" in done.stdout
     assert "is not what its revision makes" in done.stderr
 
 
