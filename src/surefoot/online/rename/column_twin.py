@@ -16,6 +16,7 @@ from surefoot.online.backfill import batch_runner
 from surefoot.online.change_types import column_dependents, conversion, dependents_rebuild, preflight
 from surefoot.online.change_types.column_dependents import Dependents
 from surefoot.online.change_types.conversion import Change, Conversion, temporary_name
+from surefoot.online.change_types.cutover import INDEX_COLUMNS
 from surefoot.online.change_types.shadow_column import ShadowColumns
 from surefoot.online.executor import LONG_LOCK_TIMEOUT, Steps
 from surefoot.online.rename.column_names import ColumnNames
@@ -121,7 +122,14 @@ def _take_names(
             return False
         for statement in beside.drop_trigger_statements():
             steps.execute(statement)
-        take_names(beside.conversion.changes[0].shadow_name)
+        (change,) = beside.conversion.changes
+        take_names(change.shadow_name)
+        for row in steps.fetch(INDEX_COLUMNS, table=beside.table.oid, names=[change.shadow_name]):
+            steps.execute(
+                sql.SQL("alter table {} rename {} to {}").format(
+                    sql.SQL(row.relation), change.shadow, sql.Identifier(names.old)
+                )
+            )
         for index in dependents.indexes:
             steps.execute(
                 sql.SQL("alter index {} rename to {}").format(
