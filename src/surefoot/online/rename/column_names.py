@@ -22,14 +22,25 @@ class ColumnNames:
 
         It says nothing of the table, which may be renamed meanwhile: tables that have both names share the function.
         """
-        mark = hashlib.sha256(f"{len(self.old)} {self.old} {self.new}".encode()).hexdigest()[:8]
-        return fit_identifier(f"{PREFIX}{mark}_{self.old}")
+        return fit_identifier(f"{PREFIX}{_mark(self.old, self.new)}_{self.old}")
 
     @property
     def triggers(self) -> tuple[str, ...]:
         """Return the names of the triggers, in the order in which they fire: two on INSERT, then two on UPDATE."""
         return tuple(fit_identifier(f"{TRIGGER_PREFIX}{nth}_{self.old}") for nth in range(1, 5))
 
-    def index(self, copied: str) -> str:
-        """Return the name of the old name's own index, made like the one that is `copied`."""
-        return fit_identifier(f"{PREFIX}{self.old}_{copied}")
+    @property
+    def index_mark(self) -> str:
+        """Return what tells the indexes of this old name from those of another table's."""
+        return _mark(self.table, self.old)
+
+    def index(self, nth: int) -> str:
+        """Return the name of an index of the old name, which says nothing of the one that it is like: that is renamed.
+
+        The `nth` of them, from 1 on, in the order of their definitions.
+        """
+        return fit_identifier(f"{PREFIX}{nth}_{self.index_mark}_{self.old}")
+
+
+def _mark(one: str, other: str) -> str:
+    return hashlib.sha256(f"{len(one)} {one} {other}".encode()).hexdigest()[:8]

@@ -137,6 +137,7 @@ def _values(names: ColumnNames) -> Iterator[tuple[str, object]]:
     yield "comment", old_names.comment(names.new, names.since, "column")
     yield "function", names.function
     yield "triggers", list(names.triggers)
+    yield "index_mark", names.index_mark
     yield "prefix", old_names.PREFIX
     yield "trigger_prefix", old_names.TRIGGER_PREFIX
     yield "beyond", f"{old_names.TRIGGER_PREFIX}~"

@@ -14,7 +14,7 @@ from surefoot.errors import RefusedError
 from surefoot.online import key_ranges, target_table
 from surefoot.online.backfill import batch_runner
 from surefoot.online.change_types import column_dependents, conversion, dependents_rebuild, preflight
-from surefoot.online.change_types.column_dependents import Dependents
+from surefoot.online.change_types.column_dependents import Dependents, Index
 from surefoot.online.change_types.conversion import Change, Conversion, temporary_name
 from surefoot.online.change_types.cutover import INDEX_COLUMNS
 from surefoot.online.change_types.shadow_column import ShadowColumns
@@ -130,10 +130,20 @@ def _take_names(
                     sql.SQL(row.relation), change.shadow, sql.Identifier(names.old)
                 )
             )
-        for index in dependents.indexes:
+        for nth, index in enumerate(sorted(dependents.indexes, key=lambda each: _place(each, change)), 1):
             steps.execute(
                 sql.SQL("alter index {} rename to {}").format(
-                    sql.Identifier(dependents_rebuild.index_name(steps, index)), sql.Identifier(names.index(index.name))
+                    sql.Identifier(dependents_rebuild.index_name(steps, index)), sql.Identifier(names.index(nth))
                 )
             )
     return True
+
+
+def _place(index: Index, change: Change) -> tuple[str, bool]:
+    """Return what the indexes are sorted by: the definition, whatever the columns and the index itself are called.
+
+    The printed block sorts by the same.
+    """
+    name = change.shadow_name
+    quoted = f'"{name.replace(chr(34), chr(34) * 2)}"'
+    return index.body.replace(quoted, "~").replace(name, "~"), index.unique

@@ -104,43 +104,61 @@ FILL = """
 """
 
 # For `--sql`: the old name's own indexes. Only PostgreSQL knows where an expression means a column, so that it has to
-# print the old name itself: the two columns change their names for that moment.
+# print the old name itself: the columns change their names for that moment. They are sorted as online, where the second
+# column is called {beside} when they are made.
 INDEXES = """
     declare
         path constant text := current_setting('search_path');
         qualified constant text := format('%I.%I', home, {table}::text);
+        bodies constant text := $list$
+            select array_agg(substr(pg_get_indexdef(indexrelid), length(format('CREATE %sINDEX %I ON %s USING ',
+                                 case when indisunique then 'UNIQUE ' end, relname, indrelid::regclass)) + 1)
+                             order by indexrelid)
+              from pg_index
+              join pg_class on pg_class.oid = indexrelid
+             where indrelid = $1 and indisvalid
+               and ($2 = any (indkey::smallint[])
+                    or exists (select from pg_depend where classid = 'pg_class'::regclass and objid = indexrelid
+                                  and refclassid = 'pg_class'::regclass and refobjid = $1 and refobjsubid = $2)) $list$;
+        keys text[];
         made text[];
-        one text;
+        one record;
     begin
         if old is null or new is null then
             return;
         end if;
         perform set_config('search_path', 'pg_catalog', true);
+        execute format('alter table %s rename column %I to %I', qualified, {new}::text, {beside}::text);
+        execute bodies into keys using target, new;
+        execute format('alter table %s rename column %I to %I', qualified, {beside}::text, {new}::text);
         execute format('alter table %s rename column %I to %I', qualified, {old}::text, {beside}::text);
         execute format('alter table %s rename column %I to %I', qualified, {new}::text, {old}::text);
-        select array_agg(format('create %sindex if not exists %I on %s using %s',
-                                case when indisunique and indimmediate then 'unique ' end,
-                                case when octet_length(whole) <= 63 then whole
-                                     else left(whole, (select max(n) from generate_series(1, 54) as n
-                                                        where octet_length(left(whole, n)) <= 54))
-                                          || '_' || left(encode(sha256(convert_to(whole, 'UTF8')), 'hex'), 8) end,
-                                qualified,
-                                substr(pg_get_indexdef(indexrelid), length(format('CREATE %sINDEX %I ON %s USING ',
-                                    case when indisunique then 'UNIQUE ' end, relname, indrelid::regclass)) + 1))
-                         order by relname)
-          into made
-          from pg_index
-          join pg_class on pg_class.oid = indexrelid,
-               concat({prefix}::text, {old}::text, '_', relname) as whole
-         where indrelid = target and indisvalid
-           and (new = any (indkey::smallint[])
-                or exists (select from pg_depend where classid = 'pg_class'::regclass and objid = indexrelid
-                              and refclassid = 'pg_class'::regclass and refobjid = target and refobjsubid = new));
+        execute bodies into made using target, new;
         execute format('alter table %s rename column %I to %I', qualified, {old}::text, {new}::text);
         execute format('alter table %s rename column %I to %I', qualified, {beside}::text, {old}::text);
         perform set_config('search_path', path, true);
-        foreach one in array coalesce(made, '{{}}') loop
-            execute one;
+        for one in
+            select body, is_unique, concat({prefix}::text, row_number() over (order by place collate "C", is_unique),
+                                           '_', {index_mark}::text, '_', {old}::text) as whole
+              from (
+                  select body, replace(replace(key, format('"%s"', replace({beside}, '"', '""')), '~'), {beside}, '~')
+                               as place,
+                         (select array_agg(indisunique and indimmediate order by indexrelid) from pg_index
+                           where indrelid = target and indisvalid
+                             and (new = any (indkey::smallint[])
+                                  or exists (select from pg_depend
+                                              where classid = 'pg_class'::regclass and objid = indexrelid
+                                                and refclassid = 'pg_class'::regclass and refobjid = target
+                                                and refobjsubid = new)))[nth] as is_unique
+                    from unnest(made, keys) with ordinality as printed (body, key, nth)
+              ) as sorted
+        loop
+            execute format('create %sindex if not exists %I on %s using ', case when one.is_unique then 'unique ' end,
+                           case when octet_length(one.whole) <= 63 then one.whole
+                                else left(one.whole, (select max(n) from generate_series(1, 54) as n
+                                                       where octet_length(left(one.whole, n)) <= 54))
+                                     || '_' || left(encode(sha256(convert_to(one.whole, 'UTF8')), 'hex'), 8) end,
+                           qualified) || one.body;
         end loop;
     end;
 """
