@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.bakery.test_bakery_rename import write
 from tests.support.bakery import HEAD, Baker, baker
 from tests.support.databases import Database, fresh
 from tests.support.servers import Server
@@ -26,7 +25,7 @@ def at_work(scratch: Database, tmp_path: Path) -> Baker:
 
 def rename(at_work: Baker) -> str:
     """Write the revision that renames, and go there; return its id."""
-    renames = write(at_work, "ovens are hearths", UP, DOWN)
+    renames = at_work.write("ovens are hearths", UP, DOWN)
     at_work.alembic("upgrade", "head")
     at_work.database.execute(
         "insert into recipes (oven_id, title) values (1, 'rye')",
@@ -66,7 +65,7 @@ def test_from_the_hint_to_the_end_of_the_old_name(at_work: Baker) -> None:
     status = " ".join(at_work.bakery("status").split())
     assert "Drift none" in status
 
-    ends = write(at_work, "nobody says ovens", end, end.replace("end_", "resume_"))
+    ends = at_work.write("nobody says ovens", end, end.replace("end_", "resume_"))
     at_work.alembic("upgrade", "head")
     at_work.alembic("check")
     assert "Old name" not in at_work.bakery("status")
@@ -84,10 +83,13 @@ def test_from_the_hint_to_the_end_of_the_old_name(at_work: Baker) -> None:
 @pytest.mark.long
 def test_proven_rehearsed_backed_up_and_restored_in_the_middle(at_work: Baker) -> None:
     renames = rename(at_work)
+    at_work.alembic("revision", "--autogenerate", "-m", "names of the rules")
+    at_work.say_why("names_of_the_rules")
+    rules = at_work.revision("names_of_the_rules").name.split("-")[1].split("_")[0]
     end = f'op.end_column_rename("recipes", "oven_id", "hearth_id", since="{renames}")'
-    ends = write(at_work, "nobody says ovens", f"{end}  # lint: old-name-taken-away it is a test",
+    ends = at_work.write("nobody says ovens", f"{end}  # lint: old-name-taken-away it is a test",
                  end.replace("end_", "resume_"))  # fmt: skip
-    for each in (renames, ends):
+    for each in (renames, rules, ends):
         proof = json.loads(at_work.bakery("prove", "--json", each))
         assert proof["holds"], proof
     at_work.bakery("rehearse", "--fresh")
