@@ -6,7 +6,7 @@ While the old name of one is alive, such code reads and writes by that, so what 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from surefoot.catalogue import old_names
 from surefoot.catalogue.model import Catalogue, Owner
@@ -62,7 +62,7 @@ class _Names:
             for each in relation.columns
             if each.name not in mine.values()
         )
-        parts = {
+        parts: dict[str, Any] = {
             name: tuple(
                 self._with_known(each, relation.name)
                 for each in getattr(relation, name)
@@ -122,7 +122,7 @@ def _definitions(part: object) -> Iterator[tuple[str, str]]:
             yield each.name, value
 
 
-def _named(relation: Relation) -> Iterator[object]:
+def _named(relation: Relation) -> Iterator[Any]:
     for name in ("columns", "constraints", "indexes", "triggers", "policies", "rules", "statistics"):
         yield from getattr(relation, name)
 

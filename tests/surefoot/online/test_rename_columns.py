@@ -328,3 +328,22 @@ def test_a_table_without_rows_needs_no_key(database: Database) -> None:
     before = catalogue(database)
     run(database, rename(), undo())
     assert_equal(before, catalogue(database))
+
+
+def test_what_would_break_the_two_names_says_how_to_end_the_old_one(school: Database) -> None:
+    run(school, rename("worth", "value"), rename("mood", "feels"))
+    types = {name: ("numeric(9, 2)", name, name) for name in ("worth", "value")}
+    works: list[tuple[Work, str]] = [
+        (lambda op: op.retire_column("pupils", "feels"), "its old name mood is still alive"),
+        (lambda op: op.retire_column("pupils", "mood"), "it is the old name of column feels"),
+        (lambda op: op.change_types_online("pupils", {"value": types["value"]}), "its old name worth is still alive"),
+        (lambda op: op.change_types_online("pupils", {"worth": types["worth"]}), "it is the old name of column value"),
+    ]
+    for work, why in works:
+        fault = refused(school, work)
+        assert why in fault
+        pair = "'mood', 'feels'" if "feels" in fault else "'worth', 'value'"
+        assert f"op.end_column_rename('pupils', {pair}, since='unnamed')" in fault
+    run(school, lambda op: op.change_types_online("pupils", {"note": ("varchar(900)", "note", "note")}))
+    school.execute("insert into pupils (name, worth, mood) values ('after', 1.5, 'sad')")
+    assert school.rows("select value, feels::text from pupils where name = 'after'") == [(1.5, "sad")]
