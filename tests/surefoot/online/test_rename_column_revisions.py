@@ -142,6 +142,36 @@ def test_killed_before_any_of_its_statements_and_run_again(scratch: Database, ch
     assert scratch.rows("select * from pupils order by id") == rows
 
 
+def test_cut_off_after_the_names_are_taken_the_revision_knows_its_own(scratch: Database, chain: Path) -> None:
+    """`names.jsonl` says what a released revision makes; a stranger of such a name is told before it runs."""
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    from surefoot.catalogue import revision_names  # noqa: PLC0415
+    from surefoot.catalogue.revision_names import names_in, names_of_step  # noqa: PLC0415
+
+    write(chain, "two", "one", f'{UP}\nop.create_index_online("ix_points", "pupils", ["points"])',
+          f'op.drop_index_online("ix_points", "pupils")\n{DOWN}')  # fmt: skip
+    script = ScriptDirectory.from_config(Config(str(chain / "alembic.ini")))
+    history = [script.get_revision(name) for name in ("one", "two", "three")]
+    seen, steps = [], {}
+    for each in ("one", "two", "three"):
+        scratch.alembic("upgrade", each, cwd=chain)
+        seen.append(list(names_in(catalogue(scratch))))
+        steps[each] = names_of_step(seen[-2] if len(seen) > 1 else [], [], seen[-1])
+    after = catalogue(scratch)
+    scratch.alembic("downgrade", "one", cwd=chain)
+    revision_names.write(chain / "alembic", history, steps)
+    with Runner(scratch, chain) as runner:
+        assert runner.alembic("upgrade", "head", kill_before="CONCURRENTLY ix_points").killed
+        assert scratch.value(DIFFERENT) == 0, "both names are there"
+        runner.alembic("upgrade", "head", status=0)
+        assert_equal(after, catalogue(scratch))
+        runner.alembic("downgrade", "one", status=0)
+        scratch.execute("alter table pupils add called text")
+        assert "called" in runner.alembic("upgrade", "head", status=3).output
+
+
 def test_refused_before_an_earlier_operation_of_the_revision(scratch: Database, chain: Path) -> None:
     first = 'op.create_index_online("ix", "pupils", ["points"])\n'
     scratch.alembic("upgrade", "one", cwd=chain)

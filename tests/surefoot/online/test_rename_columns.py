@@ -141,6 +141,16 @@ def test_a_null_that_is_meant_is_written_by_either_name(school: Database) -> Non
         assert school.rows(f"update pupils set {column} = 'sad' where id = 9 {both}") == [("sad", "sad")]
 
 
+def test_a_default_that_is_another_one_since_takes_no_value_away(school: Database) -> None:
+    run(school, rename())
+    school.execute("alter table pupils alter called set default 'since'")
+    for columns, expected in (
+        ("(name) values ('old')", "old"), ("(called) values ('new')", "new"), ("(term) values ('t1')", "since"),
+        ("(name, term) values ('old', 't2')", "old"),
+    ):  # fmt: skip
+        assert school.rows(f"insert into pupils {columns} returning name, called") == [(expected, expected)]
+
+
 def test_the_same_moment_in_both_and_the_same_digits(school: Database) -> None:
     run(school, rename("seen", "noticed"), rename("worth", "value"), rename("parts", "pieces"))
     school.execute(
