@@ -40,7 +40,7 @@ long: .venv/ready ## the long form of the fault tests (about an hour)
 bench: .venv/ready ## measure against stock Alembic and print the tables
 	$(BIN)/python -m benchmarks
 
-docs: .venv/ready ## write docs/schema.md and docs/diagrams.md anew from the models
+docs: .venv/ready ## write the pages of docs/ that are made from models, commands, revisions and rules
 	$(BIN)/python -m docs.generate
 
 clean: ## remove the virtual environment and caches; never the database

@@ -1,4 +1,8 @@
-"""Writes the pages from the models and from the rules of lint: `python -m docs.generate`, or `make docs`."""
+"""Writes the pages that are made from code: `python -m docs.generate`, or `make docs`.
+
+From the models, whose diagrams are drawn as well, the commands, the docstrings of revisions, the rules of lint and the
+README's screen.
+"""
 
 import importlib
 import re
@@ -8,15 +12,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pydot
 import sqlalchemy as sa
 from paracelsus.transformers.mermaid import Mermaid
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
+from docs import commands, pictures, revisions_page, terminal
+from docs.relations import relations
 from ourschool import models
 from surefoot.author.lint import rule_texts
 
 FOLDER = Path(__file__).parent
+WHOLE = "diagrams/school.svg"
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy left it so
 WRITTEN = "<!-- Written by `make docs` from the models; a change here is lost. -->"
 SHORT = {"timestamp with time zone": "timestamptz", "double precision": "double", "time without time zone": "time"}
@@ -32,11 +40,21 @@ def main() -> None:
     for name, text in pages().items():
         (FOLDER / name).write_text(text, "utf-8")
         sys.stdout.write(f"docs/{name}\n")
+    for name, graph in graphs().items():
+        drawn = pictures.write(FOLDER / name, graph)
+        sys.stdout.write(f"docs/{name}{'' if drawn else ': not drawn, for that needs Graphviz'}\n")
 
 
 def pages() -> dict[str, str]:
     """The text of each page by its file name."""
-    return {"diagrams.md": diagrams(), "lint.md": rule_texts.page(), "schema.md": schema()}
+    return {
+        "diagrams.md": diagrams(),
+        "lint.md": rule_texts.page(),
+        "reference.md": commands.page(),
+        "revisions.md": revisions_page.page(),
+        "schema.md": schema(),
+        "terminal.svg": terminal.picture(),
+    }
 
 
 def parts() -> dict[str, list[type[models.Base]]]:
@@ -53,37 +71,56 @@ def about(module: str) -> tuple[str, str]:
     return heading.removeprefix("The ").capitalize(), sentence[:1].upper() + sentence[1:]
 
 
+def graphs() -> dict[str, pydot.Dot]:
+    """Each picture by its file name: the whole school, and its parts."""
+    types = {f"{t.name}.{c.name}": printed(c.type) for t in models.metadata.tables.values() for c in t.columns}
+    tables = {module: [table_of(model) for model in members] for module, members in parts().items()}
+    found = {WHOLE: pictures.whole("school", {about(module)[0]: each for module, each in tables.items()})}
+    return found | {picture(module): pictures.part(about(module)[0], each, types) for module, each in tables.items()}
+
+
+def picture(module: str) -> str:
+    """The file name of the picture of a part."""
+    return f"diagrams/{module.rpartition('.')[2]}.svg"
+
+
 def diagrams() -> str:
     """A diagram of each part, with the tables of other parts that it points to as empty boxes; then the whole."""
     text = [
         "# Entity diagrams", "", WRITTEN, "",
         "One diagram for each part of the school; a box without columns is a table of another part. What the columns "
-        "mean stands in [schema.md](schema.md).",
+        "mean stands in [schema.md](schema.md). Each is there as text, which Mermaid draws, and as SVG. A line ends "
+        "in a crow's foot where there may be many rows, and has a ring where there may be none.",
+        "", f"![The whole school: its tables by part, and what points to what]({WHOLE})", "",
+        f"In this picture a box says how many foreign keys lead from it to `{pictures.HUB}`: nearly all have one.",
     ]  # fmt: skip
     for module, members in parts().items():
         heading, sentence = about(module)
         tables = {table_of(model).name for model in members}
-        text += ["", f"## {heading}", "", sentence, "", "```mermaid", *_diagram(tables), "```"]
+        svg = f"As SVG: [{picture(module)}]({picture(module)})."
+        text += ["", f"## {heading}", "", f"{sentence} {svg}", "", "```mermaid", *_diagram(tables), "```"]
     text += ["", "## The whole", "", "Keys only.", "", "```mermaid", *_diagram(None), "```", ""]
     return "\n".join(text)
 
 
 def _diagram(tables: set[str] | None) -> Iterator[str]:
-    """The lines of paracelsus's diagram for these tables and their foreign keys; for all, only the keys of each."""
+    """The boxes of paracelsus's diagram for these tables, of all only with their keys; then the foreign keys.
+
+    Those are our own: paracelsus draws one of two columns as two, and one that may be NULL as if it may not.
+    """
     inside = ""
+    yield "erDiagram"
     for line in drawn().splitlines():
         opened = re.fullmatch(r"  (\w+) \{", line)
         if opened:
             inside = opened[1]
-        of = re.fullmatch(r"  \w+ \S+ (\w+) : \w+", line)
         if inside:
             key = opened or line == "  }" or re.search(r" (PK|FK|PK,FK)( |$)", line)
             if key if tables is None else inside in tables:
                 yield line
             if line == "  }":
                 inside = ""
-        elif line and (not of or tables is None or of[1] in tables):
-            yield line
+    yield from (each.mermaid for each in relations() if tables is None or each.child in tables)
 
 
 @cache

@@ -53,7 +53,13 @@ PROJECT = Project(
         "74e3c52e185b": "the first schema of the published application OurSchool",
         "add_point_tx_actor_name": "release 1.0.0 of the published application OurSchool",
     },
-    guide="MIGRATIONS.md",
+    guide={
+        "An existing database": "docs/operator.md",
+        "Plain pg_dump": "docs/operator.md",
+        "No changes detected": "docs/when-something-is-wrong.md",
+        "Two people at once": "docs/author.md",
+    },
+    revisions_page="docs/revisions.md",
 )
 if not IN_CHECKOUT:
     PROJECT = replace(PROJECT, workplace=PROJECT.workplace_in(Path.cwd()))

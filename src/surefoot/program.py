@@ -11,11 +11,11 @@ from pathlib import Path
 from surefoot.project import Project
 
 _elsewhere = dict[str, str]()
+_guide = dict[str, str]()
 _names = {
     "program": "surefoot",
     "prefix": "SUREFOOT_",
     "versions": "alembic/versions",
-    "guide": "",
     "home": "",
     "installed": "",
 }
@@ -32,12 +32,12 @@ def set_project(project: Project) -> None:
         program=project.name,
         prefix=project.prefix,
         versions=f"{project.scripts}/versions",
-        guide=project.guide,
         home=str(project.home.absolute()),
         installed="yes" if project.user_folder else "",
     )
-    _elsewhere.clear()
-    _elsewhere.update(project.elsewhere)
+    for kept, given in ((_elsewhere, project.elsewhere), (_guide, project.guide)):
+        kept.clear()
+        kept.update(given)
 
 
 def program() -> str:
@@ -76,8 +76,8 @@ def elsewhere(revision: str) -> str | None:
 
 
 def guide(chapter: str, then: str = "") -> str:
-    """Return a reference to a chapter of the guide, to append to a message; empty where the project has no guide."""
-    return f" {_names['guide']}, '{chapter}'{then}." if _names["guide"] else ""
+    """Return a reference to a chapter of the guide, to append to a message; empty without a page of the project."""
+    return f" {_guide[chapter]}, '{chapter}'{then}." if chapter in _guide else ""
 
 
 def extra(name: str) -> str:

@@ -56,8 +56,10 @@ class Project:
     """Imports the companions of released revisions, by revision. Called only where revisions run."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     """Revisions of another project that adopted databases come from, and what each is, to name it in messages."""
-    guide: str = ""
-    """The documentation page that error messages refer to and `check` reads; empty where there is none."""
+    guide: Mapping[str, str] = field(default_factory=dict)
+    """The documentation page of each chapter that messages of the engine refer to; none is named without one."""
+    revisions_page: str = ""
+    """The documentation page with a table of all revisions, which `check` reads; empty where there is none."""
 
     @property
     def prefix(self) -> str:

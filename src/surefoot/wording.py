@@ -4,6 +4,8 @@ import datetime as dt
 from textwrap import wrap
 
 WIDTH = 80
+JSON_VERSION = 1
+"""Of what commands print as JSON: it rises where a field goes away or means something else, not where one is added."""
 
 
 def paragraph(text: str, first: str = "", then: str = "") -> str:

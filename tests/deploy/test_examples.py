@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.docs.test_docs import BLOCKS, shell
+from tests.docs.test_docs import BLOCKS, PAGES, shell
 from tests.support.commands import exists
 from tests.support.databases import ROOT, Database
 from tests.surefoot.commands.revisions import HEAD
@@ -52,9 +52,15 @@ def test_yaml_is_read(path: Path) -> None:
     assert isinstance(yaml.safe_load(path.read_text("utf-8")), dict)
 
 
-@pytest.mark.parametrize(
-    "path", [*sorted(DEPLOY.iterdir()), ROOT / "MIGRATIONS.md", ROOT / "README.md"], ids=lambda path: path.name
-)
+TYPED_IN = [
+    *sorted(DEPLOY.iterdir()),
+    *(
+        page for page in PAGES if page.name != "reference.md"
+    ),  # written from the commands, with the forms that they take
+]
+
+
+@pytest.mark.parametrize("path", TYPED_IN, ids=lambda path: path.name)
 def test_only_commands_that_exist_are_named(path: Path) -> None:
     for match in TYPED.finditer(path.read_text("utf-8").replace("\\\n", " ")):
         assert exists(match["program"], match["rest"]), match[0]

@@ -1,18 +1,21 @@
-"""README.md and MIGRATIONS.md hold: their commands run as printed, and nothing that exists is missing in them."""
+"""The pages hold: their commands run as printed, and nothing that exists is missing in them."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import psycopg
 import pytest
+from _pytest.mark import ParameterSet
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from docs import revisions_page
 from surefoot.settings import Settings
 from tests.ourschool.existing import rows
 from tests.support.databases import ROOT, Database
@@ -20,11 +23,25 @@ from tests.surefoot.commands.revisions import released
 from tests.surefoot.operate.ensure.test_one_version_back import add_plans
 
 BLOCK = re.compile(r"<!-- runs: (?P<state>[\w ]+) -->\n```sh\n(?P<script>.*?)```", re.DOTALL)
-BLOCKS = [
-    pytest.param(match["state"], match["script"], id=f"{page}-{number}-{match['state']}")
-    for page in ("README.md", "MIGRATIONS.md")
-    for number, match in enumerate(BLOCK.finditer((ROOT / page).read_text("utf-8")))
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "MIGRATIONS.md",
+    *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "another-project.md"),
 ]
+"""Every page, but for the bakery's, whose commands tests/bakery runs."""
+
+
+def blocks() -> Iterator[ParameterSet]:
+    """The blocks of all pages; one that stands on several of them once."""
+    found = dict[tuple[str, str], str]()
+    for page in PAGES:
+        for number, match in enumerate(BLOCK.finditer(page.read_text("utf-8"))):
+            found.setdefault((match["state"], match["script"]), f"{page.name}-{number}-{match['state']}")
+    for (state, script), name in found.items():
+        yield pytest.param(state, script, id=name)
+
+
+BLOCKS = list(blocks())
 
 
 def script_directory(folder: Path = ROOT) -> ScriptDirectory:
@@ -57,7 +74,7 @@ def prepare(database: Database, project: Path, state: str) -> None:
         if state == "conflicts":
             database.alembic("stamp", "cd0edd614cc5")
             database.alembic("upgrade", "head", status=4)
-    elif state == "deviating":
+    elif state == "differing":
         for script in sorted((ROOT / "alembic" / "legacy_sql").glob("*.sql")):
             database.psql("-f", str(script))
         database.execute("drop index ix_users_email", "alter table users alter first_name type text")
@@ -102,8 +119,7 @@ def shell(database: Database) -> dict[str, str]:
 
 
 def test_every_revision_is_in_the_table() -> None:
-    table = (ROOT / "MIGRATIONS.md").read_text("utf-8").split("## The revisions")[1]
-    listed = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
+    listed = re.findall(r"^\| `(\w+)` \|", revisions_page.page(), flags=re.MULTILINE)
     in_order = [script.revision for script in script_directory().walk_revisions()][::-1]
     assert listed == in_order
 

@@ -1,4 +1,4 @@
-"""The revisions that MIGRATIONS.md shows to authors run as printed: up, down and up, with rows there."""
+"""The revisions that docs/author.md shows to authors run as printed: up, down and up, with rows there."""
 
 import re
 import textwrap
@@ -11,7 +11,7 @@ from tests.support.databases import ROOT, Database
 
 EXAMPLES = [
     block
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "MIGRATIONS.md").read_text("utf-8"), re.DOTALL)
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "author.md").read_text("utf-8"), re.DOTALL)
     if "def upgrade()" in block
 ]
 PERSON = """

@@ -15,10 +15,14 @@ def ourschool(
     cwd: Path = ROOT,
     env: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m ourschool …` with `says` as stdin; assert on its exit status, and on no traceback."""
+    """Run `python -m ourschool …` with `says` as stdin; assert on its exit status, on no traceback and the JSON."""
     done = forked.run("ourschool", *arguments, cwd=cwd, env=database.environment(env), says=says)
     assert done.returncode == status, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
+    if "--json" in arguments:
+        from tests.support import json_shapes  # noqa: PLC0415  # it reads the whole program
+
+        assert json_shapes.faults(arguments, done.stdout) == []
     return done
 
 

@@ -81,7 +81,8 @@ def test_sentences_name_the_project_that_is_spoken_for() -> None:
         assert program.extra("author") == "'bakery[author]'"
     finally:
         program.set_project(PROJECT)
-    assert program.guide("Roles") == " MIGRATIONS.md, 'Roles'."
+    assert program.guide("Roles") == ""
+    assert program.guide("Two people at once", ", has both") == " docs/author.md, 'Two people at once', has both."
     assert said[2] == "alembic/versions"
 
 

@@ -49,8 +49,8 @@ def check(settings: Settings, url: URL) -> Iterator[Outcome]:
     yield Outcome("released revisions are as they were released", tuple(releases.problems(settings, script)))
     yield Outcome("the snapshot of a release stands for files as they are", tuple(_snapshot(settings)))
     yield Outcome("files are as this database's journal has them", tuple(_journalled(url, script)))
-    if settings.project.guide:
-        name = f"the table in {settings.project.guide} lists every revision"
+    if settings.project.revisions_page:
+        name = f"the table in {settings.project.revisions_page} lists every revision"
         yield Outcome(name, tuple(_undocumented(settings, script)))
     yield Outcome("models and revisions make equal databases", tuple(_drift(settings, url)))
     known = releases.listed(settings)
@@ -121,7 +121,7 @@ def _snapshot(settings: Settings) -> Iterator[str]:
 
 
 def _undocumented(settings: Settings, script: ScriptDirectory) -> Iterator[str]:
-    text = settings.project.workplace / settings.project.guide
+    text = settings.project.workplace / settings.project.revisions_page
     if not text.exists():
         return
     table = text.read_text("utf-8")

@@ -68,8 +68,17 @@ def confirm(question: str, *, yes: bool) -> None:
         raise RefusedError("Cancelled. Nothing was changed.", "Answer y to go on, or give --yes in a script.")
 
 
+def versioned(value: Any) -> Any:
+    """Return an object with the version of its shape, a list with that in each of its objects; see docs/json.md."""
+    from surefoot.wording import JSON_VERSION  # noqa: PLC0415  # `ensure` prints none
+
+    if isinstance(value, dict):
+        return {"version": JSON_VERSION} | value
+    return [versioned(each) for each in value] if isinstance(value, list) else value
+
+
 def print_json(value: Any) -> None:
-    """Print `value` as JSON; what JSON has no type for is printed by str()."""
+    """Print `value` as JSON with the version of its shape; what JSON has no type for is printed by str()."""
     import json  # noqa: PLC0415  # `ensure` prints none, and stands before every start of an application
 
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json.dumps(versioned(value), indent=2, ensure_ascii=False, default=str) + "\n")

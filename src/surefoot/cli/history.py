@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from surefoot.cli.context import print_json, settings_and_url
-from surefoot.cli.options import AsJson, DatabaseUrl
+from surefoot.cli.options import AsJson, AsPage, DatabaseUrl
+from surefoot.pages import page_file
 from surefoot.wording import duration, paragraph, utc_time
 
 if TYPE_CHECKING:
@@ -15,18 +16,27 @@ if TYPE_CHECKING:
     from surefoot.operate.status.revision_history import RevisionRuns
 
 
-def show_history(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
+def show_history(as_json: AsJson = False, html: AsPage = None, database_url: DatabaseUrl = None) -> None:
     """List every revision, the newest first, with its runs: when (UTC), how long, who, and how it ended.
 
-    Example: surefoot history
+    Example: surefoot history --html history.html
     """
-    from surefoot.operate.status.revision_history import history  # noqa: PLC0415  # the help does not need it
+    # imported here, because the help does not need it
+    from surefoot import database  # noqa: PLC0415
+    from surefoot.operate.status.revision_history import history  # noqa: PLC0415
 
-    chapters = history(*settings_and_url(database_url))
+    if html is not None:
+        page_file.check(html)
+    settings, url = settings_and_url(database_url)
+    chapters = history(settings, url)
     if as_json:
         print_json([asdict(each) for each in chapters])
     else:
         typer.echo("\n".join(line for chapter in chapters for line in lines(chapter)))
+    if html is not None:
+        from surefoot.pages import history_page  # noqa: PLC0415  # only a page needs what draws it
+
+        page_file.write(html, history_page.page(chapters, database.describe(url)))
 
 
 def lines(chapter: "RevisionRuns") -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,9 @@ DatabaseUrl = Annotated[
     str | None, typer.Option("--database-url", metavar="URL", help="Wins over DATABASE_URL and .env.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for a program.")]
+AsPage = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE.html", help="Also write it as a page for a browser.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: for scripts.")]
 """The option of every command that asks for confirmation."""
 WindowOption = Annotated[

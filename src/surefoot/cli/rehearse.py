@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from surefoot.cli.context import print_json, settings_and_url
-from surefoot.cli.options import AsJson, DatabaseUrl
+from surefoot.cli.context import print_json, settings_and_url, versioned
+from surefoot.cli.options import AsJson, AsPage, DatabaseUrl
 from surefoot.errors import CheckFailed, FailedError
 from surefoot.operate.rehearse import saved_reports
 from surefoot.operate.rehearse.copy_source import RehearsalOptions
@@ -20,6 +20,7 @@ from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.operate.rehearse.rehearsal_report import as_object, markdown
 from surefoot.operate.rehearse.rehearsal_result import DowngradeResult, HeldLock, Rehearsal
 from surefoot.operate.rehearse.summary import growth, lock_text, verdict
+from surefoot.pages import page_file
 from surefoot.progress import command_steps
 from surefoot.settings import Settings
 from surefoot.wording import WIDTH, duration, measured, paragraph
@@ -35,16 +36,19 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
     fresh: Annotated[bool, typer.Option("--fresh", help="Dump the database anew, whatever backups there are.")] = False,
     backup: Annotated[str | None, typer.Option("--backup", metavar="NAME", help="From this backup.")] = None,
     report: Annotated[Path | None, typer.Option("--report", metavar="FILE.md", help="Where to put the report.")] = None,
+    html: AsPage = None,
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Run the pending revisions on a copy of the real data and say what the upgrade will cost.
 
-    Example: surefoot rehearse --fresh
+    Example: surefoot rehearse --fresh --html rehearsal.html
 
     Up, down and up again: each revision with its time, locks and rows; every value compared. The real database is only
     read. Exit status 1 where something speaks against the upgrade.
     """
+    if html is not None:
+        page_file.check(html)
     settings, url = settings_and_url(database_url)
     with command_steps() as say, _sigterm_as_interrupt():
         result = rehearse(settings, url, RehearsalOptions(target, backup, fresh), say=say)
@@ -57,6 +61,10 @@ def rehearse_upgrade(  # noqa: PLR0913, PLR0917  # an argument for each option
     else:
         _show(result)
     _save_report(settings, result, report)
+    if html is not None:
+        from surefoot.pages import rehearsal_page  # noqa: PLC0415  # only a page needs what draws it
+
+        page_file.write(html, rehearsal_page.page(result))
     if result.problems:
         raise _failure(result)
 
@@ -162,7 +170,7 @@ def _save_report(settings: Settings, result: Rehearsal, report: Path | None) -> 
     chosen = report.absolute() if report is not None else file.with_name(f"{file.name}.md")
     try:
         saved_reports.write(
-            file.with_name(f"{file.name}.json"), json.dumps(as_object(result), indent=1, default=str) + "\n"
+            file.with_name(f"{file.name}.json"), json.dumps(versioned(as_object(result)), indent=1, default=str) + "\n"
         )
         saved_reports.write(chosen, markdown(result))
     except FailedError as fault:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
+from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from surefoot import database
@@ -155,10 +156,7 @@ def _make(
     """Make it, record it and compare it, in the transaction of `connection`."""
     started = dt.datetime.now(dt.UTC)
     rights = NewObjectPrivileges(connection, tables, settings.application_role)
-    before = connection.execute(sa.select(*map(sa.func.current_setting, SETTINGS))).one()
-    _set(connection, SETTINGS)
-    database.execute_verbatim(connection, snapshot.script).close()
-    _set(connection, dict(zip(SETTINGS, before, strict=True)))
+    _run_script(connection, snapshot.script)
     found = read_catalogue(connection).fingerprint
     if found != snapshot.catalogue:
         raise _Unsuitable(f"What {snapshot_file.NAME} makes here is not what revision {snapshot.revision} makes")
@@ -176,5 +174,16 @@ def _make(
     )  # fmt: skip
 
 
-def _set(connection: Connection, values: dict[str, str]) -> None:
-    connection.execute(sa.select(*(sa.func.set_config(name, value, True) for name, value in values.items())))
+def _run_script(connection: Connection, script: str) -> None:
+    """Run the script under SETTINGS, and give the transaction its own ones back, in one message to the server."""
+    asked = ", ".join(f"current_setting('{name}')" for name in SETTINGS)
+    before = database.execute_verbatim(connection, f"select {asked}").one()
+    begin, end = _set_for_transaction(SETTINGS), _set_for_transaction(dict(zip(SETTINGS, before, strict=True)))
+    database.execute_verbatim(connection, f"{begin}\n{script}\n{end}").close()
+
+
+def _set_for_transaction(values: dict[str, str]) -> str:
+    """Return the statement, which takes a search_path as a list, as SET does not where it is one text."""
+    each = sql.SQL("set_config({}, {}, true)")
+    calls = [each.format(sql.Literal(name), sql.Literal(value)) for name, value in values.items()]
+    return sql.SQL("select {};").format(sql.SQL(", ").join(calls)).as_string()

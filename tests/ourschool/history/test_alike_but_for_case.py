@@ -32,8 +32,8 @@ ALIKE = [
 
 
 def documented() -> str:
-    """The statements of MIGRATIONS.md."""
-    section = (ROOT / "MIGRATIONS.md").read_text("utf-8").split("### Alike but for case")[1]
+    """The statements of docs/operator.md."""
+    section = (ROOT / "docs" / "operator.md").read_text("utf-8").split("### Same name in other case")[1]
     found = re.search(r"<<'SQL'\n(.*?)\nSQL\n", section, flags=re.DOTALL)
     assert found is not None
     return found[1]

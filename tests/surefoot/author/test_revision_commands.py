@@ -190,7 +190,9 @@ def test_check_finds_what_is_wrong(scratch: Database, project: Path) -> None:
     (folder / "released.txt").write_text("\n".join(["# released", *lines]) + "\n")
     changed = next((folder / "versions").glob(f"*{CHAIN[1]}*"))
     changed.write_text(changed.read_text("utf-8") + "\n", "utf-8")
-    (project / "MIGRATIONS.md").write_text((ROOT / "MIGRATIONS.md").read_text("utf-8").replace(f"`{HEAD}`", "-"))
+    (project / "docs").mkdir(exist_ok=True)
+    page = (ROOT / "docs" / "revisions.md").read_text("utf-8")
+    (project / "docs" / "revisions.md").write_text(page.replace(f"`{HEAD}`", "-"))
     models(project, AVATAR)
     done = ourschool(scratch, "check", status=1, cwd=project)
     assert f"{CHAIN[0]} was released and its file changed since" in done.stdout

@@ -176,7 +176,7 @@ def test_tables_but_no_revision(existing: Database) -> None:
             "The database has tables (assignment_templates, attendance_records, grade_history, journal_entries, "
             "lesson_assignments and 7 more) but no revision: migrating over them would fail half-way or worse.\n"
             "→ Back up, then prove it equal to the baseline and stamp it: python -m ourschool adopt. "
-            "MIGRATIONS.md, 'An existing database', has the whole road."
+            "docs/operator.md, 'An existing database', has the whole road."
         )
     made = "select coalesce(to_regclass('migration_journal'), to_regclass('alembic_version'))"
     assert existing.value(made) is None

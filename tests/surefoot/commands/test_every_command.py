@@ -1,7 +1,6 @@
 """What holds of every command alike: help, JSON, width on a terminal, and a password that is never shown."""
 
 import fcntl
-import json
 import logging
 import os
 import pty
@@ -18,7 +17,7 @@ import pytest
 from psycopg import sql
 
 from ourschool import cli
-from tests.support import forked
+from tests.support import forked, json_shapes
 from tests.support.commands import PASSED_THROUGH, commands
 from tests.support.databases import Database
 from tests.support.servers import Server
@@ -139,11 +138,11 @@ def test_the_versions_are_told_in_a_line(person: Typist) -> None:
 
 
 RUNS = (
-    ("status --tables --history", 0),
-    ("history", 0),
+    ("status --tables --history --html status.html", 0),
+    ("history --html history.html", 0),
     ("identify", 0),
     (f"adopt {HEAD}", 0),
-    ("rehearse", 0),
+    ("rehearse --html rehearsal.html", 0),
     ("upgrade", 0),
     ("rollback -1 --yes", 0),
     ("ensure", 0),
@@ -172,7 +171,8 @@ RUNS = (
 )
 """A run of every command in this order on one database, and how it ends; early revisions, head takes half a minute."""
 READING = (
-    "status --tables --history", "history", "identify", "rehearse", f"adopt {HEAD}", "backup list",
+    "status --tables --history --html status.html", "history --html history.html", "identify",
+    "rehearse --html rehearsal.html", f"adopt {HEAD}", "backup list",
     "backup verify latest", "backup verify latest --files-only", "restore --old", "prove 8b06d2e94c17",
     "lint cd0edd614cc5", "check",
 )  # fmt: skip
@@ -215,7 +215,9 @@ def test_a_right_password_is_in_no_output_which_stands_in_eighty_columns(
             told = person.types(*line.split(), "--json")
             assert told.status == status, (line, told)
             hidden(told, line)
-            assert isinstance(json.loads(told.out), (dict, list)), line
+            assert json_shapes.faults(line.split(), told.out) == [], line
+    for page in ("status", "history"):
+        assert not any(secret in (project / f"{page}.html").read_text("utf-8") for secret in (PASSWORD, ENCODED))
 
 
 def hidden(said: Said, line: str) -> None:

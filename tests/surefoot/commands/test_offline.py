@@ -37,8 +37,8 @@ select jsonb_object_agg(held.name, held.value order by held.name)
 
 
 def documented() -> str:
-    """What MIGRATIONS.md says to run where rows differ only in case."""
-    section = (ROOT / "MIGRATIONS.md").read_text("utf-8").split("### Alike but for case")[1]
+    """What docs/operator.md says to run where rows differ only in case."""
+    section = (ROOT / "docs" / "operator.md").read_text("utf-8").split("### Same name in other case")[1]
     found = re.search(r"<<'SQL'\n(.*?)\nSQL\n", section, flags=re.DOTALL)
     assert found is not None
     return found[1]

@@ -124,7 +124,7 @@ NOT_BY_THE_VIEW = {
     "select name from pupils group by id": "must appear in the GROUP BY clause",
     "insert into pupils (name) values ('x') on conflict on constraint pupils_pkey do nothing": "does not exist",
 }
-"""What MIGRATIONS.md says does not work."""
+"""What docs/author.md says does not work."""
 
 
 def test_what_does_not_work_by_the_old_name(school: Database) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from surefoot.author.lint.lint_findings import Finding
 from surefoot.author.lint.linted_history import Report
 from surefoot.runtime.error_translation import shortened
+from surefoot.wording import JSON_VERSION
 
 EMPTY = Report((), 0, "", ())
 """Of no revision at all."""
@@ -37,6 +38,7 @@ def as_json(report: Report) -> str:
         del each["spans"]
     return json.dumps(
         {
+            "version": JSON_VERSION,
             "revisions": report.revisions,
             "statements": report.statements,
             "server_version": report.version,

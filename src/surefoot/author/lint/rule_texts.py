@@ -160,9 +160,8 @@ TEXTS = (
         "The old name of a table or column that an earlier revision renamed is taken away.",
         "From here on whoever names it fails: every application that runs has to be of a release with the new name.",
         "# when that is so, say it beside the call:\n"
-        'op.end_table_rename("<old>", "<new>", since="<revision>")  # lint: old-name-taken-away <since which release '
-        "nobody names it>\n"
-        '# or, of a column: op.end_column_rename("<table>", "<old>", "<new>", since="<revision>")',
+        "op.end_table_rename(...)  # lint: old-name-taken-away <since which release nobody names it>\n"
+        "# or, of a column, op.end_column_rename(...)",
     ),
     RuleText(
         "protective-setting-changed",
@@ -352,7 +351,7 @@ def page() -> str:
         "# Rules of lint",
         "<!-- Written by `make docs` from surefoot.author.lint.rule_texts; a change here is lost. -->",
         "`ourschool lint --explain <rule>` prints one of them. How lint works, and what it needs, is in "
-        "[MIGRATIONS.md](../MIGRATIONS.md#lint). squawk has more rules than those below; "
+        "[author.md](author.md#lint). squawk has more rules than those below; "
         f"[its pages]({SQUAWK}) explain them.",
     ]
     for text in TEXTS:

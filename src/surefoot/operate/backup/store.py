@@ -111,7 +111,7 @@ def find(folder: Path, name: str, database: str | None = None) -> Backup:
         raise UsageError(
             f"{name} {where}.",
             f"{program()} backup list shows what there is. A dump that pg_dump made by itself is restored by psql or "
-            f"pg_restore.{guide('Backup and restore')}",
+            f"pg_restore.{guide('Plain pg_dump')}",
         )
     if chosen.name == DUMP and (chosen.parent / manifest.NAME).exists():
         chosen = chosen.parent

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -44,6 +44,16 @@ OUTSIDE_TRANSACTION = re.compile(
 Key = tuple[int, str]
 
 
+@dataclass(frozen=True)
+class _Held:
+    """For how many seconds a lock was held at most, since when by the monitor's clock, and how often."""
+
+    seconds: float
+    since: float
+    times: int = 1
+    sampled: bool = False
+
+
 class LockMonitor:
     """Records the locks of the migrating connection, and for how long they are held, since `begin`.
 
@@ -56,7 +66,7 @@ class LockMonitor:
         self.overhead = 0.0
         self._taken_at: dict[Key, float] = {}
         self._locks: dict[tuple[str, str], HeldLock] = {}
-        self._statement_started = 0.0
+        self._began = self._statement_started = 0.0
         self._own_transaction = False
         self._sampler_run: _Sampler | None = None
         self._in_block = False
@@ -70,6 +80,11 @@ class LockMonitor:
         Relations that the revision creates are ignored.
         """
         self._known, self._locks, self._taken_at, self.overhead = known, {}, {}, 0.0
+        self.step_begins()
+
+    def step_begins(self) -> None:
+        """Count from now when in its revision a lock is taken: what Alembic prepares before is no part of it."""
+        self._began = self._clock()
 
     def locks(self, changed: Container[str]) -> tuple[HeldLock, ...]:
         """Return the locks by table, strongest mode first; modes that block nobody only if no stronger one was held.
@@ -140,7 +155,7 @@ class LockMonitor:
         """The transaction has ended: its locks were held until now."""
         now = self._clock()
         for (relation, mode), since in self._taken_at.items():
-            self._add(relation, mode, now - since)
+            self._add(relation, mode, _Held(now - since, since))
         self._taken_at, self._own_transaction = {}, False
 
     def _end_sampling(self) -> None:
@@ -150,7 +165,7 @@ class LockMonitor:
         for (relation, mode), seconds in locks.items():
             # DROP INDEX CONCURRENTLY locks the index only when no query can use it any more
             if relation in self._known and not self._known[relation].index:
-                self._add(relation, mode, seconds, sampled=True)
+                self._add(relation, mode, _Held(seconds, self._statement_started, sampled=True))
         self._sampler_run = None
 
     def _take_recorded(self, driver: psycopg.Connection) -> None:
@@ -158,20 +173,21 @@ class LockMonitor:
             locks, overhead = committing_blocks.take_recorded(driver)
         self.overhead += overhead
         for each in locks:
-            self._add(each.relation, each.mode, each.seconds, times=each.times)
+            self._add(each.relation, each.mode, _Held(each.seconds, self._statement_started, each.times))
         self._in_block = False
 
-    def _add(self, relation: int, mode: str, seconds: float, *, times: int = 1, sampled: bool = False) -> None:
+    def _add(self, relation: int, mode: str, held: _Held) -> None:
         known = self._known.get(relation)
         if known is None:
             return
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()
         before = self._locks.get((known.table, words))
-        longest = max(seconds, before.seconds if before else 0)
-        times += before.times if before else 0
-        self._locks[known.table, words] = HeldLock(
-            known.table, words, longest, times, sampled or bool(before and before.sampled)
-        )
+        at, longest, times, sampled = held.since - self._began, held.seconds, held.times, held.sampled
+        if before is not None:
+            times, sampled = times + before.times, sampled or before.sampled
+            if before.seconds >= longest:
+                at, longest = before.at, before.seconds
+        self._locks[known.table, words] = HeldLock(known.table, words, longest, times, sampled, at=at)
 
     @contextmanager
     def _counting_overhead(self) -> Iterator[None]:

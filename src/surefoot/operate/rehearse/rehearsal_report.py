@@ -9,7 +9,7 @@ from typing import Any
 
 from surefoot.operate.rehearse.lock_watch import SAMPLE_MS
 from surefoot.operate.rehearse.rehearsal_result import DowngradeResult, Rehearsal, RevisionRun
-from surefoot.operate.rehearse.summary import growth, verdict
+from surefoot.operate.rehearse.summary import growth, table_sentences, verdict
 from surefoot.operate.rehearse.value_hashes import TableDifference
 from surefoot.wording import measured, size
 
@@ -97,13 +97,7 @@ def _values(tables: tuple[TableDifference, ...]) -> Iterator[str]:
             yield _row(table.name, column.name, column.was, column.became, *counts)
     yield ""
     for table in tables:
-        if not table.there:
-            yield f"- {_cell(table.name)}: the table is set aside or dropped, with {table.rows:,} rows."
-        elif table.gone or table.new:
-            became = f"{table.gone:,} are not there any more, {table.new:,} are new"
-            yield f"- {_cell(table.name)}: of {table.rows:,} rows {became}."
-        if table.absent:
-            yield f"- {_cell(table.name)}: set aside or dropped: {_cell(', '.join(table.absent))}."
+        yield from (f"- {_cell(each)}" for each in table_sentences(table))
 
 
 def _downgrade(downgrade: DowngradeResult) -> Iterator[str]:

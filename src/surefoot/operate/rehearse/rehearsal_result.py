@@ -29,6 +29,8 @@ class HeldLock:
     """Whether it was sampled from a second connection, because the statement cannot run in a transaction."""
     changes: bool = False
     """Whether existing rows were updated or deleted."""
+    at: float = 0
+    """Seconds from the beginning of the revision to the statement that took it, of the time that was the longest."""
 
     @property
     def strength(self) -> int:

@@ -89,6 +89,7 @@ class Runner:
 
         def begin(**arguments: Any) -> Any:
             self._overhead = -self._monitor.overhead
+            self._monitor.step_begins()
             return migrate(**arguments)
 
         step.migration_fn = begin

@@ -1,6 +1,9 @@
 """Sums a rehearsal up in one sentence for the operator."""
 
+from collections.abc import Iterator
+
 from surefoot.operate.rehearse.rehearsal_result import HeldLock, Rehearsal
+from surefoot.operate.rehearse.value_hashes import TableDifference
 from surefoot.wording import measured, size
 
 
@@ -33,6 +36,17 @@ def growth(result: Rehearsal) -> str:
         f"of WAL, what others wrote meanwhile included; {cost.rows:,} rows are changed, {cost.rows_rewritten:,} are "
         "rewritten with their tables."
     )
+
+
+def table_sentences(table: TableDifference) -> Iterator[str]:
+    """Yield in words which rows and columns of a table are not there any more or are new."""
+    if not table.there:
+        yield f"{table.name}: the table is set aside or dropped, with {table.rows:,} rows."
+    elif table.gone or table.new:
+        became = f"{table.gone:,} are not there any more, {table.new:,} are new"
+        yield f"{table.name}: of {table.rows:,} rows {became}."
+    if table.absent:
+        yield f"{table.name}: set aside or dropped: {', '.join(table.absent)}."
 
 
 def _waiting(result: Rehearsal) -> str:

@@ -21,6 +21,7 @@ from surefoot.operate.rehearse.copy_source import RehearsalOptions, choose_backu
 from surefoot.operate.rehearse.rehearsal import rehearse
 from surefoot.settings import Settings
 from tests.ourschool.history.schools import make_existing
+from tests.support import json_shapes
 from tests.support.databases import Database
 from tests.support.servers import Server
 from tests.support.typed import ourschool, too_wide
@@ -57,6 +58,7 @@ def test_the_whole_way_of_an_existing_database(scratch: Database, tmp_path: Path
     written = sorted((tmp_path / "rehearsals").iterdir())
     assert [(path.suffix, path.stat().st_mode & 0o777) for path in written] == [(".json", 0o600), (".md", 0o600)]
     told = json.loads(written[0].read_text("utf-8"))
+    assert json_shapes.faults(["rehearse"], written[0].read_text("utf-8")) == []
     assert [each["revision"] for each in told["revisions"]] == list(CHAIN[1:])
     assert all(each["seconds"] > 0 for each in told["revisions"])
     assert (told["holds"], told["problems"], told["way_back"]["lost"]) == (True, [], [])
@@ -71,7 +73,8 @@ def test_the_whole_way_of_an_existing_database(scratch: Database, tmp_path: Path
 
 def test_what_went_wrong_is_one_sentence_and_status_1(school: Database, project: Path) -> None:
     path = write(project, "bad1", upgrade="op.execute('delete from journal_entries where id < 20')")
-    done = ourschool(school, "rehearse", "--json", "--report", "kept.md", cwd=project, status=1)
+    pages = ("--report", "kept.md", "--html", "kept.html")
+    done = ourschool(school, "rehearse", "--json", *pages, cwd=project, status=1)
     told = json.loads(done.stdout)
     assert told["holds"] is False
     assert "journal_entries had 150 rows" in done.stderr
@@ -80,7 +83,13 @@ def test_what_went_wrong_is_one_sentence_and_status_1(school: Database, project:
     on = told["started_at"][:10]
     assert pending[0]["rehearsed"] == {"seconds": told["revisions"][0]["seconds"], "on": on}
     assert "## To be corrected before the upgrade" in (project / "kept.md").read_text("utf-8")
-    assert (project / "kept.md").stat().st_mode & 0o777 == 0o600
+    page = (project / "kept.html").read_text("utf-8")
+    assert "<h2>To be corrected before the upgrade</h2>" in page
+    (changed,) = (each for each in told["revisions"][0]["changed"] if each["table"] == "journal_entries")
+    row = page.split("<code>journal_entries</code>")[1].split("</tr>")[0]
+    assert f">{changed['deleted']:,}<" in row
+    for name in ("kept.md", "kept.html"):
+        assert (project / name).stat().st_mode & 0o777 == 0o600
 
     path.write_text(path.read_text("utf-8").replace("journal_entries", "absent"), "utf-8")
     done = ourschool(school, "rehearse", cwd=project, status=1)
@@ -92,6 +101,15 @@ def test_what_went_wrong_is_one_sentence_and_status_1(school: Database, project:
     pending = json.loads(ourschool(school, "status", "--json", cwd=project, status=1).stdout)["pending"]
     assert pending[0]["rehearsed"] is None, "what was measured of another text is not true any more"
     assert copies(school) == []
+
+
+def test_a_place_where_no_page_can_be_is_told_before_anything_runs(school: Database, project: Path) -> None:
+    write(project, "slow1", upgrade=SLEEP)
+    (project / "pages").mkdir()
+    for command in ("rehearse", "history", "status"):
+        done = ourschool(school, command, "--html", "pages", cwd=project, status=2)
+        assert f"{project / 'pages'} is a folder." in done.stderr
+        assert done.stdout == ""
 
 
 def test_nothing_pending_is_nothing_to_do(school: Database, project: Path) -> None:

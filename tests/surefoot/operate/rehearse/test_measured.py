@@ -81,8 +81,13 @@ def test_locks_rows_and_rewrites(database: Database, project: Path, rehearsed: R
     assert held(short, "subjects", "ACCESS EXCLUSIVE").seconds < 0.1, "and is seen all the same"
     assert {each.table for each in short.locks} == {"subjects"}, "its own table is nobody's yet"
 
-    ran, worst = found.worst or (None, None)
-    assert (ran, worst) == (slept, lock)
+    for ran in found.revisions:
+        for each in ran.locks:
+            assert 0 <= each.at <= ran.seconds, "it is counted from the beginning of its revision"
+    assert lock.at + 0.3 <= slept.seconds, "it is held while the revision sleeps"
+
+    of_worst, worst = found.worst or (None, None)
+    assert (of_worst, worst) == (slept, lock)
     assert found.cost.seconds == pytest.approx(sum(each.seconds for each in found.revisions))
     assert found.cost.size_after > found.cost.size_before
     assert found.cost.wal > 0

@@ -173,6 +173,27 @@ def test_history_with_the_journal(behind: Database, project: Path) -> None:
     assert told[0]["applied"] is False
 
 
+def test_pages_of_the_history_and_of_the_status(behind: Database, project: Path) -> None:
+    message = "give <b>\"everybody\"</b> & 'nobody' a mark"
+    write(project, "badone", after=HEAD, upgrade="op.execute('select * from absent')", message=message)
+    escaped = "give &lt;b&gt;&#34;everybody&#34;&lt;/b&gt; &amp; &#39;nobody&#39; a mark"
+    done = ourschool(behind, "status", "--html", "status.html", "--history", "--tables", cwd=project, status=1)
+    page = (project / "status.html").read_text("utf-8")
+    assert f"Page: {project / 'status.html'}\n" in done.stderr
+    assert "Not good.</strong>The database is behind.</p>" in page
+    assert page.count(escaped) == 3, "the head, what is pending, and the history"
+    assert "<caption>users</caption>" in page
+    behind.alembic("upgrade", "head", cwd=project, status=4)
+    told = ourschool(behind, "history", "--html", "history.html", cwd=project)
+    assert told.stdout == ourschool(behind, "history", cwd=project).stdout
+    page = (project / "history.html").read_text("utf-8")
+    assert "1 of them failed" in page
+    assert "relation &#34;absent&#34; does not exist" in page
+    assert message not in page
+    for name in ("status", "history"):
+        assert (project / f"{name}.html").stat().st_mode & 0o777 == 0o600
+
+
 def test_history_of_a_database_that_never_was_migrated(scratch: Database) -> None:
     assert ourschool(scratch, "history").stdout.count("never run here") == len(CHAIN)
 

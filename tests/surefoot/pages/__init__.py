@@ -1,0 +1,1 @@
+"""The pages of --html, as text and in a browser."""
