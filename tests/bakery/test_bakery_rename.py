@@ -20,19 +20,6 @@ def at_work(scratch: Database, tmp_path: Path) -> Baker:
     return made
 
 
-def write(at_work: Baker, message: str, up: str, down: str) -> str:
-    """Write a revision with these bodies; return its id."""
-    at_work.alembic("revision", "-m", message)
-    path = at_work.revision(message.replace(" ", "_"))
-    text = path.read_text("utf-8").replace("    pass\n", f"    {up}\n", 1).replace("    pass\n", f"    {down}\n", 1)
-    for heading in ("Why", "Locks", "Data", "Way back"):
-        begun = text.index(f"{heading}: ")
-        ended = min(each for each in (text.find("\n", begun), text.find('"""', begun)) if each > 0)
-        text = f"{text[:begun]}{heading}: what the test says.{text[ended:]}"
-    path.write_text(text, "utf-8")
-    return path.name.split("-")[1].split("_")[0]
-
-
 def test_from_the_hint_to_the_end_of_the_old_name(at_work: Baker) -> None:
     at_work.alembic("revision", "--autogenerate", "-m", "what is told")
     told = at_work.revision("what_is_told")
@@ -40,8 +27,8 @@ def test_from_the_hint_to_the_end_of_the_old_name(at_work: Baker) -> None:
     told.unlink()
     (at_work.folder / "migrations" / "head.txt").write_text(f"{HEAD}\n", "utf-8")
 
-    renames = write(
-        at_work, "ovens are hearths",
+    renames = at_work.write(
+        "ovens are hearths",
         'op.rename_table_online("ovens", "hearths")', 'op.undo_table_rename("ovens", "hearths")',
     )  # fmt: skip
     at_work.alembic("upgrade", "head")
@@ -64,7 +51,7 @@ def test_from_the_hint_to_the_end_of_the_old_name(at_work: Baker) -> None:
     at_work.alembic("upgrade", "head")
     at_work.alembic("check")
 
-    ends = write(at_work, "nobody says ovens", end, end.replace("end_", "resume_"))
+    ends = at_work.write("nobody says ovens", end, end.replace("end_", "resume_"))
     at_work.alembic("upgrade", "head")
     at_work.alembic("check")
     assert "Old name" not in at_work.bakery("status")
@@ -76,8 +63,8 @@ def test_from_the_hint_to_the_end_of_the_old_name(at_work: Baker) -> None:
 
 @pytest.mark.long
 def test_proven_rehearsed_backed_up_and_restored_in_the_middle(at_work: Baker) -> None:
-    renames = write(
-        at_work, "ovens are hearths",
+    renames = at_work.write(
+        "ovens are hearths",
         'op.rename_table_online("ovens", "hearths")', 'op.undo_table_rename("ovens", "hearths")',
     )  # fmt: skip
     at_work.alembic("upgrade", "head")
@@ -86,7 +73,7 @@ def test_proven_rehearsed_backed_up_and_restored_in_the_middle(at_work: Baker) -
     at_work.say_why("names_of_the_rules")
     rules = at_work.revision("names_of_the_rules").name.split("-")[1].split("_")[0]
     end = f'op.end_table_rename("ovens", "hearths", since="{renames}")'
-    ends = write(at_work, "nobody says ovens", f"{end}  # lint: old-name-taken-away it is a test",
+    ends = at_work.write("nobody says ovens", f"{end}  # lint: old-name-taken-away it is a test",
                  end.replace("end_", "resume_"))  # fmt: skip
     for each in (renames, rules, ends):
         proof = json.loads(at_work.bakery("prove", "--json", each))
@@ -106,8 +93,8 @@ def test_proven_rehearsed_backed_up_and_restored_in_the_middle(at_work: Baker) -
 
 def test_released_with_its_old_name_alive_it_is_built_by_the_snapshot(at_work: Baker, newest: Server) -> None:
     """And the way down from there, past the rename, and up again by the revisions with their list of names."""
-    renames = write(
-        at_work, "ovens are hearths",
+    renames = at_work.write(
+        "ovens are hearths",
         'op.rename_table_online("ovens", "hearths")', 'op.undo_table_rename("ovens", "hearths")',
     )  # fmt: skip
     at_work.alembic("upgrade", "head")

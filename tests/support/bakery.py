@@ -94,6 +94,18 @@ class Baker:
         (found,) = (self.folder / "migrations" / "versions").glob(f"*{message}*.py")
         return found
 
+    def write(self, message: str, up: str, down: str) -> str:
+        """Write a revision with these bodies; return its id."""
+        self.alembic("revision", "-m", message)
+        path = self.revision(message.replace(" ", "_"))
+        text = path.read_text("utf-8").replace("    pass\n", f"    {up}\n", 1).replace("    pass\n", f"    {down}\n", 1)
+        for heading in ("Why", "Locks", "Data", "Way back"):
+            begun = text.index(f"{heading}: ")
+            ended = min(each for each in (text.find("\n", begun), text.find('"""', begun)) if each > 0)
+            text = f"{text[:begun]}{heading}: what the test says.{text[ended:]}"
+        path.write_text(text, "utf-8")
+        return path.name.split("-")[1].split("_")[0]
+
     def say_why(self, message: str) -> None:
         """Write what a new revision leaves to its author."""
         self.change(str(self.revision(message)), "what needs this, and what goes wrong without it.", "the oven asks.")

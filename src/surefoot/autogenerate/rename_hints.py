@@ -7,12 +7,21 @@ from surefoot.catalogue.relations import Column, Relation
 
 def renamed_column(table: str, removed: Column, added: Iterable[Column]) -> Iterator[str]:
     """Yield a hint for each added column that has the type of the `removed` one."""
+    numbered = removed.identity or removed.generated or (removed.default or "").startswith("nextval(")
     for column in added:
-        if column.type == removed.type:
+        if column.type != removed.type:
+            continue
+        asked = f"Is {column.name} the new name of {table}.{removed.name}? Then neither add nor retire: in upgrade() "
+        if numbered:  # a second column would have values of its own
             yield (
-                f"Is {column.name} the new name of {table}.{removed.name}? Then neither add nor retire: in upgrade() "
-                f'op.alter_column("{table}", "{removed.name}", new_column_name="{column.name}"), and back in '
+                f'{asked}op.alter_column("{table}", "{removed.name}", new_column_name="{column.name}"), and back in '
                 "downgrade()."
+            )
+        else:
+            names = f'"{table}", "{removed.name}", "{column.name}"'
+            yield (
+                f"{asked}op.rename_column_online({names}), by which the old name stays alive until "
+                f"op.end_column_rename in a later revision, and op.undo_column_rename({names}) in downgrade()."
             )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from surefoot.catalogue.compare import compare
 from surefoot.catalogue.differences import Deviation, Kind
 from surefoot.catalogue.model import Catalogue, Domain, EnumType, Function, Sequence
+from surefoot.catalogue.names_before import as_before
 from surefoot.catalogue.relations import Column, Constraint, Index, Relation, Statistics
 
 LONGEST = 60
@@ -24,7 +25,11 @@ LETS_GO = re.compile(r" ON DELETE (?:CASCADE|SET NULL|SET DEFAULT)")
 
 
 def narrowings(before: Catalogue, after: Catalogue) -> tuple[str, ...]:
-    """Return what `after` takes away from code that was written for `before`: a phrase for each, as in a list."""
+    """Return what `after` takes away from code that was written for `before`: a phrase for each, as in a list.
+
+    Another name for a table or column is none of it while the old one is alive.
+    """
+    after = as_before(before, after)
     tables = {relation.name: relation for relation in before.tables}
     deviations = compare(before, after).deviations
     gone = {each.what for each in deviations if each.kind is Kind.MISSING}

@@ -36,7 +36,7 @@ def as_json(result: Status, url: URL) -> dict[str, object]:
         "queue": [asdict(each) | {"rows_left": each.rows_left} for each in result.queue],
         "worker": result.worker,
         "own": result.own,
-        "old_names": [asdict(each) for each in result.old_names],
+        "old_names": [each.as_json() for each in result.old_names],
         "health": [asdict(each) for each in result.health],
         "retired": [
             {"kind": each.kind, "name": each.name, "relation": each.relation, "revision": each.revision,

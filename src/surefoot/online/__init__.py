@@ -15,5 +15,6 @@ import surefoot.online.constraints.unique_constraints
 import surefoot.online.enums.enum_operations
 import surefoot.online.indexes.index_builder
 import surefoot.online.placeholders
+import surefoot.online.rename.column_rename_operations
 import surefoot.online.rename.table_rename_operations
 import surefoot.online.retire.retire_operations  # noqa: F401

@@ -79,15 +79,18 @@ def refuse_lost_rule(context: MigrationContext, table: str | None, name: str) ->
             _refuse(context, found, [each], f"ends {quoted(name)}, which the subscriber may still have")
 
 
-def refuse_subscribed(context: MigrationContext, table: str) -> None:
-    """Refuse where a subscription writes to the table: what it writes fires no trigger, so no new column follows it."""
+def refuse_subscribed(context: MigrationContext, table: str, missing: str = "in the column of the new type") -> None:
+    """Refuse where a subscription writes to the table: what it writes fires no trigger, so no new column follows it.
+
+    `missing` says where its rows would be missing.
+    """
     if context.as_sql or context.connection is None:
         return
     names = publications.subscriptions_of(context.connection, table)
     if names:
         raise RefusedError(
             f"Subscription {', '.join(map(quoted, names))} writes to {quoted(table)}, and its rows fire no trigger: "
-            "they would be missing in the column of the new type. Nothing was changed.",
+            f"they would be missing {missing}. Nothing was changed.",
             f"Disable it while the upgrade runs: alter subscription {quoted(names[0])} disable; enable it afterwards.",
         )
 

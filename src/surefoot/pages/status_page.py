@@ -54,7 +54,7 @@ def _body(result: Status, failure: SurefootError | None, extras: Extras) -> Iter
         "Health", page_parts.bullets(h.fragment[each.what, h.p(".soft")["What to do: ", each.remedy]]
                                      for each in result.health),
     )  # fmt: skip
-    yield page_parts.section("Old names of tables", page_parts.bullets(map(str, result.old_names)))
+    yield page_parts.section("Old names", page_parts.bullets(map(str, result.old_names)))
     yield page_parts.section(
         "Of the operator's own, which no revision judges",
         page_parts.facts((kind, ", ".join(things)) for kind, things in result.own.items()) if result.own else None,

@@ -20,7 +20,7 @@ from surefoot.runtime.lock_retry import is_lock_failure
 from surefoot.runtime.stops import StateAfterFailure, details_of, without_claim
 from surefoot.servers import server_limits
 
-COMMITS_IN_PARTS = re.compile(r"autocommit_block|_online\(|op\.(backfill|retire_|restore_|\w+_table_rename\()")
+COMMITS_IN_PARTS = re.compile(r"autocommit_block|_online\(|op\.(backfill|retire_|restore_|\w+_(table|column)_rename\()")
 """Found in the file of a revision that commits in parts."""
 DEPENDENT_OBJECTS = "2BP01"
 """SQLSTATE dependent_objects_still_exist: DROP without CASCADE of an object that another depends on."""

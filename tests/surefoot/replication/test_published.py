@@ -52,6 +52,7 @@ REFUSED = {
     "renamed column": ('op.alter_column("rooms", "seats", new_column_name="places")', "renames column seats"),
     "renamed table": ('op.rename_table("rooms", "halls")', "renames it"),
     "table renamed online": ('op.rename_table_online("rooms", "halls")', "renames it"),
+    "column renamed online": ('op.rename_column_online("rooms", "seats", "places")', "renames column seats"),
     "text": ('op.execute("ALTER TABLE rooms\\n ADD COLUMN floor integer")', "says add column floor"),
     "partitioned": ('op.add_column("parts", sa.Column("age", sa.Integer))', "adds column age to it"),
     "new partition": (
@@ -163,14 +164,21 @@ def test_a_subscribed_table_gets_no_other_type_while_rows_arrive(logical: Server
         pair.follows()
 
 
-def test_a_subscribed_table_keeps_its_name(logical: Server, project: Path) -> None:
+@pytest.mark.parametrize(
+    ("renames", "what"),
+    [
+        ('op.rename_table_online("rooms", "halls")', "writes to it by its name"),
+        ('op.rename_column_online("rooms", "seats", "places")', "writes to the table by its names"),
+    ],
+)
+def test_a_subscribed_table_keeps_its_names(logical: Server, project: Path, renames: str, what: str) -> None:
     """Its rows arrive by name, and none arrives by that of a view."""
     write(empty(project), "one", None, BASE)
-    write(project, "two", "one", FIRST + 'op.rename_table_online("rooms", "halls")')
+    write(project, "two", "one", FIRST + renames)
     with replicating(logical, SENT) as pair, Runner(pair.subscriber, project) as runner:
         runner.alembic("stamp", "one", status=0)
         before = catalogue(pair.subscriber)
         said = runner.alembic("upgrade", "head", status=3).output
-        assert f"subscription {pair.slot} writes to it by its name" in said
+        assert f"subscription {pair.slot} {what}" in said
         assert_equal(before, catalogue(pair.subscriber))
         pair.follows()

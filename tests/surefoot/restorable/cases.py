@@ -78,6 +78,15 @@ create view letters with (security_invoker = true) as select "Text", number from
 comment on view letters is 'Old name of table notes, kept since revision zero';
 """
 )
+TWO_NAMES = (
+    QUOTED
+    + """
+create table notes (id integer primary key, "Text" json, text json default '{}');
+insert into notes select n, json_build_object('n', n), json_build_object('n', n) from generate_series(1, 30) as n;
+create index "By Text" on notes (("Text" ->> 'n'));
+comment on column notes.text is 'Old name of column Text, kept since revision zero';
+"""
+)
 FILLED = """
 create table filled (id integer primary key, a integer, b integer, j json);
 insert into filled (id, a) select n, n from generate_series(1, 1700) as n;
@@ -170,6 +179,19 @@ CASES = {
         op.resume_table_rename("letters", "notes", since="zero")
         op.drop_index_online("ix_note", "Grades %s")
         op.undo_table_rename("Pupils' Marks ü", "Grades %s")
+        """,
+    ),
+    "names of columns": Case(
+        TWO_NAMES,
+        """
+        op.rename_column_online("Pupils' Marks ü", "select", "level of %s")
+        op.rename_column_online("Pupils' Marks ü", "Points %s", "worth")
+        op.end_column_rename("notes", "text", "Text", since="zero")
+        """,
+        """
+        op.resume_column_rename("notes", "text", "Text", since="zero")
+        op.undo_column_rename("Pupils' Marks ü", "Points %s", "worth")
+        op.undo_column_rename("Pupils' Marks ü", "select", "level of %s")
         """,
     ),
 }

@@ -8,6 +8,8 @@ from surefoot.author.lint.table_state import State
 from surefoot.catalogue import old_names
 from surefoot.catalogue.old_names import OldName
 
+Key = tuple[int, str | None]
+"""The oid of a view; or that of a table, and the number of its column."""
 TOO_EARLY = "old-name-ended-too-early"
 TAKEN = "old-name-taken-away"
 
@@ -16,7 +18,7 @@ WHY_AT_ONCE = (
     "under both names."
 )
 WHY_UNRELEASED = (
-    "{old} is taken away before revision {since}, which has renamed {new}, is released: no school has an application "
+    "{old} is taken away before revision {since}, which has renamed {new}, is released: nobody has an application "
     "yet that names {new}."
 )
 SAFE_TOO_EARLY = "# in a revision of a later release, when the one with the new name is out:\n{end}"
@@ -33,12 +35,10 @@ def ended(recording: Recording, released: Collection[str]) -> Iterator[Finding]:
     """
     if recording.direction != "upgrade":
         return
-    alive = {
-        oid: name for state in _states(recording) for oid, name in _alive(state) if oid not in recording.end.relations
-    }
-    for oid, name in alive.items():
-        values = {"old": name.old, "new": name.new, "since": name.revision, "end": name.end, "rule": TAKEN}
-        statement = recording.when(lambda state, oid=oid: oid not in state.relations)  # type: ignore[misc]
+    alive = {key: name for state in _states(recording) for key, name in _alive(state) if _is_gone(recording.end, key)}
+    for key, name in alive.items():
+        values = {"old": name.label, "new": name.new, "since": name.revision, "end": name.end, "rule": TAKEN}
+        statement = recording.when(lambda state, key=key: _is_gone(state, key))  # type: ignore[misc]
         if name.revision == recording.revision:
             yield at(recording, statement, TOO_EARLY, WHY_AT_ONCE.format(**values), SAFE_TOO_EARLY.format(**values))
         elif released and name.revision not in released:
@@ -54,8 +54,21 @@ def _states(recording: Recording) -> Iterator[State]:
         yield statement.after
 
 
-def _alive(state: State) -> Iterator[tuple[int, OldName]]:
+def _alive(state: State) -> Iterator[tuple[Key, OldName]]:
     for oid, relation in state.relations.items():
         name = old_names.meant(relation.name, relation.comment) if relation.kind == "v" else None
         if name is not None:
-            yield oid, name
+            yield (oid, None), name
+        for number, column in relation.columns.items():
+            name = old_names.meant(column.name, column.comment, str(relation))
+            if name is not None:
+                yield (oid, number), name
+
+
+def _is_gone(state: State, key: Key) -> bool:
+    """Return whether the view is gone, or the column from its table; of a table that is gone others tell."""
+    oid, number = key
+    relation = state.relations.get(oid)
+    if number is None:
+        return relation is None
+    return relation is not None and number not in relation.columns

@@ -154,10 +154,11 @@ def rename(parsed: Parsed) -> str:
             f'op.rename_table_online("{table}", "{new}")  # the old name lives on as a view\n'
             f'# in a revision of a later release: op.end_table_rename("{table}", "{new}", since="<this revision>")'
         )
+    old, new = parsed.node.get("subname", "..."), parsed.node.get("newname", "...")
     return (
-        f'op.add_column("{table}", sa.Column("<new>", ...), if_not_exists=True)  # kept in step by a trigger or the '
-        f'application\nop.backfill("{table}", {{"<new>": "<old>"}}, "<new> is null")\n'
-        f'# in a later revision: op.retire_column("{table}", "<old>")'
+        f'op.rename_column_online("{table}", "{old}", "{new}")  # the old name lives on as a second column\n'
+        "# in a revision of a later release:\n"
+        f'# op.end_column_rename("{table}", "{old}", "{new}", since="<this revision>")'
     )
 
 

@@ -164,17 +164,19 @@ TEXTS = (
     ),
     RuleText(
         "old-name-ended-too-early",
-        "The old name of a renamed table is taken away by the revision that renames it, or before that is released.",
+        "The old name of a table or column is taken away by the revision that renames it, or before that is released.",
         "The application that runs has no moment in which it works under both names.",
         "# in a revision of a later release, when the one with the new name is out:\n"
-        'op.end_table_rename("<old>", "<new>")',
+        'op.end_table_rename("<old>", "<new>", since="<revision>")\n'
+        '# or, of a column: op.end_column_rename("<table>", "<old>", "<new>", since="<revision>")',
     ),
     RuleText(
         "old-name-taken-away",
-        "The old name of a table that an earlier revision renamed is taken away.",
+        "The old name of a table or column that an earlier revision renamed is taken away.",
         "From here on whoever names it fails: every application that runs has to be of a release with the new name.",
         "# when that is so, say it beside the call:\n"
-        'op.end_table_rename("<old>", "<new>")  # lint: old-name-taken-away <since which release nobody names it>',
+        "op.end_table_rename(...)  # lint: old-name-taken-away <since which release nobody names it>\n"
+        "# or, of a column, op.end_column_rename(...)",
     ),
     RuleText(
         OVER_BUDGET,
@@ -307,10 +309,9 @@ TEXTS = (
         "renaming-column",
         "A column gets another name.",
         "The application that runs still asks for the old one.",
-        'op.add_column("<table>", sa.Column("<new>", ...), if_not_exists=True)  # kept in step by a trigger or the '
-        "application\n"
-        'op.backfill("<table>", {"<new>": "<old>"}, "<new> is null")\n'
-        '# in a later revision: op.retire_column("<table>", "<old>")',
+        'op.rename_column_online("<table>", "<old>", "<new>")  # the old name lives on as a second column\n'
+        "# in a revision of a later release:\n"
+        '# op.end_column_rename("<table>", "<old>", "<new>", since="<this revision>")',
         by_squawk=True,
     ),
     RuleText(

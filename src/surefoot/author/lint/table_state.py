@@ -49,9 +49,11 @@ RELATIONS = """
       left join (select attrelid,
                         json_object_agg(attnum, json_build_array(
                             attname, coalesce(nullif(typbasetype, 0), type.oid)::bigint, attnotnull,
-                            atthasdef or attidentity <> '')) as columns
+                            atthasdef or attidentity <> '', description)) as columns
                    from pg_attribute
                    join pg_type as type on type.oid = atttypid
+                   left join pg_description
+                     on classoid = 'pg_class'::regclass and objoid = attrelid and objsubid = attnum
                   where attnum > 0 and not attisdropped
                   group by attrelid) as of_column
         on of_column.attrelid = relation.oid and relation.relkind in ('r', 'p', 'f')
@@ -148,6 +150,7 @@ class Column:
     type: int
     not_null: bool
     filled: bool
+    comment: str | None = None
 
     def __str__(self) -> str:
         return self.name

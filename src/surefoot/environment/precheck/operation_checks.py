@@ -28,7 +28,13 @@ from surefoot.online.enums import enum_labels
 from surefoot.online.enums.enum_operations import ChangeEnumOp, CreateEnumOp, RetireEnumOp
 from surefoot.online.indexes import index_builder
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
-from surefoot.online.rename import table_rename
+from surefoot.online.rename import column_rename, table_rename
+from surefoot.online.rename.column_rename_operations import (
+    EndColumnRenameOp,
+    RenameColumnOnlineOp,
+    ResumeColumnRenameOp,
+    UndoColumnRenameOp,
+)
 from surefoot.online.rename.table_rename import Block, TableNames
 from surefoot.online.rename.table_rename_operations import (
     EndTableRenameOp,
@@ -301,6 +307,19 @@ class OperationChecks:
         for each in tables:
             each.rows_change = True
         schema.dependents_change = schema.definitions_change = True
+
+    @_check.register
+    def _(self, op: RenameColumnOnlineOp | UndoColumnRenameOp | EndColumnRenameOp | ResumeColumnRenameOp) -> None:
+        """Check one of the operations on the names of a column; what is asked later is not asked of the table."""
+        schema = self._schema
+        names = op.names(getattr(op, "since", schema.steps.revision))
+        if isinstance(op, EndColumnRenameOp | ResumeColumnRenameOp):
+            column_rename.refuse_same_revision(schema.steps, names)
+        table = schema.table(op.table_name)
+        if not schema.is_first and not schema.definitions_change and not table.rows_change:
+            with schema.deferring():
+                column_rename.check(schema.steps, op.block, names)
+        table.rows_change = schema.dependents_change = schema.definitions_change = True
 
     @_check.register
     def _(self, op: RetireRowsOp) -> None:

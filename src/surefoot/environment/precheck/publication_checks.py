@@ -16,6 +16,13 @@ from surefoot.online.constraints.unique_constraints import AddUniqueOnlineOp
 from surefoot.online.enums import enum_labels
 from surefoot.online.enums.enum_operations import ChangeEnumOp
 from surefoot.online.indexes.index_operations import CreateIndexOnlineOp, DropIndexOnlineOp
+from surefoot.online.rename import column_rename
+from surefoot.online.rename.column_rename_operations import (
+    EndColumnRenameOp,
+    RenameColumnOnlineOp,
+    ResumeColumnRenameOp,
+    UndoColumnRenameOp,
+)
 from surefoot.online.rename.table_rename_operations import RenameTableOnlineOp, UndoTableRenameOp
 from surefoot.online.retire.retire_operations import RETIRED, RetireColumnOp, RetireRowsOp
 from surefoot.runtime import publications
@@ -91,6 +98,13 @@ def _(op: RenameTableOnlineOp, schema: FutureSchema) -> None:
 @_check.register
 def _(op: UndoTableRenameOp, schema: FutureSchema) -> None:
     published_tables.refuse_renamed_table(schema.context, op.new_name)
+
+
+@_check.register
+def _(
+    op: RenameColumnOnlineOp | UndoColumnRenameOp | EndColumnRenameOp | ResumeColumnRenameOp, schema: FutureSchema
+) -> None:
+    column_rename.refuse_published(schema.context, op.block, op.names(""))
 
 
 # Plain operations. What their transaction has made is looked at once more before it is committed.

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 from psycopg import sql
 
+from surefoot.catalogue import old_names
+from surefoot.catalogue.old_names import OldName
 from surefoot.errors import RefusedError, UsageError
 from surefoot.online.change_types.conversion import Change, Conversion, parenthesized, temporary_name
 from surefoot.online.executor import Steps
@@ -41,7 +44,9 @@ select a.attname::text as name,
            when g.attname is not null then format('generated column %I is made from it', g.attname)
            else format('%s needs it', regexp_replace(pg_describe_object(d.classid, d.objid, d.objsubid),
                                                      '^rule "?_RETURN"? on ', ''))
-       end as reason
+       end as reason,
+       v.relname::text as view,
+       obj_description(v.oid, 'pg_class') as comment
   from pg_depend d
   join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
   left join pg_attrdef e on d.classid = 'pg_attrdef'::regclass and e.oid = d.objid
@@ -52,6 +57,8 @@ select a.attname::text as name,
   left join pg_constraint c on d.classid = 'pg_constraint'::regclass and c.oid = d.objid
   left join pg_class f on c.contype = 'f' and f.oid = c.conrelid and c.confrelid = d.refobjid
   left join pg_class r on d.classid = 'pg_class'::regclass and r.oid = d.objid
+  left join pg_rewrite w on d.classid = 'pg_rewrite'::regclass and w.oid = d.objid
+  left join pg_class v on v.oid = w.ev_class
  where d.refclassid = 'pg_class'::regclass
    and d.refobjid = :table
    and a.attname = any (:names)
@@ -66,11 +73,21 @@ select a.attname::text as name,
        end, false)
 union all
 select a.attname::text,
-       format('its type %s refuses NULL, and rows could no longer be inserted', format_type(t.oid, null))
+       format('its type %s refuses NULL, and rows could no longer be inserted', format_type(t.oid, null)),
+       null,
+       null
   from pg_attribute a
   join pg_type t on t.oid = a.atttypid and t.typnotnull and t.typdefault is null
  where a.attrelid = :table
    and a.attname = any (:names)
+"""
+COMMENTS = """
+select attname::text as name,
+       col_description(attrelid, attnum) as comment
+  from pg_attribute
+ where attrelid = :table
+   and attnum > 0
+   and not attisdropped
 """
 WITH_GENERATED = "select from pg_attribute where attrelid = :table and attgenerated <> '' limit 1"
 GENERATED = """
@@ -144,12 +161,25 @@ def _canonical_types(
 
 
 def _refuse_hindrances(steps: Steps, table: Table, columns: list[str]) -> None:
+    for row in steps.fetch(COMMENTS, table=table.oid):
+        kept = old_names.meant(row.name, row.comment, table.name)
+        if kept is not None and {kept.old, kept.new}.intersection(columns):
+            what = f"it is the old name of column {kept.new}" if kept.old in columns else (
+                f"its old name {kept.old} is still alive")  # fmt: skip
+            _refuse(f"{table.name}.{kept.old if kept.old in columns else kept.new}", what, kept)
     for row in steps.fetch(HINDRANCES, table=table.oid, names=columns):
-        raise RefusedError(
-            f"The type of {table.name}.{row.name or columns[0]} cannot be changed online: {row.reason}.",
-            "Drop that in the same revision before and make it anew after, or write the change by hand as plain "
-            f"op.alter_column, which stops everybody while the table is rewritten; {NOTHING}",
-        )
+        _refuse(f"{table.name}.{row.name or columns[0]}", row.reason, old_names.meant(row.view or "", row.comment))
+
+
+def _refuse(column: str, reason: str, kept: OldName | None) -> NoReturn:
+    """Raise RefusedError; where what hinders is an old name, `kept`, the remedy is the call that ends it."""
+    by_hand = "write the change by hand as plain op.alter_column, which stops everybody while the table is rewritten"
+    raise RefusedError(
+        f"The type of {column} cannot be changed online: {reason}.",
+        f"Drop that in the same revision before and make it anew after, or {by_hand}; {NOTHING}"
+        if kept is None
+        else f"End that in a revision before this one: {kept.end}; {NOTHING}",
+    )
 
 
 def _check_expressions(

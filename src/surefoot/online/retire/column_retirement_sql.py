@@ -32,6 +32,16 @@ begin
 REASONS = """
     {refuse_inheritance}
     select found.reason, found.instead into reason, instead from (
+        select 2, case twin.attnum when place.attnum then format('it is the old name of column %I', names[1])
+                       else format('its old name %I is still alive', twin.attname) end,
+               format('End that in a revision before this one: op.end_column_rename(%L, %L, %L, since=%L).', {table},
+                      twin.attname, names[1], names[2])
+          from pg_attribute as twin,
+               regexp_match(col_description(target, twin.attnum),
+                            '^Old name of column (.+), kept since revision (\\S+)$') as kept (names)
+         where twin.attrelid = target and not twin.attisdropped
+           and (twin.attnum = place.attnum and names is not null or names[1] = {column})
+        union all
         select 3, format('%s is no ordinary table', target), 'Only a column of a table can be retired.'
          where kind <> 'r'
         union all
@@ -66,7 +76,7 @@ REASONS = """
         union all
         select 8,
 {dependent}
-               'Drop that first, or make it anew without the column.'
+               {end_of_view} 'Drop that first, or make it anew without the column.')
           from pg_depend
          where refclassid = 'pg_class'::regclass
            and refobjid = target

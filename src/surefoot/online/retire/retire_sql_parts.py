@@ -123,6 +123,16 @@ format('partitioned table %s points to it by %I', conrelid::regclass, conname),
 DEPENDENT = """\
                format('%s needs it',
                       regexp_replace(pg_describe_object(classid, objid, 0), '^rule "?_RETURN"? on ', '')),"""
+# Begins the remedy where a dependent is in the way: a view that is the old name of a table is ended by its own call.
+END_OF_VIEW = r"""coalesce((
+                select format('End that in a revision before this one: op.end_table_rename(%L, %L, since=%L).',
+                              viewed.relname, names[1], names[2])
+                  from pg_rewrite as made
+                  join pg_class as viewed on viewed.oid = made.ev_class,
+                       regexp_match(obj_description(viewed.oid, 'pg_class'),
+                                    '^Old name of table (.+), kept since revision (\S+)$') as kept (names)
+                 where pg_depend.classid = 'pg_rewrite'::regclass and made.oid = pg_depend.objid
+                   and names is not null),"""
 RAISE_REASON = """\
     ) as found (rank, reason, instead)
     order by rank
@@ -148,6 +158,7 @@ SHARED = {
 REFUSAL_PARTS: dict[str, sql.Composable] = {
     "partitioned_reference": sql.SQL(PARTITIONED_REFERENCE),
     "dependent": sql.SQL(DEPENDENT),
+    "end_of_view": sql.SQL(END_OF_VIEW),
     "raise_reason": sql.SQL(RAISE_REASON).format(refused=retired_registry.REFUSED),
     "refuse_inheritance": REFUSE_INHERITANCE,
     "wrong": sql.Literal(retired_registry.WRONG_USE),

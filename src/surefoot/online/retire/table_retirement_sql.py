@@ -28,7 +28,7 @@ REASONS = """
         union all
         select 4,
 {dependent}
-               'Drop that first, or make it anew without the table.'
+               {end_of_view} 'Drop that first, or make it anew without the table.')
           from pg_depend
           left join pg_rewrite on classid = 'pg_rewrite'::regclass and pg_rewrite.oid = objid
           left join pg_policy on classid = 'pg_policy'::regclass and pg_policy.oid = objid

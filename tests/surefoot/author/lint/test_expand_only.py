@@ -26,6 +26,8 @@ STEPS = (
     Step("writes what is known", "op.execute(\"update {t} set b = 'x', c = 'y' where id between 1 and 20\")", "pass",
          DECLARED),
     Step("deletes", 'op.execute("delete from {t} where id between 1 and 20")', "pass", DECLARED),
+    Step("renames", 'op.rename_column_online("{t}", "b", "bee")\nop.rename_table_online("{t}", "new_{t}")',
+         'op.undo_table_rename("{t}", "new_{t}")\nop.undo_column_rename("{t}", "b", "bee")', DECLARED),
     Step("says nothing", 'op.retire_column("{t}", "b")', 'op.restore_column("{t}", "b")'),
 )  # fmt: skip
 
@@ -41,7 +43,7 @@ def report(chain: Chain, newest: Server) -> Iterator[Report]:
         yield chain.lint(database)
 
 
-@pytest.mark.parametrize("name", ["adds", "says nothing"])
+@pytest.mark.parametrize("name", ["adds", "renames", "says nothing"])
 def test_what_holds_or_is_not_said_is_not_found(chain: Chain, report: Report, name: str) -> None:
     assert [each.why for each in chain.found(report, name) if each.rule == "not-expand-only"] == []
 

@@ -56,7 +56,7 @@ BAD = {
     "renaming-column": (
         'op.alter_column("{t}", "a", new_column_name="aa")',
         'op.alter_column("{t}", "aa", new_column_name="a")',
-        'op.retire_column("{t}", "<old>")',
+        'op.rename_column_online("{t}", "a", "aa")',
     ),
     "renaming-table": (
         'op.rename_table("{t}", "{t}_new")',

@@ -63,6 +63,20 @@ def test_what_only_adds_lets_the_older_version_start(
     assert at_head.value("select version_num from alembic_version") == "plans1"
 
 
+def test_so_does_another_name_whose_old_one_is_alive(at_head: Database, project: Path) -> None:
+    """A table and a column, which others point to."""
+    write(project, "plans1", message="other names", imports=ONLY_ADDS,
+          upgrade='op.rename_column_online("subjects", "name", "title")\n'
+          'op.rename_table_online("grade_history", "marked")',
+          downgrade='op.undo_table_rename("grade_history", "marked")\n'
+          'op.undo_column_rename("subjects", "name", "title")')  # fmt: skip
+    at_head.alembic("upgrade", "head", cwd=project)
+    assert at_head.rows("select expand_only, takes_away from migration_journal where revision = 'plans1'") == [
+        (True, None)
+    ]
+    assert "(plans1) only adds, as declared and as proved when it was run" in ensured(at_head)
+
+
 def test_every_door_understands_it(at_head: Database, project: Path) -> None:
     add_plans(project)
     write(project, "more1", after="plans1", message="an index more", imports=ONLY_ADDS,
