@@ -22,7 +22,7 @@ MOST_NAMED = 3
 """The number of things of the operator's own that are named of each kind; --json has all."""
 DONE_LATELY = dt.timedelta(days=7)
 """For so long what is done is shown among what is left to do; --json has it for good."""
-MOST_LISTED = 4
+MOST_LISTED = 3
 """The number of differences that are printed; --json has all."""
 
 

@@ -259,7 +259,7 @@ def test_drift_is_no_beginning(scratch: Database, project: Path) -> None:
     for statement in ("create index own on pupils (name)", "alter table pupils add column a text"):
         scratch.execute(statement)
         said = ourschool(scratch, "status", status=1, cwd=project)
-        assert "deviation" in said.stdout
+        assert "difference" in said.stdout
         assert "cut off" not in said.stdout + said.stderr
     ourschool(scratch, "backup", cwd=project, env={"OURSCHOOL_BACKUPS": str(project / "b")}).stderr.index("Backed up")
 
