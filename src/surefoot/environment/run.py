@@ -148,10 +148,21 @@ class Run:
         except SurefootError as fault:
             self._complete(fault, plan)
             raise
+        except KeyboardInterrupt as fault:
+            if not self._has_kept(plan):
+                raise
+            from surefoot.runtime import error_translation  # noqa: PLC0415  # only where something stopped
+
+            interrupted = error_translation.translate(fault, self.url)
+            self._complete(interrupted, plan)
+            raise interrupted from None
+
+    def _has_kept(self, plan: Plan) -> bool:
+        return bool(plan.done) or self._from_snapshot
 
     def _complete(self, fault: SurefootError, plan: Plan) -> None:
         """Say of an error outside of any revision what is kept where some revisions are applied already."""
-        if fault.stop is None and (plan.done or self._from_snapshot):
+        if fault.stop is None and self._has_kept(plan):
             ran = f"{plan.done:,} of {counted(plan.total, 'revision')} {verb(plan.done)} run to the end"
             fault.stop = Stop(f"{ran}, and that is kept.", stops.APPLIED_IS_WHOLE, stops.whose())
 

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
+from surefoot.errors import FailedError
+from surefoot.runtime import created_objects
 from tests.support.databases import Database
 from tests.surefoot.faults.runs import holding
 from tests.surefoot.online.harness import catalogue, empty, write
@@ -120,6 +124,24 @@ def test_a_way_down_likewise(scratch: Database, project: Path) -> None:
     assert "nothing was changed" not in said.lower()
     assert 'The database is at revision two ("two of a test"); 1 of 2 revisions was taken back in this run.' in said
     assert " Revision two was not finished. What it has done is kept" in said
+
+
+def test_ctrl_c_after_the_last_revision(scratch: Database, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No revision runs any more, and those that ran are kept: it does not say that nothing was changed."""
+    write(empty(project), "one", None, TABLES)
+    write(project, "two", "one", COLUMN)
+    configured = Config(str(project / "alembic.ini"))
+    monkeypatch.setenv("DATABASE_URL", scratch.dsn)
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(created_objects, "drop_if_empty", interrupted)
+    with pytest.raises(FailedError) as caught:
+        command.upgrade(configured, "head")
+    assert "Your data: 2 of 2 revisions were run to the end, and that is kept." in str(caught.value)
+    assert "nothing was changed" not in str(caught.value).lower()
+    assert scratch.rows("select version_num from alembic_version") == [("two",)]
 
 
 def test_a_way_down_that_is_refused_before_it_begins(scratch: Database, project: Path) -> None:
