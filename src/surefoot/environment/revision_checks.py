@@ -77,7 +77,7 @@ def directives_hook(config: Config) -> Hook:
             _refuse_differences(compared.difference)
             return
         for name in compared.old_names:
-            log.info("Alive: %s. In a revision of its own %s ends it, and %s is its way back.", name, name.end,
+            log.info("Alive: %s. In a revision of its own %s ends it, and %s is the downgrade of that.", name, name.end,
                      name.resume)  # fmt: skip
         if script.upgrade_ops is not None and script.upgrade_ops.is_empty():
             directives.clear()

@@ -37,7 +37,7 @@ def _body(result: Rehearsal) -> Iterator[h.Node]:
     yield page_parts.section("Timeline", *_timeline(result))
     yield page_parts.section("Rows changed by table", _changed(result), page_parts.bullets(_rewritten(result)))
     yield page_parts.section("Values after the upgrade", *_values(result))
-    yield page_parts.section("The way back", *_way_back(result))
+    yield page_parts.section("The downgrade", *_way_back(result))
     yield page_parts.section("Rights of other roles", page_parts.bullets(result.rights))
     yield page_parts.section("How it was measured", h.p[METHOD])
 
@@ -172,7 +172,7 @@ def _values(result: Rehearsal) -> Iterator[h.Node]:
 def _way_back(result: Rehearsal) -> Iterator[h.Node]:
     downgrade = result.way_back
     if downgrade is None:
-        yield h.p["The way back was not tried."]
+        yield h.p["The downgrade was not tried."]
         return
     if downgrade.failure is not None:
         word = "refuses on purpose" if downgrade.failure.meant else "failed"

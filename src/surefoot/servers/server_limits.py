@@ -78,8 +78,8 @@ LIMITS = {
     ),
     "58P01": Limit(
         "The server of {where} misses one of its files",
-        "Let who keeps the server look at its disk and its log first; a backup that is proven is the way back where it "
-        "stays so, ",
+        "Let who keeps the server look at its disk and its log first; a backup that is proven brings the rows back "
+        "where it stays so, ",
         passes=False,
     ),
     "XX001": Limit(

@@ -139,7 +139,7 @@ def test_what_rollback_refuses(head: Database, scratch: Database, tmp_path: Path
     assert f"The database is at {HEAD} already" in ourschool(head, tmp_path, "rollback", HEAD, status=2)
     assert "There is no revision" in ourschool(head, tmp_path, "rollback", "nonesuch", status=2)
     assert "leads past the merge" in ourschool(head, tmp_path, "rollback", "-60", status=2)
-    assert "no one way back" in ourschool(scratch, tmp_path, "rollback", "-1", status=2)
+    assert "no single revision below it" in ourschool(scratch, tmp_path, "rollback", "-1", status=2)
 
 
 def test_rollback_from_two_heads_keeps_its_guard(head: Database, tmp_path: Path) -> None:

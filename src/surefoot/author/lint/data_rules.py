@@ -34,8 +34,8 @@ WHY_LOOP = (
     "{count} statements from this line, one for each row: a real table takes as many round trips as it has rows, in a "
     "transaction that keeps all of them locked."
 )
-WHY_DROPPED = "{what} is gone with everything in it, and no way back brings it again."
-WHY_DELETED = "Rows of {table} are deleted for good, and no way back brings them again."
+WHY_DROPPED = "{what} is gone with everything in it, and no downgrade brings it back."
+WHY_DELETED = "Rows of {table} are deleted for good, and no downgrade brings them back."
 WHY_SCHEMA = "A schema goes with everything in it, whatever that is by then."
 WHY_REWRITES = (
     "PostgreSQL wrote {what} anew for this, under ACCESS EXCLUSIVE: nobody reads or writes the table for as long as "

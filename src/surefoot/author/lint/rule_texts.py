@@ -144,7 +144,7 @@ TEXTS = (
     RuleText(
         "loses-data",
         "A table, column, schema or row is gone, and nothing was set aside.",
-        "No way back brings it again.",
+        "No downgrade brings it back.",
         'op.retire_column("<table>", "<column>")  # or op.retire_table(...), op.retire_rows(...)\n'
         '# the other direction: if not op.restore_column("<table>", "<column>"): op.add_column(...)',
     ),

@@ -19,7 +19,7 @@ LEFT_OUT = {
     "adding-field-with-default": "rewrites-table has seen whether the table was rewritten",
     "ban-alter-identity": "a matter of design",
     "ban-char-field": "a matter of design",
-    "ban-drop-": "loses-data has seen what is gone; the rest takes no time, and comes back by the way back",
+    "ban-drop-": "loses-data has seen what is gone; the rest takes no time, and comes back by the downgrade",
     "ban-truncate-cascade": "loses-data",
     "changing-column-type": "rewrites-table has seen whether the table was rewritten",
     "prefer-": "matters of design; whether a statement runs twice was tried by not-rerunnable",

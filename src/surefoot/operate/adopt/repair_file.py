@@ -113,7 +113,7 @@ def _heading(finding: Finding) -> Iterator[str]:
     if not repair.statements:
         yield "--   nothing is written for it here\n"
     if repair.undo:
-        yield f"--   the way back: {_one_line(repair.undo)}\n"
+        yield f"--   to undo it: {_one_line(repair.undo)}\n"
 
 
 def _as_comment(part: str) -> str:

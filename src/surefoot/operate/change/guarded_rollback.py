@@ -64,7 +64,7 @@ def rollback_cost(settings: Settings, url: URL, target: str, kept: KeptFiles | N
         preconditions.refuse_unknown_revision(script, at, connection)
         if not at:
             raise UsageError(
-                "The database is at no revision: there is no one way back from there.",
+                "The database is at no revision: there is no single revision below it.",
                 f"python -m {program()} status shows how it stands.",
             )
         revision = _target_revision(script, at[0], target) if len(at) == 1 else _of_several(script, at, target)

@@ -37,7 +37,7 @@ def lost(budget: Budget, ran: Sequence[RevisionRun], raises: Raises, count: int)
         return
     allowed = budget.lost + sum(each for each in asked if each is not None)
     if count > allowed:
-        yield f"The way back leaves out {count:,} rows and values; {allowed:,.0f} are allowed{_remedy('lost', count)}"
+        yield f"The downgrade leaves out {count:,} rows and values; {allowed:,.0f} are allowed{_remedy('lost', count)}"
 
 
 def _of_revision(budget: Budget, ran: RevisionRun) -> Iterator[str]:

@@ -101,7 +101,7 @@ def _values(tables: tuple[TableDifference, ...]) -> Iterator[str]:
 
 
 def _downgrade(downgrade: DowngradeResult) -> Iterator[str]:
-    yield "\n## The way back\n"
+    yield "\n## The downgrade\n"
     failure = downgrade.failure
     if failure is not None:
         word = "refuses on purpose" if failure.meant else "failed"

@@ -60,9 +60,9 @@ def _waiting(result: Rehearsal) -> str:
 def _downgrade(result: Rehearsal) -> str:
     downgrade = result.way_back
     if downgrade is None:
-        return "The way back was not tried."
+        return "The downgrade was not tried."
     if downgrade.failure is not None:
-        return f"There is no way back past {downgrade.failure.revision}, by its own word."
+        return f"Revision {downgrade.failure.revision} says itself that it has no downgrade."
     if downgrade.lost:
-        return f"The way back takes {measured(downgrade.seconds)} and does not bring everything back."
-    return f"The way back takes {measured(downgrade.seconds)} and brings every value back."
+        return f"The downgrade takes {measured(downgrade.seconds)} and does not bring everything back."
+    return f"The downgrade takes {measured(downgrade.seconds)} and brings every value back."

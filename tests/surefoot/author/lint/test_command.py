@@ -75,7 +75,7 @@ def test_for_github_and_as_sarif(scratch: Database, project: Path) -> None:
     command, _, message = said.removeprefix("::").partition("::")
     assert command == f"error file={file.relative_to(project).as_posix()},line={line},title=loses-data"
     assert message.startswith(
-        "The column t1.b is gone with everything in it, and no way back brings it again. Safe: op."
+        "The column t1.b is gone with everything in it, and no downgrade brings it back. Safe: op."
     )
     assert 'op.retire_column("t1", "b")' in message
 

@@ -100,7 +100,7 @@ def test_what_the_way_back_loses_is_counted(database: Database, chain: Chain) ->
     found = judged(database, chain, LARGE, "loses", budget="lost=0")
     (over,) = [each for each in found.findings if each.rule == "over-budget"]
     assert over.direction == "downgrade"
-    assert "The way back leaves out 3,000,000 rows and values; 0 are allowed" in over.why
+    assert "The downgrade leaves out 3,000,000 rows and values; 0 are allowed" in over.why
 
 
 @pytest.mark.parametrize(

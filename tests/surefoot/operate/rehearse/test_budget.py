@@ -69,7 +69,7 @@ def test_what_is_exceeded_is_named_with_the_remedy(settings: Settings, school: D
         f"In revision b4 nobody can write terms for N (SHARE); N are allowed: {writers}",
         f"Revision b5 rewrites extra with about 20 rows; 10 are allowed: {own.format('rewritten')}",
         f"The upgrade takes N; N are allowed: {own.format('seconds')}",
-        f"The way back leaves out 3 rows and values; 2 are allowed: {own.format('lost')}",
+        f"The downgrade leaves out 3 rows and values; 2 are allowed: {own.format('lost')}",
     ]
 
 

@@ -203,7 +203,7 @@ def test_an_adoption_moves_all_and_gives_back_what_is_in_nobodys_way(school: Dat
     file = tmp_path / "repair.sql"
     adopt(project(school), school.url, repair=file, decided=True)
     assert "past cd0edd614cc5" not in file.read_text()
-    assert "--   the way back: python -m ourschool adopt --give-back" in file.read_text()
+    assert "--   to undo it: python -m ourschool adopt --give-back" in file.read_text()
     school.psql("-f", str(file))
     assert adopt(project(school), school.url).stamped
     school.alembic("upgrade", "head")
