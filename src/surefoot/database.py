@@ -11,6 +11,7 @@ from psycopg import sql
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import NullPool
 
+from surefoot import wording
 from surefoot.errors import ConnectFailed, FailedError, ServerUnavailable, SurefootError, UsageError
 from surefoot.program import program
 from surefoot.servers import hosts, libpq, pooler, refusal, server_limits
@@ -284,7 +285,7 @@ def describe(url: URL) -> str:
 
 def announcement(url: URL, source: str) -> str:
     """Return the first line of a command: which database it works on, and where its URL comes from."""
-    return f"Database {describe(url)} (URL from {source})." if source else f"Database {describe(url)}."
+    return wording.announcement(describe(url), source)
 
 
 def _server(url: URL) -> str:

@@ -70,3 +70,8 @@ def size(number: int) -> str:
 def utc_time(when: dt.datetime) -> str:
     """Return the time in UTC: 2026-11-28 14:32:05. `when` is aware."""
     return when.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def announcement(where: str, source: str) -> str:
+    """Return the first line of a command: the database, as `school at localhost:5432`, and where its URL comes from."""
+    return f"Database {where} (URL from {source})." if source else f"Database {where}."

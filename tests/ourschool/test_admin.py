@@ -1,6 +1,7 @@
 """`ourschool admin`, `seed` and `reset` as a person types them on a database at head."""
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -28,10 +29,10 @@ def head(template: Database) -> Iterator[Database]:
 
 
 def ourschool(database: Database, *arguments: str, status: int = 0, **variables: str) -> str:
-    """All that is shown of the command; the chosen password never is."""
+    """All that is shown of the command but which database it works on; the chosen password never is."""
     done = typed.ourschool(database, *arguments, status=status, env={"ADMIN_PASSWORD": ""} | variables)
     assert CHOSEN not in done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return done.stdout + re.sub(r"^(Database .* \(URL from|Waiting for ).*\n", "", done.stderr, flags=re.MULTILINE)
 
 
 def fits(database: Database, password: str) -> bool:

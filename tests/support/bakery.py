@@ -1,6 +1,7 @@
 """A copy of tests/bakery with its commands, in an environment where the school cannot be imported."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,13 +63,14 @@ class Baker:
         return kept | {"PATH": programs, "PYTHONPATH": path}
 
     def python(self, *words: str, status: int = 0, env: Mapping[str, str] | None = None) -> str:
-        """Run `python …`, assert on its exit status, and return stdout and stderr."""
+        """Run `python …`, assert on its exit status, and return its output but the first line and how long it waits."""
         done = subprocess.run(
             [sys.executable, *words],
             cwd=self.folder, env=self.environment | dict(env or {}), stdin=subprocess.DEVNULL,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        output = done.stdout + done.stderr
+        first_and_waits = r"^(Database .* \(URL from|Waiting for ).*\n"
+        output = done.stdout + re.sub(first_and_waits, "", done.stderr, flags=re.MULTILINE)
         assert done.returncode == status, f"exit {done.returncode}\n{output}"
         assert "school" not in output.lower(), output
         assert "Traceback" not in output

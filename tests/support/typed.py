@@ -31,10 +31,10 @@ def without_first(text: str) -> str:
 
     Words on how long something takes are left out, too.
     """
-    first, _, rest = text.partition("\n")
+    first, *rest = (line for line in text.splitlines(keepends=True) if not line.startswith("Waiting for "))
     assert first.startswith("Database "), text
     assert "(URL from " in first, text
-    return "".join(line for line in rest.splitlines(keepends=True) if not line.startswith("Waiting for "))
+    return "".join(rest)
 
 
 def too_wide(text: str) -> list[str]:

@@ -14,6 +14,7 @@ from surefoot import settings
 from surefoot.errors import SurefootError
 from surefoot.project import Project
 from surefoot.runtime import head_check
+from surefoot.wording import announcement
 
 log = logging.getLogger("surefoot")
 alembic_log = logging.getLogger("alembic.runtime.migration")
@@ -29,10 +30,14 @@ def answered(project: Project, alembic: ModuleType) -> bool:
     try:
         head = project.single_head()
         chosen = settings.load(project)
-        if head is None or not head_check.is_at_head(chosen, head.revision, command="migrate", directly=True):
+        where = list[str]()
+        if head is None or not head_check.is_at_head(
+            chosen, head.revision, command="migrate", directly=True, announce=where.append
+        ):
             return False
     except (SurefootError, OSError):
         return False
+    log.info("%s", announcement(where[0], chosen.url_source))
     alembic_log.info("Context impl %s.", "PostgresqlImpl")
     alembic_log.info("Will assume %s DDL.", "transactional")
     if _command(alembic.config) == "upgrade":

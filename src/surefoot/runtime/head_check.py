@@ -83,13 +83,16 @@ def at_head(settings: Settings) -> str | None:
     return head if head is not None and is_at_head(settings, head, command="ensure", directly=False) else None
 
 
-def is_at_head(settings: Settings, head: str, *, command: str, directly: bool) -> bool:
+def is_at_head(
+    settings: Settings, head: str, *, command: str, directly: bool, announce: Callable[[str], None] = lambda _: None
+) -> bool:
     """Return whether the database is at `head` and at nothing else; False also if that cannot be told for any reason.
 
     The caller then does what it does for any other database, and explains what is wrong. `command` is the one that the
     server's list of sessions shows. This is one connection and one round trip, and no statement waits for a lock for
     longer than the settings say. `directly` is for commands that pass no pooler but one in session mode and refuse a
     revision whose journal they cannot read: there the check is the stricter, and a router's address costs another trip.
+    `announce` is given the database, as `school at localhost:5432`, where it is at head.
     """
     url = settings.database_url or ""
     if not URL_SCHEME.match(url):
@@ -105,10 +108,14 @@ def is_at_head(settings: Settings, head: str, *, command: str, directly: bool) -
     try:
         with psycopg.connect(address, autocommit=True, **given) as connection:
             query = partial(fetch, connection, settings)
-            if not directly:
-                return finished_revisions(query) == (head,)
-            rows = query(DIRECT)
-            return len(rows) == 1 and _is_wholly_at(head, rows[0], connection)
+            if directly:
+                rows = query(DIRECT)
+                found = len(rows) == 1 and _is_wholly_at(head, rows[0], connection)
+            else:
+                found = finished_revisions(query) == (head,)
+            if found:
+                announce(f"{connection.info.dbname} at {connection.info.host}:{connection.info.port}")
+            return found
     except psycopg.Error:
         return False
 

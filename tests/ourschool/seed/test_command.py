@@ -29,7 +29,7 @@ def test_it_fills_a_database_once(empty: Database) -> None:
 def test_wrong_use_is_one_sentence(empty: Database) -> None:
     done = run(empty, "--students", "0")
     assert (done.returncode, done.stdout) == (2, "")
-    assert without_first(done.stderr).startswith("ourschool: A school of 0 students cannot be made.")
+    assert done.stderr.startswith("ourschool: A school of 0 students cannot be made.")
 
 
 def test_what_the_server_refuses_is_explained(empty: Database) -> None:

@@ -159,7 +159,7 @@ def test_rollback_from_two_heads_keeps_its_guard(head: Database, tmp_path: Path)
     assert len(backups(tmp_path)) == 1
 
     said = ourschool(head, tmp_path, "rollback", f"{PAYMENTS}-1", says="y\ny\n")
-    assert f"to {RESOURCES} and {FEES}, 1 revisions:" in said.replace("\n", " ")
+    assert f"to {RESOURCES} and {FEES}, 1 revision:" in said.replace("\n", " ")
     assert "table payments: 1 rows" in said
     assert "table fees" not in said
     assert at(head) == sorted([FEES, RESOURCES])
