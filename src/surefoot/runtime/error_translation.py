@@ -22,8 +22,8 @@ from surefoot.servers import server_limits
 
 COMMITS_IN_PARTS = re.compile(r"autocommit_block|_online\(|op\.(backfill|retire_|restore_|\w+_(table|column)_rename\()")
 """Found in the file of a revision that commits in parts."""
-DEPENDENT_OBJECTS = "2BP01"
-"""SQLSTATE dependent_objects_still_exist: DROP without CASCADE of an object that another depends on."""
+DEPENDENT_OBJECTS = frozenset({"2BP01", "0A000"})
+"""SQLSTATEs whose DETAIL names objects in the way and no rows: a DROP without CASCADE, a column that a view uses."""
 
 
 def translate(fault: BaseException, url: URL | None) -> SurefootError:
@@ -185,10 +185,9 @@ def _in_revision(fault: BaseException, entry: Entry, left: StateAfterFailure, ur
         shows = f" python -m {program()} history --debug shows the statement."
         journalled = shows if left.heads is not None else ""
         correct = "Correct the rows that it names, or the revision if it is your own"
-        if (
-            getattr(fault.orig, "sqlstate", None) == DEPENDENT_OBJECTS
-        ):  # the HINT suggests CASCADE; the DETAIL names objects, no rows
-            hint, detail = "", f": {fault.orig.diag.message_detail}".replace("\n", "; ")  # type: ignore[union-attr]
+        named = fault.orig.diag.message_detail if isinstance(fault.orig, psycopg.Error) else None
+        if named and getattr(fault.orig, "sqlstate", None) in DEPENDENT_OBJECTS:
+            hint, detail = "", f": {named}".replace("\n", "; ")  # the HINT suggests CASCADE
             correct = "Drop that yourself where nobody needs it, or make it anew without what goes"
         return kind(
             f"{what} failed: {primary_message(fault)}{detail}.{journalled}",
