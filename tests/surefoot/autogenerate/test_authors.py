@@ -17,8 +17,8 @@ BY_NAME = {case.name: case for case in CASES}
 EVERYTHING = BY_NAME["everything at once"]
 
 OF_MODELS = frozenset({
-    "drops-index-of-foreign-key", "drops-needed-default", "exclusion-constraint-scans", "foreign-key-of-another-type",
-    "foreign-key-without-index", "json-column",
+    "drops-index-of-foreign-key", "drops-needed-default", "drops-what-a-release-uses", "exclusion-constraint-scans",
+    "foreign-key-of-another-type", "foreign-key-without-index", "json-column",
 })  # fmt: skip
 """Rules that find what a model says: to be acknowledged, for the revision has to do it."""
 
@@ -51,7 +51,7 @@ def test_a_marked_place_refuses_before_anything_is_done(school: Database, projec
 
     revision = path.name.partition("-")[2].partition("_")[0]
     assert f"Revision {revision} is not finished: lessons.is_double has to be filled in." in refused.stderr
-    assert "→ In its file write an SQL expression" in refused.stderr
+    assert "Next: In its file write an SQL expression" in refused.stderr
     assert author.difference("before") == ()
 
 

@@ -120,8 +120,10 @@ def test_inside_a_transaction_a_revision_that_commits_is_refused(scratch: Databa
         command.upgrade(config(connection), "head")
     assert str(refused.value) == (
         "Revision 17d4b8e26fa9 works outside a transaction (autocommit_block), but the connection that was passed in "
-        "is inside one.\n→ Pass the connection before a transaction begins on it: from engine.connect(), not "
-        "engine.begin(). Or run python -m alembic upgrade head."
+        "is inside one.\nYour data: The transaction is the caller's, who decides what is kept.\n"
+        "The school: It sees what the caller commits.\n"
+        "Next: Pass the connection before a transaction begins on it: from engine.connect(), not engine.begin(). "
+        "Or run python -m alembic upgrade head."
     )
     assert (at(scratch), catalogue(scratch), advisory_locks(scratch)) == ([BASELINE], before, [])
 

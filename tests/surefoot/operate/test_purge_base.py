@@ -89,7 +89,7 @@ def test_a_rollback_to_base_says_what_it_deletes(head: Database, tmp_path: Path)
     with head.engine().connect() as connection:
         after = row_counts.count(connection)
     present, more = sum(before.present.values()), sum(after.retired.values()) - sum(before.retired.values())
-    assert f"{present} before, 0 now, {more} set aside, {present - more} deleted." in said
+    assert f"{present:,} before, 0 now, {more:,} set aside, {present - more:,} deleted." in said
 
 
 def test_down_to_base_again_and_again(scratch: Database, tmp_path: Path) -> None:
