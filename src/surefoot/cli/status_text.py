@@ -30,7 +30,8 @@ def as_text(result: Status, url: URL) -> Iterator[str]:
     """Yield the lines of the state of the database of `url`."""
     told = answer(result)
     yield paragraph(f"{told.word}: {told.sentence}")
-    yield f"Next: {told.next}"
+    is_command = told.next.startswith("python ") and ": " not in told.next
+    yield f"Next: {told.next}" if is_command else paragraph(told.next, "Next: ", "      ")
     yield ""
     yield _row("Database", f"{database.describe(url)}, PostgreSQL {result.server}")
     yield from _revisions(result)
@@ -45,7 +46,7 @@ def as_text(result: Status, url: URL) -> Iterator[str]:
     yield from _health(result)
     yield from _retired(result)
     yield from _own_and_backup(result)
-    more = [option for option, there in (("--pending", result.pending), ("--retired", result.retired)) if there]
+    more = [option for option, there in (("--pending", result.pending), ("--retired", _holds_rows(result))) if there]
     yield _row("Details", ", ".join((*more, "--tables", "--history")))
 
 
@@ -131,8 +132,13 @@ def _health(result: Status) -> Iterator[str]:
         yield paragraph(f"→ {finding.remedy}", "    ", "      ")
 
 
+def _holds_rows(result: Status) -> bool:
+    """Return whether anything that is retired has rows: else it is nothing to look at."""
+    return any(each.holds_rows for each in result.retired)
+
+
 def _retired(result: Status) -> Iterator[str]:
-    if not result.retired:
+    if not _holds_rows(result):
         return
     kinds = Counter(each.kind if each.kind in {"column", "table"} else "other thing" for each in result.retired)
     what = listed([counted(kinds[kind], kind) for kind in ("column", "table", "other thing") if kinds[kind]])

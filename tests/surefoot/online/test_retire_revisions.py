@@ -273,7 +273,7 @@ def test_what_is_refused_fails_the_revision_with_status_3(scratch: Database, cha
         "\nourschool: Table notes cannot be retired: view seen needs it.\nYour data: The database is at"
         in failed.stderr
     )
-    assert "\nRevision two was not finished. What it has done is kept" in failed.stderr  # rows were set aside before it
+    assert " Revision two was not finished. What it has done is kept" in failed.stderr  # rows were set aside before it
     assert "\nNext: Drop that first" in failed.stderr
     assert "othing was changed" not in failed.stderr
     assert "Traceback" not in failed.stderr
