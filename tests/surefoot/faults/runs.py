@@ -15,7 +15,7 @@ import psycopg
 from tests.support.databases import ROOT, Database
 from tests.support.stalls import Stalls
 
-PATIENCE = 120
+PATIENCE = 600
 """Seconds until a test that waits for something gives up."""
 
 T = TypeVar("T")
